@@ -1,0 +1,80 @@
+"""LSTMConfig: the arguments that decide what an LSTM's answer is, under Keras' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from lstm_ref import activations
+from lstm_ref.errors import LSTMError, UnsupportedConfigError
+
+
+@dataclass(frozen=True)
+class LSTMConfig:
+    """The semantic arguments of `keras.layers.LSTM`, with Keras' names and defaults.
+
+    How the answer is computed (`unroll`, `implementation`, `use_cudnn`, `jit_compile` …) is no part of it, nor is what acts only
+    at initialisation or in training (initialisers, `unit_forget_bias`, regularisers, dropout): the reference computes inference.
+
+    Args:
+        units: size of the output and of both states, at least 1.
+        activation: name of the candidate's and the output's activation; None is "linear".
+        recurrent_activation: name of the three gates' activation; None is "linear".
+        use_bias: whether a bias is added.
+        return_sequences: outputs of all timesteps (batch, timesteps, units), else of the last (batch, units).
+        return_state: also return hidden and cell state, (batch, units) each.
+        go_backwards: read the inputs from the last timestep to the first; outputs in that processing order.
+        stateful: start each call from the state that the last call left.
+        zero_output_for_mask: emit zeros at masked timesteps instead of the previous output.
+
+    Raises:
+        LSTMError: units is no positive integer, or a flag no bool.
+        UnsupportedConfigError: an activation that an LSTM cannot use or the reference does not know.
+    """
+
+    units: int
+    activation: str | None = "tanh"
+    recurrent_activation: str | None = "sigmoid"
+    use_bias: bool = True
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    zero_output_for_mask: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.units, bool) or not isinstance(self.units, Integral) or self.units < 1:
+            raise LSTMError(f"units must be a positive integer, the size of the output; got {self.units!r}")
+        for name in ("use_bias", "return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask"):
+            if not isinstance(getattr(self, name), bool):
+                raise LSTMError(f"{name} must be True or False; got {getattr(self, name)!r}")
+        activations.get(self.activation)
+        activations.get(self.recurrent_activation)
+
+    @classmethod
+    def from_keras(cls, layer: Any) -> LSTMConfig:
+        """Read the configuration of a `keras.layers.LSTM`, an `LSTMCell`, or an `RNN` over one LSTMCell.
+
+        A bare cell has no sequence: its flags are False, as are those that an older Keras does not have.
+
+        Raises:
+            UnsupportedConfigError: the layer is no LSTM, is time-major, or its activation is not one of Keras' own.
+        """
+        cell = getattr(layer, "cell", layer)
+        missing = [name for name in ("units", "activation", "recurrent_activation") if not hasattr(cell, name)]
+        if missing:
+            raise UnsupportedConfigError(
+                f"expected a keras LSTM, an LSTMCell or an RNN over one LSTMCell; got {type(layer).__name__}, "
+                f"whose cell {type(cell).__name__} has no {', '.join(missing)}"
+            )
+        if getattr(layer, "time_major", False):
+            raise UnsupportedConfigError("time_major=True is not modelled; transpose the inputs to (batch, timesteps, input_dim)")
+        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+        return cls(
+            units=int(cell.units),
+            activation=activations.name_of(cell.activation),
+            recurrent_activation=activations.name_of(cell.recurrent_activation),
+            use_bias=bool(getattr(cell, "use_bias", True)),
+            **{flag: bool(getattr(layer, flag, False)) for flag in flags},
+        )

@@ -1,0 +1,191 @@
+"""LSTM: configuration and weights, called like the Keras layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lstm_ref import activations, sequence
+from lstm_ref.arrays import Array
+from lstm_ref.cell import Gates, lstm_gates, lstm_step
+from lstm_ref.config import LSTMConfig
+from lstm_ref.errors import DtypeError, LSTMError, ShapeError
+from lstm_ref.state import State
+from lstm_ref.weights import LSTMWeights
+
+COMPUTE_DTYPES = ("float64", "float32")
+
+
+class LSTM:
+    """An LSTM in NumPy that answers as `keras.layers.LSTM` does.
+
+    Args:
+        config: what is computed.
+        weights: kernel (input_dim, 4 * units), recurrent_kernel (units, 4 * units), bias (4 * units,) or None.
+        dtype: compute dtype, "float64" or "float32"; weights and inputs are cast to it.
+
+    Raises:
+        ShapeError: weights are not those of an LSTM with config.units.
+        DtypeError: another compute dtype.
+
+    >>> lstm = LSTM(LSTMConfig(units=1), LSTMWeights.from_arrays([[0, 0, 1, 0]], [[0, 0, 0, 0]], [0, 0, 0, 0]))
+    >>> lstm(np.array([[[1.0]]])).round(4)  # sigmoid(0) * tanh(sigmoid(0) * tanh(1))
+    array([[0.1817]])
+    """
+
+    # Keras casts inputs to its compute dtype before anything else; what compares with Keras has to round them alike.
+    casts_inputs = True
+
+    def __init__(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> None:
+        if str(dtype) not in COMPUTE_DTYPES:
+            raise DtypeError(f"dtype must be one of {', '.join(COMPUTE_DTYPES)}; got {dtype!r}")
+        if weights.units != config.units:
+            raise ShapeError(f"the weights are those of {weights.units} units, the configuration says {config.units}")
+        if config.use_bias != (weights.bias is not None):
+            raise ShapeError(f"use_bias is {config.use_bias}, but bias is {'None' if weights.bias is None else 'given'}")
+        self.config = config
+        self.dtype = np.dtype(dtype)
+        self.weights = weights.astype(self.dtype)
+        self.state: State | None = None
+        self._activation = activations.get(config.activation)
+        self._recurrent_activation = activations.get(config.recurrent_activation)
+
+    @classmethod
+    def from_keras(cls, layer: Any, dtype: str = "float64") -> LSTM:
+        """The reference for a built `keras.layers.LSTM`, `LSTMCell` or `RNN` over one LSTMCell, with a copy of its weights.
+
+        Raises:
+            UnsupportedConfigError: the layer is no built LSTM, or uses an activation that is not Keras' own.
+        """
+        return cls(LSTMConfig.from_keras(layer), LSTMWeights.from_keras(layer), dtype)
+
+    def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
+        """Run over a batch of sequences.
+
+        Args:
+            inputs: (batch, timesteps, input_dim), real numbers; cast to the compute dtype.
+            initial_state: [h, c] or a State, (batch, units) each; zeros, or the stored state of a stateful layer, by default.
+            mask: (batch, timesteps), True or nonzero = use the timestep.
+
+        Returns:
+            (batch, timesteps, units) with return_sequences, else (batch, units); with return_state a tuple (outputs, h, c).
+
+        Raises:
+            ShapeError, DtypeError: an argument does not fit; the message says which and how.
+        """
+        inputs = self._checked_inputs(inputs)
+        start = self._checked_state(initial_state, batch=inputs.shape[0])
+        trajectory = self.run(inputs, start, _checked_mask(mask, inputs.shape[:2]))
+        if self.config.stateful:
+            self.store(trajectory.final_state)
+        return self.present(trajectory)
+
+    def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> sequence.Trajectory:
+        """All that the sequence passes through, from checked arguments; leaves the stored state alone."""
+        return sequence.run(
+            self.step,
+            inputs,
+            initial_state,
+            mask,
+            go_backwards=self.config.go_backwards,
+            zero_output_for_mask=self.config.zero_output_for_mask,
+        )
+
+    def gates(self, x_t: Array, state: State) -> Gates:
+        """The gates of one timestep; x_t: (batch, input_dim)."""
+        return lstm_gates(x_t, state.hidden, self.weights, self._activation, self._recurrent_activation)
+
+    def step(self, x_t: Array, state: State) -> State:
+        """The state after one timestep; x_t: (batch, input_dim)."""
+        return lstm_step(self.gates(x_t, state), state, self._activation)
+
+    def present(self, trajectory: sequence.Trajectory) -> Any:
+        """What the layer returns of a run: the outputs or the last one, with the states where they are asked for."""
+        outputs = trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1]
+        final = trajectory.final_state
+        return (outputs, final.hidden, final.cell) if self.config.return_state else outputs
+
+    def zero_state(self, batch: int) -> State:
+        """The state before anything was read: zeros, (batch, units) each."""
+        return State(*(np.zeros((batch, self.config.units), self.dtype) for _ in ("hidden", "cell")))
+
+    @property
+    def weight_arrays(self) -> dict[str, Array]:
+        """The weights as the layer stores them, by Keras' names, in Keras' order."""
+        return self.weights.arrays
+
+    def store(self, state: State) -> None:
+        """Keep the state that a stateful layer's next call starts from."""
+        # A copy: the caller may write to the states that were returned.
+        self.state = State(hidden=state.hidden.copy(), cell=state.cell.copy())
+
+    def reset_state(self) -> None:
+        """Forget the stored state: the next call of a stateful layer starts from zeros.
+
+        Raises:
+            LSTMError: the layer is not stateful.
+        """
+        if not self.config.stateful:
+            raise LSTMError("reset_state() is for a stateful layer; build it with LSTMConfig(stateful=True)")
+        self.state = None
+
+    def _checked_inputs(self, inputs: Any) -> Array:
+        array = np.asarray(inputs)
+        if array.dtype.kind not in "biuf":
+            raise DtypeError(f"inputs must hold real numbers; got dtype {array.dtype}")
+        if array.ndim != 3:
+            raise ShapeError(f"inputs must have the axes (batch, timesteps, input_dim); got shape {array.shape}")
+        if array.shape[2] != self.weights.input_dim:
+            raise ShapeError(
+                f"inputs have {array.shape[2]} features, the kernel reads {self.weights.input_dim}; got shape {array.shape}"
+            )
+        if array.shape[1] == 0:
+            raise ShapeError(f"inputs must have at least one timestep; got shape {array.shape}")
+        return array.astype(self.dtype)
+
+    def _checked_state(self, initial_state: Any, batch: int) -> State:
+        if initial_state is None and self.state is None:
+            return self.zero_state(batch)
+        if self.state is not None and self.state.hidden.shape[0] != batch:
+            raise ShapeError(
+                f"a stateful layer keeps its batch size: the stored state has {self.state.hidden.shape[0]} rows, "
+                f"inputs have {batch}; call reset_state() before another batch size"
+            )
+        if initial_state is None:
+            assert self.state is not None  # noqa: S101  # for the type checker; the first branch has returned
+            return self.state
+        arrays = [np.asarray(value) for value in _state_pair(initial_state)]
+        for name, array in zip(("hidden state h", "cell state c"), arrays, strict=True):
+            if array.dtype.kind not in "biuf":
+                raise DtypeError(f"the initial {name} must hold real numbers; got dtype {array.dtype}")
+            if array.shape != (batch, self.config.units):
+                raise ShapeError(
+                    f"the initial {name} must have shape {(batch, self.config.units)} (batch, units); got {array.shape}"
+                )
+        return State(*(array.astype(self.dtype) for array in arrays))
+
+
+def _state_pair(initial_state: Any) -> tuple[Any, Any]:
+    """Hidden and cell state out of a State or [h, c]; one array, or one without the other, is neither."""
+    if isinstance(initial_state, State):
+        return initial_state.hidden, initial_state.cell
+    if not isinstance(initial_state, list | tuple):
+        raise ShapeError(f"initial_state must be a State or [h, c], (batch, units) each; got one {type(initial_state).__name__}")
+    if len(initial_state) != 2 or any(value is None for value in initial_state):
+        given = ", ".join(type(value).__name__ for value in initial_state)
+        raise ShapeError(
+            f"initial_state must be a State or [h, c], (batch, units) each; got {len(initial_state)} values: [{given}]"
+        )
+    return initial_state[0], initial_state[1]
+
+
+def _checked_mask(mask: Any, expected: tuple[int, ...]) -> Array | None:
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.shape != expected:
+        raise ShapeError(f"mask must have shape {expected} (batch, timesteps), one entry per timestep; got {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"mask must be boolean, True = use the timestep; got dtype {array.dtype}")
+    return array.astype(bool)

@@ -1,0 +1,68 @@
+"""From one timestep to a sequence: order, masks, and what is emitted at each timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.state import State
+
+Step = Callable[[Array, State], State]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Everything that one run over a sequence passed through, in processing order.
+
+    Attributes:
+        outputs: what was emitted, (batch, timesteps, units); differs from `hidden` only under a mask.
+        hidden: h after each timestep, (batch, timesteps, units).
+        cell: c after each timestep, (batch, timesteps, units).
+    """
+
+    outputs: Array
+    hidden: Array
+    cell: Array
+
+    @property
+    def final_state(self) -> State:
+        """The state after the last processed timestep, (batch, units) each."""
+        return State(hidden=self.hidden[:, -1], cell=self.cell[:, -1])
+
+
+def run(
+    step: Step,
+    inputs: Array,
+    initial_state: State,
+    mask: Array | None = None,
+    *,
+    go_backwards: bool = False,
+    zero_output_for_mask: bool = False,
+) -> Trajectory:
+    """Take one step per timestep of inputs (batch, timesteps, input_dim), at least one.
+
+    Under a mask (batch, timesteps), True = use: a masked timestep holds both states and emits the previously emitted output. Before
+    the first unmasked timestep that is zeros: Keras' generic loop does so (an emitted initial hidden state would be the
+    other convention); the states do not depend on it. `zero_output_for_mask` emits zeros at every masked timestep.
+    `go_backwards` reads inputs and mask from the last timestep to the first.
+    """
+    order = range(inputs.shape[1])[:: -1 if go_backwards else 1]
+    state, emitted = initial_state, np.zeros_like(initial_state.hidden)
+    passed: list[tuple[Array, State]] = []
+    for t in order:
+        new = step(inputs[:, t], state)
+        if mask is None:
+            state, emitted = new, new.hidden
+        else:
+            use = mask[:, t, np.newaxis]
+            state = State(np.where(use, new.hidden, state.hidden), np.where(use, new.cell, state.cell))
+            emitted = np.where(use, new.hidden, 0 if zero_output_for_mask else emitted)
+        passed.append((emitted, state))
+    return Trajectory(
+        outputs=np.stack([output for output, _ in passed], axis=1),
+        hidden=np.stack([state.hidden for _, state in passed], axis=1),
+        cell=np.stack([state.cell for _, state in passed], axis=1),
+    )

@@ -1,0 +1,20 @@
+"""The two states of an LSTM, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_ref.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What an LSTM remembers between two timesteps.
+
+    Attributes:
+        hidden: h, shape (batch, units); also the output of the step that made it.
+        cell: c, shape (batch, units); Keras calls it carry.
+    """
+
+    hidden: Array
+    cell: Array

@@ -1,0 +1,175 @@
+"""How far a correct run in lower precision may lie from the float64 oracle.
+
+Stochastic rounding, to first order. Let u be the unit roundoff of the tested precision (2^-24 for float32). Every
+floating-point operation returns fl(a ∘ b) = (a ∘ b)(1 + δ) with |δ| ≤ u. We run 24 replicas of the oracle in which each δ is +u
+or -u at random, and take the replicas' root mean square deviation at every element. Because u is tiny, the deviations are
+propagated by the oracle's own derivative instead of being added to its values: exact to first order in u, valid for float64 too
+(where 1 ± u cannot be stored), and free of transcendental functions. In units of u², one timestep adds the variances:
+
+- a dot product of n terms p_1 … p_n, summed one after the other in random order: n product roundings, together Q = Σ p_k², and a
+  rounding of each partial sum s_2 … s_n. For a random order E s_k² = (k/n)² S² + k(n-k)/(n(n-1)) (Q - S²/n), with S = Σ p_k, so
+  Σ_{k=2..n} E s_k² = (n+1)(2n+1)/(6n) S² + (n+1)/6 (Q - S²/n) - Q/n. Blocked or fused summation, which BLAS uses, errs less.
+- z = (xW + hU) + b: a rounding of the sum xW + hU, another of z.
+- σ(z) = 1 / (1 + exp(-z)): roundings of exp, sum and quotient: g² ((1 - g)² + 1 + 1).
+- tanh(z), a quotient of two rounded expressions: 3 g².
+- c' = f c + i c̃: (f c)² + (i c̃)² + c'².
+- h' = o tanh(c'): 3 (o tanh c')² + h'².
+
+The propagation is δz = δh U, δg = g'(z) δz, δc' = f δc + c δf + i δc̃ + c̃ δi, δh' = o (1 - tanh² c') δc' + tanh(c') δo.
+
+σ of an element = u · RMS of the replicas + u/2 · |reference|, the last term for storing the result.
+
+Why 24 replicas and a limit of 8σ: were the deviations normal with the true σ, err/σ would follow Student's t with 24 degrees
+of freedom, and P(|t| > 8) = 3e-8 per element. The sum over all operations is an upper estimate of real rounding (|δ| ≤ u, not
+= u), so the real rate is far lower: `verify` reports the margin err/σ that it met.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.config import LSTMConfig
+from lstm_ref.errors import UnsupportedConfigError
+from lstm_ref.sequence import Trajectory
+from lstm_ref.weights import LSTMWeights
+
+REPLICAS = 24
+BLOCK = 16  # timesteps whose arrays stay in a processor's cache
+
+# Byte to eight signs: the cheapest way to draw ±1.
+_SIGNS = (2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class RoundingSigma:
+    """σ of every element of a trajectory, (batch, timesteps, units) each."""
+
+    hidden: Array
+    cell: Array
+
+
+class _LinearStep(NamedTuple):
+    """One timestep's derivative and the size of its roundings in units of u; gates along the last axis as i, f, c̃, o."""
+
+    slope: Array  # ∂gate/∂z, (batch, 4 * units)
+    gate_noise: Array  # (batch, 4 * units)
+    into_cell: Array  # ∂c'/∂i, ∂c'/∂f, ∂c'/∂c̃, (3, batch, units)
+    forget: Array  # ∂c'/∂c, (batch, units), as all below
+    cell_noise: Array
+    cell_to_hidden: Array  # ∂h'/∂c'
+    output_to_hidden: Array  # ∂h'/∂o
+    hidden_noise: Array
+
+
+def rounding_sigma(
+    config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, unit_roundoff: float, *, seed: int = 0
+) -> RoundingSigma:
+    """σ of a run that started from zeros, went forwards and had no mask.
+
+    Args:
+        config: what was run; activation "tanh" and recurrent_activation "sigmoid" only.
+        weights: of the run, as the tested precision stores them.
+        inputs: (batch, timesteps, input_dim), as the tested precision stores them.
+        trajectory: the oracle's run over them.
+        unit_roundoff: u of the tested precision.
+        seed: of the random signs.
+
+    Raises:
+        UnsupportedConfigError: for the other activations there is no derivation yet.
+    """
+    if (config.activation, config.recurrent_activation) != ("tanh", "sigmoid") or config.go_backwards:
+        raise UnsupportedConfigError(
+            f"the rounding σ is derived for forward runs with activation tanh and recurrent_activation sigmoid; got "
+            f"{config.activation}, {config.recurrent_activation}, go_backwards={config.go_backwards}"
+        )
+    hidden, cell = unit_roundoff * _replicate(weights.astype(np.float32), inputs, trajectory, seed)
+    half = unit_roundoff / 2
+    return RoundingSigma(hidden=hidden + half * np.abs(trajectory.hidden), cell=cell + half * np.abs(trajectory.cell))
+
+
+def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, seed: int) -> Array:
+    """RMS deviation of the replicas of h and of c in units of u, (2, batch, timesteps, units).
+
+    Large arrays are allocated once and written in place: fresh ones of this size cost more than the arithmetic.
+    """
+    generator = np.random.Generator(np.random.SFC64(seed))
+    batch, steps, units = trajectory.hidden.shape
+    rms = np.empty((2, batch, steps, units))
+    d_hidden, d_cell, term = np.zeros((3, REPLICAS, batch, units), np.float32)
+    d_gates = np.empty((REPLICAS, batch, 4 * units), np.float32)
+    by_gate = [d_gates[..., k * units : (k + 1) * units] for k in range(4)]
+    signs = np.empty((-(-REPLICAS * batch * 6 * units // 8), 8), np.float32)
+    noise = signs.reshape(-1)[: REPLICAS * batch * 6 * units].reshape(REPLICAS, batch, 6 * units)
+    gate_noise, cell_noise, hidden_noise = np.split(noise, [4 * units, 5 * units], axis=-1)
+    for t, step in enumerate(_linearise(weights, inputs, trajectory)):
+        np.take(_SIGNS, np.frombuffer(generator.bytes(len(signs)), np.uint8), axis=0, out=signs, mode="clip")
+        np.matmul(d_hidden.reshape(-1, units), weights.recurrent_kernel, out=d_gates.reshape(-1, 4 * units))
+        d_gates *= step.slope
+        d_gates += np.multiply(gate_noise, step.gate_noise, out=gate_noise)
+        d_cell *= step.forget
+        for partial, d_gate in zip(step.into_cell, by_gate[:3], strict=True):
+            d_cell += np.multiply(d_gate, partial, out=term)
+        d_cell += np.multiply(cell_noise, step.cell_noise, out=term)
+        np.multiply(d_cell, step.cell_to_hidden, out=d_hidden)
+        d_hidden += np.multiply(by_gate[3], step.output_to_hidden, out=term)
+        d_hidden += np.multiply(hidden_noise, step.hidden_noise, out=term)
+        for k, deviation in enumerate((d_hidden, d_cell)):
+            rms[k, :, t] = np.sqrt(np.einsum("rbu,rbu->bu", deviation, deviation, dtype=np.float64) / REPLICAS)
+    return rms
+
+
+def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory) -> Iterator[_LinearStep]:
+    """The derivative and roundings of each timestep, computed a block of timesteps at a time."""
+    batch, steps, units = trajectory.hidden.shape
+    x, h, c = (np.swapaxes(array, 0, 1).astype(np.float32) for array in (inputs, trajectory.hidden, trajectory.cell))
+    zeros = np.zeros((1, batch, units), np.float32)
+    previous_h, previous_c = (np.concatenate([zeros, array[:-1]]) for array in (h, c))
+    for start in range(0, steps, BLOCK):
+        block = np.s_[start : start + BLOCK]
+        z, z_variance = _preactivation(x[block], previous_h[block], weights)
+        z_i, z_f, z_c, z_o = np.split(z, 4, axis=-1)
+        # exp(80) fits float32, and a gate of exp(-80) is as good as closed.
+        i, f, o = (1 / (1 + np.exp(-np.clip(gate, -80, 80))) for gate in (z_i, z_f, z_o))
+        candidate, tanh_c = np.tanh(z_c), np.tanh(c[block])
+        slope = np.concatenate([i * (1 - i), f * (1 - f), 1 - candidate**2, o * (1 - o)], axis=-1)
+        # hypot, not the root of a sum of squares: a closed gate's square is below the smallest float32.
+        evaluation_i, evaluation_f, evaluation_o = (gate * np.sqrt(2 + (1 - gate) ** 2) for gate in (i, f, o))
+        evaluation = np.concatenate([evaluation_i, evaluation_f, math.sqrt(3) * candidate, evaluation_o], axis=-1)
+        yield from map(
+            _LinearStep,
+            slope,
+            np.hypot(slope * np.sqrt(z_variance), evaluation),
+            np.stack([candidate, previous_c[block], i], axis=1),
+            f,
+            np.hypot(np.hypot(f * previous_c[block], i * candidate), c[block]),
+            o * (1 - tanh_c**2),
+            tanh_c,
+            2 * np.abs(h[block]),
+        )
+
+
+def _preactivation(x: Array, hidden: Array, weights: LSTMWeights) -> tuple[Array, Array]:
+    """Z of all gates and the variance of its roundings in units of u², (timesteps, batch, 4 * units) each."""
+    from_inputs, inputs_variance = _dot_product(x, weights.kernel)
+    from_hidden, hidden_variance = _dot_product(hidden, weights.recurrent_kernel)
+    z = from_inputs + from_hidden
+    variance = inputs_variance + hidden_variance + z**2
+    if weights.bias is None:
+        return z, variance
+    z = z + weights.bias
+    return z, variance + z**2
+
+
+def _dot_product(vectors: Array, matrix: Array) -> tuple[Array, Array]:
+    """Vectors @ matrix and the variance of its roundings in units of u²: the formula at the top, product and sum roundings."""
+    n = matrix.shape[0]
+    total = vectors @ matrix
+    squares = vectors**2 @ matrix**2
+    sums = (n + 1) * (2 * n + 1) / (6 * n) * total**2 + (n + 1) / 6 * (squares - total**2 / n) - squares / n
+    return total, squares + sums
