@@ -106,7 +106,7 @@ def _gate_orders() -> list[Deviation]:
     return [
         Deviation(
             name=f"{'all' if parts == PARTS else parts[0]}_gates_{''.join(order)}",
-            summary=f"the gates of {' and '.join(parts)} are ordered {', '.join(order)}",
+            summary=f"the gates of {', '.join(parts)} are ordered {', '.join(order)}",
             needs=needed,
             weights=_read_as(order, parts),
         )

@@ -1,0 +1,1 @@
+"""One file per kind of implementation; each imports its framework inside functions."""

@@ -1,0 +1,150 @@
+"""The claim about how many units a task needs: digits of 8 × 8 pixels, read row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.claims.frameworks import EXTRA, import_keras
+from conformance.claims.judging import at_most, judge, leave_open, note
+from conformance.claims.measure import as_arrays
+from conformance.claims.model import Evidence, Finding
+from lstm_ref.arrays import Array
+
+UNITS = (4, 8, 16, 32, 64, 128)
+SEEDS = (0, 1)
+EPOCHS = 15
+BATCH_SIZE = 64
+LEARNING_RATE = 0.01
+
+STATED_ACCURACY = 0.9
+# "Far fewer" than 128 is read as a quarter or less: an LSTM's parameters grow with the square of its units.
+FAR_FEWER = 128 // 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Digits:
+    """Images as sequences, (samples, 8 timesteps, 8 features) in 0 … 1, and their labels, (samples,)."""
+
+    train_inputs: Array
+    train_labels: Array
+    test_inputs: Array
+    test_labels: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Test accuracies of LSTM(units) and Dense(10), one per seed; parameters are the LSTM's."""
+
+    units: int
+    parameters: int
+    accuracies: tuple[float, ...]
+
+    def evidence(self) -> Evidence:
+        """What is shown of it, and plotted."""
+        return note(
+            f"LSTM({self.units}), Dense(10)",
+            {
+                "units": self.units,
+                "parameters": self.parameters,
+                "mean test accuracy": round(float(np.mean(self.accuracies)), 4),
+                "lowest test accuracy": round(min(self.accuracies), 4),
+                "highest test accuracy": round(max(self.accuracies), 4),
+            },
+        )
+
+
+def fewer_units_suffice() -> Finding:
+    """Test accuracy of LSTM(units) and Dense(10) after a short training, from 4 units to 128."""
+    try:
+        digits = _load_digits()
+    except ImportError as error:
+        return leave_open(
+            f"needs scikit-learn's bundled digits ({error}); install {EXTRA}",
+            unsettled=("test accuracy by units",),
+        )
+    trained = [_train(units, digits) for units in UNITS]
+    sufficient = [training.units for training in trained if min(training.accuracies) > STATED_ACCURACY]
+    fewest = min(sufficient, default=2 * max(UNITS))
+    return judge(
+        note("images to train and to test with", (len(digits.train_labels), len(digits.test_labels))),
+        *(training.evidence() for training in trained),
+        at_most(f"fewest units whose test accuracy is over {STATED_ACCURACY} with every seed", fewest, FAR_FEWER),
+    )
+
+
+def plot_accuracy(finding: Finding, path: str | Path) -> None:
+    """Draw test accuracy over units to a file; its suffix (.png, .svg) says the format.
+
+    Raises:
+        ValueError: the finding holds no accuracies.
+        ImportError: matplotlib is not installed; the message says what to install.
+    """
+    rows: list[Any] = [
+        item.measured for item in finding.evidence if isinstance(item.measured, Mapping) and "units" in item.measured
+    ]
+    if not rows:
+        raise ValueError("the finding holds no accuracies to plot: it is not one of fewer-units-suffice, or that was not settled")
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  # needed to draw only
+    except ImportError as error:
+        raise ImportError(f"plotting needs matplotlib ({error}); install {EXTRA}") from error
+    units = [row["units"] for row in rows]
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(units, [row["mean test accuracy"] for row in rows], marker="o", label=f"mean of {len(SEEDS)} seeds")
+    axes.fill_between(
+        units,
+        [row["lowest test accuracy"] for row in rows],
+        [row["highest test accuracy"] for row in rows],
+        alpha=0.25,
+        label="lowest to highest",
+    )
+    axes.axhline(STATED_ACCURACY, color="grey", linestyle="--", label="90 %")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(units, [f"{row['units']}\n({row['parameters']:,})" for row in rows])
+    axes.set(
+        xlabel="units (parameters of the LSTM)", ylabel="test accuracy", title="8 × 8 digits read as 8 timesteps of 8 features"
+    )
+    axes.legend(loc="lower right")
+    figure.savefig(path)
+
+
+def _load_digits() -> Digits:
+    from sklearn.datasets import load_digits  # noqa: PLC0415  # needed by this claim only
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  # needed by this claim only
+
+    digits = load_digits()
+    inputs = (digits.images / 16).astype(np.float32)
+    split = train_test_split(inputs, digits.target, test_size=0.25, random_state=0, stratify=digits.target)
+    train_inputs, test_inputs, train_labels, test_labels = split
+    return Digits(train_inputs=train_inputs, train_labels=train_labels, test_inputs=test_inputs, test_labels=test_labels)
+
+
+def _train(units: int, digits: Digits) -> Training:
+    """One training per seed of one model: tracing its graph again would cost more than training it."""
+    keras = import_keras()
+    model = keras.Sequential([keras.Input(digits.train_inputs.shape[1:]), keras.layers.LSTM(units), keras.layers.Dense(10)])
+    model.compile(
+        optimizer=keras.optimizers.Adam(LEARNING_RATE),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # One call per epoch, uncompiled: at this size, calls and compilation cost more than the arithmetic.
+        steps_per_execution=-(-len(digits.train_labels) // BATCH_SIZE),
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)
+    untrained = [variable.numpy().copy() for variable in model.optimizer.variables]
+    accuracies = []
+    for seed in SEEDS:
+        keras.utils.set_random_seed(seed)
+        model.set_weights(keras.models.clone_model(model).get_weights())
+        for variable, value in zip(model.optimizer.variables, untrained, strict=True):
+            variable.assign(value)
+        model.fit(digits.train_inputs, digits.train_labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+        predicted = as_arrays(model(digits.test_inputs)).argmax(axis=-1)
+        accuracies.append(float(np.mean(predicted == digits.test_labels)))
+    return Training(units=units, parameters=model.layers[0].count_params(), accuracies=tuple(accuracies))

@@ -1,0 +1,130 @@
+"""Claims about the number of parameters, and what each parameter is for."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from conformance.claims.frameworks import import_keras, import_tensorflow
+from conformance.claims.judging import equal, judge, judge_under, note
+from conformance.claims.measure import Recorder, build_lstm, default_lstm, random_inputs, random_state, random_weights
+from conformance.claims.model import Finding
+from conformance.claims.sizes import INPUT_DIMS, UNITS
+from lstm_ref.arrays import Array
+
+
+def twelve_parameters() -> Finding:
+    """LSTM(1) on one feature: its count, and how many parameters move each gate's pre-activation."""
+    return judge(
+        equal("parameters at (units, input_dim) = (1, 1)", _count(1, 1), 12),
+        equal("parameters that each gate reads", _parameters_by_gate(1, 1), {"f": 3, "i": 3, "candidate": 3, "o": 3}),
+    )
+
+
+def second_feature_adds_four() -> Finding:
+    """LSTM(1) on two features against one: what is added, and which parameters the second feature reaches the gates through."""
+    alone, both = _parameters_by_gate(1, 1), _parameters_by_gate(1, 2)
+    kernel_rows = np.count_nonzero(_kernel_gradient(1, 2), axis=1)
+    return judge(
+        equal("parameters at (1, 2) less those at (1, 1)", _count(1, 2) - _count(1, 1), 4),
+        equal("added to each gate", {gate: both[gate] - alone[gate] for gate in both}, dict.fromkeys(both, 1)),
+        equal("weights of the second feature that act on the output", kernel_rows[1], 4),
+    )
+
+
+def two_units_double() -> Finding:
+    """LSTM(2) on one feature: its count, and the recurrent weights that lead from one unit to the other."""
+    tf = import_tensorflow()
+    weights = random_weights(2, 1)
+    layer = build_lstm(weights, (1, 1, 1))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(random_inputs(1, 1, 1), initial_state=random_state(1, 2)))
+    by_gate = np.asarray(tape.gradient(total, layer.cell.recurrent_kernel.value)).reshape(2, 4, 2)
+    between_units = by_gate[[0, 1], :, [1, 0]]
+    return judge(
+        equal("parameters at (units, input_dim) = (2, 1)", _count(2, 1), 2 * _count(1, 1)),
+        equal("recurrent weights from one unit to the other, in all four gates, that act", np.count_nonzero(between_units), 0),
+    )
+
+
+def count_formula() -> Finding:
+    """4((x + h)h + h) at the documents' 36 sizes, with and without bias."""
+    sizes = [(units, input_dim) for units in UNITS for input_dim in INPUT_DIMS]
+    with_bias = {size: _count(*size) for size in sizes}
+    without = {size: _count(*size, use_bias=False) for size in sizes}
+    named = [(1, 1), (1, 2), (2, 1), (2, 2), (10, 5)]
+    missed = [size for size in sizes if with_bias[size] != _formula(*size)]
+    return judge_under(
+        "use_bias is True; without bias the count is 4(x + h)h",
+        when=[
+            equal(f"parameters at (units, input_dim) = {named}", [with_bias[size] for size in named], [12, 16, 32, 40, 640]),
+            equal(f"with bias: sizes of {len(sizes)} that miss 4((x + h)h + h)", len(missed), 0),
+        ],
+        otherwise=[
+            equal(
+                "without bias: sizes that miss 4((x + h)h + h)", sum(count != _formula(*size) for size, count in without.items()), 0
+            ),
+            note(
+                "without bias: sizes that miss 4(x + h)h",
+                sum(count != 4 * (size[0] + size[1]) * size[0] for size, count in without.items()),
+            ),
+        ],
+    )
+
+
+def timesteps_free_count() -> Finding:
+    """LSTM(10) on five features at 13 and at 100 timesteps."""
+    counts = [default_lstm(10, (2, timesteps, 5)).count_params() for timesteps in (13, 100)]
+    return judge(equal("parameters at 13 and at 100 timesteps", counts, (640, 640)))
+
+
+def summary_table() -> Finding:
+    """What `model.summary()` prints of LSTM(10) on (13, 5)."""
+    keras = import_keras()
+    lines: list[str] = []
+    keras.Sequential([keras.Input((13, 5)), keras.layers.LSTM(10)]).summary(print_fn=lines.append, line_length=80)
+    text = "\n".join(lines)
+    row = re.search(r"\(LSTM\)\W+(\(.*?\))\W+(\d[\d,]*)", text)
+    totals = {kind: _total(kind, text) for kind in ("Total", "Trainable", "Non-trainable")}
+    return judge(
+        equal("output shape and parameters in the layer's row", row.groups() if row else (), ("(None, 10)", "640")),
+        equal("parameters in the lines below", totals, {"Total": 640, "Trainable": 640, "Non-trainable": 0}),
+    )
+
+
+def _total(kind: str, summary: str) -> int:
+    """The number in the line "<kind> params: 640 (2.50 KB)"; -1 where there is none."""
+    found = re.search(rf"^\s*{kind} params: ([\d,]+)", summary, re.MULTILINE)
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def _count(units: int, input_dim: int, *, use_bias: bool = True) -> int:
+    return int(default_lstm(units, (1, 1, input_dim), use_bias=use_bias).count_params())
+
+
+def _formula(units: int, input_dim: int) -> int:
+    return 4 * ((input_dim + units) * units + units)
+
+
+def _parameters_by_gate(units: int, input_dim: int) -> dict[str, int]:
+    """How many of the layer's parameters have a gradient in each gate's pre-activation, one step from a nonzero state."""
+    tf = import_tensorflow()
+    recorder = Recorder()
+    layer = build_lstm(random_weights(units, input_dim), (1, 1, input_dim), **recorder.arguments())
+    variables = [variable.value for variable in layer.trainable_variables]
+    with tf.GradientTape(persistent=True) as tape:
+        layer(random_inputs(1, 1, input_dim), initial_state=random_state(1, units))
+    (step,) = recorder.iterations()
+    gates = {"f": step.f, "i": step.i, "candidate": step.candidate, "o": step.o}
+    gradients = {name: tape.gradient(gate.argument, variables) for name, gate in gates.items()}
+    return {name: sum(int(np.count_nonzero(gradient)) for gradient in found) for name, found in gradients.items()}
+
+
+def _kernel_gradient(units: int, input_dim: int) -> Array:
+    """Gradient of one step's output by the kernel, (input_dim, 4 * units), from a nonzero state."""
+    tf = import_tensorflow()
+    layer = build_lstm(random_weights(units, input_dim), (1, 1, input_dim))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(random_inputs(1, 1, input_dim), initial_state=random_state(1, units)))
+    return np.asarray(tape.gradient(total, layer.cell.kernel.value))

@@ -1,0 +1,48 @@
+"""The one door to Keras: claims import no framework themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# Only where the caller has not decided: Keras fixes its backend and TensorFlow its log level when they are first imported;
+# oneDNN's kernels would make the rounding depend on the processor.
+_ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+EXTRA = "keras-lstm-conformance[claims]"
+
+
+class MissingFrameworkError(ImportError):
+    """A framework that a claim runs is not here; the message says what to install."""
+
+
+def import_keras() -> Any:
+    """Keras 3 on TensorFlow.
+
+    Raises:
+        MissingFrameworkError: it is not installed, or another Keras or backend is in this process.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import keras  # noqa: PLC0415  # listing the claims must import no framework
+    except ImportError as error:
+        raise MissingFrameworkError(f"claims run Keras 3 on TensorFlow ({error}); install {EXTRA}") from error
+    if int(keras.__version__.split(".")[0]) < 3 or keras.backend.backend() != "tensorflow":
+        raise MissingFrameworkError(
+            f"claims run Keras 3 on TensorFlow; this process has Keras {keras.__version__} on {keras.backend.backend()}: "
+            f"install {EXTRA} and set KERAS_BACKEND=tensorflow"
+        )
+    return keras
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow as Keras' backend, for gradients and graphs.
+
+    Raises:
+        MissingFrameworkError: see import_keras.
+    """
+    import_keras()
+    import tensorflow as tf  # noqa: PLC0415  # listing the claims must import no framework
+
+    return tf

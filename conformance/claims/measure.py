@@ -1,0 +1,198 @@
+"""Measuring a real `keras.layers.LSTM`: seeded weights and inputs, gates as they are computed, Jacobians, and rounding limits.
+
+Every layer is looked up as `keras.layers.LSTM` at the time it is built, so whatever stands there is what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import lstm_ref
+from conformance.claims.frameworks import import_keras, import_tensorflow
+from lstm_ref import LSTMConfig, LSTMWeights
+from lstm_ref.arrays import Array
+from lstm_ref.uncertainty import rounding_sigma
+
+# float32 keeps 24 bits of significand, so rounding to nearest errs by at most half of 2^-23.
+FLOAT32_ROUNDOFF = 2.0**-24
+
+# lstm_ref.uncertainty derives it: P(|err| > 8σ) = 3e-8 per element even if every rounding were as large as it can be.
+SIGMAS = 8
+
+
+def random_inputs(batch: int, timesteps: int, input_dim: int, *, seed: int = 1) -> Array:
+    """Seeded normal inputs, (batch, timesteps, input_dim), float32."""
+    return np.random.default_rng(seed).standard_normal((batch, timesteps, input_dim)).astype(np.float32)
+
+
+def random_state(batch: int, units: int, *, seed: int = 2) -> list[Array]:
+    """Seeded [h, c], (batch, units) each, float32; |h| < 1, as an output of tanh is."""
+    h, c = np.random.default_rng(seed).standard_normal((2, batch, units))
+    return [np.tanh(h).astype(np.float32), c.astype(np.float32)]
+
+
+def random_weights(units: int, input_dim: int, *, use_bias: bool = True, seed: int = 0) -> LSTMWeights:
+    """Seeded dense weights without symmetry, float32; scaled by the fan-in, so that no gate saturates."""
+    generator = np.random.default_rng(seed)
+    kernel = generator.standard_normal((input_dim, 4 * units)) / np.sqrt(input_dim)
+    recurrent_kernel = generator.standard_normal((units, 4 * units)) / np.sqrt(units)
+    bias = generator.standard_normal(4 * units) / 2
+    return LSTMWeights.from_arrays(kernel, recurrent_kernel, bias if use_bias else None).astype(np.float32)
+
+
+def build_lstm(weights: LSTMWeights, shape: tuple[int, int, int], **arguments: Any) -> Any:
+    """A float32 `keras.layers.LSTM` built for inputs of `shape` (batch, timesteps, input_dim), carrying the weights."""
+    keras = import_keras()
+    layer = keras.layers.LSTM(weights.units, use_bias=weights.bias is not None, dtype="float32", **arguments)
+    layer.build(shape)
+    layer.set_weights(list(weights.arrays.values()))
+    return layer
+
+
+def run_lstm(weights: LSTMWeights, inputs: Array, *, mask: Any = None, initial_state: Any = None, **arguments: Any) -> Any:
+    """What a fresh layer with these weights returns for inputs (batch, timesteps, input_dim), as arrays."""
+    layer = build_lstm(weights, inputs.shape, **arguments)
+    return as_arrays(layer(inputs, mask=mask, initial_state=initial_state))
+
+
+def default_lstm(units: int, shape: tuple[int, int, int], **arguments: Any) -> Any:
+    """A `keras.layers.LSTM` built with its own initialisers."""
+    layer = import_keras().layers.LSTM(units, **arguments)
+    layer.build(shape)
+    return layer
+
+
+def as_arrays(outputs: Any) -> Any:
+    """A tensor as an array, several as a tuple of arrays."""
+    if isinstance(outputs, (list, tuple)):
+        return tuple(as_arrays(output) for output in outputs)
+    return np.asarray(import_keras().ops.convert_to_numpy(outputs))
+
+
+def gap(first: Array, second: Array) -> float:
+    """The largest absolute difference between two arrays of one shape; broadcasting would hide a wrong shape."""
+    if first.shape != second.shape:
+        raise ValueError(f"arrays of shapes {first.shape} and {second.shape} have no element-by-element difference")
+    return float(np.max(np.abs(first.astype(np.float64) - second.astype(np.float64))))
+
+
+def rounding_limit(weights: LSTMWeights, inputs: Array, *, runs: int = 2) -> float:
+    """How far correct float32 runs from the zero state may lie apart in any output, h or c.
+
+    `lstm_ref.uncertainty` propagates one rounding of at most 2^-24 per operation, with the dot products' n multiplications and
+    n - 1 additions, through the equations; one run stays within 8σ of the exact answer, so two stay within 16σ of each other.
+
+    Args:
+        weights: of the layer.
+        inputs: (batch, timesteps, input_dim).
+        runs: 1 where a run is compared with the float64 reference, 2 where two float32 runs are compared.
+    """
+    reference = reference_lstm(weights)
+    exact_inputs = inputs.astype(np.float64)
+    trajectory = reference.run(exact_inputs, reference.zero_state(inputs.shape[0]))
+    sigma = rounding_sigma(reference.config, reference.weights, exact_inputs, trajectory, FLOAT32_ROUNDOFF)
+    return runs * SIGMAS * float(max(sigma.hidden.max(), sigma.cell.max()))
+
+
+def reference_lstm(weights: LSTMWeights, **arguments: Any) -> lstm_ref.LSTM:
+    """The float64 reference with these weights."""
+    return lstm_ref.LSTM(LSTMConfig(weights.units, use_bias=weights.bias is not None, **arguments), weights)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activated:
+    """One application of an activation; argument and value are tensors, (batch, units) each."""
+
+    argument: Any
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Iteration:
+    """The five activations of one iteration of the cell, in the order of Keras' fused equations."""
+
+    i: Activated
+    f: Activated
+    candidate: Activated
+    o: Activated
+    cell: Activated
+
+
+class Recorder:
+    """Keeps what passes through a layer's activations; an unrolled layer run eagerly calls them once per iteration."""
+
+    def __init__(self) -> None:
+        self._activation: list[Activated] = []
+        self._recurrent_activation: list[Activated] = []
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor arguments that put the recorder into a layer: tanh and sigmoid, as by default, and recorded."""
+        ops = import_keras().ops
+        return {
+            "activation": _recording(ops.tanh, self._activation),
+            "recurrent_activation": _recording(ops.sigmoid, self._recurrent_activation),
+            "unroll": True,
+        }
+
+    def iterations(self) -> list[Iteration]:
+        """What was recorded since the layer was built, by iteration."""
+        gates, cells = self._recurrent_activation, self._activation
+        if len(gates) % 3 or len(cells) % 2 or len(gates) // 3 != len(cells) // 2:
+            raise ValueError(f"{len(gates)} gates and {len(cells)} other activations are no whole number of LSTM iterations")
+        return [
+            Iteration(i=gates[3 * k], f=gates[3 * k + 1], o=gates[3 * k + 2], candidate=cells[2 * k], cell=cells[2 * k + 1])
+            for k in range(len(gates) // 3)
+        ]
+
+
+def _recording(function: Callable[[Any], Any], calls: list[Activated]) -> Callable[[Any], Any]:
+    def recorded(argument: Any) -> Any:
+        value = function(argument)
+        calls.append(Activated(argument=argument, value=value))
+        return value
+
+    return recorded
+
+
+def record(weights: LSTMWeights, inputs: Array, **arguments: Any) -> tuple[list[Iteration], Any]:
+    """The iterations of a fresh layer over inputs (batch, timesteps, input_dim), and what it returned as arrays."""
+    recorder = Recorder()
+    layer = build_lstm(weights, inputs.shape, **recorder.arguments(), **arguments)
+    outputs = as_arrays(layer(inputs))
+    return recorder.iterations(), outputs
+
+
+def jacobian(function: Callable[[Any], Any], point: Array) -> Array:
+    """Derivative of every output of `function` by every entry of `point`, (units, *point.shape).
+
+    `function` maps a batch of points to (batch, units) row by row. Row k of a batch of equal points is asked for output k only, so
+    one backward pass gives all rows.
+    """
+    tf = import_tensorflow()
+    units = function(tf.constant(point[np.newaxis])).shape[-1]
+    points = tf.repeat(point[np.newaxis], units, axis=0)
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        diagonal = tf.linalg.trace(function(points))
+    return np.asarray(tape.gradient(diagonal, points))
+
+
+def hidden_jacobian(layer: Any, x_t: Array, state: list[Array]) -> Array:
+    """∂h_t/∂h_{t-1} of a layer, (units, units): row = unit of h_t, column = unit of h_{t-1}.
+
+    Args:
+        layer: an LSTM without return_sequences and return_state.
+        x_t: the input of the step, (1, 1, input_dim).
+        state: [h_{t-1}, c_{t-1}], (1, units) each.
+    """
+    tf = import_tensorflow()
+
+    def step(hidden: Any) -> Any:
+        batch = hidden.shape[0]
+        return layer(tf.repeat(x_t, batch, axis=0), initial_state=[hidden, tf.repeat(state[1], batch, axis=0)])
+
+    return jacobian(step, state[0][0])

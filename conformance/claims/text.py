@@ -1,0 +1,114 @@
+"""Settled claims for a terminal, and as what JSON can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, Side, Value
+from conformance.claims.systems import System
+
+_STYLES = {
+    ClaimVerdict.HOLDS.value: "green",
+    ClaimVerdict.FAILS.value: "red",
+    ClaimVerdict.HOLDS_ONLY_WHEN.value: "cyan",
+    ClaimVerdict.NOT_YET_SETTLED.value: "yellow",
+    "error": "bold red",
+}
+_CONDITION_WORDS = {
+    ClaimVerdict.FAILS: "would hold only when",
+    ClaimVerdict.HOLDS_ONLY_WHEN: "holds only when",
+    ClaimVerdict.NOT_YET_SETTLED: "missing",
+}
+_SIGNS = {True: "agrees", False: "disagrees", None: "measured"}
+
+
+def render(settled: Settled, console: Console) -> None:
+    """Print one settled claim: verdict, the documents' tags, statement, evidence, condition; plain lines when piped."""
+    claim = settled.claim
+    head = Text.assemble(
+        (settled.outcome.upper(), _STYLES[settled.outcome]),
+        f"  {claim.id}  [{', '.join(claim.documents)}]  {settled.seconds:.1f} s",
+    )
+    if not settled.as_expected:
+        head.append(f"  expected: {claim.expected.value}", "bold red")
+    _line(console, head)
+    _line(console, Text(f"  statement: {claim.statement}"))
+    if settled.finding is None:
+        _line(console, Text(f"  {settled.error}", "red"))
+    else:
+        _render_finding(settled.finding, console)
+
+
+def render_systems(systems: Iterable[System], console: Console) -> None:
+    """Print one line per system that the documents name: whether claims run it, and what is missing where none does."""
+    for system in systems:
+        style = "green" if system.claims else "yellow"
+        tag, reason = ", ".join(system.documents), ", ".join(system.claims) or system.missing
+        _line(console, Text.assemble((system.status.upper(), style), f"  {system.name}  [{tag}]  {reason}"))
+
+
+def as_json(settled: Settled) -> dict[str, Any]:
+    """One settled claim as what JSON can hold."""
+    claim, finding = settled.claim, settled.finding
+    return {
+        "id": claim.id,
+        "documents": list(claim.documents),
+        "statement": claim.statement,
+        "source": claim.source,
+        "expected": claim.expected.value,
+        "outcome": settled.outcome,
+        "as_expected": settled.as_expected,
+        "condition": finding.condition if finding else "",
+        "unsettled": list(finding.unsettled) if finding else [],
+        "evidence": [asdict(item) for item in finding.evidence] if finding else [],
+        "error": settled.error,
+        "seconds": round(settled.seconds, 3),
+    }
+
+
+def _render_finding(finding: Finding, console: Console) -> None:
+    for side in Side:
+        items = [item for item in finding.evidence if item.side is side]
+        if items and side is not Side.ALWAYS:
+            _line(console, Text(f"  {side.value}:"))
+        for item in items:
+            _line(console, _evidence_line(item))
+    if finding.condition:
+        _line(console, Text(f"  {_CONDITION_WORDS[finding.verdict]}: {finding.condition}", "cyan"))
+    for part in finding.unsettled:
+        _line(console, Text(f"  {ClaimVerdict.NOT_YET_SETTLED.value}: {part}", "yellow"))
+
+
+def _evidence_line(item: Evidence) -> Text:
+    repeated = item.relation == "=" and item.agrees
+    stated = f"  (stated: {item.relation} {shown(item.stated)})" if item.relation and not repeated else ""
+    return Text.assemble(
+        f"    {item.label}: ",
+        (shown(item.measured), "bold"),
+        stated,
+        (f"  {_SIGNS[item.agrees]}", {True: "green", False: "red", None: "dim"}[item.agrees]),
+    )
+
+
+def shown(value: Value) -> str:
+    """A value on one line; floats with three significant digits unless they are short already."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.2e}"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {shown(item)}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return f"({', '.join(shown(item) for item in value)})"
+    return json.dumps(value)
+
+
+def _line(console: Console, text: Text) -> None:
+    """One line, however narrow the terminal or the pipe: wrapped lines cannot be searched."""
+    console.print(text, soft_wrap=True)

@@ -1,0 +1,78 @@
+"""Which deviation explains a failing implementation: the one that turns the reference into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.case import Case
+from conformance.observation import CallObservation, Observation
+from conformance.reference_run import expected_sigma
+from conformance.stimulus import Stimulus
+from conformance.tolerance import ELEMENT_LIMIT
+from lstm_ref.deviations import DEVIATIONS, Deviation
+
+
+@dataclass
+class Diagnostician:
+    """Searches the registry for deviations that explain a failing case.
+
+    A full search runs the reference once per deviation, so it is made for the first few failing cases only; the others are tried
+    with what explained those.
+
+    Attributes:
+        searches_left: full searches still to be made.
+        known: deviations that have explained a case.
+    """
+
+    searches_left: int = 8
+    known: list[Deviation] = field(default_factory=list)
+
+    def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
+        """Names of the deviations that leave no difference, the closest first; none where nothing in the registry explains it."""
+        found = list(_explanations(self.known, case, stimulus, observed))
+        if not found and self.searches_left > 0:
+            self.searches_left -= 1
+            found = list(_explanations(DEVIATIONS.values(), case, stimulus, observed))
+            self.known += [deviation for _, deviation in found]
+        return tuple(deviation.name for _, deviation in sorted(found, key=lambda pair: pair[0]))
+
+
+def _explanations(
+    deviations: Iterable[Deviation], case: Case, stimulus: Stimulus, observed: Observation
+) -> Iterator[tuple[float, Deviation]]:
+    for deviation in deviations:
+        if deviation.needs <= case.offers:
+            left = _difference_left(case, stimulus, observed, ReferenceAdapter(deviation.name).observe(case, stimulus))
+            if left <= ELEMENT_LIMIT:
+                yield left, deviation
+
+
+def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, predicted: Observation) -> float:
+    """Largest |observed - predicted| of any array in units of its largest σ; infinite where a shape, dtype or count differs.
+
+    A deviation's own σ is not derived; the largest σ of the undisturbed array stands for it.
+    """
+    facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
+    if facts[0] != facts[1]:
+        return np.inf
+    calls = zip(observed.calls, predicted.calls, expected_sigma(case, stimulus), strict=True)
+    return max(_arrays_apart(got, expected, sigma) for got, expected, sigma in calls)
+
+
+def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallObservation) -> float:
+    largest = 0.0
+    scales = {"outputs": sigma.outputs, "hidden": sigma.hidden, "cell": sigma.cell}
+    scales |= {f"{when}_{value}": scales[value] for when in ("stored", "reset") for value in ("hidden", "cell")}
+    for name, scale in scales.items():
+        ours, theirs = getattr(got, name), getattr(expected, name)
+        if ours is None and theirs is None:
+            continue
+        if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            return np.inf
+        apart = np.abs(ours.astype(np.float64) - theirs) / scale.max()
+        largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
+    return largest

@@ -1,0 +1,79 @@
+"""Which check rejects which deviation: proof that the checks, and the data they get, can fail."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.case import Case
+from conformance.checks import CHECKS
+from conformance.runner import run
+from conformance.verdict import Verdict
+from lstm_ref.deviations import DEVIATIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kills:
+    """How one deviation fared.
+
+    Attributes:
+        deviation: its name.
+        cases: ids of the cases that it can show in.
+        by_check: number of those cases that each check rejected; a check that rejected none is not named.
+        survived: ids of the cases that accepted it, which are blind to it.
+    """
+
+    deviation: str
+    cases: tuple[str, ...]
+    by_check: Mapping[str, int] = field(default_factory=dict)
+    survived: tuple[str, ...] = ()
+
+
+def kill_matrix(cases: Sequence[Case], deviations: Iterable[str] = tuple(DEVIATIONS)) -> list[Kills]:
+    """Run every deviation on every case where it can show, and note which checks reject it."""
+    return [_kills(name, [case for case in cases if DEVIATIONS[name].needs <= case.offers]) for name in deviations]
+
+
+def _kills(name: str, cases: Sequence[Case]) -> Kills:
+    by_check: collections.Counter[str] = collections.Counter()
+    survived = []
+    for result in run(cases, ReferenceAdapter(name)):
+        by_check.update(check.check for check in result.checks if check.verdict is not Verdict.PASS)
+        if result.verdict is Verdict.PASS:
+            survived.append(result.case_id)
+    return Kills(deviation=name, cases=tuple(case.id for case in cases), by_check=dict(by_check), survived=tuple(survived))
+
+
+# Columns that the table needs to show every heading.
+WIDTH = 144
+
+
+def render(matrix: Sequence[Kills]) -> Table:
+    """Deviations down, checks across: how many of the deviation's cases the check rejected; gate orders of one kind in one line."""
+    table = Table(box=box.SIMPLE)
+    for heading in ("deviation", "cases"):
+        table.add_column(heading, justify="left" if heading == "deviation" else "right", no_wrap=True)
+    for check in CHECKS:
+        table.add_column(check.name.replace("_", "\n"), justify="right", no_wrap=True)
+    table.add_column("survived", justify="right", no_wrap=True)
+    for label, members in _lines(matrix).items():
+        cases = sum(len(kills.cases) for kills in members)
+        counts = (sum(kills.by_check.get(check.name, 0) for kills in members) for check in CHECKS)
+        survived = sum(len(kills.survived) for kills in members)
+        style = "green" if cases and not survived else "bold red"
+        table.add_row(label, f"{cases}", *(f"{count or '·'}" for count in counts), Text(f"{survived}", style=style))
+    return table
+
+
+def _lines(matrix: Sequence[Kills]) -> dict[str, list[Kills]]:
+    grouped: dict[str, list[Kills]] = collections.defaultdict(list)
+    for kills in matrix:
+        kind, separator, _ = kills.deviation.partition("_gates_")
+        grouped[f"{kind} gates, 23 orders" if separator else kills.deviation].append(kills)
+    return grouped

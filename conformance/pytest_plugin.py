@@ -1,0 +1,96 @@
+"""The pytest frontend: the same results as `lstm-conformance verify`, one test per case.
+
+A test that asks for the fixture `lstm_result` is run once per case of the documents' matrix; the suite's own is run by
+`pytest --pyargs conformance.test_keras_lstm`.
+
+This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite only when
+a test needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.case import Case
+    from conformance.verdict import Result
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of `verify`, with a prefix."""
+    group = parser.getgroup("lstm-conformance", "Keras LSTM conformance")
+    group.addoption("--lstm-backend", default="tensorflow", help="Keras backend to run on (default: tensorflow)")
+    group.addoption("--lstm-case", action="append", default=[], metavar="ID", help="only cases with this id or pattern; repeatable")
+    group.addoption("--lstm-seed", type=int, default=0, help="seed of weights and inputs (default: 0)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per case, for tests that ask for `lstm_result`; cases of a family stay in one process under pytest-xdist."""
+    if "lstm_result" not in metafunc.fixturenames:
+        return
+    cases = _selected(metafunc.config)
+    parameters = [pytest.param(case, id=case.id, marks=pytest.mark.xdist_group(str(case.family))) for case in cases]
+    metafunc.parametrize("lstm_result", parameters, indirect=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that select nothing, before anything is collected; know the grouping mark where pytest-xdist is missing."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that pytest-xdist keeps in one process")
+    if config.getoption("--lstm-case") or config.getoption("--lstm-seed"):
+        _selected(config)
+
+
+@pytest.fixture(scope="session")
+def lstm_results(pytestconfig: pytest.Config) -> FamilyResults:
+    """Results by case, observed a family at a time when the first of its cases is asked for."""
+    return FamilyResults(pytestconfig.getoption("--lstm-backend"), _selected(pytestconfig))
+
+
+@pytest.fixture
+def lstm_result(request: pytest.FixtureRequest, lstm_results: FamilyResults) -> Result:
+    """How one case came out."""
+    return lstm_results.of(request.param)
+
+
+class FamilyResults:
+    """Runs the families that the session's tests need, each once, in this process."""
+
+    def __init__(self, backend: str, cases: list[Case]) -> None:
+        self._backend = backend
+        self._families: dict[Any, list[Case]] = {}
+        for case in cases:
+            self._families.setdefault(case.family, []).append(case)
+        self._adapter: Any = None
+        self._results: Mapping[str, Result] = {}
+
+    def of(self, case: Case) -> Result:
+        """The result of a case; of a family, all cases are run as soon as one is asked for."""
+        from conformance.adapters.base import AdapterStartError
+        from conformance.adapters.keras_layer import KerasLayerAdapter
+        from conformance.diagnosis import Diagnostician
+        from conformance.runner import run
+
+        if self._adapter is None:
+            adapter = KerasLayerAdapter(self._backend)
+            try:
+                adapter.start()
+            except AdapterStartError as error:
+                pytest.fail(str(error), pytrace=False)
+            self._adapter, self._diagnose = adapter, Diagnostician().explain
+        if case.id not in self._results:
+            self._results = {result.case_id: result for result in run(self._families[case.family], self._adapter, self._diagnose)}
+        return self._results[case.id]
+
+
+def _selected(config: pytest.Config) -> list[Case]:
+    from conformance import matrix
+    from lstm_ref import LSTMError
+
+    try:
+        cases = list(matrix.documents_matrix(config.getoption("--lstm-seed")))
+        return matrix.select(cases, config.getoption("--lstm-case"))
+    except LSTMError as error:
+        raise pytest.UsageError(str(error)) from error

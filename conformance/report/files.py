@@ -1,0 +1,79 @@
+"""Reports as files: JSON and JUnit XML, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
+
+from conformance.report.model import Report
+from conformance.verdict import Result, Verdict
+
+# What an exception may say and XML may not hold: terminal colours and other control characters, halves of surrogate pairs.
+_NOT_XML = re.compile("\x1b\\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_json(report: Report, path: Path) -> None:
+    """The whole report."""
+    write_text(json.dumps(report.as_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n", path)
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """One test case per case, one suite per run, as CI services read it; a case that did not run is an error."""
+    suite = TestSuite("lstm-conformance")
+    properties = Properties()
+    for name, value in report.environment.items():
+        properties.add_property(Property(name, value))
+    suite.append(properties)
+    results = {result.case_id: result for result in report.results}
+    for case_id in report.plan.case_ids:
+        suite.add_testcase(_junit_case(case_id, results.get(case_id)))
+    document = JUnitXml("lstm-conformance")
+    document.add_testsuite(suite)
+    _write_atomically(path, lambda file: document.write(file, pretty=True))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Any text, in UTF-8; half a surrogate pair, which is none, becomes its escape, which in JSON stands for it."""
+    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace"))
+
+
+def _junit_case(case_id: str, result: Result | None) -> TestCase:
+    if result is None:
+        case = TestCase(case_id, classname="lstm_conformance")
+        case.result = [_said(Error, ["the run ended before this case"])]
+        return case
+    case = TestCase(case_id, classname=f"lstm_conformance.{result.group}", time=result.seconds)
+    lines = [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
+    if result.explained_by:
+        lines.append(f"explained by: {', '.join(result.explained_by)}")
+    if result.verdict in (Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE):
+        case.result = [_said(Skipped, [f"{result.verdict}: {result.reason}"])]
+    elif result.verdict is Verdict.ERROR:
+        case.result = [_said(Error, [result.reason or "no check judged this case"])]
+    elif result.verdict is not Verdict.PASS:
+        case.result = [_said(Failure, lines or [result.reason], result.verdict.value)]
+    return case
+
+
+def _said(kind: Callable[[str, str | None], Any], lines: Sequence[str], type_: str | None = None) -> Any:
+    """The first line as its message, all of them as its text: an attribute keeps no line breaks."""
+    text = _NOT_XML.sub("", "\n".join(lines))
+    said = kind(text.partition("\n")[0], type_)
+    said.text = text
+    return said
+
+
+def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        write(str(unfinished))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""A report: what ran where, what was planned, what came out, and the counts that follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from conformance.verdict import Result, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run set out to do.
+
+    Attributes:
+        matrix: name of the matrix that the cases come from.
+        selection: patterns that chose among them; empty for all.
+        seed: of weights and inputs.
+        cases: number of cases chosen.
+        cells: number of cells of the matrix among them; a cell is a case without its batch size.
+        case_ids: the ids of all chosen cases, in order.
+        checks: names of the checks.
+        element_limit: largest |error| / σ of an element.
+        rms_limit: largest root mean square of error / σ of an array.
+    """
+
+    matrix: str
+    selection: tuple[str, ...]
+    seed: int
+    cases: int
+    cells: int
+    case_ids: tuple[str, ...]
+    checks: tuple[str, ...]
+    element_limit: float
+    rms_limit: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSummary:
+    """How one check fared over all the cases that it judged."""
+
+    check: str
+    judged: int
+    passed: int
+    numbers: int
+    worst: float | None
+    rms: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run in one environment.
+
+    Attributes:
+        environment: what was tested: implementation, versions, backend.
+        plan: what was to run.
+        results: what ran, in the plan's order.
+        seconds: of the whole run, from the start of the implementation on.
+        stopped: why the run ended before its plan did; empty where it did not.
+    """
+
+    environment: Mapping[str, str]
+    plan: Plan
+    results: tuple[Result, ...]
+    seconds: float
+    stopped: str = ""
+
+    def __post_init__(self) -> None:
+        order = {case_id: position for position, case_id in enumerate(self.plan.case_ids)}
+        object.__setattr__(self, "results", tuple(sorted(self.results, key=lambda result: order[result.case_id])))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cases by verdict, each verdict named."""
+        return {verdict.value: sum(result.verdict is verdict for result in self.results) for verdict in Verdict}
+
+    @property
+    def not_run(self) -> int:
+        """Cases of the plan without a result."""
+        return self.plan.cases - len(self.results)
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the whole plan ran and every verdict is an expected one; nothing ran is a failure."""
+        return bool(self.results) and not self.not_run and all(result.verdict.is_expected for result in self.results)
+
+    @property
+    def unexpected(self) -> list[Result]:
+        """The results that make a run red."""
+        return [result for result in self.results if not result.verdict.is_expected]
+
+    def by_check(self) -> list[CheckSummary]:
+        """One summary per check of the plan."""
+        return [self._summarise(check) for check in self.plan.checks]
+
+    def _summarise(self, name: str) -> CheckSummary:
+        judged = [check for result in self.results for check in result.checks if check.check == name]
+        return CheckSummary(
+            check=name,
+            judged=len(judged),
+            passed=sum(check.verdict is Verdict.PASS for check in judged),
+            numbers=sum(check.size for check in judged),
+            worst=max((check.worst for check in judged if check.worst is not None), default=None),
+            rms=max((check.rms for check in judged if check.rms is not None), default=None),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for machines: environment, plan, results, summary; every value is JSON."""
+        summary = {
+            **self.counts,
+            "planned": self.plan.cases,
+            "not_run": self.not_run,
+            "as_expected": self.as_expected,
+            "stopped": self.stopped,
+            "seconds": round(self.seconds, 3),
+            "checks": [asdict(check) for check in self.by_check()],
+        }
+        results = [asdict(result) for result in self.results]
+        report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": results, "summary": summary}
+        return {name: _as_json(part) for name, part in report.items()}
+
+
+def _as_json(value: Any) -> Any:
+    """Infinity and NaN are no JSON: their names are."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,130 @@
+"""A report that a person reads: in colour in a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from conformance.report.model import Report
+from conformance.verdict import CheckResult, Result, Verdict
+from lstm_ref.deviations import DEVIATIONS
+
+SHOWN = 10
+
+_STYLE = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.ERROR: "bold magenta",
+    Verdict.UNSUPPORTED: "yellow",
+    Verdict.KNOWN_DIFFERENCE: "yellow",
+    Verdict.FIXED: "bold cyan",
+}
+
+
+def show(report: Report, console: Console) -> None:
+    """What ran, how each size and each check fared, what differs, and the counts."""
+    named = {name: value for name, value in report.environment.items() if name not in ("implementation", "suite", "platform")}
+    environment = ", ".join(f"{name} {value}" for name, value in named.items())
+    console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
+    if report.results:
+        console.print("\ncases passed of cases run, and the worst |error|, by size", highlight=False)
+        console.print(_size_table(report.results))
+        limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
+        console.print(f"checks, with limits {limits}", highlight=False)
+        console.print(_check_table(report))
+    for result in report.unexpected[:SHOWN]:
+        show_result(result, console)
+    if len(report.unexpected) > SHOWN:
+        console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
+    if len(report.unexpected) > 1:
+        _show_causes(report.unexpected, console)
+    _show_summary(report, console)
+
+
+def show_result(result: Result, console: Console) -> None:
+    """One case that is not as expected: what, where, got, expected, why, next step."""
+    console.print(Text.assemble((f"{result.verdict} ", _STYLE[result.verdict]), result.case_id))
+    if result.reason:
+        console.print(f"  {escape(result.reason)}", highlight=False, soft_wrap=True)
+    for check in result.checks:
+        if check.verdict is not Verdict.PASS:
+            console.print(f"  {check.check}: {escape(check.message)}", highlight=False, soft_wrap=True)
+    for name in result.explained_by[:3]:
+        console.print(f"  matches the reference if {DEVIATIONS[name].summary} ({name})", highlight=False, soft_wrap=True)
+    console.print(f"  look closer: lstm-conformance explain {result.case_id}", highlight=False, soft_wrap=True)
+
+
+def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
+    """The mistakes that explain the most cases, over all that failed."""
+    causes = collections.Counter(name for result in unexpected for name in result.explained_by)
+    for name, count in causes.most_common(3):
+        said = f"{count:,} of {len(unexpected):,} cases match the reference if {DEVIATIONS[name].summary} ({name})"
+        console.print(said, style="bold", highlight=False, soft_wrap=True)
+
+
+def _size_table(results: Sequence[Result]) -> Table:
+    """Units down, input features across: cases passed of cases run, and the worst error in σ."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.group, []).append(result)
+    sizes = {group: tuple(part[1:] for part in group.split("-")) for group in groups}
+    columns = list(dict.fromkeys(sorted((size[1] for size in sizes.values()), key=int)))
+    rows = list(dict.fromkeys(sorted((size[0] for size in sizes.values()), key=int)))
+    table = Table(box=box.SIMPLE)
+    table.add_column("units", justify="right")
+    for column in columns:
+        table.add_column(f"input_dim {column}", justify="right")
+    for row in rows:
+        table.add_row(row, *(_size_cell(groups.get(f"u{row}-d{column}", ())) for column in columns))
+    return table
+
+
+def _size_cell(results: Sequence[Result]) -> Text:
+    if not results:
+        return Text("–")
+    passed = sum(result.verdict is Verdict.PASS for result in results)
+    worst = _worst(check for result in results for check in result.checks)
+    style = _STYLE[Verdict.PASS if passed == len(results) else Verdict.FAIL]
+    return Text(f"{passed}/{len(results)} {_in_sigma(worst)}", style=style)
+
+
+def _worst(checks: Iterable[CheckResult]) -> float | None:
+    return max((check.worst for check in checks if check.worst is not None), default=None)
+
+
+def _in_sigma(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{value:.{digits}f}σ" if value < 1000 else f"{value:.0e}σ"
+
+
+def _check_table(report: Report) -> Table:
+    table = Table(box=box.SIMPLE)
+    table.add_column("check")
+    for name in ("judged", "passed", "numbers", "worst", "rms"):
+        table.add_column(name, justify="right")
+    for check in report.by_check():
+        table.add_row(
+            check.check,
+            f"{check.judged:,}",
+            Text(f"{check.passed:,}", style=_STYLE[Verdict.PASS if check.passed == check.judged else Verdict.FAIL]),
+            f"{check.numbers:,}" if check.numbers else "",
+            _in_sigma(check.worst),
+            _in_sigma(check.rms, digits=2),
+        )
+    return table
+
+
+def _show_summary(report: Report, console: Console) -> None:
+    plan = report.plan
+    counts = Text(", ").join(
+        Text(f"{count:,} {name}", style=_STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
+    )
+    planned = f" of {plan.cases:,} cases ({plan.cells:,} cells of {plan.matrix}, seed {plan.seed}) in {report.seconds:.0f} s"
+    console.print(counts + Text(planned))
+    if report.stopped or report.not_run:
+        console.print(Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"))

@@ -1,0 +1,65 @@
+"""The README's console blocks: what they run, what they promise, and whether an output keeps the promise.
+
+`python -m conformance.tests.readme COMMAND FILE` compares the output kept in FILE with the block whose command ends in COMMAND.
+"""
+
+from __future__ import annotations
+
+import doctest
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+README = Path(__file__).parents[2] / "README.md"
+
+# What differs from machine to machine or from run to run, and stands for nothing that the README promises.
+_VARYING = {
+    r"\bin [\d,.]+ ?s\b": "in # s",  # durations
+    r"\b[\d.]+ s$": "# s",
+    r"[\d.]+(e[+-]\d+)? ?σ": "#σ",  # rounding depends on the processor's summation order
+    r"[\d.]+ ulp": "# ulp",
+    r"(\d\.\d{6})\d+": r"\1",  # so do the last digits of float32
+    r"(numpy|python|tensorflow|keras) \d+(\.\d+)+": r"\1 #",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A command and the output that the README shows for it; `...` stands for anything."""
+
+    command: str
+    output: str
+
+    def complaint(self, output: str) -> str:
+        """How an output differs from the block, or nothing."""
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        wanted, got = (_without_varying(text) for text in (self.output, output))
+        checker = doctest.OutputChecker()
+        if checker.check_output(wanted, got, flags):
+            return ""
+        return f"$ {self.command}\n" + checker.output_difference(doctest.Example("", wanted), got, flags)
+
+
+def blocks() -> list[Block]:
+    """Every console block of the README, in order."""
+    fenced = re.findall(r"^```console\n\$ ([^\n]*)\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [Block(command, output) for command, output in fenced]
+
+
+def _without_varying(text: str) -> str:
+    for pattern, stand_in in _VARYING.items():
+        text = re.sub(pattern, stand_in, text, flags=re.MULTILINE)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
+
+
+def main(command: str, file: str) -> int:
+    """0 where the output in the file is what the README shows for the command."""
+    (block,) = [block for block in blocks() if block.command.endswith(command)]
+    complaint = block.complaint(Path(file).read_text(encoding="utf-8"))
+    sys.stderr.write(complaint)
+    return 1 if complaint else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

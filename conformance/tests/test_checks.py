@@ -1,0 +1,304 @@
+"""Each check accepts the reference, rejects what it is there for, and judges at its limits and not beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.case import Case
+from conformance.checks import CHECKS, Check, Evidence, judge
+from conformance.matrix import documents_matrix
+from conformance.observation import Observation
+from conformance.reference_run import expected_calls, expected_sigma
+from conformance.stimulus import Stimulus, draw
+from conformance.tolerance import TWO_RUNS
+from conformance.verdict import CheckResult, Verdict
+from lstm_ref.arrays import Array
+from lstm_ref.deviations import DEVIATIONS, Need
+
+PLAIN, SEQUENCE = Case.from_id("u10-d5-t13-b3-s0"), Case.from_id("u10-d5-t13-b3-seq-s0")
+STATEFUL, STATEFUL_SEQUENCE = Case.from_id("u10-d5-t6-b3-stateful-s0"), Case.from_id("u10-d5-t6-b3-seq-stateful-s0")
+STATEFUL_CHECKS = {"stored_state", "cut_sequence"}
+
+
+def observe(case: Case, deviation: str | None = None) -> tuple[Stimulus, Observation]:
+    """The stimulus, and what the reference returns on it, with a deviation if one is named."""
+    stimulus = draw([case])
+    return stimulus, ReferenceAdapter(deviation).observe(case, stimulus)
+
+
+def exact(case: Case) -> tuple[Stimulus, Observation]:
+    """The same with the very numbers that are expected, in float64."""
+    stimulus, observed = observe(case)
+    calls = tuple(
+        replace(call, outputs=expected.outputs, hidden=expected.hidden, cell=expected.cell)
+        for call, expected in zip(observed.calls, expected_calls(case, stimulus), strict=True)
+    )
+    return stimulus, replace(observed, calls=calls)
+
+
+def changed(observed: Observation, call: int, **change: Callable[[Array], Any]) -> Observation:
+    """The same observation with some arrays of one call replaced by what the functions make of them."""
+    arrays = {name: function(getattr(observed.calls[call], name)) for name, function in change.items()}
+    calls = list(observed.calls)
+    calls[call] = replace(calls[call], **arrays)
+    return replace(observed, calls=tuple(calls))
+
+
+def verdict_of(check: str, case: Case, stimulus: Stimulus, observed: Observation) -> CheckResult:
+    """How one check judges."""
+    (result,) = (result for result in judge(case, stimulus, observed) if result.check == check)
+    return result
+
+
+@pytest.mark.parametrize(
+    "case_id",
+    [
+        f"{size}-b3{flags}-s0"
+        for size in ("u1-d1-t1", "u1-d2-t6", "u2-d2-t28", "u10-d5-t13")
+        for flags in ("", "-seq", "-stateful", "-seq-stateful")
+    ],
+)
+def test_every_check_accepts_the_reference(case_id: str) -> None:
+    """The reference rounded to float32 is a Keras LSTM, and not by a narrow margin: one rounding is at most 1 σ."""
+    case = Case.from_id(case_id)
+    results = judge(case, *observe(case))
+    assert {result.check for result in results if result.verdict is not Verdict.PASS or result.message} == set()
+    assert all(result.worst is None or result.worst <= 1 for result in results if result.check != "cut_sequence")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_check_rejects_what_it_names(check: Check) -> None:
+    """On the first case of the matrix where both the check and its deviation apply."""
+    deviation = DEVIATIONS[check.kills]
+    case = next(case for case in documents_matrix() if check.applies_to(case) and deviation.needs <= case.offers)
+    result = verdict_of(check.name, case, *observe(case, check.kills))
+    assert result.verdict is Verdict.FAIL
+    assert result.message
+
+
+def test_checks_have_names_of_their_own() -> None:
+    """Reports and the kill matrix go by the name."""
+    assert [check.name for check in CHECKS] == [
+        "outputs", "hidden_state", "cell_state", "shapes", "dtypes", "parameter_count", "weight_shapes", "stored_state",
+        "cut_sequence",
+    ]  # fmt: skip
+    assert all(check.asserts and check.kills in DEVIATIONS for check in CHECKS)
+
+
+@pytest.mark.parametrize("case", [PLAIN, SEQUENCE], ids=lambda case: case.id)
+def test_stateful_checks_do_not_judge_stateless_cases(case: Case) -> None:
+    """There is no stored state, and no second call."""
+    assert {result.check for result in judge(case, *observe(case))} == {check.name for check in CHECKS} - STATEFUL_CHECKS
+
+
+@pytest.mark.parametrize("case", [STATEFUL, STATEFUL_SEQUENCE], ids=lambda case: case.id)
+def test_every_check_judges_stateful_cases(case: Case) -> None:
+    """In the order of the registry."""
+    assert [result.check for result in judge(case, *observe(case))] == [check.name for check in CHECKS]
+
+
+# --- limits --------------------------------------------------------------------------------------------------------------------
+
+VALUE_OF = {"outputs": "outputs", "hidden_state": "hidden", "cell_state": "cell"}
+
+
+def off_by(case: Case, value: str, sigmas: float, at: Any) -> tuple[Stimulus, Observation, Array]:
+    """Exact results, one value of the last call moved by so many σ at some place; and that value's σ."""
+    stimulus, observed = exact(case)
+    sigma = getattr(expected_sigma(case, stimulus)[-1], value)
+
+    def move(array: Array) -> Array:
+        moved = array.copy()
+        moved[at] += sigmas * sigma[at]
+        return moved
+
+    return stimulus, changed(observed, -1, **{value: move}), sigma
+
+
+@pytest.mark.parametrize("case", [PLAIN, SEQUENCE, STATEFUL, STATEFUL_SEQUENCE], ids=lambda case: case.id)
+@pytest.mark.parametrize("check", list(VALUE_OF))
+@pytest.mark.parametrize(("sigmas", "verdict"), [(7.9, Verdict.PASS), (-7.9, Verdict.PASS), (8.1, Verdict.FAIL)])
+def test_one_element_may_be_off_by_eight_sigma(check: str, case: Case, sigmas: float, verdict: Verdict) -> None:
+    """7.9 σ pass and 8.1 σ fail; among 30 elements either is less than 1.5 σ in the root mean square."""
+    at = (1, 4, 3) if case.config.return_sequences and check == "outputs" else (1, 3)
+    stimulus, observed, _ = off_by(case, VALUE_OF[check], sigmas, at)
+    result = verdict_of(check, case, stimulus, observed)
+    assert result.verdict is verdict
+    assert result.worst == pytest.approx(abs(sigmas), rel=1e-6)  # a float64 sum at 2^-53 of a value that is at most 2^24 σ
+
+
+@pytest.mark.parametrize("case", [PLAIN, SEQUENCE, STATEFUL], ids=lambda case: case.id)
+@pytest.mark.parametrize("check", list(VALUE_OF))
+@pytest.mark.parametrize(("sigmas", "verdict"), [(1.9, Verdict.PASS), (-1.9, Verdict.PASS), (2.1, Verdict.FAIL)])
+def test_an_array_may_be_off_by_two_sigma(check: str, case: Case, sigmas: float, verdict: Verdict) -> None:
+    """In the root mean square: 1.9 σ everywhere pass and 2.1 σ everywhere fail, though no element is at its limit."""
+    stimulus, observed, sigma = off_by(case, VALUE_OF[check], sigmas, ...)
+    result = verdict_of(check, case, stimulus, observed)
+    assert result.verdict is verdict
+    assert result.rms == pytest.approx(abs(sigmas), rel=1e-6)
+    if verdict is Verdict.FAIL:
+        label = {"outputs": "outputs", "hidden": "hidden state", "cell": "cell state"}[VALUE_OF[check]]
+        number = " of call 4" if case.config.stateful else ""
+        said = f"{label}{number} as a whole is off by 2.1 σ (root mean square of {sigma.size} elements), limit 2 σ"
+        assert result.message == said
+
+
+@pytest.mark.parametrize(("sigmas", "verdict"), [(7.9, Verdict.PASS), (8.1, Verdict.FAIL)])
+@pytest.mark.parametrize("value", ["outputs", "hidden", "cell"])
+def test_cut_sequence_allows_two_runs(value: str, sigmas: float, verdict: Verdict) -> None:
+    """Two runs of the implementation are compared, so the limit is √2 times as wide."""
+    stimulus, observed, _ = off_by(STATEFUL, value, sigmas * TWO_RUNS, (1, 3))
+    assert verdict_of("cut_sequence", STATEFUL, stimulus, observed).verdict is verdict
+
+
+def test_cut_sequence_reads_both_pieces() -> None:
+    """With return_sequences the first piece's outputs are compared too."""
+    stimulus, observed = observe(STATEFUL_SEQUENCE)
+    wrong = changed(observed, 0, outputs=lambda outputs: outputs + 1)
+    result = verdict_of("cut_sequence", STATEFUL_SEQUENCE, stimulus, wrong)
+    assert result.verdict is Verdict.FAIL
+    assert result.message.startswith("outputs of one call against two[")
+
+
+# --- messages ------------------------------------------------------------------------------------------------------------------
+
+
+def test_message_says_what_where_got_expected_and_by_how_much() -> None:
+    """Index, both values, the error in numbers and in σ, the limit, and the axes by name."""
+    stimulus, observed, sigma = off_by(SEQUENCE, "outputs", 300.0, (2, 7, 4))
+    expected = float(expected_calls(SEQUENCE, stimulus)[0].outputs[2, 7, 4])
+    got = float(observed.calls[0].outputs[2, 7, 4])
+    message = verdict_of("outputs", SEQUENCE, stimulus, observed).message
+    assert message == (
+        f"outputs[2, 7, 4] is {got:.9g}, expected {expected:.9g}: off by {300 * sigma[2, 7, 4]:.2g} (300 σ, limit 8 σ) "
+        "at timestep 7, row 2, unit 4"
+    )
+
+
+def test_message_of_a_stateful_case_names_the_call() -> None:
+    """And says that there is more where several arrays are off."""
+    stimulus, observed = exact(STATEFUL)
+    for call in (1, 2):
+        observed = changed(observed, call, cell=lambda cell: cell + 1)
+    message = verdict_of("cell_state", STATEFUL, stimulus, observed).message
+    assert re.match(r"cell state of call 2\[\d, \d\] is ", message)
+    assert message.endswith(" (and 1 more)")
+
+
+@pytest.mark.parametrize(("value", "check"), [("outputs", "outputs"), ("hidden", "hidden_state"), ("cell", "cell_state")])
+def test_another_shape_is_not_comparable(value: str, check: str) -> None:
+    """Nothing is broadcast; the shapes are said, and no numbers are."""
+    stimulus, observed = observe(PLAIN)
+    result = verdict_of(check, PLAIN, stimulus, changed(observed, 0, **{value: lambda array: array[:1]}))
+    label = value if value == "outputs" else f"{value} state"
+    assert (result.verdict, result.worst, result.rms, result.size) == (Verdict.FAIL, None, None, 0)
+    assert result.message == f"{label} has shape (1, 10), expected (3, 10): not comparable"
+
+
+@pytest.mark.parametrize(
+    ("value", "got", "expected"),
+    [("outputs", (3, 12, 10), (3, 13, 10)), ("hidden", (3, 9), (3, 10)), ("cell", (3, 1, 10), (3, 10))],
+)
+def test_shapes_check_says_both_shapes(value: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Of outputs and of both states."""
+    stimulus, observed = observe(SEQUENCE)
+    result = verdict_of("shapes", SEQUENCE, stimulus, changed(observed, 0, **{value: lambda _: np.zeros(got, np.float32)}))
+    label = value if value == "outputs" else f"{value} state"
+    assert result.message == f"the shape of {label} is {got}, expected {expected}"
+
+
+@pytest.mark.parametrize("value", ["outputs", "hidden", "cell"])
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_another_dtype_fails(value: str, dtype: str) -> None:
+    """Wider or narrower than the compute dtype."""
+    stimulus, observed = observe(PLAIN)
+    result = verdict_of("dtypes", PLAIN, stimulus, changed(observed, 0, **{value: lambda array: array.astype(dtype)}))
+    assert result.verdict is Verdict.FAIL
+    assert result.message.endswith(f" is {dtype}, expected float32")
+
+
+@pytest.mark.parametrize("wrong", [0, 600, 641, 680])
+def test_another_parameter_count_fails(wrong: int) -> None:
+    """4 · 10 · (5 + 10 + 1) = 640, and nothing near it."""
+    stimulus, observed = observe(PLAIN)
+    result = verdict_of("parameter_count", PLAIN, stimulus, replace(observed, parameter_count=wrong))
+    assert result.message == f"the parameter count is {wrong}, expected 640"
+
+
+@pytest.mark.parametrize(
+    "wrong", [((40, 5), (40, 10), (40,)), ((5, 40), (10, 40)), ((10, 40), (5, 40), (40,)), ((5, 40), (10, 40), (80,)), ()]
+)
+def test_other_weight_shapes_fail(wrong: tuple[tuple[int, ...], ...]) -> None:
+    """Transposed, without bias, exchanged, with two biases, or none."""
+    stimulus, observed = observe(PLAIN)
+    result = verdict_of("weight_shapes", PLAIN, stimulus, replace(observed, weight_shapes=wrong))
+    assert result.message == f"the shapes of the weights is {wrong}, expected {((5, 40), (10, 40), (40,))}"
+
+
+# --- the stored state ----------------------------------------------------------------------------------------------------------
+
+
+def stored_state(call: int, **change: Callable[[Array], Any]) -> CheckResult:
+    """How the check judges the reference's results with some of one call's arrays replaced."""
+    stimulus, observed = observe(STATEFUL)
+    return verdict_of("stored_state", STATEFUL, stimulus, changed(observed, call, **change))
+
+
+def one_bit_up(array: Array) -> Array:
+    """The same values but the last, which is the next float."""
+    moved = array.copy()
+    moved[-1, -1] = np.nextafter(moved[-1, -1], np.inf, dtype=moved.dtype)
+    return moved
+
+
+@pytest.mark.parametrize("value", ["hidden", "cell"])
+@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("change", [lambda _: None, one_bit_up, lambda array: array[:1]], ids=["missing", "one bit", "fewer rows"])
+def test_stored_state_that_is_not_the_returned_one_fails(value: str, call: int, change: Callable[[Array], Any]) -> None:
+    """Storing is no arithmetic: after every call, bit for bit."""
+    result = stored_state(call, **{f"stored_{value}": change})
+    assert result.message == f"whether the stored {value} state is the one that call {call + 1} returned is False, expected True"
+
+
+@pytest.mark.parametrize("value", ["hidden", "cell"])
+def test_state_that_is_not_zero_after_a_reset_fails(value: str) -> None:
+    """The message counts the values that were left."""
+    result = stored_state(3, **{f"reset_{value}": one_bit_up})
+    assert result.message == f"the number of nonzero {value} values after the reset is 1, expected 0"
+
+
+def test_stored_nan_is_the_returned_nan() -> None:
+    """A state that overflowed is stored as it is: that it is wrong, other checks say."""
+
+    def spoil(array: Array) -> Array:
+        return np.full_like(array, np.nan)
+
+    assert stored_state(2, stored_cell=spoil, cell=spoil).verdict is Verdict.PASS
+
+
+def test_missing_call_is_not_judged_quietly() -> None:
+    """An adapter that observed fewer calls than the case has is broken, which is an error and no verdict."""
+    stimulus, observed = observe(STATEFUL)
+    with pytest.raises(ValueError, match="zip"):
+        judge(STATEFUL, stimulus, replace(observed, calls=observed.calls[:3]))
+
+
+def test_evidence_is_computed_once() -> None:
+    """Three value checks share one expectation."""
+    stimulus, observed = observe(PLAIN)
+    evidence = Evidence(case=PLAIN, stimulus=stimulus, observed=observed)
+    assert evidence.expected is evidence.expected
+    assert evidence.sigma is evidence.sigma
+
+
+def test_needs_of_the_named_deviations_are_met_in_the_matrix() -> None:
+    """A check whose deviation could nowhere show would be unproven."""
+    offered = frozenset[Need]().union(*(case.offers for case in documents_matrix()))
+    assert all(DEVIATIONS[check.kills].needs <= offered for check in CHECKS)

@@ -1,0 +1,279 @@
+"""The command line: what it prints, what it writes, and the code it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+import conformance
+from conformance.adapters.keras_layer import BACKENDS
+from conformance.cli import _interrupt, default_workers, main
+from conformance.runner import Pool
+
+SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
+
+
+def invoke(*arguments: str) -> Result:
+    """The command line in this process; an exception that it does not answer is the test's."""
+    return CliRunner().invoke(main, arguments, catch_exceptions=False, prog_name="lstm-conformance")
+
+
+def refused(result: Result) -> str:
+    """The one line of a refusal, which exits with 2 and prints nothing else."""
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+# --- list ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_list_prints_every_id() -> None:
+    """One a line, and nothing else."""
+    result = invoke("list")
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, len(lines), len(set(lines)), result.stderr) == (0, 2304, 2304, "")
+    assert lines[0] == "u1-d1-t1-b3-s0"
+
+
+def test_list_prints_what_matches_under_a_seed() -> None:
+    """Patterns are repeatable; ids carry the seed."""
+    result = invoke("list", "--seed", "4", "--case", "u1-d1-t6-b3-*", "--case", "u2-d1-t1-b3-s4")
+    assert result.stdout.split() == [
+        "u1-d1-t6-b3-s4", "u1-d1-t6-b3-seq-s4", "u1-d1-t6-b3-stateful-s4", "u1-d1-t6-b3-seq-stateful-s4", "u2-d1-t1-b3-s4",
+    ]  # fmt: skip
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["list", "verify"])
+def test_pattern_without_a_match_is_refused(command: str) -> None:
+    """With ids like it, before any process is started."""
+    said = refused(invoke(command, "--case", "u10-d5-t13-b4-s0"))
+    assert said.startswith("no case matches 'u10-d5-t13-b4-s0'; ids look like: u10-d5-t13-b3-s0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0"),
+        (["u0-d2-t6-b3-s0"], "units must be a positive integer, the size of the output; got 0"),
+        (["u2-d2-t6-b3-s0", "--row", "3"], "u2-d2-t6-b3-s0 has 3 rows, 0 to 2; got row 3"),
+        (["u2-d2-t6-b3-s0", "--unit", "2"], "u2-d2-t6-b3-s0 has 2 units, 0 to 1; got unit 2"),
+        (["u2-d2-t6-b3-s0", "--steps", "-1"], "steps must be 0 (all) or more; got -1"),
+    ],
+)
+def test_explain_refuses_what_is_not_there(arguments: list[str], message: str) -> None:
+    """Before Keras is loaded."""
+    assert refused(invoke("explain", *arguments)) == message
+
+
+def test_explain_on_a_missing_backend_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line with the command."""
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setitem(BACKENDS, "jax", "no_such_framework")
+    assert "pip install 'keras-lstm-conformance[jax]'" in refused(invoke("explain", "u2-d2-t6-b3-s0", "--backend", "jax"))
+
+
+def test_verify_on_a_missing_backend_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker process met becomes one line; no report is written, for nothing was tested."""
+    (tmp_path / "jax.py").write_text("raise ImportError('no jax here')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    said = refused(invoke("verify", *SMALL, "--backend", "jax", "--json", str(tmp_path / "report.json")))
+    assert said == ("the jax backend cannot be imported (no jax here); install it with: pip install 'keras-lstm-conformance[jax]'")
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_unknown_claim_is_refused() -> None:
+    """Before any claim is settled."""
+    assert refused(invoke("claims", "twelve-parameter")).startswith("unknown claim 'twelve-parameter'; ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--backend", "theano"],
+        ["verify", "--workers", "0"],
+        ["verify", "--seed", "-1"],
+        ["verify", "--deviation", "no_such_deviation"],
+        ["explain"],
+        ["no-such-command"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    """Click's own refusals keep the suite's code for wrong usage."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "Usage: lstm-conformance" in result.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["verify"], ["list"], ["explain"], ["claims"]])
+def test_every_command_has_help(command: list[str]) -> None:
+    """It says what the command does."""
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: {' '.join(['lstm-conformance', *command])}")
+
+
+# --- explain -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.xdist_group("keras")
+@pytest.mark.usefixtures("keras_adapter")
+def test_explain_prints_a_case_of_real_keras() -> None:
+    """As many timesteps of the row and unit as were asked for, and the checks."""
+    result = invoke("explain", "u2-d2-t6-b3-s0", "--row", "1", "--unit", "1", "--steps", "1")
+    assert result.exit_code == 0
+    titles = [line.split(",")[0] for line in result.stdout.splitlines() if ", row 1, unit 1" in line]
+    assert titles == ["timestep 1", "timestep 6"]
+    assert "PASS cell_state worst " in result.stdout
+
+
+# --- verify --------------------------------------------------------------------------------------------------------------------
+
+
+def test_verify_accepts_real_keras(tmp_path: Path) -> None:
+    """Exit code 0; the report says what ran and that all of it passed."""
+    result = invoke("verify", *SMALL, "--json", str(tmp_path / "report.json"))
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.startswith("keras.layers.LSTM: keras 3")
+    assert "4 PASS of 4 cases (4 cells of the documents' matrix, seed 0)" in result.stdout
+    assert result.stderr == "4 of 4 cases: u2-d2 finished\n"
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert read["environment"]["backend"] == "tensorflow"
+    assert {one["path"] for one in read["results"]} == {"tf.function, dynamic time"}
+    assert (read["summary"]["PASS"], read["summary"]["as_expected"]) == (4, True)
+
+
+def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
+    """Exit code 1; text, JSON and JUnit name what explains it."""
+    paths = tmp_path / "report.json", tmp_path / "report.xml"
+    result = invoke("verify", *SMALL, "--deviation", "hard_sigmoid", "--json", str(paths[0]), "--junit", str(paths[1]))
+    assert result.exit_code == 1
+    assert "FAIL u2-d2-t6-b3-s0\n" in result.stdout
+    assert "matches the reference if the gates use Keras 3's hard_sigmoid, clip(x/6 + 0.5, 0, 1) (hard_sigmoid)" in result.stdout
+    assert "4 of 4 cases match the reference if the gates use Keras 3's hard_sigmoid" in result.stdout
+    assert result.stderr == "4 of 4 cases: u2-d2 finished, 4 not as expected\n"
+    read = json.loads(paths[0].read_text(encoding="utf-8"))
+    assert (read["summary"]["FAIL"], read["summary"]["as_expected"], read["summary"]["stopped"]) == (4, False, "")
+    assert [one["explained_by"] for one in read["results"]] == [["hard_sigmoid"]] * 4
+    suite = ET.parse(paths[1]).getroot().find("testsuite")  # noqa: S314  # our own file
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "4")
+
+
+def test_fail_fast_stops_at_the_first_difference(tmp_path: Path) -> None:
+    """It says so, and what did not run is missing from the report, not passed."""
+    arguments = [*SMALL, "--case", "u128-d64-*", "--deviation", "weights_transposed", "--fail-fast"]
+    result = invoke("verify", *arguments, "--json", str(tmp_path / "report.json"))
+    assert result.exit_code == 1
+    assert "67 cases did not run: stopped at the first difference, as --fail-fast asks" in result.stdout
+    summary = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["summary"]
+    assert (summary["FAIL"], summary["not_run"], summary["planned"]) == (1, 67, 68)
+
+
+def test_eager_and_seed_are_part_of_what_is_verified(tmp_path: Path) -> None:
+    """The ids of the report's cases say both."""
+    arguments = ["--case", "u2-d2-t6-b3-*", "--eager", "--seed", "5", "--deviation", "two_biases", "--workers", "1"]
+    assert invoke("verify", *arguments, "--json", str(tmp_path / "report.json")).exit_code == 1
+    plan = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["plan"]
+    assert plan["seed"] == 5
+    assert plan["case_ids"][0] == "u2-d2-t6-b3-eager-s5"
+
+
+def test_default_is_one_worker_per_core_and_few() -> None:
+    """Each holds a copy of the framework."""
+    assert 1 <= default_workers() <= 4
+
+
+# --- a run that is ended -------------------------------------------------------------------------------------------------------
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """The command line in a process group of its own, as a shell starts it."""
+    root = str(Path(conformance.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    return subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-m", "conformance", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment,
+    )
+
+
+def to_the_group(process: subprocess.Popen[str], number: int) -> None:
+    """As a terminal sends Ctrl-C: to all of the processes."""
+    os.killpg(process.pid, number)
+
+
+def to_the_parent(process: subprocess.Popen[str], number: int) -> None:
+    """As `kill` does."""
+    process.send_signal(number)
+
+
+def test_run_that_is_ended_before_it_has_begun_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ran, which is no success."""
+    monkeypatch.setattr(Pool, "environment", lambda _: _interrupt())
+    result = invoke("verify", *SMALL)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("interrupted before it had started: \n")
+    assert "0 PASS of 4 cases" in result.stdout
+    assert "4 cases did not run: interrupted" in result.stdout
+
+
+def test_run_that_is_ended_before_its_first_result_says_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The implementation had started, and the report names it."""
+    monkeypatch.setattr(Pool, "run", lambda *_: _interrupt())
+    result = invoke("verify", *SMALL, "--deviation", "two_biases")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("lstm_ref with two_biases: numpy ")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
+@pytest.mark.parametrize(
+    ("send", "number"), [(to_the_group, signal.SIGINT), (to_the_parent, signal.SIGTERM)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_path: Path) -> None:
+    """After the first family: the table is printed, the files are written, no traceback, exit code 1."""
+    path = tmp_path / "report.json"
+    process = start(
+        "verify",
+        "--case",
+        "u1-d1-t1-b3-*",
+        "--case",
+        "u128-d64-*",
+        "--deviation",
+        "two_biases",
+        "--workers",
+        "2",
+        "--json",
+        str(path),
+    )
+    try:
+        assert process.stderr is not None
+        progress = process.stderr.readline()
+        send(process, number)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert progress == "4 of 68 cases: u1-d1 finished, 4 not as expected\n"
+    assert process.returncode == 1
+    assert "Traceback" not in stderr
+    assert "64 cases did not run: interrupted" in stdout
+    read = json.loads(path.read_text(encoding="utf-8"))
+    assert len(read["results"]) == 4
+    assert (read["summary"]["stopped"], read["summary"]["not_run"]) == ("interrupted", 64)
+    assert read["environment"]["implementation"] == "lstm_ref with two_biases"

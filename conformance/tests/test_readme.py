@@ -1,0 +1,52 @@
+"""The README keeps its promises: each command gives the output that stands below it.
+
+The two commands at its top are run, and compared with the same code, by the continuous integration script: one of them is this
+very test run, the other as long.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.tests.readme import Block, blocks
+
+OPENING = ("pip install uv && uv run lstm-conformance verify", "pip install uv && uv run pytest")
+PREFIX = "uv run lstm-conformance "
+
+
+def test_readme_opens_with_two_commands() -> None:
+    """Each does all of its own set-up in one line."""
+    assert tuple(block.command for block in blocks()[:2]) == OPENING
+
+
+@pytest.mark.parametrize("block", blocks()[2:], ids=lambda block: block.command)
+def test_command_prints_what_the_readme_shows(block: Block, tmp_path: Path) -> None:
+    """Run as a user would, but for uv, which the test run is inside of already."""
+    assert block.command.startswith(PREFIX)
+    arguments = shlex.split(block.command.removeprefix(PREFIX))
+    ran = subprocess.run(  # noqa: S603  # the README's own commands
+        [sys.executable, "-m", "conformance", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in ran.stderr
+    assert not block.complaint(ran.stdout), block.complaint(ran.stdout)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "agrees"),
+    [
+        ("worst 2.5σ, 64 PASS in 40 s\n", "worst 2.7σ, 64 PASS in 51 s\n", True),
+        ("worst 2.5σ, 64 PASS in 40 s\n", "worst 2.7σ, 63 PASS in 51 s\n", False),
+        ("...\n12 passed in 3.1s\n", "dots\n12 passed in 9.9s\n", True),
+        ("...\n12 passed in 3.1s\n", "dots\n13 passed in 9.9s\n", False),
+        ("+0.121103789\n", "+0.121103793\n", True),
+        ("+0.121103789\n", "+0.121104789\n", False),
+    ],
+)
+def test_comparison_forgives_only_what_varies(shown: str, printed: str, agrees: bool) -> None:
+    """Rounding and durations vary; counts and digits before the rounding do not."""
+    assert (not Block("command", shown).complaint(printed)) is agrees

@@ -1,0 +1,297 @@
+"""A report says what was planned, what ran and what came of it, to people and machines, and cannot read as better than it is."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+
+from conformance.report import files, text
+from conformance.report.model import Plan, Report
+from conformance.verdict import CheckResult, Result, Verdict
+
+IDS = ("u1-d1-t6-b3-s0", "u1-d1-t6-b3-seq-s0", "u2-d1-t6-b3-s0", "u10-d5-t13-b3-s0")
+PASSED = CheckResult(check="outputs", verdict=Verdict.PASS, worst=1.5, rms=0.5, size=30)
+FAILED = CheckResult(
+    check="outputs", verdict=Verdict.FAIL, message="outputs[0, 1] is 1, expected 2", worst=310.0, rms=20.5, size=30
+)
+COUNTED = CheckResult(check="parameter_count", verdict=Verdict.PASS)
+
+
+def result(number: int, verdict: Verdict = Verdict.PASS, **given: Any) -> Result:
+    """The result of the numbered case; PASS and FAIL with checks."""
+    case_id = IDS[number]
+    checks = {Verdict.PASS: (PASSED, COUNTED), Verdict.FAIL: (FAILED, COUNTED)}.get(verdict, ())
+    return Result(**{"case_id": case_id, "group": case_id.rsplit("-t")[0], "verdict": verdict, "checks": checks, **given})
+
+
+def report(*results: Result, stopped: str = "", planned: int = len(IDS)) -> Report:
+    """A run that planned the first cases and has these results."""
+    plan = Plan(
+        matrix="the documents' matrix",
+        selection=("u*",),
+        seed=0,
+        cases=planned,
+        cells=planned,
+        case_ids=IDS[:planned],
+        checks=("outputs", "parameter_count"),
+        element_limit=8.0,
+        rms_limit=2.0,
+    )
+    environment = {"implementation": "a layer", "keras": "3.0", "backend": "numpy"}
+    return Report(environment=environment, plan=plan, results=results, seconds=12.3456, stopped=stopped)
+
+
+GREEN = report(*map(result, range(4)))
+RED = report(
+    result(0),
+    result(1, Verdict.FAIL, explained_by=("hard_sigmoid", "two_biases"), seconds=0.25),
+    result(2, Verdict.ERROR, reason="ValueError: [bad] shape"),
+)
+EVERY = report(
+    result(0, Verdict.UNSUPPORTED, reason="no such size"),
+    result(1, Verdict.KNOWN_DIFFERENCE, reason="since 2.3"),
+    result(2, Verdict.FIXED),
+    result(3),
+)
+
+
+# --- model ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_counts_name_every_verdict() -> None:
+    """Also those that no case ended with, PASS among them."""
+    assert RED.counts == {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
+    assert report().counts == dict.fromkeys(("PASS", "FAIL", "ERROR", "UNSUPPORTED", "KNOWN_DIFFERENCE", "FIXED"), 0)
+
+
+@pytest.mark.parametrize(
+    ("one", "not_run", "as_expected"),
+    [
+        (GREEN, 0, True),
+        (report(), 4, False),
+        (report(planned=0), 0, False),
+        (report(*map(result, range(3))), 1, False),
+        (report(result(0, Verdict.UNSUPPORTED), result(1, Verdict.KNOWN_DIFFERENCE), planned=2), 0, True),
+        (report(result(0), result(1, Verdict.FIXED), planned=2), 0, False),
+        (report(result(0), result(1, Verdict.FAIL), planned=2), 0, False),
+        (report(result(0), result(1, Verdict.ERROR), planned=2), 0, False),
+    ],
+    ids=["all passed", "nothing ran", "nothing planned", "one missing", "expected", "fixed", "failed", "error"],
+)
+def test_run_is_as_expected_when_all_of_it_is(one: Report, not_run: int, *, as_expected: bool) -> None:
+    """Nothing ran, something is missing, or a known difference is gone: each is red."""
+    assert one.not_run == not_run
+    assert one.as_expected is as_expected
+
+
+def test_results_stand_in_the_plans_order() -> None:
+    """In whichever order workers finished."""
+    assert [one.case_id for one in report(result(3), result(1), result(0), result(2)).results] == list(IDS)
+
+
+def test_unexpected_results_are_those_that_make_a_run_red() -> None:
+    """FAIL, ERROR and FIXED."""
+    assert [one.case_id for one in RED.unexpected] == [IDS[1], IDS[2]]
+    assert [one.case_id for one in EVERY.unexpected] == [IDS[2]]
+
+
+def test_checks_are_summed_up() -> None:
+    """How many cases each judged, passed, how many numbers, and the worst of them."""
+    outputs, count = RED.by_check()
+    assert (outputs.judged, outputs.passed, outputs.numbers, outputs.worst, outputs.rms) == (2, 1, 60, 310.0, 20.5)
+    assert (count.judged, count.passed, count.numbers, count.worst, count.rms) == (2, 2, 0, None, None)
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
+    """These four, and what a machine asks first is in the summary."""
+    files.write_json(RED, tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert list(read) == ["environment", "plan", "results", "summary"]
+    assert read["environment"] == RED.environment
+    assert read["plan"]["case_ids"] == list(IDS)
+    assert (read["plan"]["element_limit"], read["plan"]["rms_limit"], read["plan"]["selection"]) == (8.0, 2.0, ["u*"])
+    assert [one["case_id"] for one in read["results"]] == list(IDS[:3])
+    assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
+    assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
+    counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
+    rest = {"planned": 4, "not_run": 1, "as_expected": False, "stopped": "", "seconds": 12.346}
+    assert {name: value for name, value in read["summary"].items() if name != "checks"} == counts | rest
+    assert [check["check"] for check in read["summary"]["checks"]] == ["outputs", "parameter_count"]
+
+
+@pytest.mark.parametrize(("value", "name"), [(math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "nan")])
+def test_what_is_not_finite_is_written_by_name(value: float, name: str, tmp_path: Path) -> None:
+    """JSON has no infinity, and a reader that refuses it must not lose the report."""
+    check = CheckResult(check="outputs", verdict=Verdict.FAIL, worst=value, rms=value, size=1)
+    files.write_json(report(result(0, Verdict.FAIL, checks=(check,)), planned=1), tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert read["results"][0]["checks"][0]["worst"] == name
+    assert read["summary"]["checks"][0]["rms"] == name
+
+
+# --- JUnit ---------------------------------------------------------------------------------------------------------------------
+
+
+def junit(one: Report, path: Path) -> ET.Element:
+    """The report as a reader of JUnit XML gets it."""
+    files.write_junit(one, path / "report.xml")
+    return ET.parse(path / "report.xml").getroot()  # noqa: S314  # our own file
+
+
+@pytest.mark.parametrize(
+    ("one", "counts"),
+    [
+        (GREEN, {"tests": "4", "failures": "0", "errors": "0", "skipped": "0"}),
+        (RED, {"tests": "4", "failures": "1", "errors": "2", "skipped": "0"}),
+        (EVERY, {"tests": "4", "failures": "1", "errors": "0", "skipped": "2"}),
+        (report(), {"tests": "4", "failures": "0", "errors": "4", "skipped": "0"}),
+    ],
+    ids=["green", "red", "every verdict", "nothing ran"],
+)
+def test_junit_counts_every_planned_case(one: Report, counts: dict[str, str], tmp_path: Path) -> None:
+    """A case that did not run is an error, FIXED a failure, what is expected to differ skipped."""
+    suite = junit(one, tmp_path).find("testsuite")
+    assert suite is not None
+    assert {name: suite.get(name) for name in counts} == counts
+    assert [case.get("name") for case in suite.iter("testcase")] == list(IDS)
+
+
+def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
+    """Message, explanation, reason, time and environment."""
+    root = junit(RED, tmp_path)
+    passed, failed, broken, missing = root.iter("testcase")
+    assert list(passed) == []
+    (failure,), (error,), (absent,) = list(failed), list(broken), list(missing)
+    assert (failure.tag, failure.get("type")) == ("failure", "FAIL")
+    assert failure.get("message") == "outputs: outputs[0, 1] is 1, expected 2"
+    assert failure.text == "outputs: outputs[0, 1] is 1, expected 2\nexplained by: hard_sigmoid, two_biases"
+    assert failed.get("time") == "0.25"
+    assert failed.get("classname") == "lstm_conformance.u1-d1"
+    assert (error.tag, error.get("message")) == ("error", "ValueError: [bad] shape")
+    assert (absent.tag, absent.get("message")) == ("error", "the run ended before this case")
+    assert {one.get("name"): one.get("value") for one in root.iter("property")} == RED.environment
+
+
+def test_junit_stays_xml_whatever_an_implementation_raises(tmp_path: Path) -> None:
+    """Terminal colours, which Keras puts into its messages, and other characters that XML does not have, are left out."""
+    raised = result(0, Verdict.ERROR, reason="ValueError: \x1b[1mbad <shape>\x1b[0m & \x00 \ud800 σ\uffff")
+    (error,) = junit(report(raised, planned=1), tmp_path).iter("error")
+    assert error.get("message") == "ValueError: bad <shape> &   σ"
+
+
+def test_json_stays_utf8_whatever_an_implementation_raises(tmp_path: Path) -> None:
+    """Half a surrogate pair, as Python makes of a file name that is no UTF-8, is written as its escape."""
+    files.write_json(report(result(0, Verdict.ERROR, reason="\x1b[1m \ud800 σ"), planned=1), tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert read["results"][0]["reason"] == "\x1b[1m \ud800 σ"
+
+
+def test_error_without_a_reason_still_has_a_message(tmp_path: Path) -> None:
+    """A case that no check judged."""
+    (error,) = junit(report(result(0, Verdict.ERROR), planned=1), tmp_path).iter("error")
+    assert error.get("message") == "no check judged this case"
+
+
+# --- files ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [files.write_json, files.write_junit])
+def test_file_is_written_whole_into_new_folders(write: Any, tmp_path: Path) -> None:
+    """Folders are made, an older report is replaced, nothing else is left."""
+    path = tmp_path / "new" / "folder" / "report"
+    write(GREEN, path)
+    first = path.read_text(encoding="utf-8")
+    write(RED, path)
+    assert path.read_text(encoding="utf-8") != first
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves neither half a report nor a temporary file."""
+    path = tmp_path / "report.json"
+    files.write_json(GREEN, path)
+    before = path.read_text(encoding="utf-8")
+    whole = Path.write_text
+
+    def half(self: Path, data: str, **given: Any) -> int:
+        whole(self, data[: len(data) // 2], **given)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_json(RED, path)
+    assert path.read_text(encoding="utf-8") == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- text ----------------------------------------------------------------------------------------------------------------------
+
+
+def shown(one: Report) -> str:
+    """What a pipe gets."""
+    console = Console(file=io.StringIO(), width=110)
+    text.show(one, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_green_report_names_what_ran_and_counts_it() -> None:
+    """Environment, sizes, checks with their limits and margins, the count; nothing about differences."""
+    said = shown(GREEN)
+    assert said.startswith("a layer: keras 3.0, backend numpy\n")
+    assert re.search(r"units +input_dim 1 +input_dim 5", said)
+    assert re.search(r"^ +1 +2/2 1\.5σ +– *$", said, re.MULTILINE)
+    assert re.search(r"^ +10 +– +1/1 1\.5σ *$", said, re.MULTILINE)
+    assert "checks, with limits 8σ per element, 2σ root mean square" in said
+    assert re.search(r"outputs +4 +4 +120 +1\.5σ +0\.50σ", said)
+    assert said.endswith("4 PASS of 4 cases (4 cells of the documents' matrix, seed 0) in 12 s\n")
+    assert "did not run" not in said
+
+
+def test_red_report_says_what_differs_why_and_what_next() -> None:
+    """Verdict and id, the check's message, the explanation, how to look closer; what an exception said is not markup."""
+    said = shown(RED)
+    assert f"FAIL {IDS[1]}\n  outputs: outputs[0, 1] is 1, expected 2\n  matches the reference if the gates use Keras 3's" in said
+    assert f"  look closer: lstm-conformance explain {IDS[1]}\n" in said
+    assert f"ERROR {IDS[2]}\n  ValueError: [bad] shape\n" in said
+    assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in said
+    assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in said
+    assert said.endswith("1 cases did not run: no reason was given\n")
+
+
+def test_interrupted_report_says_how_much_is_missing() -> None:
+    """And why."""
+    assert shown(report(result(0), stopped="interrupted")).endswith("3 cases did not run: interrupted\n")
+
+
+def test_report_of_nothing_says_zero_passed() -> None:
+    """No table of nothing; the count of passes is there though it is zero."""
+    said = shown(report(stopped="interrupted"))
+    assert "checks, with limits" not in said
+    assert "0 PASS of 4 cases" in said
+
+
+def test_many_differences_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest are counted, and the file named that holds them."""
+    monkeypatch.setattr(text, "SHOWN", 1)
+    said = shown(RED)
+    assert IDS[2] not in said
+    assert "… and 1 more; --json FILE holds them all" in said
+
+
+@pytest.mark.parametrize(("worst", "written"), [(999.9, "999.9σ"), (31000.0, "3e+04σ"), (math.inf, "infσ")])
+def test_large_errors_are_short(worst: float, written: str) -> None:
+    """A table cell has room for an order of magnitude."""
+    check = CheckResult(check="outputs", verdict=Verdict.FAIL, message="off", worst=worst, rms=1.0, size=1)
+    assert f"0/1 {written}" in shown(report(result(0, Verdict.FAIL, checks=(check,)), planned=1))

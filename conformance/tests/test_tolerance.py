@@ -1,0 +1,57 @@
+"""The limits' derivations, computed."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from conformance.tolerance import ELEMENT_LIMIT, FLUSHED_BELOW, RMS_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
+from lstm_ref.uncertainty import REPLICAS
+
+
+@pytest.mark.parametrize("precision", list(UNIT_ROUNDOFF))
+def test_unit_roundoff_is_half_the_gap_above_one(precision: str) -> None:
+    """As NumPy knows the precision."""
+    assert UNIT_ROUNDOFF[precision] == np.finfo(precision).eps / 2
+
+
+@pytest.mark.parametrize("precision", list(FLUSHED_BELOW))
+def test_results_are_flushed_below_the_smallest_normal_number(precision: str) -> None:
+    """As NumPy knows the precision."""
+    assert FLUSHED_BELOW[precision] == np.finfo(precision).smallest_normal
+
+
+def test_both_tables_speak_of_the_same_precisions() -> None:
+    """A precision has both numbers or none."""
+    assert UNIT_ROUNDOFF.keys() == FLUSHED_BELOW.keys()
+
+
+def test_element_limit_leaves_three_in_a_hundred_million() -> None:
+    """P(|t| > 8) of Student's t with as many degrees of freedom as there are replicas is 3.2e-8.
+
+    The tail is I(ν / (ν + t²); ν/2, 1/2), the regularised incomplete beta function (Abramowitz & Stegun 26.7.1).
+    """
+    nu, t = REPLICAS, mpmath.mpf(ELEMENT_LIMIT)
+    tail = mpmath.betainc(mpmath.mpf(nu) / 2, mpmath.mpf(1) / 2, 0, nu / (nu + t**2), regularized=True)
+    assert mpmath.nstr(tail, 2) == "3.2e-8"
+
+
+def test_the_tail_is_students() -> None:
+    """The same probability by integrating the density, so that no formula is taken on trust."""
+    nu = mpmath.mpf(REPLICAS)
+    scale = mpmath.gamma((nu + 1) / 2) / (mpmath.sqrt(nu * mpmath.pi) * mpmath.gamma(nu / 2))
+    tail = 2 * mpmath.quad(lambda t: scale * (1 + t**2 / nu) ** (-(nu + 1) / 2), [ELEMENT_LIMIT, 2 * ELEMENT_LIMIT, mpmath.inf])
+    assert mpmath.nstr(tail, 2) == "3.2e-8"
+
+
+def test_root_mean_square_limit_is_twice_the_expectation() -> None:
+    """σ counts each rounding at its full size, so correct runs stay below 1."""
+    assert RMS_LIMIT == 2.0
+
+
+def test_two_runs_lie_root_two_sigma_apart() -> None:
+    """Variances add."""
+    assert math.sqrt(1.0**2 + 1.0**2) == TWO_RUNS

@@ -1,0 +1,50 @@
+"""The six verdicts: which are expected, and which one stands for several."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from conformance.verdict import Verdict, worst_of
+
+
+def test_there_are_six() -> None:
+    """Their names are what reports say."""
+    assert [str(verdict) for verdict in Verdict] == ["PASS", "FAIL", "ERROR", "UNSUPPORTED", "KNOWN_DIFFERENCE", "FIXED"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (Verdict.PASS, True),
+        (Verdict.UNSUPPORTED, True),
+        (Verdict.KNOWN_DIFFERENCE, True),
+        (Verdict.FAIL, False),
+        (Verdict.ERROR, False),
+        (Verdict.FIXED, False),
+    ],
+)
+def test_a_run_is_green_under_expected_verdicts_only(verdict: Verdict, expected: bool) -> None:
+    """A difference that no longer shows is news, and news is red."""
+    assert verdict.is_expected is expected
+
+
+WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
+
+
+@pytest.mark.parametrize(("worse", "better"), list(itertools.combinations(WORST_FIRST, 2)))
+def test_worse_verdict_wins(worse: Verdict, better: Verdict) -> None:
+    """Whatever the order in which the checks came."""
+    assert worst_of([better, worse, better]) is worst_of([worse, better]) is worse
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_one_verdict_is_its_own_worst(verdict: Verdict) -> None:
+    """Nothing is made of it."""
+    assert worst_of(iter([verdict])) is verdict
+
+
+def test_no_check_is_an_error() -> None:
+    """What nobody judged has not passed."""
+    assert worst_of([]) is Verdict.ERROR

@@ -1,0 +1,78 @@
+"""The six verdicts, and what a check and a case come out as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """How a case or a check ended; no booleans, and none stands for another."""
+
+    PASS = "PASS"  # noqa: S105  # a verdict, not a password
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+    UNSUPPORTED = "UNSUPPORTED"
+    KNOWN_DIFFERENCE = "KNOWN_DIFFERENCE"
+    FIXED = "FIXED"
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether a run that ends so is as it should be; FIXED is not, until its entry is closed."""
+        return self in (Verdict.PASS, Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE)
+
+
+# The worst first: a case is as good as its worst check.
+_SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """How one check judged one case.
+
+    Attributes:
+        check: its name.
+        verdict: PASS or FAIL.
+        message: what differs and where; empty for PASS.
+        worst: largest |error| / σ met, where the check compares numbers; None where it compares facts.
+        rms: largest root mean square of error / σ over an array, likewise.
+        size: numbers compared.
+    """
+
+    check: str
+    verdict: Verdict
+    message: str = ""
+    worst: float | None = None
+    rms: float | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How one case came out.
+
+    Attributes:
+        case_id: which case.
+        group: the family it belongs to, as reports group by it.
+        verdict: of the whole case.
+        checks: how each check judged it; none where the implementation raised.
+        path: what really ran.
+        seconds: in the implementation under test, tracing included; oracle and judgement not.
+        explained_by: names of the deviations that turn the reference into this implementation.
+        reason: why it is ERROR or UNSUPPORTED.
+    """
+
+    case_id: str
+    group: str
+    verdict: Verdict
+    checks: tuple[CheckResult, ...] = ()
+    path: str = ""
+    seconds: float = 0.0
+    explained_by: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict of a case from those of its checks; a case without a check has not been judged, which is an ERROR."""
+    return min(verdicts, key=_SEVERITY.index, default=Verdict.ERROR)
