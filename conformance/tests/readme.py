@@ -17,6 +17,8 @@ README = Path(__file__).parents[2] / "README.md"
 _VARYING = {
     r"\bin [\d,.]+ ?s\b": "in # s",  # durations
     r"\b[\d.]+ s$": "# s",
+    r" \(\d+:\d\d:\d\d\)": "",
+    r"^=+ | =+$": "",  # pytest's rules fill the terminal
     r"[\d.]+(e[+-]\d+)? ?σ": "#σ",  # rounding depends on the processor's summation order
     r"[\d.]+ ulp": "# ulp",
     r"(\d\.\d{6})\d+": r"\1",  # so do the last digits of float32

@@ -1,0 +1,81 @@
+"""The commands `claims` and `deviations`, and files that cannot be written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conformance.adapters.keras_layer import KerasLayerAdapter
+from conformance.cli import DRAWN_CLAIM, main
+from lstm_ref.deviations import DEVIATIONS
+
+
+def invoke(*arguments: str) -> Result:
+    """The command line in this process; an exception that it does not answer is the test's."""
+    return CliRunner().invoke(main, arguments, catch_exceptions=False, prog_name="lstm-conformance")
+
+
+@pytest.mark.usefixtures("keras_adapter")
+def test_claims_print_and_write_what_was_settled(tmp_path: Path) -> None:
+    """Text and JSON tell the same verdicts, in the order asked for; a failing statement that should fail is as expected."""
+    file = tmp_path / "claims.json"
+    result = invoke("claims", "two-units-double", "twelve-parameters", "--json", str(file))
+    settled = json.loads(file.read_text(encoding="utf-8"))
+    assert result.exit_code == 0
+    assert [claim["id"] for claim in settled] == ["two-units-double", "twelve-parameters"]
+    assert [line.split()[0] for line in result.stdout.splitlines() if line[:1].isupper()] == ["FAILS", "HOLDS"]
+    assert result.stdout.rstrip().endswith("1 fails, 1 holds")
+
+
+def test_claims_suggest_the_nearest_id() -> None:
+    """A slip of the finger is answered with what was meant."""
+    result = invoke("claims", "two-unit-double")
+    assert (result.exit_code, result.stderr) == (2, "error: unknown claim 'two-unit-double'; did you mean two-units-double?\n")
+
+
+def test_plot_is_refused_without_the_claim_that_it_draws(tmp_path: Path) -> None:
+    """Before anything runs, not after."""
+    result = invoke("claims", "two-units-double", "--plot", str(tmp_path / "accuracy.png"))
+    assert result.exit_code == 2
+    assert DRAWN_CLAIM in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_deviations_are_listed_with_who_rejects_them() -> None:
+    """The kill matrix, then one line for each deviation."""
+    result = invoke("deviations", "--case", "u2-d1-t1-b3-s0")
+    assert result.exit_code == 0
+    assert "survived" in result.stdout
+    assert [line for line in result.stdout.splitlines() if line.startswith(tuple(f"{name}: " for name in DEVIATIONS))] == [
+        f"{deviation.name}: {deviation.summary}" for deviation in DEVIATIONS.values()
+    ]
+
+
+def test_report_that_cannot_be_written_loses_no_text(tmp_path: Path) -> None:
+    """The results are printed, then one line says which file is missing and why."""
+    (tmp_path / "file").write_text("in the way")
+    result = invoke(
+        "verify",
+        "--case",
+        "u2-d1-t1-b3-s0",
+        "--deviation",
+        "bias_dropped",
+        "--workers",
+        "1",
+        "--json",
+        str(tmp_path / "file" / "x.json"),
+    )
+    assert result.exit_code == 2
+    assert "0 PASS, 1 FAIL" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert "could not be written" in result.stderr
+
+
+def test_reference_adapter_and_keras_are_told_apart(keras_adapter: KerasLayerAdapter) -> None:
+    """A report on a deviating reference never reads as one on Keras."""
+    result = invoke("verify", "--case", "u2-d1-t1-b3-s0", "--deviation", "bias_dropped", "--workers", "1")
+    assert result.stdout.startswith("lstm_ref with bias_dropped")
+    assert keras_adapter.start()["implementation"] == "keras.layers.LSTM"
