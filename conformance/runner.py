@@ -119,9 +119,12 @@ class Pool:
 
     def stop(self) -> None:
         """End the workers at once; what they have not finished is lost."""
-        for process in list((self._executor._processes or {}).values()):  # noqa: SLF001  # until Python 3.14's terminate_workers()
+        processes = list((self._executor._processes or {}).values())  # noqa: SLF001  # until Python 3.14's terminate_workers()
+        for process in processes:
             process.terminate()
         self._executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.join(timeout=5)
 
 
 @dataclass
