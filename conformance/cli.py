@@ -55,7 +55,13 @@ DRAWN_CLAIM = "fewer-units-suffice"
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _backend = click.option(
-    "--backend", type=click.Choice(list(BACKENDS)), default="tensorflow", show_default=True, help="Keras backend to run on."
+    "--backend",
+    type=click.Choice(list(BACKENDS)),
+    default="tensorflow",
+    envvar="KERAS_BACKEND",
+    show_default=True,
+    show_envvar=True,
+    help="Keras backend to run on.",
 )
 _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
 _cases = click.option(
@@ -181,6 +187,14 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
 
 
+def suite_version() -> str:
+    """This distribution's version; a checkout that is run without being installed has none."""
+    try:
+        return metadata.version("keras-lstm-conformance")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def default_workers() -> int:
     """One process per core that this process may use, at most 4: each holds a copy of the framework."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
@@ -199,11 +213,7 @@ def _run(
     started = time.perf_counter()
     try:
         with Progress(cases) as progress, _terminated_as_interrupt():
-            environment = {
-                **pool.environment(),
-                "suite": metadata.version("keras-lstm-conformance"),
-                "platform": platform.platform(),
-            }
+            environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
             progress.started(environment)
             for result in pool.run(cases):
                 results.append(result)
@@ -215,7 +225,13 @@ def _run(
         stopped = "interrupted"
     finally:
         pool.stop()
-    plan = Plan(
+    seconds = time.perf_counter() - started
+    plan = _plan(cases, patterns)
+    return Report(environment=environment, plan=plan, results=tuple(results), seconds=seconds, stopped=stopped)
+
+
+def _plan(cases: Sequence[Case], patterns: Sequence[str]) -> Plan:
+    return Plan(
         matrix="the documents' matrix",
         selection=tuple(patterns),
         seed=cases[0].seed,
@@ -225,9 +241,6 @@ def _run(
         checks=tuple(check.name for check in CHECKS),
         element_limit=ELEMENT_LIMIT,
         rms_limit=RMS_LIMIT,
-    )
-    return Report(
-        environment=environment, plan=plan, results=tuple(results), seconds=time.perf_counter() - started, stopped=stopped
     )
 
 

@@ -9,6 +9,7 @@ a test needs it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of `verify`, with a prefix."""
     group = parser.getgroup("lstm-conformance", "Keras LSTM conformance")
-    group.addoption("--lstm-backend", default="tensorflow", help="Keras backend to run on (default: tensorflow)")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    group.addoption("--lstm-backend", default=backend, help="Keras backend to run on (default: KERAS_BACKEND, else tensorflow)")
     group.addoption("--lstm-case", action="append", default=[], metavar="ID", help="only cases with this id or pattern; repeatable")
     group.addoption("--lstm-seed", type=int, default=0, help="seed of weights and inputs (default: 0)")
 
