@@ -49,6 +49,26 @@ def blocks() -> list[Block]:
     return [Block(command, output) for command, output in fenced]
 
 
+@dataclass(frozen=True)
+class ClaimRow:
+    """A row of the README's table of settled statements."""
+
+    verdict: str
+    evidence: str
+    claim: str
+
+    def agrees_with(self, printed: str) -> bool:
+        """Whether the claim, as printed, has this verdict and every number of this evidence."""
+        numbers = set(re.findall(r"\d+(?:\.\d+)?", printed))
+        return printed.startswith(self.verdict.upper()) and set(re.findall(r"\d+(?:\.\d+)?", self.evidence)) <= numbers
+
+
+def claim_rows() -> list[ClaimRow]:
+    """Every such row, in order."""
+    rows = re.findall(r"^\| .* \| (.*) \| (.*) \| `([\w-]+)` \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    return [ClaimRow(*row) for row in rows]
+
+
 def _without_varying(text: str) -> str:
     for pattern, stand_in in _VARYING.items():
         text = re.sub(pattern, stand_in, text, flags=re.MULTILINE)

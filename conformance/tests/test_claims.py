@@ -15,6 +15,7 @@ from conformance.claims.judging import above, at_most, equal, judge, judge_under
 from conformance.claims.measure import gap, random_inputs, random_weights, rounding_limit
 from conformance.claims.model import plain
 from conformance.claims.text import as_json, render, render_systems, shown
+from conformance.tests.readme import claim_rows
 
 IDS = (
     "units-are-output-size",
@@ -84,6 +85,13 @@ def test_a_claim_settles_as_expected(claim: Claim) -> None:
     assert settled.as_expected
     assert as_json(settled)["evidence"]
     assert json.loads(json.dumps(as_json(settled), allow_nan=False))["outcome"] == claim.expected.value
+    assert [row for row in claim_rows() if row.claim == claim.id and not row.agrees_with(printed(settled))] == []
+
+
+def test_the_readme_shows_some_claims() -> None:
+    """Those that it shows exist, so that the test above has compared each."""
+    assert {row.claim for row in claim_rows()} <= set(IDS)
+    assert len(claim_rows()) >= 6
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)

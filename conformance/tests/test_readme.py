@@ -13,15 +13,38 @@ from pathlib import Path
 
 import pytest
 
-from conformance.tests.readme import Block, blocks
+from conformance.matrix import BATCHES, INPUT_DIMS, TIMESTEPS, UNITS, cell_count, documents_matrix
+from conformance.tests.readme import README, Block, blocks
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from lstm_ref.deviations import DEVIATIONS
 
 OPENING = ("pip install uv && uv run lstm-conformance verify", "pip install uv && uv run pytest")
 PREFIX = "uv run lstm-conformance "
+CASES = list(documents_matrix())
 
 
 def test_readme_opens_with_two_commands() -> None:
     """Each does all of its own set-up in one line."""
     assert tuple(block.command for block in blocks()[:2]) == OPENING
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{len(DEVIATIONS)}\nnamed mistakes",
+        f"lists all {len(DEVIATIONS)} mistakes",
+        f"{cell_count(CASES):,} cells, each at batch {BATCHES[0]} and {BATCHES[1]}",
+        f"the same {len(CASES):,} cases",
+        f"off by {ELEMENT_LIMIT:g}σ, an array by {RMS_LIMIT:g}σ in the root mean square",
+        *(
+            f"{name} {', '.join(map(str, values))} ×"
+            for name, values in {"units": UNITS, "input_dim": INPUT_DIMS, "timesteps": TIMESTEPS}.items()
+        ),
+    ],
+)
+def test_numbers_in_the_text_are_those_of_the_code(said: str) -> None:
+    """What the README says in words of mistakes, cases, axes and limits."""
+    assert " ".join(said.split()) in " ".join(README.read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize("block", blocks()[2:], ids=lambda block: block.command)
