@@ -33,7 +33,7 @@ def show(report: Report, console: Console) -> None:
     environment = ", ".join(f"{name} {value}" for name, value in named.items())
     console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
     if report.results:
-        console.print("\ncases passed of cases run, and the worst |error|, by size", highlight=False)
+        console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
         console.print(_size_table(report.results))
         limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
         console.print(f"checks, with limits {limits}", highlight=False)
@@ -76,10 +76,10 @@ def _size_table(results: Sequence[Result]) -> Table:
     sizes = {group: tuple(part[1:] for part in group.split("-")) for group in groups}
     columns = list(dict.fromkeys(sorted((size[1] for size in sizes.values()), key=int)))
     rows = list(dict.fromkeys(sorted((size[0] for size in sizes.values()), key=int)))
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     table.add_column("units", justify="right")
     for column in columns:
-        table.add_column(f"input_dim {column}", justify="right")
+        table.add_column(column, justify="right")
     for row in rows:
         table.add_row(row, *(_size_cell(groups.get(f"u{row}-d{column}", ())) for column in columns))
     return table

@@ -250,7 +250,7 @@ def test_green_report_names_what_ran_and_counts_it() -> None:
     """Environment, sizes, checks with their limits and margins, the count; nothing about differences."""
     said = shown(GREEN)
     assert said.startswith("a layer: keras 3.0, backend numpy\n")
-    assert re.search(r"units +input_dim 1 +input_dim 5", said)
+    assert re.search(r"units +1 +5", said)
     assert re.search(r"^ +1 +2/2 1\.5σ +– *$", said, re.MULTILINE)
     assert re.search(r"^ +10 +– +1/1 1\.5σ *$", said, re.MULTILINE)
     assert "checks, with limits 8σ per element, 2σ root mean square" in said
