@@ -3,8 +3,8 @@
 Vectors that can fail: dense weights of random sign and no small magnitude, so that gates, units and features all differ and each
 acts; a bias of its own for every unit and gate; inputs whose scale varies from timestep to timestep by a factor of ten and more,
 so that pre-activations are negative, near zero, between the two hard sigmoids' corners and saturated. Unit 0 forgets slowly, and
-its hidden state does not push its candidate back towards zero: it carries a trace of the state that a call starts from past the
-longest sequence, without which a lost initial state would go unseen there.
+its hidden state does not push its candidate back towards zero: it carries a trace of the state that a call starts from to the
+end of the longest sequence, where a lost initial state would else go unseen.
 
 A row's inputs are drawn from its own stream, timestep after timestep: a shorter sequence is a prefix of a longer one and a smaller
 batch the first rows of a larger one, whatever else is drawn.

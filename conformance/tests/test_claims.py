@@ -57,7 +57,7 @@ YES, NO, SILENT = equal("a", 1, 1), equal("b", 1, 2), note("c", 3)
 
 def claim(run: object = None, expected: ClaimVerdict = ClaimVerdict.HOLDS) -> Claim:
     """A claim that is nobody's."""
-    return Claim(id="a-claim", documents=("D0", "D2"), statement="One is one.", expected=expected, run=run)  # type: ignore[arg-type]
+    return Claim(id="a-claim", documents=("D0", "D2"), statement="One is one.", expected=expected, run=run)  # type: ignore[arg-type]  # no run is needed to look at it
 
 
 def raising() -> Finding:
@@ -148,7 +148,7 @@ def test_what_runs_here_can_refute_but_not_confirm_another_system() -> None:
 @pytest.mark.parametrize("relation", [at_most, above], ids=["at_most", "above"])
 def test_nan_agrees_with_nothing(relation: object) -> None:
     """A measurement that is no number bears no statement out."""
-    assert relation("a number", float("nan"), 1).agrees is False  # type: ignore[operator]
+    assert relation("a number", float("nan"), 1).agrees is False  # type: ignore[operator]  # parametrized over functions of several signatures
 
 
 def test_values_become_what_json_can_hold() -> None:
@@ -190,7 +190,7 @@ def test_an_error_is_a_result() -> None:
 def test_half_said_values_are_refused(build: object, message: str) -> None:
     """Evidence, findings, results and systems are validated at birth."""
     with pytest.raises(ValueError, match=message):
-        build()  # type: ignore[operator]
+        build()  # type: ignore[operator]  # parametrized over constructors
 
 
 def test_a_settled_claim_prints_as_whole_lines() -> None:
@@ -222,7 +222,7 @@ def test_an_error_is_printed() -> None:
 )
 def test_values_print_on_one_line(value: object, text: str) -> None:
     """Each kind of value has one short form."""
-    assert shown(value) == text  # type: ignore[arg-type]
+    assert shown(value) == text  # type: ignore[arg-type]  # parametrized over values of several types
 
 
 def test_every_named_system_has_its_status() -> None:

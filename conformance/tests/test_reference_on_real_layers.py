@@ -162,11 +162,14 @@ def test_layer_with_every_activation(keras: Any, inputs: Array, name: str, argum
     """One timestep of a real layer with each activation in each of its two places.
 
     Weights and inputs are scaled so that no pre-activation exceeds 2; c' and h' are products of two evaluations each, so that four
-    evaluations cover them. A kink cannot be met by chance: no pre-activation lies within a rounding of one.
+    evaluations cover them. Only hard_shrink jumps, at ±1/2, and no pre-activation lies within the bound of that.
     """
     layer = with_weights(keras.layers.LSTM(UNITS, **{argument: name}, return_state=True))
     layer.set_weights([array / 4 for array in dense_weights()])
     small = inputs[:, :1] / 2
+    z = small[:, 0] @ dense_weights()[0] / 4 + dense_weights()[2] / 4
+    assert np.abs(z).max() < 2
+    assert np.abs(np.abs(z) - 0.5).min() > ONE_EVALUATION
     for ours, theirs in zip(LSTM.from_keras(layer)(small), arrays(keras, layer(small)), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=4 * ONE_EVALUATION)
 

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from conformance.tolerance import ELEMENT_LIMIT, FLUSHED_BELOW, RMS_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
+from conformance.tolerance import ELEMENT_LIMIT, FLUSHED_BELOW, RMS_LIMIT, ROUNDING_IN_SIGMA, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref.uncertainty import REPLICAS
 
 
@@ -47,9 +47,28 @@ def test_the_tail_is_students() -> None:
     assert mpmath.nstr(tail, 2) == "3.2e-8"
 
 
-def test_root_mean_square_limit_is_twice_the_expectation() -> None:
-    """σ counts each rounding at its full size, so correct runs stay below 1."""
-    assert RMS_LIMIT == 2.0
+def tail_of_f(n: int, limit: float) -> mpmath.mpf:
+    """P(F > limit) for n and as many degrees of freedom as there are replicas (Abramowitz & Stegun 26.6.2)."""
+    nu = mpmath.mpf(REPLICAS)
+    return mpmath.betainc(nu / 2, mpmath.mpf(n) / 2, 0, nu / (nu + n * limit), regularized=True)
+
+
+def test_element_limit_gives_one_false_alarm_in_many_runs() -> None:
+    """At the size of real roundings: t² is F with 1 degree of freedom, and the matrix compares 134,610,840 elements."""
+    tail = tail_of_f(1, (ELEMENT_LIMIT / ROUNDING_IN_SIGMA) ** 2)
+    assert mpmath.nstr(tail, 2) == "6.0e-13"
+    assert 12_000 < 1 / (tail * 134_610_840) < 13_000
+
+
+@pytest.mark.parametrize(("n", "tail"), [(3, "5.4e-5"), (32, "1.3e-8")])
+def test_root_mean_square_limit_is_rarely_met_by_rounding(n: int, tail: str) -> None:
+    """The smallest array of the matrix is one unit in three rows; from 32 rows on the limit is out of rounding's reach."""
+    assert mpmath.nstr(tail_of_f(n, (RMS_LIMIT / ROUNDING_IN_SIGMA) ** 2), 2) == tail
+
+
+def test_uniform_rounding_is_a_root_of_three_below_its_bound() -> None:
+    """The variance of a uniform number in [-1, 1] is 1/3."""
+    assert mpmath.almosteq(mpmath.quad(lambda x: x**2 / 2, [-1, 1]), ROUNDING_IN_SIGMA**2)
 
 
 def test_two_runs_lie_root_two_sigma_apart() -> None:
