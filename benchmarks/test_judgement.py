@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.workloads import Workload
 from conformance.adapters.reference import ReferenceAdapter
-from conformance.checks import judge
+from conformance.checks import Evidence, judge
 from conformance.reference_run import reference_run
 from conformance.stimulus import draw
 
@@ -24,4 +24,4 @@ def test_oracle_and_sigma(in_group: Any, workload: Workload) -> None:
 def test_checks(in_group: Any, workload: Workload) -> None:
     """All checks on one observation."""
     observed = ReferenceAdapter().observe(workload.case, workload.stimulus)
-    in_group(judge, workload.case, workload.stimulus, observed)
+    in_group(judge, Evidence(case=workload.case, stimulus=workload.stimulus, observed=observed))

@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from conformance.features import FEATURES, POLICIES, Feature
+from conformance.masks import mask_of, met_by_outputs, met_by_states
 from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.deviations import Need
 
-_ID = re.compile(
-    r"u(?P<units>\d+)-d(?P<input_dim>\d+)-t(?P<timesteps>\d+)-b(?P<batch>\d+)"
-    r"(?P<seq>-seq)?(?P<stateful>-stateful)?(?P<eager>-eager)?-s(?P<seed>\d+)"
-)
+_WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
+_ID = re.compile(rf"u(?P<units>\d+)-d(?P<input_dim>\d+)-t(?P<timesteps>\d+)-b(?P<batch>\d+){_WORDS}-s(?P<seed>\d+)")
+
+# Features that leave a case a slice of a plain run: those of the execution, but for routes that show other things.
+_PLAIN = {"return_sequences", "stateful"} | {
+    feature.name for feature in FEATURES if not feature.is_semantic and feature.name != "route"
+}
+
+TIME_DISTRIBUTED_OVER = 2  # sequences per row of TimeDistributed(LSTM)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How the answer is computed, which must not change it; the oracle never sees this.
+    """How the answer is computed, which must not change it; the oracle never sees this. Values: see `features`.
 
     Attributes:
-        compiled: call the layer inside the backend's compiler with one dynamic time axis, where it has one; else eagerly.
+        compiled: call the layer inside the backend's compiler, where it has one; else eagerly.
+        layer: written as LSTM, RNN(LSTMCell) or RNN([LSTMCell]).
+        activation_as: the activations' names, Keras' functions, or equivalent lambdas.
+        unroll, implementation, use_cudnn: the layer's own arguments.
+        jit_compile: of the model, or of the compiled call.
+        static_time, static_batch: whether the shape is known when the model is built.
+        route: how a user reaches the layer.
     """
 
     compiled: bool = True
+    layer: str = "lstm"
+    activation_as: str = "name"
+    unroll: bool = False
+    implementation: int = 2
+    use_cudnn: str | bool = "auto"
+    jit_compile: bool = False
+    static_time: bool = False
+    static_batch: bool = False
+    route: str = "call"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of the layer, on timesteps start … stop-1 of the stimulus; the state is reset before it where `after_reset`."""
+    """One call of the layer, on timesteps start … stop-1 of the stimulus.
+
+    The state is reset before it where `after_reset`; `initial_state` says that it is given one.
+    """
 
     start: int
     stop: int
     after_reset: bool = False
+    initial_state: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -49,17 +79,24 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is asked of an implementation.
+    """What is asked of an implementation. Features and their values: see `features`.
 
     Attributes:
-        config: what the answer is; always with return_state, since both states are asserted.
+        config: what the answer is.
         input_dim: features per timestep.
         timesteps: per call.
         batch: rows.
         seed: of weights and inputs.
         execution: how the answer is computed.
-        precision: the compute dtype of the implementation.
-        input_dtype: the dtype of the arrays that it is given.
+        architecture: what the LSTM is part of.
+        merge_mode, unequal: of a Bidirectional.
+        mask, mask_source: which timesteps are masked, and how the layer is told.
+        initial_state: whether initial states are given.
+        dropout: rates, and whether training is on.
+        dtype: the dtype policy.
+        input_dtype, contiguous: of the array that is passed.
+        values: what one of its elements holds.
+        relation: what else must give the same answer; "" for nothing.
     """
 
     config: LSTMConfig
@@ -68,21 +105,33 @@ class Case:
     batch: int
     seed: int = 0
     execution: Execution = field(default_factory=Execution)
-    precision: str = "float32"
+    architecture: str = "lstm"
+    merge_mode: str = "concat"
+    unequal: bool = False
+    mask: str = "none"
+    mask_source: str = "argument"
+    initial_state: bool = False
+    dropout: str = "none"
+    dtype: str = "float32"
     input_dtype: str = "float64"
+    contiguous: bool = True
+    values: str = "finite"
+    relation: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (("input_dim", 1), ("timesteps", 1), ("batch", 1), ("seed", 0)):
+        for name, least in (("input_dim", 1), ("timesteps", 1), ("batch", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise LSTMError(f"{name} must be at least {least}; got {getattr(self, name)}")
-        if not self.config.return_state:
-            raise LSTMError("a case asserts both states: its configuration needs return_state=True")
+        for feature in FEATURES:
+            value = self.feature(feature)
+            if feature.part != "config" and value not in feature.values:  # the configuration has looked at its own
+                raise LSTMError(f"{feature.name} must be one of {', '.join(map(str, feature.values))}; got {value!r}")
 
     @property
     def id(self) -> str:
         """Readable and stable: `u10-d5-t13-b3-seq-stateful-s0`; `from_id` reads it back."""
-        flags = {"-seq": self.config.return_sequences, "-stateful": self.config.stateful, "-eager": not self.execution.compiled}
-        said = "".join(flag for flag, is_set in flags.items() if is_set)
+        words = [feature.word_of(self.feature(feature)) for feature in FEATURES]
+        said = "".join(f"-{word}" for word in words if word)
         return f"u{self.config.units}-d{self.input_dim}-t{self.timesteps}-b{self.batch}{said}-s{self.seed}"
 
     @classmethod
@@ -95,16 +144,87 @@ class Case:
         match = _ID.fullmatch(text)
         if match is None:
             raise LSTMError(f"{text!r} is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0")
-        return cls(
-            config=LSTMConfig(
-                units=int(match["units"]), return_sequences=bool(match["seq"]), return_state=True, stateful=bool(match["stateful"])
-            ),
-            input_dim=int(match["input_dim"]),
-            timesteps=int(match["timesteps"]),
-            batch=int(match["batch"]),
-            seed=int(match["seed"]),
-            execution=Execution(compiled=not match["eager"]),
-        )
+        sizes: dict[str, Any] = {name: int(match[name]) for name in ("input_dim", "timesteps", "batch", "seed")}
+        bare = cls(config=LSTMConfig(units=int(match["units"]), return_state=True), **sizes)
+        said = {feature.name: feature.value_of(match[feature.name]) for feature in FEATURES if match[feature.name]}
+        return bare.having(**said)
+
+    def feature(self, feature: Feature) -> Any:
+        """The value of a feature in this case."""
+        return getattr({"config": self.config, "execution": self.execution, "": self}[feature.part], feature.name)
+
+    def having(self, **changes: Any) -> Case:
+        """The same case with other features or sizes."""
+        part_of = {feature.name: feature.part for feature in FEATURES} | {"units": "config"}
+        parts: dict[str, dict[str, Any]] = {"config": {}, "execution": {}, "": {}}
+        for name, value in changes.items():
+            parts[part_of.get(name, "")][name] = value
+        config, execution = replace(self.config, **parts["config"]), replace(self.execution, **parts["execution"])
+        return replace(self, config=config, execution=execution, **parts[""])
+
+    @property
+    def group(self) -> str:
+        """What reports and progress count it under: its family, or the route by which a case of the surface goes."""
+        in_documents = self.is_plain and self.execution in (Execution(), Execution(compiled=False))
+        return str(self.family) if in_documents else f"via {self.execution.route}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The features in which the case departs from the defaults."""
+        return {feature.name: self.feature(feature) for feature in FEATURES if self.feature(feature) != feature.default}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is a slice of one forward run from zeros by the standard equations, as in the documents' matrix."""
+        return self.said.keys() <= _PLAIN
+
+    @property
+    def precision(self) -> str:
+        """The compute dtype that the policy asks for."""
+        return POLICIES[self.dtype]
+
+    @property
+    def sequences(self) -> int:
+        """Number of sequences that are read, the rows of the reference's batch."""
+        return self.batch * TIME_DISTRIBUTED_OVER if self.architecture == "td" else self.batch
+
+    @property
+    def layer_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(units, input_dim) of each LSTM of the architecture, in the order of its states."""
+        units, input_dim = self.config.units, self.input_dim
+        if self.architecture in ("layers2", "cells2"):
+            return (units, input_dim), (units, units)
+        if self.architecture == "bidi":
+            return (units, input_dim), (units + self.unequal, input_dim)
+        return ((units, input_dim),)
+
+    @property
+    def outputs_width(self) -> int:
+        """Size of the outputs' last axis, of both halves together where a Bidirectional returns both."""
+        units = [units for units, _ in self.layer_sizes]
+        return sum(units) if self.architecture == "bidi" and self.merge_mode in ("concat", "none") else units[-1]
+
+    @property
+    def returns_loss(self) -> bool:
+        """Whether the route shows a loss in place of the outputs."""
+        return self.execution.route in ("evaluate", "train_on_batch", "fit")
+
+    @property
+    def in_training(self) -> bool:
+        """Whether the layer is called with training=True."""
+        return self.execution.route in ("training", "train_on_batch", "fit") or self.dropout in ("input", "recurrent", "both")
+
+    @property
+    def dropout_rates(self) -> tuple[float, float]:
+        """Of inputs and of hidden state."""
+        return {"none": (0.0, 0.0), "inference": (0.5, 0.25), "input": (0.5, 0.0), "recurrent": (0.0, 0.25), "both": (0.5, 0.25)}[
+            self.dropout
+        ]
+
+    @property
+    def dropout_masks(self) -> int:
+        """Masks of each kind that Keras draws: one for all gates, or four by implementation 1, which recurrent dropout enforces."""
+        return 4 if self.execution.implementation == 1 or self.dropout_rates[1] else 1
 
     @property
     def family(self) -> Family:
@@ -114,32 +234,100 @@ class Case:
     @property
     def calls(self) -> tuple[Call, ...]:
         """One call; of a stateful layer three that carry over, then a reset and one more over what the first two read in pieces."""
-        steps = self.timesteps
+        steps, given = self.timesteps, self.initial_state
         if not self.config.stateful:
-            return (Call(start=0, stop=steps),)
-        carried = tuple(Call(start=k * steps, stop=(k + 1) * steps) for k in range(3))
-        return (*carried, Call(start=0, stop=2 * steps, after_reset=True))
+            return (Call(start=0, stop=steps, initial_state=given),)
+        carried = tuple(Call(start=k * steps, stop=(k + 1) * steps, initial_state=given and k == 1) for k in range(3))
+        # As long as two of the others, where nothing fixes the length.
+        last = 2 * steps if self.is_plain and self.execution in (Execution(), Execution(compiled=False)) else steps
+        return (*carried, Call(start=0, stop=last, after_reset=True))
 
     @property
     def horizon(self) -> int:
         """Timesteps of stimulus that the calls read."""
         return max(call.stop for call in self.calls)
 
-    @property
+    @cached_property
     def offers(self) -> frozenset[Need]:
         """What the case offers a deviation to show itself."""
-        stateful, config = self.config.stateful, self.config
-        offered = {
-            Need.SEVERAL_UNITS: config.units > 1,
-            Need.SEVERAL_FEATURES: self.input_dim > 1,
-            Need.SEVERAL_ROWS: self.batch > 1,
-            Need.SEVERAL_STEPS: self.timesteps > 1,
-            Need.PREVIOUS_STATE: self.timesteps > 1 or stateful,
-            Need.CARRIED_CALL: stateful,
-            Need.RESET: stateful,
-            Need.FULL_SEQUENCE: config.return_sequences,
-            Need.LAST_OUTPUT: not config.return_sequences,
-            Need.BIAS: config.use_bias,
-            Need.WIDE_INPUTS: self.input_dtype != self.precision,
-        }
+        offered = _offered_by_form(self) | _offered_by_masks(self) | _offered_by_architecture(self) | _offered_by_dropout(self)
         return frozenset(need for need, is_offered in offered.items() if is_offered)
+
+
+def _offered_by_form(case: Case) -> dict[Need, bool]:
+    config = case.config
+    return {
+        Need.SEVERAL_UNITS: config.units > 1,
+        Need.SEVERAL_FEATURES: case.input_dim > 1,
+        Need.SEVERAL_ROWS: case.sequences > 1,
+        Need.CARRIED_CALL: config.stateful,
+        Need.RESET: config.stateful,
+        Need.FULL_SEQUENCE: config.return_sequences,
+        Need.LAST_OUTPUT: not config.return_sequences,
+        Need.OUTPUTS: not case.returns_loss,
+        Need.STATES: config.return_state and not case.returns_loss,
+        Need.BIAS: config.use_bias,
+        Need.TANH: config.activation == "tanh",
+        Need.SIGMOID: config.recurrent_activation == "sigmoid",
+        Need.WIDE_INPUTS: case.input_dtype != case.precision,
+        Need.FRACTIONS: case.input_dtype != "int32",
+        Need.FLOAT32: case.precision in ("float32", "float64"),
+    }
+
+
+def _offered_by_masks(case: Case) -> dict[Need, bool]:
+    """Of one call: of the states, what any LSTM offers; of the outputs, what those whose outputs are returned do."""
+    config, halves = case.config, case.architecture == "bidi"
+    mask = mask_of(case.mask, case.sequences, case.timesteps)
+    started = np.logical_or(case.initial_state, np.logical_and(config.stateful, mask.any(axis=1)))
+    first = mask[:, ::-1] if config.go_backwards else mask
+    # Each of two layers reverses what it reads; the cells of one RNN do so together.
+    last = mask if config.go_backwards and case.architecture == "layers2" else first
+    returned = config.return_state and not case.returns_loss
+    states = [
+        met_by_states(one, started, returned=returned, carried=config.stateful)
+        for one in ((mask, mask[:, ::-1]) if halves else (first, last))
+    ]
+    zeroes = config.return_sequences if halves else config.zero_output_for_mask
+    outputs = [
+        met_by_outputs(one, started, shows_all=config.return_sequences, zeroes=zeroes)
+        for one in ((mask, mask[:, ::-1]) if halves else (last,))
+    ]
+    shows = all if case.merge_mode == "mul" else any  # a product with the other half's zeros hides what is emitted
+    return {
+        **{need: any(one[need] for one in states) for need in states[0]},
+        **{need: shows(one[need] for one in outputs) for need in outputs[0]},
+        Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
+        Need.MASKED_NAN: case.values.startswith("masked"),
+    }
+
+
+def _offered_by_architecture(case: Case) -> dict[Need, bool]:
+    sizes, halves, backwards = case.layer_sizes, case.architecture == "bidi", case.config.go_backwards
+    return {
+        Need.FORWARDS: not backwards,
+        Need.BACKWARDS: backwards,
+        Need.HALF_BACKWARDS: backwards or halves,
+        Need.ONE_PART: len(sizes) == 1,
+        Need.TWO_PARTS: len(sizes) > 1,
+        Need.EQUAL_PARTS: len(sizes) > 1 and sizes[0][0] == sizes[1][0],
+        Need.TWO_LAYERS: len(sizes) > 1 and not halves,
+        Need.TWO_DIRECTIONS: halves,
+        Need.HALVES_APART: halves and case.merge_mode in ("concat", "none"),
+        Need.MERGE_CONCAT: halves and case.merge_mode == "concat",
+        Need.MERGE_SUM: halves and case.merge_mode == "sum",
+        Need.MERGE_AVE: halves and case.merge_mode == "ave",
+        Need.MERGE_MUL: halves and case.merge_mode == "mul",
+    }
+
+
+def _offered_by_dropout(case: Case) -> dict[Need, bool]:
+    acts = case.in_training and any(case.dropout_rates) and case.sequences > 0
+    return {
+        Need.INFERENCE: case.dropout == "inference" and not case.in_training and case.sequences > 0,
+        Need.DROPOUT: acts,
+        Need.INPUT_DROPOUT: acts and case.dropout_rates[0] > 0,
+        Need.RECURRENT_DROPOUT: acts and case.dropout_rates[1] > 0,
+        Need.MASK_SHARED: acts and case.dropout_masks == 1,
+        Need.MASK_PER_GATE: acts and case.dropout_masks > 1,
+    }

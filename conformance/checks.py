@@ -13,8 +13,10 @@ import numpy as np
 
 from conformance.case import Case
 from conformance.compare import Gap, measure
+from conformance.conventions import USUAL, Conventions
 from conformance.observation import CallObservation, Observation
-from conformance.reference_run import expected_calls, expected_sigma
+from conformance.reference_run import Answer, answer
+from conformance.relations import RELATIONS
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, TWO_RUNS
 from conformance.verdict import CheckResult, Verdict
@@ -31,16 +33,13 @@ class Evidence:
     case: Case
     stimulus: Stimulus
     observed: Observation
+    conventions: Conventions = USUAL
+    related: tuple[CallObservation, ...] = ()
 
     @cached_property
-    def expected(self) -> tuple[CallObservation, ...]:
-        """What each call must return."""
-        return expected_calls(self.case, self.stimulus)
-
-    @cached_property
-    def sigma(self) -> tuple[CallObservation, ...]:
-        """σ of each element of it."""
-        return expected_sigma(self.case, self.stimulus)
+    def answer(self) -> Answer:
+        """What each call must return, and σ of each element of it."""
+        return answer(self.case, self.stimulus, self.conventions, self.observed.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,23 +51,19 @@ class Check:
         asserts: the property, in one sentence.
         kills: a deviation that shows in this check, for a case where it applies.
         judge: the judgement.
-        stateful_only: whether it applies to stateful cases only.
+        applies_to: whether a case has the property at all.
     """
 
     name: str
     asserts: str
     kills: str
     judge: Callable[[Evidence], CheckResult]
-    stateful_only: bool = False
-
-    def applies_to(self, case: Case) -> bool:
-        """Whether the case has the property at all."""
-        return case.config.stateful or not self.stateful_only
+    applies_to: Callable[[Case], bool] = lambda case: True  # noqa: ARG005  # every case
 
 
-def judge(case: Case, stimulus: Stimulus, observed: Observation) -> tuple[CheckResult, ...]:
+def judge(evidence: Evidence) -> tuple[CheckResult, ...]:
     """Every check that applies to the case, judged."""
-    evidence = Evidence(case=case, stimulus=stimulus, observed=observed)
+    case = evidence.case
     return tuple(check.judge(evidence) for check in CHECKS if check.applies_to(case))
 
 
@@ -80,7 +75,7 @@ class _Comparison:
     """Two arrays to compare, and how to speak of them."""
 
     label: str
-    got: Array
+    got: Array | None
     expected: Array
     sigma: Array
 
@@ -89,17 +84,18 @@ def _judge_values(check: str, comparisons: Iterable[_Comparison]) -> CheckResult
     """Each array within 8σ at every element and within 2σ in the root mean square."""
     gaps: list[tuple[_Comparison, Gap]] = []
     for pair in comparisons:
-        if not pair.got.shape == pair.expected.shape == pair.sigma.shape:
-            message = f"{pair.label} has shape {pair.got.shape}, expected {pair.sigma.shape}: not comparable"
+        if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
+            message = f"{pair.label} has shape {getattr(pair.got, 'shape', None)}, expected {pair.sigma.shape}: not comparable"
             return CheckResult(check=check, verdict=Verdict.FAIL, message=message)
-        gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
+        if pair.expected.size:
+            gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
     messages = [message for pair, gap in gaps if (message := _complaint(pair.label, gap))]
     return CheckResult(
         check=check,
         verdict=Verdict.FAIL if messages else Verdict.PASS,
         message=_first_of(messages),
-        worst=max(gap.worst for _, gap in gaps),
-        rms=max(gap.rms for _, gap in gaps),
+        worst=max((gap.worst for _, gap in gaps), default=None),
+        rms=max((gap.rms for _, gap in gaps), default=None),
         size=sum(gap.size for _, gap in gaps),
     )
 
@@ -124,7 +120,7 @@ def _first_of(messages: list[str]) -> str:
 
 def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], CheckResult]:
     def judge_value(evidence: Evidence) -> CheckResult:
-        calls = zip(evidence.observed.calls, evidence.expected, evidence.sigma, strict=True)
+        calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
         return _judge_values(
             check,
             [
@@ -142,14 +138,14 @@ def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], Che
 
 
 def _label(value: str, number: int, case: Case) -> str:
-    name = value if value == "outputs" else f"{value} state"
+    name = f"{value} state" if value in ("hidden", "cell") else value
     return f"{name} of call {number}" if case.config.stateful else name
 
 
 def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
     """Compares the implementation with itself: the call after the reset read what calls 1 and 2 read in two pieces."""
     first, second, _, whole = evidence.observed.calls
-    sigma = evidence.sigma[-1]
+    sigma = evidence.answer.sigma[-1]
     outputs = second.outputs
     if evidence.case.config.return_sequences and first.outputs.shape == second.outputs.shape and outputs.ndim == 3:
         outputs = np.concatenate([first.outputs, second.outputs], axis=1)
@@ -168,6 +164,26 @@ def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
     )
 
 
+def _judge_relation(evidence: Evidence) -> CheckResult:
+    """Two runs of the implementation, each within σ of the truth."""
+    relation = RELATIONS[evidence.case.relation]
+    calls = zip(evidence.observed.calls, evidence.related, evidence.answer.sigma, strict=True)
+    return _judge_values(
+        "relation",
+        [
+            _Comparison(
+                label=f"{_label(value, number, evidence.case)} ({relation.asserts})",
+                got=getattr(got, value),
+                expected=getattr(again, value).astype(np.float64),
+                sigma=TWO_RUNS * getattr(sigma, value),
+            )
+            for number, (got, again, sigma) in enumerate(calls, 1)
+            for value in VALUES
+            if getattr(got, value) is not None and getattr(again, value) is not None
+        ],
+    )
+
+
 # --- facts ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -178,37 +194,44 @@ def _judge_facts(check: str, facts: Iterable[tuple[str, object, object]]) -> Che
 
 
 def _judge_shapes(evidence: Evidence) -> CheckResult:
-    config, batch = evidence.case.config, evidence.case.batch
-    facts: list[tuple[str, object, object]] = []
-    for number, (asked, got) in enumerate(zip(evidence.case.calls, evidence.observed.calls, strict=True), 1):
-        steps = (asked.stop - asked.start,) if config.return_sequences else ()
-        shapes = {"outputs": (batch, *steps, config.units), "hidden": (batch, config.units), "cell": (batch, config.units)}
-        facts += [
-            (f"the shape of {_label(value, number, evidence.case)}", getattr(got, value).shape, shape)
-            for value, shape in shapes.items()
-        ]
-    return _judge_facts("shapes", facts)
-
-
-def _judge_dtypes(evidence: Evidence) -> CheckResult:
+    calls = zip(evidence.observed.calls, evidence.answer.calls, strict=True)
     return _judge_facts(
-        "dtypes",
+        "shapes",
         [
-            (f"the dtype of {_label(value, number, evidence.case)}", getattr(got, value).dtype.name, evidence.case.precision)
-            for number, got in enumerate(evidence.observed.calls, 1)
-            for value in VALUES
+            (f"the shape of what {_call(number, evidence.case)} returned", _listed(got.returned), _listed(expected.returned))
+            for number, (got, expected) in enumerate(calls, 1)
         ],
     )
 
 
+def _judge_dtypes(evidence: Evidence) -> CheckResult:
+    precision = evidence.conventions.returned_in(evidence.case.precision)
+    return _judge_facts(
+        "dtypes",
+        [
+            (f"the dtype of what {_call(number, evidence.case)} returned", ", ".join(dict.fromkeys(got.dtypes)), precision)
+            for number, got in enumerate(evidence.observed.calls, 1)
+        ],
+    )
+
+
+def _call(number: int, case: Case) -> str:
+    return f"call {number}" if case.config.stateful else "the call"
+
+
+def _listed(shapes: tuple[tuple[int, ...], ...]) -> str:
+    return " and ".join(map(str, shapes))
+
+
 def _judge_parameter_count(evidence: Evidence) -> CheckResult:
-    config = evidence.case.config
-    expected = count_params(config.units, evidence.case.input_dim, config.use_bias)
+    use_bias = evidence.case.config.use_bias
+    expected = sum(count_params(units, input_dim, use_bias) for units, input_dim in evidence.case.layer_sizes)
     return _judge_facts("parameter_count", [("the parameter count", evidence.observed.parameter_count, expected)])
 
 
 def _judge_weight_shapes(evidence: Evidence) -> CheckResult:
-    expected = tuple(array.shape for array in evidence.stimulus.weights.arrays.values())
+    layers = evidence.stimulus.weights_of(evidence.case)
+    expected = tuple(array.shape for weights in layers for array in weights.arrays.values())
     return _judge_facts("weight_shapes", [("the shapes of the weights", evidence.observed.weight_shapes, expected)])
 
 
@@ -218,16 +241,43 @@ def _judge_stored_state(evidence: Evidence) -> CheckResult:
     for number, call in enumerate(evidence.observed.calls, 1):
         for value in ("hidden", "cell"):
             stored, returned, reset = (getattr(call, name) for name in (f"stored_{value}", value, f"reset_{value}"))
-            facts.append(
-                (f"whether the stored {value} state is the one that call {number} returned", _same(stored, returned), True)
-            )
+            if returned is not None:
+                facts.append(
+                    (f"whether the stored {value} state is the one that call {number} returned", _same(stored, returned), True)
+                )
             if reset is not None:
                 facts.append((f"the number of nonzero {value} values after the reset", int(np.count_nonzero(reset)), 0))
     return _judge_facts("stored_state", facts)
 
 
+def _judge_dropout(evidence: Evidence) -> CheckResult:
+    """One mask per call, constant over time, of as many rows as there are sequences; kept values scaled by 1 / (1 - rate)."""
+    case, observed = evidence.case, evidence.observed.dropout
+    if not case.in_training:
+        return _judge_facts("dropout", [("the number of dropout masks drawn at inference", len(observed), 0)])
+    facts: list[tuple[str, object, object]] = [("the number of calls that drew masks", len(observed), len(case.calls))]
+    for number, call in enumerate(observed, 1):
+        for (units, input_dim), masks in zip(case.layer_sizes, call, strict=True):
+            for kind, rate, size in zip(("inputs", "hidden"), case.dropout_rates, (input_dim, units), strict=True):
+                drawn = getattr(masks, kind)
+                if rate or drawn is not None:
+                    shape = (case.dropout_masks, case.sequences, size) if rate else None
+                    what = f"of the dropout masks of {kind} in {_call(number, case)}"
+                    facts.append((f"the shape {what}", None if drawn is None else drawn.shape, shape))
+                    if drawn is not None:
+                        strange = ~np.isclose(drawn, 0) & ~np.isclose(drawn, 1 / (1 - rate), rtol=2.0**-7)
+                        facts.append(
+                            (f"the number of values {what} that are neither 0 nor 1 / (1 - {rate:g})", int(strange.sum()), 0)
+                        )
+    return _judge_facts("dropout", facts)
+
+
 def _same(stored: Array | None, returned: Array) -> bool:
     return stored is not None and np.array_equal(stored, returned, equal_nan=True)
+
+
+def _returns_states(case: Case) -> bool:
+    return case.config.return_state and not case.returns_loss
 
 
 CHECKS = (
@@ -236,30 +286,35 @@ CHECKS = (
         asserts="the outputs are the reference's, at every timestep that is returned",
         kills="output_tanh_missing",
         judge=_judge_against_reference("outputs", "outputs"),
+        applies_to=lambda case: not case.returns_loss,
     ),
     Check(
         name="hidden_state",
         asserts="the hidden state after each call is the reference's",
         kills="states_exchanged",
         judge=_judge_against_reference("hidden_state", "hidden"),
+        applies_to=_returns_states,
     ),
     Check(
         name="cell_state",
         asserts="the cell state after each call is the reference's",
         kills="states_exchanged",
         judge=_judge_against_reference("cell_state", "cell"),
+        applies_to=_returns_states,
     ),
     Check(
         name="shapes",
         asserts="outputs are (batch, timesteps, units) with return_sequences, else (batch, units); both states are (batch, units)",
         kills="return_sequences_ignored",
         judge=_judge_shapes,
+        applies_to=lambda case: not case.returns_loss,
     ),
     Check(
         name="dtypes",
         asserts="outputs and states have the compute dtype, whatever the dtype of the inputs",
         kills="input_not_cast",
         judge=_judge_dtypes,
+        applies_to=lambda case: not case.returns_loss,
     ),
     Check(
         name="parameter_count",
@@ -278,13 +333,34 @@ CHECKS = (
         asserts="a stateful layer keeps the state that it returned, and zeros after a reset",
         kills="cell_not_reset",
         judge=_judge_stored_state,
-        stateful_only=True,
+        applies_to=lambda case: case.config.stateful,
     ),
     Check(
         name="cut_sequence",
         asserts="a sequence cut in two stateful calls gives what one call gives",
         kills="state_not_carried",
         judge=_judge_cut_sequence,
-        stateful_only=True,
+        applies_to=lambda case: case.config.stateful and case.calls[-1].stop > case.timesteps,
+    ),
+    Check(
+        name="loss",
+        asserts="the loss that evaluating or training reports is that of the reference's outputs",
+        kills="output_tanh_missing",
+        judge=_judge_against_reference("loss", "loss"),
+        applies_to=lambda case: case.returns_loss,
+    ),
+    Check(
+        name="relation",
+        asserts="the case's metamorphic relation holds: another way of asking gives the same answer",
+        kills="states_exchanged",
+        judge=_judge_relation,
+        applies_to=lambda case: bool(case.relation),
+    ),
+    Check(
+        name="dropout",
+        asserts="training draws one inverted-dropout mask per call (four by implementation 1), inference none",
+        kills="dropout_unscaled",
+        judge=_judge_dropout,
+        applies_to=lambda case: case.dropout != "none",
     ),
 )

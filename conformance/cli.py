@@ -1,4 +1,4 @@
-"""The command line: verify, list, explain, claims.
+"""The command line: verify, list, agree, explain, reproduce, differences, deviations, claims.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -9,15 +9,10 @@ from __future__ import annotations
 import collections
 import difflib
 import json
-import os
-import platform
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,24 +20,25 @@ import click
 from rich.console import Console
 
 from conformance import matrix
-from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.base import AdapterStartError
 from conformance.adapters.keras_layer import BACKENDS, KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
+from conformance.agreement import agree
 from conformance.case import Case
-from conformance.checks import CHECKS
+from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
-from conformance.diagnosis import Diagnostician
 from conformance.explain import View, explain
+from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
 from conformance.kill_matrix import kill_matrix
 from conformance.kill_matrix import render as render_kills
-from conformance.progress import Progress
+from conformance.known_differences import known_differences
 from conformance.report import files, text
-from conformance.report.model import Plan, Report
-from conformance.runner import Diagnose, Pool
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
-from conformance.verdict import Result
+from conformance.reproduce import known_reproduction, reproduction
+from conformance.reproduce import run as run_script
+from conformance.session import Session, default_workers
+from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
@@ -89,7 +85,7 @@ def deviations(patterns: tuple[str, ...], seed: int) -> None:
     console = _console(KILL_MATRIX_WIDTH)
     console.print(render_kills(kill_matrix(cases)))
     for deviation in DEVIATIONS.values():
-        console.print(f"{deviation.name}: {deviation.summary}", highlight=False, soft_wrap=True)
+        console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
 
 
 @main.command()
@@ -97,8 +93,26 @@ def deviations(patterns: tuple[str, ...], seed: int) -> None:
 @_cases
 @_seed
 @_eager
+@click.option(
+    "--level", type=click.Choice(list(matrix.LEVELS)), help="Run the surface at this level instead of the documents' matrix."
+)
 @click.option("--json", "json_file", type=_FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the report as JUnit XML.")
+@click.option(
+    "--keep",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write what was observed to this folder, for `agree`.",
+)
+@click.option(
+    "--journal", "journal_file", type=_FILE, help="Keep each result as it comes, and go on from this file if it is there."
+)
+@click.option(
+    "--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that one case may take."
+)
+@click.option(
+    "--reduce/--no-reduce", "reduces", default=True, help="Look for the minimal case of the first differences (with --level)."
+)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first case that is not as expected.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Worker processes.  [default: one per core, at most 4]")
 @click.option(
@@ -110,17 +124,40 @@ def verify(
     patterns: tuple[str, ...],
     seed: int,
     eager: bool,
+    level: str | None,
     json_file: Path | None,
     junit_file: Path | None,
+    folder: Path | None,
+    journal_file: Path | None,
+    time_limit: float,
+    reduces: bool,
     fail_fast: bool,
     workers: int | None,
     deviation: str | None,
 ) -> None:
-    """Run the documents' matrix on the installed Keras and judge every case."""
+    """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
+
+    Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
+    interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
+    """
     with _refusals():
-        cases = matrix.select(list(matrix.documents_matrix(seed, compiled=not eager)), patterns)
+        planned = matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed, compiled=not eager))
+        cases = matrix.select(planned, patterns)
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else partial(KerasLayerAdapter, backend)
-        report = _run(cases, patterns, make_adapter, workers or default_workers(), fail_fast=fail_fast)
+        session = Session(
+            planned=cases,
+            selection=patterns,
+            level=level or "",
+            seed=seed,
+            make_adapter=make_adapter,
+            workers=workers or default_workers(),
+            time_limit=time_limit,
+            journal=journal_file,
+            keep=folder,
+            fail_fast=fail_fast,
+            reduces=reduces,
+        )
+        report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
     unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
     text.show(report, _console())
@@ -132,11 +169,28 @@ def verify(
 @main.command(name="list")
 @_cases
 @_seed
-def list_cases(patterns: tuple[str, ...], seed: int) -> None:
-    """Print the ids of the documents' matrix, one a line."""
+@click.option("--level", type=click.Choice(list(matrix.LEVELS)), help="Of the surface at this level.")
+def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
+    """Print the ids of the documents' matrix, or of a level of the surface, one a line."""
     with _refusals():
-        for case in matrix.select(list(matrix.documents_matrix(seed)), patterns):
+        for case in matrix.select(matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed)), patterns):
             click.echo(case.id)
+
+
+@main.command(name="agree")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def agree_pairwise(folders: tuple[Path, ...]) -> None:
+    """Compare what implementations returned with one another, pair by pair (folders of `verify --keep`)."""
+    if len(folders) < 2:
+        _refuse("agree compares two or more folders; make each with: lstm-conformance verify --backend NAME --keep FOLDER")
+    with _refusals():
+        agreements = agree(folders)
+    for agreement in agreements:
+        names = " and ".join(agreement.names)
+        click.echo(f"{names}: {agreement.cases - len(agreement.differing):,} of {agreement.cases:,} cases agree")
+        for case_id, worst in agreement.differing:
+            click.echo(f"  {case_id}: {worst:.3g} σ apart, limit {ELEMENT_LIMIT:g} σ of two runs")
+    sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)
 
 
 @main.command(name="explain")
@@ -153,6 +207,31 @@ def explain_case(case_id: str, backend: str, row: int, unit: int, steps: int) ->
         adapter = KerasLayerAdapter(backend)
         adapter.start()
         explain(case, adapter, view, _console())
+
+
+@main.command()
+@click.argument("case_id", metavar="CASE|DIFFERENCE")
+@_backend
+@click.option("--run", "runs", is_flag=True, help="Run it, in a fresh interpreter, and exit as it does: 0 no difference, 1 one.")
+def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
+    """Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy."""
+    with _refusals():
+        known = {entry.id: entry for entry in known_differences()}.get(case_id)
+        if known is None:
+            script = reproduction(Case.from_id(case_id), backend)
+        else:
+            script = known_reproduction(known, backend if backend in known.backends else known.backends[0])
+    click.echo(script, nl=False)
+    if runs:
+        sys.stdout.flush()
+        sys.exit(run_script(script))
+
+
+@main.command(name="differences")
+def list_differences() -> None:
+    """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
+    with _refusals():
+        click.echo(as_markdown(known_differences()), nl=False)
 
 
 @main.command()
@@ -187,63 +266,6 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
 
 
-def suite_version() -> str:
-    """This distribution's version; a checkout that is run without being installed has none."""
-    try:
-        return metadata.version("keras-lstm-conformance")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def default_workers() -> int:
-    """One process per core that this process may use, at most 4: each holds a copy of the framework."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
-
-
-def _run(
-    cases: Sequence[Case], patterns: Sequence[str], make_adapter: Callable[[], Adapter], workers: int, *, fail_fast: bool
-) -> Report:
-    """Run the cases and keep what finished, however the run ends."""
-    # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    results: list[Result] = []
-    stopped = ""
-    environment: Mapping[str, str] = {"implementation": "interrupted before it had started"}
-    pool = Pool(make_adapter, min(workers, len({case.family for case in cases})), make_diagnose)
-    started = time.perf_counter()
-    try:
-        with Progress(cases) as progress, _terminated_as_interrupt():
-            environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
-            progress.started(environment)
-            for result in pool.run(cases):
-                results.append(result)
-                progress.finished(result)
-                if fail_fast and not result.verdict.is_expected:
-                    stopped = "stopped at the first difference, as --fail-fast asks"
-                    break
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    finally:
-        pool.stop()
-    seconds = time.perf_counter() - started
-    plan = _plan(cases, patterns)
-    return Report(environment=environment, plan=plan, results=tuple(results), seconds=seconds, stopped=stopped)
-
-
-def _plan(cases: Sequence[Case], patterns: Sequence[str]) -> Plan:
-    return Plan(
-        matrix="the documents' matrix",
-        selection=tuple(patterns),
-        seed=cases[0].seed,
-        cases=len(cases),
-        cells=matrix.cell_count(cases),
-        case_ids=tuple(case.id for case in cases),
-        checks=tuple(check.name for check in CHECKS),
-        element_limit=ELEMENT_LIMIT,
-        rms_limit=RMS_LIMIT,
-    )
-
-
 def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) -> str:
     """Write a file that was asked for; what kept it from being written, or nothing."""
     try:
@@ -254,31 +276,12 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     return ""
 
 
-def make_diagnose() -> Diagnose:
-    """What explains failing cases, one per worker."""
-    return Diagnostician().explain
-
-
-@contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
-    """A polite kill ends a run as Ctrl-C does: what finished is kept."""
-    before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt() -> NoReturn:
-    raise KeyboardInterrupt
-
-
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What a user can mend becomes one message and exit code 2."""
     try:
         yield
-    except (LSTMError, AdapterStartError) as error:
+    except (LSTMError, AdapterStartError, JournalError) as error:
         _refuse(str(error))
 
 

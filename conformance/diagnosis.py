@@ -10,7 +10,7 @@ import numpy as np
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.observation import CallObservation, Observation
-from conformance.reference_run import expected_sigma
+from conformance.reference_run import answer
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref.deviations import DEVIATIONS, Deviation
@@ -45,7 +45,8 @@ def _explanations(
     deviations: Iterable[Deviation], case: Case, stimulus: Stimulus, observed: Observation
 ) -> Iterator[tuple[float, Deviation]]:
     for deviation in deviations:
-        if deviation.needs <= case.offers:
+        # One that may hide is near the reference itself, and would explain what is no mistake.
+        if deviation.needs <= case.offers and not deviation.hides:
             left = _difference_left(case, stimulus, observed, ReferenceAdapter(deviation.name).observe(case, stimulus))
             if left <= ELEMENT_LIMIT:
                 yield left, deviation
@@ -59,17 +60,17 @@ def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, pred
     facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
     if facts[0] != facts[1]:
         return np.inf
-    calls = zip(observed.calls, predicted.calls, expected_sigma(case, stimulus), strict=True)
+    calls = zip(observed.calls, predicted.calls, answer(case, stimulus, dropout=observed.dropout).sigma, strict=True)
     return max(_arrays_apart(got, expected, sigma) for got, expected, sigma in calls)
 
 
 def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallObservation) -> float:
     largest = 0.0
-    scales = {"outputs": sigma.outputs, "hidden": sigma.hidden, "cell": sigma.cell}
+    scales = {"outputs": sigma.outputs, "hidden": sigma.hidden, "cell": sigma.cell, "loss": sigma.loss}
     scales |= {f"{when}_{value}": scales[value] for when in ("stored", "reset") for value in ("hidden", "cell")}
     for name, scale in scales.items():
         ours, theirs = getattr(got, name), getattr(expected, name)
-        if ours is None and theirs is None:
+        if (ours is None and theirs is None) or scale is None or not scale.size:
             continue
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return np.inf

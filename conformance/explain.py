@@ -14,7 +14,7 @@ from rich.table import Table
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.keras_steps import CellStep, observe_steps
 from conformance.case import Call, Case
-from conformance.checks import judge
+from conformance.checks import Evidence, judge
 from conformance.observation import CallObservation, Observation
 from conformance.stimulus import draw
 from conformance.tolerance import UNIT_ROUNDOFF
@@ -67,6 +67,10 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
         LSTMError: the view shows nothing of this case.
     """
     view.check(case)
+    if not case.is_plain or case.returns_loss:
+        raise LSTMError(
+            f"explain shows forward runs from zeros by the standard equations; for this case: lstm-conformance reproduce {case.id}"
+        )
     stimulus = draw([case])
     observed = adapter.observe(case, stimulus)
     cell_calls = observe_steps(adapter, case, stimulus)
@@ -82,7 +86,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
             console.print(_table(case, view, f"timestep {t + 1}", ours=reference_steps[t], theirs=cell_steps[t], lstm=lstm))
         state = reference_steps[-1].after
         _show_returned(returned, state, view, console)
-    _show_checks(judge(case, stimulus, observed), console)
+    _show_checks(judge(Evidence(case=case, stimulus=stimulus, observed=observed)), console)
 
 
 def _reference_steps(lstm: LSTM, inputs: Array, state: State) -> list[ReferenceStep]:

@@ -51,7 +51,7 @@ def _kills(name: str, cases: Sequence[Case]) -> Kills:
 
 
 # Columns that the table needs to show every heading.
-WIDTH = 144
+WIDTH = 172
 
 
 def render(matrix: Sequence[Kills]) -> Table:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from lstm_ref.arrays import Array
+from lstm_ref import DropoutMasks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CallObservation:
-    """What one call returned.
+    """What one call returned: arrays, and None where it does not return such a thing.
+
+    States of several LSTMs stand side by side: h is (sequences, units of all of them), in the order in which they are returned.
 
     Attributes:
-        outputs: (batch, timesteps, units) with return_sequences, else (batch, units).
-        hidden: final h, (batch, units).
-        cell: final c, (batch, units).
+        outputs: (sequences, timesteps, units) with return_sequences, else (sequences, units).
+        hidden: final h, (sequences, units).
+        cell: final c, (sequences, units).
+        loss: mean squared difference from the case's targets, (), from a route that shows no outputs.
         stored_hidden: h that a stateful layer keeps for its next call; None where it is not stateful.
         stored_cell: c, likewise.
         reset_hidden: h that it kept after the reset before this call; None where there was none.
         reset_cell: c, likewise.
+        returned: shape of each array that was returned, in order, as it was returned.
+        dtypes: its dtype, likewise; arrays of bfloat16, which NumPy lacks, are kept as float32.
     """
 
-    outputs: Array
-    hidden: Array
-    cell: Array
-    stored_hidden: Array | None = None
-    stored_cell: Array | None = None
-    reset_hidden: Array | None = None
-    reset_cell: Array | None = None
+    outputs: Any = None
+    hidden: Any = None
+    cell: Any = None
+    loss: Any = None
+    stored_hidden: Any = None
+    stored_cell: Any = None
+    reset_hidden: Any = None
+    reset_cell: Any = None
+    returned: tuple[tuple[int, ...], ...] = ()
+    dtypes: tuple[str, ...] = ()
+
+
+ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "reset_hidden", "reset_cell")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,9 +51,13 @@ class Observation:
         parameter_count: as the implementation counts.
         weight_shapes: of its weights, in its order.
         path: what really ran, in words ("tf.function, dynamic time").
+        not_run: what of the execution was asked for and did not run, in words; "" for nothing.
+        dropout: per call and LSTM, the masks that dropout drew.
     """
 
     calls: tuple[CallObservation, ...]
     parameter_count: int
     weight_shapes: tuple[tuple[int, ...], ...]
     path: str
+    not_run: str = ""
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = ()

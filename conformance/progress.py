@@ -11,7 +11,7 @@ from typing import Self
 from rich import progress as rich_progress
 from rich.console import Console
 
-from conformance.case import Case
+from conformance.matrix import Planned
 from conformance.verdict import Result
 
 
@@ -22,9 +22,9 @@ class Progress:
         cases: what is planned.
     """
 
-    def __init__(self, cases: Sequence[Case]) -> None:
+    def __init__(self, cases: Sequence[Planned]) -> None:
         self._console = Console(stderr=True)
-        self._planned = collections.Counter(str(case.family) for case in cases)
+        self._planned = collections.Counter(case.group for case in cases)
         self._seen: collections.Counter[str] = collections.Counter()
         self._unexpected = 0
         self._bar = rich_progress.Progress(

@@ -66,6 +66,7 @@ class FamilyResults:
         for case in cases:
             self._families.setdefault(case.family, []).append(case)
         self._adapter: Any = None
+        self._environment: Mapping[str, str] = {}
         self._results: Mapping[str, Result] = {}
 
     def of(self, case: Case) -> Result:
@@ -73,17 +74,19 @@ class FamilyResults:
         from conformance.adapters.base import AdapterStartError
         from conformance.adapters.keras_layer import KerasLayerAdapter
         from conformance.diagnosis import Diagnostician
+        from conformance.known_differences import classify
         from conformance.runner import run
 
         if self._adapter is None:
             adapter = KerasLayerAdapter(self._backend)
             try:
-                adapter.start()
+                self._environment = adapter.start()
             except AdapterStartError as error:
                 pytest.fail(str(error), pytrace=False)
             self._adapter, self._diagnose = adapter, Diagnostician().explain
         if case.id not in self._results:
-            self._results = {result.case_id: result for result in run(self._families[case.family], self._adapter, self._diagnose)}
+            results = run(self._families[case.family], self._adapter, self._diagnose)
+            self._results = {result.case_id: classify(result, self._environment) for result in results}
         return self._results[case.id]
 
 

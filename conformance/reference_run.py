@@ -6,17 +6,27 @@ shorter sequence, every smaller batch, both values of return_sequences, and ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
 
 from conformance.case import Case
+from conformance.conventions import USUAL, Conventions
 from conformance.observation import CallObservation
+from conformance.oracle import Masks, Oracle, returned_shapes
 from conformance.stimulus import Stimulus
 from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
-from lstm_ref import LSTM, LSTMConfig
+from lstm_ref import LSTM, LSTMConfig, State
 from lstm_ref.arrays import Array
+from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, root_mean_square
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty import REPLICAS, RoundingSigma, rounding_sigma
+
+# What a call computes, of all that it returns or keeps.
+COMPUTED = ("outputs", "hidden", "cell", "loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +49,53 @@ def reference_run(stimulus: Stimulus) -> ReferenceRun:
     return ReferenceRun(trajectory, RoundingSigma(hidden=sigma.hidden + floor, cell=sigma.cell + floor))
 
 
-def expected_calls(case: Case, stimulus: Stimulus) -> tuple[CallObservation, ...]:
-    """What each call of the case must return."""
-    trajectory = reference_run(stimulus).trajectory
-    return _slices(case, trajectory.hidden, trajectory.cell)
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What each call of a case must return, and σ of every element in the same places."""
+
+    calls: tuple[CallObservation, ...]
+    sigma: tuple[CallObservation, ...]
 
 
-def expected_sigma(case: Case, stimulus: Stimulus) -> tuple[CallObservation, ...]:
-    """σ of every element that each call of the case returns, in the same places."""
-    sigma = reference_run(stimulus).sigma
-    return _slices(case, sigma.hidden, sigma.cell)
+def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dropout: Masks = ()) -> Answer:
+    """The oracle's answer: a slice of the family's one run where the case is plain, else a run of its own.
+
+    Args:
+        case: what is asked.
+        stimulus: with what.
+        conventions: of the backend that is tested.
+        dropout: the masks that the implementation drew; empty where it drew none.
+    """
+    if case.is_plain:
+        run = reference_run(stimulus)
+        hidden, cell = run.trajectory.hidden, run.trajectory.cell
+        return Answer(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
+    precision = conventions.computed_in(case.precision)
+    oracle = Oracle(precision=precision, dropout=dropout, emits_initial_state=conventions.emits_initial_state(case))
+    calls = oracle.observe(case, stimulus)
+    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle))
+
+
+def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle) -> tuple[CallObservation, ...]:
+    """σ of every element from replicas of the case's own run."""
+    unit_roundoff, floor = UNIT_ROUNDOFF[oracle.precision], FLUSHED_BELOW[oracle.precision]
+    disturbance = max(unit_roundoff, SMALLEST_DISTURBANCE)
+    build = partial(RoundingLSTM, disturbance=disturbance, random=np.random.Generator(np.random.SFC64(0)))
+    copied = [[None if masks is None else masks.tiled(REPLICAS) for masks in call] for call in oracle.dropout]
+    replicas = replace(oracle, build=build, copies=REPLICAS, dropout=copied).observe(case, stimulus)
+    return tuple(_spread(*pair, unit_roundoff, disturbance, floor) for pair in zip(calls, replicas, strict=True))
+
+
+def _spread(
+    expected: CallObservation, replicas: CallObservation, unit_roundoff: float, disturbance: float, floor: float
+) -> CallObservation:
+    sigma: dict[str, Any] = {}
+    for name in COMPUTED:
+        array = getattr(expected, name)
+        if array is not None:
+            each = getattr(replicas, name).reshape(REPLICAS, *array.shape)
+            sigma[name] = root_mean_square(each, array, unit_roundoff, disturbance) + floor
+    return CallObservation(**sigma)
 
 
 def _slices(case: Case, hidden: Array, cell: Array) -> tuple[CallObservation, ...]:
@@ -57,5 +104,7 @@ def _slices(case: Case, hidden: Array, cell: Array) -> tuple[CallObservation, ..
     for call in case.calls:
         h, c = (array[: case.batch, call.start : call.stop] for array in (hidden, cell))
         outputs = h if case.config.return_sequences else h[:, -1]
-        calls.append(CallObservation(outputs=outputs, hidden=h[:, -1], cell=c[:, -1]))
+        final = State(hidden=h[:, -1], cell=c[:, -1])
+        returned = returned_shapes(case, outputs, [final])
+        calls.append(CallObservation(outputs=outputs, **vars(final), returned=returned))
     return tuple(calls)

@@ -7,7 +7,8 @@ its hidden state does not push its candidate back towards zero: it carries a tra
 end of the longest sequence, where a lost initial state would else go unseen.
 
 A row's inputs are drawn from its own stream, timestep after timestep: a shorter sequence is a prefix of a longer one and a smaller
-batch the first rows of a larger one, whatever else is drawn.
+batch the first rows of a larger one, whatever else is drawn. The weights of further layers, initial states, masks, targets and
+embeddings have streams of their own.
 """
 
 from __future__ import annotations
@@ -18,13 +19,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.case import Call, Case, Family
-from lstm_ref import GATE_ORDER, LSTMError, LSTMWeights
-from lstm_ref.arrays import Array
+from conformance.masks import mask_of
+from lstm_ref import GATE_ORDER, DropoutMasks, LSTMError, LSTMWeights, State
+from lstm_ref.arrays import Array, representable
 
 # Mean bias of the gates i, f, c, o; unit 0's forget gate stands at sigmoid(4) = 0.98, where the inputs move it little.
 _BIAS = {"i": 0.3, "f": 1.0, "c": -0.2, "o": 0.6}
 _SLOW_FORGET_BIAS, _SLOW_FORGET_GAIN = 4.0, 0.3
-_WEIGHTS_STREAM, _INPUTS_STREAM = 0, 1
+_WEIGHTS_STREAM, _INPUTS_STREAM, _STATES_STREAM, _TARGETS_STREAM, _MASKED_STREAM, _DROPOUT_STREAM = range(6)
+
+# Unbounded activations feed back on themselves: weights of full size would take a few of them out of float32's range.
+_TAMED = dict.fromkeys(
+    (
+        "elu", "celu", "gelu", "leaky_relu", "linear", "mish", "relu", "relu6", "selu", "silu", "softplus", "squareplus", "swish",
+        "hard_silu", "hard_swish", "hard_shrink", "soft_shrink", "log_sigmoid", "log_softmax", "sparse_plus", "tanh_shrink",
+    ),
+    0.5,
+) | {"exponential": 0.02}  # fmt: skip
+
+NOT_FINITE = {"nan": np.nan, "inf": np.inf, "masked_nan": np.nan, "masked_inf": np.inf}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +49,98 @@ class Stimulus:
         precision: the dtype that holds the weights exactly.
         weights: in float64, each value representable in `precision`.
         inputs: (batch, timesteps, input_dim) float64 of the largest batch and longest horizon; not representable in `precision`.
+        given_weights, given_states, given_mask: take the place of what would be drawn for a case, where a relation derives one
+            stimulus from another.
     """
 
     family: Family
     precision: str
     weights: LSTMWeights
     inputs: Array
+    given_weights: tuple[LSTMWeights, ...] | None = None
+    given_states: tuple[State, ...] | None = None
+    given_mask: Array | None = None
 
     def inputs_of(self, case: Case, call: Call) -> Array:
-        """What one call of a case is given, (batch, timesteps, input_dim) of case.input_dtype."""
-        return self.inputs[: case.batch, call.start : call.stop].astype(case.input_dtype)
+        """What one call of a case is given, (sequences, timesteps, input_dim) of case.input_dtype."""
+        inputs = self.inputs[: case.sequences, call.start : call.stop]
+        if case.is_plain and case.input_dtype == "float64":
+            return inputs.copy() if case.contiguous else _strided(inputs)
+        if case.precision in ("float16", "bfloat16"):
+            # Cast by way of another dtype, other values would be rounded twice.
+            inputs = representable(inputs, case.precision)
+        inputs = np.rint(2 * inputs) if case.input_dtype == "int32" else inputs.copy()
+        mask = self.mask_of(case, call)
+        if mask is not None and case.mask_source == "masking":
+            inputs[~mask] = 0
+        if case.mask_source == "masking":
+            inputs[..., 0] += (inputs == 0).all(axis=-1) & (True if mask is None else mask)  # a used timestep is not all zeros
+        if case.values != "finite" and inputs.size:
+            inputs[position_of(case, mask)] = NOT_FINITE[case.values]
+        inputs = inputs.astype(case.input_dtype)
+        return inputs if case.contiguous else _strided(inputs)
+
+    def weights_of(self, case: Case) -> tuple[LSTMWeights, ...]:
+        """The weights of each LSTM of the case, in the order of its states."""
+        if self.given_weights is not None:
+            return self.given_weights
+        if case.is_plain:
+            return (self.weights,)
+        tamed = min(_TAMED.get(str(name), 1.0) for name in (case.config.activation, case.config.recurrent_activation))
+        drawn = []
+        for layer, (units, input_dim) in enumerate(case.layer_sizes):
+            weights = _draw_weights(Family(units=units, input_dim=input_dim, seed=self.family.seed), self.precision, layer, tamed)
+            drawn.append(weights if case.config.use_bias else LSTMWeights(weights.kernel, weights.recurrent_kernel))
+        return tuple(drawn)
+
+    def mask_of(self, case: Case, call: Call) -> Array | None:
+        """Which timesteps of a call are to be used, (sequences, timesteps); None where there is no mask."""
+        if self.given_mask is not None:
+            return self.given_mask
+        return None if case.mask == "none" else mask_of(case.mask, case.sequences, call.stop - call.start)
+
+    def initial_state_of(self, case: Case, call: Call) -> tuple[State, ...] | None:
+        """The states that a call is given, one per LSTM, h and c (sequences, units) each; None where it is given none."""
+        if not call.initial_state:
+            return None
+        if self.given_states is not None:
+            return self.given_states
+        states = []
+        for layer, (units, _) in enumerate(case.layer_sizes):
+            random = _stream(self.family.seed, _STATES_STREAM, layer, units)
+            hidden, cell = (
+                representable(random.uniform(-1, 1, (case.sequences, units)), self.precision) for _ in ("hidden", "cell")
+            )
+            states.append(State(hidden, 2 * cell))
+        return tuple(states)
+
+    def dropout_of(self, case: Case) -> tuple[tuple[DropoutMasks, ...], ...]:
+        """Masks that an implementation might draw, per call and LSTM; () for a case without dropout."""
+        if case.dropout == "none":
+            return ()
+        calls = []
+        for number in range(len(case.calls)):
+            random = _stream(self.family.seed, _DROPOUT_STREAM, number)
+            calls.append(tuple(_dropout_masks(random, case, *sizes) for sizes in case.layer_sizes))
+        return tuple(calls)
+
+    def targets_of(self, case: Case, outputs_shape: tuple[int, ...]) -> Array:
+        """What a loss compares outputs of that shape with."""
+        random = _stream(self.family.seed, _TARGETS_STREAM, *outputs_shape)
+        return representable(random.uniform(-2, 2, outputs_shape), case.precision)
+
+    def embedding_of(self, case: Case) -> Array:
+        """Rows of an embedding: 0 for what is masked, then one per sequence and timestep, (1 + sequences · horizon, input_dim)."""
+        masked = _stream(self.family.seed, _MASKED_STREAM, case.input_dim).standard_normal((1, case.input_dim))
+        inputs = self.inputs[: case.sequences, : case.horizon].reshape(-1, case.input_dim)
+        return representable(np.concatenate([masked, inputs]), case.precision)
+
+    def ids_of(self, case: Case, call: Call) -> Array:
+        """The rows of that embedding that one call reads, (sequences, timesteps) int32."""
+        ids = np.arange(1, case.sequences * case.horizon + 1, dtype=np.int32).reshape(case.sequences, case.horizon)
+        ids = ids[:, call.start : call.stop]
+        mask = self.mask_of(case, call)
+        return ids if mask is None else np.where(mask, ids, 0).astype(np.int32)
 
 
 def draw(cases: Sequence[Case]) -> Stimulus:
@@ -62,12 +157,13 @@ def draw(cases: Sequence[Case]) -> Stimulus:
         family=family,
         precision=precision,
         weights=_draw_weights(family, precision),
-        inputs=_draw_inputs(family, batch=max(case.batch for case in cases), steps=max(case.horizon for case in cases)),
+        inputs=_draw_inputs(family, batch=max(case.sequences for case in cases), steps=max(case.horizon for case in cases)),
     )
 
 
-def _draw_weights(family: Family, precision: str) -> LSTMWeights:
-    random = _stream(family.seed, _WEIGHTS_STREAM, family.units, family.input_dim)
+def _draw_weights(family: Family, precision: str, layer: int = 0, tamed: float = 1.0) -> LSTMWeights:
+    further = (layer,) if layer else ()
+    random = _stream(family.seed, _WEIGHTS_STREAM, family.units, family.input_dim, *further)
     kernel = _dense(random, (family.input_dim, 4 * family.units)) / np.sqrt(family.input_dim)
     recurrent_kernel = _dense(random, (family.units, 4 * family.units)) / np.sqrt(family.units)
     bias = np.repeat([_BIAS[gate] for gate in GATE_ORDER], family.units) + random.uniform(-0.7, 0.7, 4 * family.units)
@@ -77,7 +173,33 @@ def _draw_weights(family: Family, precision: str) -> LSTMWeights:
     bias[slow] = _SLOW_FORGET_BIAS + random.uniform(-0.2, 0.2)
     feedback = GATE_ORDER.index("c") * family.units
     recurrent_kernel[0, feedback] = abs(recurrent_kernel[0, feedback])
-    return LSTMWeights(kernel, recurrent_kernel, bias).astype(precision).astype(np.float64)
+    return LSTMWeights(*(representable(tamed * array, precision) for array in (kernel, recurrent_kernel, bias)))
+
+
+def _dropout_masks(random: np.random.RandomState, case: Case, units: int, input_dim: int) -> DropoutMasks:
+    rates, count = case.dropout_rates, case.dropout_masks
+
+    def drawn(rate: float, size: int) -> Array | None:
+        return (random.random_sample((count, case.sequences, size)) >= rate) / (1 - rate) if rate else None
+
+    return DropoutMasks(inputs=drawn(rates[0], input_dim), hidden=drawn(rates[1], units))
+
+
+def position_of(case: Case, mask: Array | None) -> tuple[int, int, int]:
+    """Row, timestep and feature of the value that is not finite: the last that is masked or used, as the case asks."""
+    wanted = np.ones((case.sequences, case.timesteps), dtype=bool) if mask is None else mask
+    if case.values.startswith("masked"):
+        wanted = ~wanted
+    places = np.argwhere(wanted)
+    row, step = places[len(places) // 2]
+    return int(row), int(step), case.input_dim - 1
+
+
+def _strided(array: Array) -> Array:
+    """The same values as every second one of a larger array, the axes of time and features in exchanged places in memory."""
+    spread = np.zeros((array.shape[0], array.shape[2], 2 * array.shape[1]), array.dtype)
+    spread[:, :, ::2] = np.swapaxes(array, 1, 2)
+    return np.swapaxes(spread[:, :, ::2], 1, 2)
 
 
 def _draw_inputs(family: Family, batch: int, steps: int) -> Array:
@@ -85,7 +207,7 @@ def _draw_inputs(family: Family, batch: int, steps: int) -> Array:
     for row in range(batch):
         normal = _stream(family.seed, _INPUTS_STREAM, family.input_dim, row).standard_normal((steps, family.input_dim + 1))
         rows.append(normal[:, 1:] * np.exp(0.8 * normal[:, :1]))
-    return np.stack(rows)
+    return np.stack(rows) if rows else np.zeros((0, steps, family.input_dim))
 
 
 def _dense(random: np.random.RandomState, shape: tuple[int, int]) -> Array:

@@ -6,10 +6,10 @@ import math
 from types import MappingProxyType
 
 # u: half the gap between 1 and the next number of the precision.
-UNIT_ROUNDOFF = MappingProxyType({"float32": 2.0**-24, "float64": 2.0**-53})
+UNIT_ROUNDOFF = MappingProxyType({"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53})
 
 # The smallest normal number: results below it may be flushed to zero, as TensorFlow does, so σ is never smaller.
-FLUSHED_BELOW = MappingProxyType({"float32": 2.0**-126, "float64": 2.0**-1022})
+FLUSHED_BELOW = MappingProxyType({"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022})
 
 # σ takes every rounding at its full size u; one that is uniform in [-u, u] has u/√3, so real errors are about σ/√3 at most.
 ROUNDING_IN_SIGMA = 1 / math.sqrt(3)

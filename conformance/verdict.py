@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,8 @@ class Verdict(StrEnum):
         """Whether a run that ends so is as it should be; FIXED is not, until its entry is closed."""
         return self in (Verdict.PASS, Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE)
 
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 # The worst first: a case is as good as its worst check.
 _SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
@@ -58,9 +61,12 @@ class Result:
         verdict: of the whole case.
         checks: how each check judged it; none where the implementation raised.
         path: what really ran.
+        not_run: what of the execution was asked for and did not run.
         seconds: in the implementation under test, tracing included; oracle and judgement not.
         explained_by: names of the deviations that turn the reference into this implementation.
-        reason: why it is ERROR or UNSUPPORTED.
+        reason: why it is ERROR or UNSUPPORTED, or which known difference it is.
+        known: id of the known difference that it shows.
+        minimal: id of the smallest case that still differs in the same way; "" where none was sought.
     """
 
     case_id: str
@@ -68,11 +74,28 @@ class Result:
     verdict: Verdict
     checks: tuple[CheckResult, ...] = ()
     path: str = ""
+    not_run: str = ""
     seconds: float = 0.0
     explained_by: tuple[str, ...] = ()
     reason: str = ""
+    known: str = ""
+    minimal: str = ""
+
+    def differs_like(self, other: Result) -> bool:
+        """Whether both raise the same kind of exception, or fail some check in common."""
+        if self.verdict is not other.verdict or self.verdict not in (Verdict.FAIL, Verdict.ERROR):
+            return False
+        if self.verdict is Verdict.ERROR:
+            return self.reason.partition(":")[0] == other.reason.partition(":")[0]
+        failing = [{check.check for check in result.checks if check.verdict is Verdict.FAIL} for result in (self, other)]
+        return bool(failing[0] & failing[1])
 
 
 def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of a case from those of its checks; a case without a check has not been judged, which is an ERROR."""
     return min(verdicts, key=_SEVERITY.index, default=Verdict.ERROR)
+
+
+def in_one_line(error: Exception) -> str:
+    """An exception in one line, without the colours that Keras puts into its messages."""
+    return " ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split())

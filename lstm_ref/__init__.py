@@ -12,7 +12,9 @@ are read by duck typing.
 (3, 5, 2)
 """
 
+from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.config import LSTMConfig
+from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError, UnsupportedConfigError
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
@@ -21,12 +23,16 @@ from lstm_ref.weights import GATE_ORDER, GateWeights, LSTMWeights, count_params
 __all__ = [
     "GATE_ORDER",
     "LSTM",
+    "Bidirectional",
+    "Composite",
+    "DropoutMasks",
     "DtypeError",
     "GateWeights",
     "LSTMConfig",
     "LSTMError",
     "LSTMWeights",
     "ShapeError",
+    "Stacked",
     "State",
     "UnsupportedConfigError",
     "count_params",

@@ -14,6 +14,7 @@ Hochreiter & Schmidhuber, Long Short-Term Memory, 1997 (i, o, c); Gers, Schmidhu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -40,13 +41,10 @@ def preactivation(x_t: Array, hidden: Array, weights: LSTMWeights, gate: str) ->
     return np.asarray(z if b is None else z + b)
 
 
-def lstm_gates(x_t: Array, hidden: Array, weights: LSTMWeights, activation: Activation, recurrent_activation: Activation) -> Gates:
-    """The four gates of one timestep; x_t: (batch, input_dim), hidden: h_{t-1}, (batch, units)."""
+def lstm_gates(z: Mapping[str, Array], activation: Activation, recurrent_activation: Activation) -> Gates:
+    """The four gates of one timestep from their pre-activations z, (batch, units) each."""
     return Gates(
-        i=recurrent_activation(preactivation(x_t, hidden, weights, "i")),
-        f=recurrent_activation(preactivation(x_t, hidden, weights, "f")),
-        candidate=activation(preactivation(x_t, hidden, weights, "c")),
-        o=recurrent_activation(preactivation(x_t, hidden, weights, "o")),
+        i=recurrent_activation(z["i"]), f=recurrent_activation(z["f"]), candidate=activation(z["c"]), o=recurrent_activation(z["o"])
     )
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from lstm_ref import activations, sequence
 from lstm_ref.arrays import Array
-from lstm_ref.cell import Gates, lstm_gates, lstm_step
+from lstm_ref.cell import Gates, lstm_gates, lstm_step, preactivation
 from lstm_ref.config import LSTMConfig
+from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
 from lstm_ref.state import State
-from lstm_ref.weights import LSTMWeights
+from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 COMPUTE_DTYPES = ("float64", "float32")
 
@@ -24,6 +25,7 @@ class LSTM:
         config: what is computed.
         weights: kernel (input_dim, 4 * units), recurrent_kernel (units, 4 * units), bias (4 * units,) or None.
         dtype: compute dtype, "float64" or "float32"; weights and inputs are cast to it.
+        dropout: what each gate's inputs and hidden state are multiplied by; nothing where None, as at inference.
 
     Raises:
         ShapeError: weights are not those of an LSTM with config.units.
@@ -37,7 +39,12 @@ class LSTM:
     # Keras casts inputs to its compute dtype before anything else; what compares with Keras has to round them alike.
     casts_inputs = True
 
-    def __init__(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> None:
+    # What is emitted before the first unmasked timestep: zeros, or the initial hidden state. A convention; see `sequence.run`.
+    emits_initial_state = False
+
+    def __init__(
+        self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64", dropout: DropoutMasks | None = None
+    ) -> None:
         if str(dtype) not in COMPUTE_DTYPES:
             raise DtypeError(f"dtype must be one of {', '.join(COMPUTE_DTYPES)}; got {dtype!r}")
         if weights.units != config.units:
@@ -47,6 +54,7 @@ class LSTM:
         self.config = config
         self.dtype = np.dtype(dtype)
         self.weights = weights.astype(self.dtype)
+        self.dropout = dropout
         self.state: State | None = None
         self._activation = activations.get(config.activation)
         self._recurrent_activation = activations.get(config.recurrent_activation)
@@ -75,11 +83,18 @@ class LSTM:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
         """
         inputs = self._checked_inputs(inputs)
-        start = self._checked_state(initial_state, batch=inputs.shape[0])
+        batch = inputs.shape[0]
+        start = self.start(self._checked_state(initial_state, batch), batch)
         trajectory = self.run(inputs, start, _checked_mask(mask, inputs.shape[:2]))
         if self.config.stateful:
             self.store(trajectory.final_state)
         return self.present(trajectory)
+
+    def start(self, given: State | None, batch: int) -> State:
+        """The state that a call starts from: the one that it is given, that which a stateful layer has stored, or zeros."""
+        if given is not None:
+            return given
+        return self.zero_state(batch) if self.state is None else self.state
 
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> sequence.Trajectory:
         """All that the sequence passes through, from checked arguments; leaves the stored state alone."""
@@ -90,15 +105,31 @@ class LSTM:
             mask,
             go_backwards=self.config.go_backwards,
             zero_output_for_mask=self.config.zero_output_for_mask,
+            emits_initial_state=self.emits_initial_state,
+            hold=self.hold,
         )
 
     def gates(self, x_t: Array, state: State) -> Gates:
         """The gates of one timestep; x_t: (batch, input_dim)."""
-        return lstm_gates(x_t, state.hidden, self.weights, self._activation, self._recurrent_activation)
+        return lstm_gates(
+            {gate: self.preactivation(x_t, state.hidden, gate) for gate in GATE_ORDER}, self._activation, self._recurrent_activation
+        )
+
+    def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
+        """What a gate's activation is applied to; x_t: (batch, input_dim), hidden and the result: (batch, units)."""
+        return preactivation(*self.read_by(gate, x_t, hidden), self.weights, gate)
+
+    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        """What a gate reads of the inputs and of the hidden state: all of both, but for dropout."""
+        return (x_t, hidden) if self.dropout is None else self.dropout.applied(gate, x_t, hidden)
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep; x_t: (batch, input_dim)."""
         return lstm_step(self.gates(x_t, state), state, self._activation)
+
+    def hold(self, use: Array, new: State, old: State) -> State:
+        """The state after a timestep under a mask; use: (batch, 1)."""
+        return sequence.hold(use, new, old)
 
     def present(self, trajectory: sequence.Trajectory) -> Any:
         """What the layer returns of a run: the outputs or the last one, with the states where they are asked for."""
@@ -144,17 +175,14 @@ class LSTM:
             raise ShapeError(f"inputs must have at least one timestep; got shape {array.shape}")
         return array.astype(self.dtype)
 
-    def _checked_state(self, initial_state: Any, batch: int) -> State:
-        if initial_state is None and self.state is None:
-            return self.zero_state(batch)
+    def _checked_state(self, initial_state: Any, batch: int) -> State | None:
         if self.state is not None and self.state.hidden.shape[0] != batch:
             raise ShapeError(
                 f"a stateful layer keeps its batch size: the stored state has {self.state.hidden.shape[0]} rows, "
                 f"inputs have {batch}; call reset_state() before another batch size"
             )
         if initial_state is None:
-            assert self.state is not None  # noqa: S101  # for the type checker; the first branch has returned
-            return self.state
+            return None
         arrays = [np.asarray(value) for value in _state_pair(initial_state)]
         for name, array in zip(("hidden state h", "cell state c"), arrays, strict=True):
             if array.dtype.kind not in "biuf":

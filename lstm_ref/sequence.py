@@ -11,6 +11,7 @@ from lstm_ref.arrays import Array
 from lstm_ref.state import State
 
 Step = Callable[[Array, State], State]
+Hold = Callable[[Array, State, State], State]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,11 @@ class Trajectory:
         return State(hidden=self.hidden[:, -1], cell=self.cell[:, -1])
 
 
+def hold(use: Array, new: State, old: State) -> State:
+    """The new state of the rows that use the timestep, the old one of the others; use: (batch, 1)."""
+    return State(hidden=np.where(use, new.hidden, old.hidden), cell=np.where(use, new.cell, old.cell))
+
+
 def run(
     step: Step,
     inputs: Array,
@@ -41,16 +47,18 @@ def run(
     *,
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
+    emits_initial_state: bool = False,
+    hold: Hold = hold,
 ) -> Trajectory:
     """Take one step per timestep of inputs (batch, timesteps, input_dim), at least one.
 
     Under a mask (batch, timesteps), True = use: a masked timestep holds both states and emits the previously emitted output. Before
-    the first unmasked timestep that is zeros: Keras' generic loop does so (an emitted initial hidden state would be the
-    other convention); the states do not depend on it. `zero_output_for_mask` emits zeros at every masked timestep.
+    the first unmasked timestep that is zeros or, by the other convention, the initial hidden state where `emits_initial_state`;
+    Keras' backends differ in it, and the states do not depend on it. `zero_output_for_mask` emits zeros at every masked timestep.
     `go_backwards` reads inputs and mask from the last timestep to the first.
     """
     order = range(inputs.shape[1])[:: -1 if go_backwards else 1]
-    state, emitted = initial_state, np.zeros_like(initial_state.hidden)
+    state, emitted = initial_state, initial_state.hidden if emits_initial_state else np.zeros_like(initial_state.hidden)
     passed: list[tuple[Array, State]] = []
     for t in order:
         new = step(inputs[:, t], state)
@@ -58,7 +66,7 @@ def run(
             state, emitted = new, new.hidden
         else:
             use = mask[:, t, np.newaxis]
-            state = State(np.where(use, new.hidden, state.hidden), np.where(use, new.cell, state.cell))
+            state = hold(use, new, state)
             emitted = np.where(use, new.hidden, 0 if zero_output_for_mask else emitted)
         passed.append((emitted, state))
     return Trajectory(

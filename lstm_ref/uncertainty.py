@@ -156,8 +156,8 @@ def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory) -> I
 
 def _preactivation(x: Array, hidden: Array, weights: LSTMWeights) -> tuple[Array, Array]:
     """Z of all gates and the variance of its roundings in units of u², (timesteps, batch, 4 * units) each."""
-    from_inputs, inputs_variance = _dot_product(x, weights.kernel)
-    from_hidden, hidden_variance = _dot_product(hidden, weights.recurrent_kernel)
+    from_inputs, inputs_variance = dot_product(x, weights.kernel)
+    from_hidden, hidden_variance = dot_product(hidden, weights.recurrent_kernel)
     z = from_inputs + from_hidden
     variance = inputs_variance + hidden_variance + z**2
     if weights.bias is None:
@@ -166,7 +166,7 @@ def _preactivation(x: Array, hidden: Array, weights: LSTMWeights) -> tuple[Array
     return z, variance + z**2
 
 
-def _dot_product(vectors: Array, matrix: Array) -> tuple[Array, Array]:
+def dot_product(vectors: Array, matrix: Array) -> tuple[Array, Array]:
     """Vectors @ matrix and the variance of its roundings in units of u²: the formula at the top, product and sum roundings."""
     n = matrix.shape[0]
     total = vectors @ matrix

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from conformance.case import Case
+from conformance.conventions import Conventions
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 
@@ -14,8 +15,20 @@ class AdapterStartError(RuntimeError):
     """The implementation cannot run here at all: a package is missing, or another backend is loaded already."""
 
 
+class UnsupportedError(RuntimeError):
+    """The implementation says, or is known by construction, not to have what a case asks for; the message is the reason."""
+
+
 class Adapter(Protocol):
     """Drives one kind of implementation; it never sees what is expected."""
+
+    @property
+    def keras(self) -> Any:
+        """The module that probes look into, once started; None for an implementation without one."""
+
+    @property
+    def conventions(self) -> Conventions:
+        """What it does by choice where Keras promises nothing."""
 
     def start(self) -> Mapping[str, str]:
         """Load the implementation and say what it is: name, versions, backend, as reports show them.
@@ -25,4 +38,8 @@ class Adapter(Protocol):
         """
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """Run the case's calls on the stimulus and say what came out."""
+        """Run the case's calls on the stimulus and say what came out.
+
+        Raises:
+            UnsupportedError: the implementation has no such thing.
+        """

@@ -6,6 +6,7 @@ Keras is imported by `start()` and not before: its backend is fixed at that mome
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import platform
 import sys
@@ -17,24 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.base import AdapterStartError
+from conformance.adapters.base import AdapterStartError, UnsupportedError
+from conformance.adapters.keras_build import Parts, arrays_of, join_rows
+from conformance.adapters.keras_paths import watched
+from conformance.adapters.keras_routes import Maker, Subject
 from conformance.case import Call, Case, Family
+from conformance.conventions import CONVENTIONS, Conventions
 from conformance.observation import CallObservation, Observation
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTMConfig
+from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 
 # Backend, and the package that it needs.
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "openvino": "openvino", "numpy": "jax"}
-
-
-@dataclass(frozen=True)
-class _Built:
-    """A layer with its weights, the function that runs it, and what that function is."""
-
-    layer: Any
-    run: Callable[[Array], Any]
-    path: str
 
 
 @dataclass
@@ -48,7 +44,8 @@ class KerasLayerAdapter:
     backend: str = "tensorflow"
     keras: Any = field(default=None, init=False, repr=False)
     _family: Family | None = field(default=None, init=False, repr=False)
-    _built: dict[Any, _Built] = field(default_factory=dict, init=False, repr=False)
+    _built: dict[Any, Subject] = field(default_factory=dict, init=False, repr=False)
+    _kernels: dict[int, str] = field(default_factory=dict, init=False, repr=False)
 
     def start(self) -> Mapping[str, str]:
         """Import Keras on the asked backend and say which versions these are.
@@ -59,6 +56,8 @@ class KerasLayerAdapter:
         if self.backend not in BACKENDS:
             raise AdapterStartError(f"unknown backend {self.backend!r}; expected one of {', '.join(BACKENDS)}")
         os.environ["KERAS_BACKEND"] = self.backend
+        # TensorFlow advises against tracing many functions, which is what a suite of many layers does.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
             with _quiet_stderr():
                 framework = importlib.import_module(BACKENDS[self.backend])
@@ -83,87 +82,157 @@ class KerasLayerAdapter:
             BACKENDS[self.backend]: framework.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
+            "conventions": str(self.conventions),
         }
 
+    @property
+    def conventions(self) -> Conventions:
+        """Of the backend."""
+        return CONVENTIONS[self.backend]
+
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """Run the case's calls; a layer that an earlier case built is used again, its state reset."""
-        built = self._layer_for(case, stimulus)
-        layer = built.layer
-        if case.config.stateful:
-            layer.reset_state()
+        """Run the case's calls; of a plain case, the layer that an earlier one built is used again, its state reset.
+
+        Raises:
+            UnsupportedError: the backend has no such route.
+        """
+        with watched() as ran:
+            try:
+                subject = self._subject_for(case, stimulus)
+                if case.config.stateful:
+                    _reset(subject.parts)
+                drawn: list[tuple[DropoutMasks, ...]] = []
+                with _dropout_kept(case, subject.parts, drawn, self._to_numpy):
+                    calls = tuple(self._observe_call(subject, case, call, stimulus) for call in case.calls)
+            except NotImplementedError as error:
+                raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
+            except ImportError as error:
+                raise UnsupportedError(f"this route needs a package that is not installed here: {error}") from error
+        kernels = self._kernels.setdefault(id(subject), " and ".join(ran))
         return Observation(
-            calls=tuple(self._observe_call(built, case, call, stimulus) for call in case.calls),
-            parameter_count=int(layer.count_params()),
-            weight_shapes=tuple(tuple(int(axis) for axis in weight.shape) for weight in layer.weights),
-            path=built.path,
+            calls=calls,
+            parameter_count=sum(int(layer.count_params()) for layer in subject.parts.layers),
+            weight_shapes=tuple(tuple(map(int, weight.shape)) for layer in subject.parts.layers for weight in layer.weights),
+            path=f"{subject.how}; {kernels}" if kernels else subject.how,
+            not_run="; ".join(filter(None, [subject.not_run, _passed_over(case, kernels)])),
+            dropout=tuple(drawn),
         )
 
-    def _observe_call(self, built: _Built, case: Case, call: Call, stimulus: Stimulus) -> CallObservation:
+    def _observe_call(self, subject: Subject, case: Case, call: Call, stimulus: Stimulus) -> CallObservation:
         stateful = case.config.stateful
-        reset: list[Any] = [None, None]
+        reset = None
         if call.after_reset:
-            built.layer.reset_state()
-            reset = _stored(built.layer)
-        outputs, hidden, cell = (self._to_numpy(tensor) for tensor in built.run(stimulus.inputs_of(case, call)))
-        stored = _stored(built.layer) if stateful else [None, None]
+            _reset(subject.parts)
+            reset = self._stored(subject.parts)
+        returned = subject.run(arrays_of(case, call, stimulus))
+        stored = self._stored(subject.parts) if stateful else None
+        arrays = [self._to_numpy(tensor) for tensor in returned]
+        kept: dict[str, Any] = {
+            f"{when}_{name}": state
+            for when, pair in (("stored", stored), ("reset", reset))
+            for name, state in zip(("hidden", "cell"), pair or (None, None), strict=True)
+        }
+        if case.returns_loss:
+            return CallObservation(loss=np.asarray(arrays[0], np.float64).reshape(1), **kept)
+        joined = [join_rows(case, array) for array in arrays]
+        count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
         return CallObservation(
-            outputs=outputs,
-            hidden=hidden,
-            cell=cell,
-            stored_hidden=stored[0],
-            stored_cell=stored[1],
-            reset_hidden=reset[0],
-            reset_cell=reset[1],
+            outputs=np.concatenate(joined[:count], axis=-1),
+            hidden=_side_by_side(joined[count::2]),
+            cell=_side_by_side(joined[count + 1 :: 2]),
+            returned=tuple(array.shape for array in arrays),
+            dtypes=tuple(self._dtype_of(tensor) for tensor in returned),
+            **kept,
         )
+
+    def _stored(self, parts: Parts) -> tuple[Array, Array]:
+        """Copies of the states that stateful layers keep, h and c of all LSTMs side by side."""
+        variables = self.keras.tree.flatten([layer.states for layer in parts.recurrent])
+        # Not by `convert_to_numpy`, which makes NumPy 2 warn of a TensorFlow variable's `__array__`.
+        arrays = [np.array(self.keras.ops.convert_to_numpy(self.keras.ops.copy(variable.value))) for variable in variables]
+        return np.concatenate(arrays[0::2], axis=-1), np.concatenate(arrays[1::2], axis=-1)
 
     def _to_numpy(self, tensor: Any) -> Array:
-        return np.asarray(self.keras.ops.convert_to_numpy(tensor))
+        """Bfloat16, which NumPy lacks, as float32."""
+        array = np.asarray(self.keras.ops.convert_to_numpy(tensor))
+        return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
-    def _layer_for(self, case: Case, stimulus: Stimulus) -> _Built:
-        if stimulus.family != self._family:
+    def _dtype_of(self, tensor: Any) -> str:
+        return str(self.keras.backend.standardize_dtype(tensor.dtype))
+
+    def _subject_for(self, case: Case, stimulus: Stimulus) -> Subject:
+        if stimulus.family != self._family or not case.is_plain:
             # What one family built no other uses; without this, graphs would pile up.
             self._built.clear()
+            self._kernels.clear()
             self.keras.backend.clear_session()
             self._family = stimulus.family
-        key = (case.config, case.batch if case.config.stateful else None, case.execution, case.input_dtype)
+        execution = case.execution
+        batch = case.batch if case.config.stateful or execution.static_batch else None
+        steps = case.timesteps if execution.static_time or execution.unroll else None
+        key = (case.config, batch, steps, execution, case.input_dtype)
+        if not case.is_plain:
+            return Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         if key not in self._built:
-            self._built[key] = self._build(case, stimulus)
+            self._built[key] = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         return self._built[key]
 
-    def _build(self, case: Case, stimulus: Stimulus) -> _Built:
-        layer = self.keras.layers.LSTM(**keras_arguments(case.config), dtype=case.precision)
-        batch = case.batch if case.config.stateful else None
-        layer.build((batch, None, case.input_dim))
-        layer.set_weights([array.astype(case.precision) for array in stimulus.weights.arrays.values()])
-        if case.execution.compiled and self.backend == "tensorflow":
-            tensorflow = importlib.import_module("tensorflow")
-            signature = [tensorflow.TensorSpec((batch, None, case.input_dim), case.input_dtype)]
-            function = tensorflow.function(layer, input_signature=signature, autograph=False)
-            return _Built(layer, function, "tf.function, dynamic time")
-        return _Built(layer, layer, "eager")
+
+def _reset(parts: Parts) -> None:
+    for layer in parts.recurrent:
+        layer.reset_state()
 
 
-def _stored(layer: Any) -> list[Array]:
-    """Copies of the states that a stateful layer keeps, h and c.
-
-    Not by `convert_to_numpy`, which makes NumPy 2 warn of a TensorFlow variable's `__array__`.
-    """
-    return [np.asarray(variable).copy() for variable in layer.states]
+def _side_by_side(arrays: list[Array]) -> Array | None:
+    return np.concatenate(arrays, axis=-1) if arrays else None
 
 
-def keras_arguments(config: LSTMConfig) -> dict[str, Any]:
-    """The constructor's arguments for a configuration, all of them given, so that no default decides."""
-    return {
-        "units": config.units,
-        "activation": config.activation,
-        "recurrent_activation": config.recurrent_activation,
-        "use_bias": config.use_bias,
-        "return_sequences": config.return_sequences,
-        "return_state": config.return_state,
-        "go_backwards": config.go_backwards,
-        "stateful": config.stateful,
-        "zero_output_for_mask": config.zero_output_for_mask,
+def _passed_over(case: Case, kernels: str) -> str:
+    """What the layer was asked for and its inner loop did not do."""
+    execution = case.execution
+    asked = {
+        "unroll": execution.unroll and "unrolled loop" not in kernels,
+        "implementation 1": execution.implementation == 1 and "fused" in kernels,
     }
+    return "; ".join(f"{name}: the {kernels} ran" for name, is_passed_over in asked.items() if is_passed_over)
+
+
+@contextmanager
+def _dropout_kept(
+    case: Case, parts: Parts, kept: list[tuple[DropoutMasks, ...]], to_numpy: Callable[[Any], Array]
+) -> Iterator[None]:
+    """Collect the masks that the cells draw, read when the layer lets go of them at the end of a call."""
+    if case.dropout == "none":
+        yield
+        return
+    drawn: list[DropoutMasks] = []
+
+    def keep(cell: Any, forget: Callable[[], None]) -> Callable[[], None]:
+        def read_and_forget() -> None:
+            masks = {"inputs": getattr(cell, "_dropout_mask", None), "hidden": getattr(cell, "_recurrent_dropout_mask", None)}
+            if case.in_training:
+                drawn.append(DropoutMasks(**{name: _as_masks(mask, to_numpy) for name, mask in masks.items()}))
+                if len(drawn) == len(parts.cells):
+                    kept.append(tuple(drawn))
+                    drawn.clear()
+            forget()
+
+        return read_and_forget
+
+    for cell in parts.cells:
+        cell.reset_dropout_mask = keep(cell, cell.reset_dropout_mask)
+    try:
+        yield
+    finally:
+        for cell in parts.cells:
+            del cell.reset_dropout_mask
+
+
+def _as_masks(mask: Any, to_numpy: Callable[[Any], Array]) -> Array | None:
+    """(1 or 4, batch, size), from one mask or a list of them."""
+    if mask is None:
+        return None
+    return np.stack([to_numpy(each) for each in (mask if isinstance(mask, list | tuple) else [mask])]).astype(np.float64)
 
 
 @contextmanager

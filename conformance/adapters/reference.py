@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from conformance.case import Call, Case
-from conformance.observation import CallObservation, Observation
+from conformance.case import Case
+from conformance.conventions import USUAL, Conventions
+from conformance.observation import ARRAYS, CallObservation, Observation
+from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTM, State
-from lstm_ref.arrays import Array
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref import LSTM
+from lstm_ref.arrays import Array, representable
+from lstm_ref.deviations import DEVIATIONS, Deviation
 
 
 @dataclass(frozen=True)
 class ReferenceAdapter:
-    """Runs `lstm_ref.LSTM` call by call, as a user would; with the name of a deviation, a known wrong implementation."""
+    """Runs the reference call by call, as a user would; with the name of a deviation, a known wrong implementation."""
 
     deviation: str | None = None
+    conventions: Conventions = USUAL
+    keras: None = None
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -30,35 +34,33 @@ class ReferenceAdapter:
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """In float64, on inputs rounded to the case's precision; the results get the dtype that Keras would return."""
-        build = LSTM if self.deviation is None else DEVIATIONS[self.deviation].build
-        layer = build(case.config, stimulus.weights)
-        arrays = layer.weight_arrays.values()
+        deviation = Deviation(name="", summary="") if self.deviation is None else DEVIATIONS[self.deviation]
+        drawn = deviation.dropout(stimulus.dropout_of(case), case.in_training)
+        layer: type[LSTM] = deviation.layer
+        precision = case.precision if layer.casts_inputs else "float64"
+        oracle = Oracle(
+            build=deviation.build,
+            stacked=deviation.stacked,
+            bidirectional=deviation.bidirectional,
+            precision=precision,
+            dropout=drawn,
+        )
+        arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
+        dtype = case.precision if layer.casts_inputs else case.input_dtype
         return Observation(
-            calls=tuple(_observe_call(layer, case, call, stimulus.inputs_of(case, call)) for call in case.calls),
+            calls=tuple(_as_returned(call, dtype) for call in oracle.observe(case, stimulus)),
             parameter_count=sum(array.size for array in arrays),
             weight_shapes=tuple(array.shape for array in arrays),
             path="NumPy, float64",
+            dropout=drawn,
         )
 
 
-def _observe_call(layer: LSTM, case: Case, call: Call, inputs: Any) -> CallObservation:
-    returned_dtype = case.precision if layer.casts_inputs else inputs.dtype
-    reset: State | None = None
-    if call.after_reset:
-        layer.reset_state()
-        reset = layer.state or layer.zero_state(case.batch)
-    outputs, hidden, cell = layer(inputs.astype(returned_dtype))
-    stored = layer.state
+def _as_returned(call: CallObservation, dtype: str) -> CallObservation:
+    """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
+    arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
+    return replace(call, **arrays, dtypes=(dtype,) * len(call.returned))
 
-    def as_returned(array: Array | None) -> Any:
-        return None if array is None else array.astype(returned_dtype)
 
-    return CallObservation(
-        outputs=as_returned(outputs),
-        hidden=as_returned(hidden),
-        cell=as_returned(cell),
-        stored_hidden=as_returned(None if stored is None else stored.hidden),
-        stored_cell=as_returned(None if stored is None else stored.cell),
-        reset_hidden=as_returned(None if reset is None else reset.hidden),
-        reset_cell=as_returned(None if reset is None else reset.cell),
-    )
+def _cast(array: Array, dtype: str) -> Array:
+    return representable(array, dtype).astype("float32") if dtype == "bfloat16" else array.astype(dtype)

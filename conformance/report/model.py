@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from conformance.matrix.coverage import Coverage
 from conformance.verdict import Result, Verdict
 
 
@@ -22,6 +23,7 @@ class Plan:
         cells: number of cells of the matrix among them; a cell is a case without its batch size.
         case_ids: the ids of all chosen cases, in order.
         checks: names of the checks.
+        level: of the surface; "" for the documents' matrix.
         element_limit: largest |error| / σ of an element.
         rms_limit: largest root mean square of error / σ of an array.
     """
@@ -35,6 +37,7 @@ class Plan:
     checks: tuple[str, ...]
     element_limit: float
     rms_limit: float
+    level: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class Report:
         results: what ran, in the plan's order.
         seconds: of the whole run, from the start of the implementation on.
         stopped: why the run ended before its plan did; empty where it did not.
+        coverage: which combinations of feature values the results hold; empty for the documents' matrix, which is full.
     """
 
     environment: Mapping[str, str]
@@ -66,6 +70,7 @@ class Report:
     results: tuple[Result, ...]
     seconds: float
     stopped: str = ""
+    coverage: tuple[Coverage, ...] = ()
 
     def __post_init__(self) -> None:
         order = {case_id: position for position, case_id in enumerate(self.plan.case_ids)}
@@ -116,6 +121,17 @@ class Report:
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
             "checks": [asdict(check) for check in self.by_check()],
+            "coverage": [
+                {
+                    "strength": each.strength,
+                    "covered": each.covered,
+                    "possible": each.possible,
+                    "missing": [" & ".join(f"{name}={value}" for name, value in one) for one in each.missing]
+                    if each.strength == 2
+                    else [],
+                }
+                for each in self.coverage
+            ],
         }
         results = [asdict(result) for result in self.results]
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": results, "summary": summary}

@@ -11,30 +11,33 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from conformance.case import Case
 from conformance.report.model import Report
+from conformance.report.style import STYLE
+from conformance.report.surface import show_surface
 from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref.deviations import DEVIATIONS
 
 SHOWN = 10
 
-_STYLE = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "bold red",
-    Verdict.ERROR: "bold magenta",
-    Verdict.UNSUPPORTED: "yellow",
-    Verdict.KNOWN_DIFFERENCE: "yellow",
-    Verdict.FIXED: "bold cyan",
-}
-
 
 def show(report: Report, console: Console) -> None:
     """What ran, how each size and each check fared, what differs, and the counts."""
-    named = {name: value for name, value in report.environment.items() if name not in ("implementation", "suite", "platform")}
+    named = {
+        name: value
+        for name, value in report.environment.items()
+        if name not in ("implementation", "suite", "platform", "conventions")
+    }
     environment = ", ".join(f"{name} {value}" for name, value in named.items())
     console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
+    if report.environment.get("conventions"):
+        console.print(f"by convention, {report.environment['conventions']}", highlight=False, soft_wrap=True)
     if report.results:
-        console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
-        console.print(_size_table(report.results))
+        if report.plan.level:
+            show_surface(report, console)
+        else:
+            console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
+            console.print(_size_table(report.results))
         limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
         console.print(f"checks, with limits {limits}", highlight=False)
         console.print(_check_table(report))
@@ -49,7 +52,7 @@ def show(report: Report, console: Console) -> None:
 
 def show_result(result: Result, console: Console) -> None:
     """One case that is not as expected: what, where, got, expected, why, next step."""
-    console.print(Text.assemble((f"{result.verdict} ", _STYLE[result.verdict]), result.case_id))
+    console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id))
     if result.reason:
         console.print(f"  {escape(result.reason)}", highlight=False, soft_wrap=True)
     for check in result.checks:
@@ -57,7 +60,12 @@ def show_result(result: Result, console: Console) -> None:
             console.print(f"  {check.check}: {escape(check.message)}", highlight=False, soft_wrap=True)
     for name in result.explained_by[:3]:
         console.print(f"  matches the reference if {DEVIATIONS[name].summary} ({name})", highlight=False, soft_wrap=True)
-    console.print(f"  look closer: lstm-conformance explain {result.case_id}", highlight=False, soft_wrap=True)
+    if result.minimal:
+        console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
+        console.print(f"  as a script: lstm-conformance reproduce {result.minimal}", highlight=False, soft_wrap=True)
+    elif not result.case_id.startswith("probe-"):
+        closer = "explain" if Case.from_id(result.case_id).is_plain else "reproduce"
+        console.print(f"  look closer: lstm-conformance {closer} {result.case_id}", highlight=False, soft_wrap=True)
 
 
 def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
@@ -90,7 +98,7 @@ def _size_cell(results: Sequence[Result]) -> Text:
         return Text("–")
     passed = sum(result.verdict is Verdict.PASS for result in results)
     worst = _worst(check for result in results for check in result.checks)
-    style = _STYLE[Verdict.PASS if passed == len(results) else Verdict.FAIL]
+    style = STYLE[Verdict.PASS if passed == len(results) else Verdict.FAIL]
     return Text(f"{passed}/{len(results)} {_in_sigma(worst)}", style=style)
 
 
@@ -111,7 +119,7 @@ def _check_table(report: Report) -> Table:
         table.add_row(
             check.check,
             f"{check.judged:,}",
-            Text(f"{check.passed:,}", style=_STYLE[Verdict.PASS if check.passed == check.judged else Verdict.FAIL]),
+            Text(f"{check.passed:,}", style=STYLE[Verdict.PASS if check.passed == check.judged else Verdict.FAIL]),
             f"{check.numbers:,}" if check.numbers else "",
             _in_sigma(check.worst),
             _in_sigma(check.rms, digits=2),
@@ -122,9 +130,10 @@ def _check_table(report: Report) -> Table:
 def _show_summary(report: Report, console: Console) -> None:
     plan = report.plan
     counts = Text(", ").join(
-        Text(f"{count:,} {name}", style=_STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
+        Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
     )
-    planned = f" of {plan.cases:,} cases ({plan.cells:,} cells of {plan.matrix}, seed {plan.seed}) in {report.seconds:.0f} s"
+    what = plan.matrix if plan.level else f"{plan.cells:,} cells of {plan.matrix}"
+    planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
     console.print(counts + Text(planned))
     if report.stopped or report.not_run:
         console.print(Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from conformance.adapters.base import AdapterStartError
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
+from conformance.conventions import USUAL
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 
@@ -16,6 +19,9 @@ from conformance.stimulus import Stimulus
 @dataclass(frozen=True)
 class Scaling:
     """The reference with its outputs multiplied: wrong, and no deviation of the registry."""
+
+    keras = None
+    conventions = USUAL
 
     factor: float
 
@@ -32,6 +38,9 @@ class Scaling:
 @dataclass(frozen=True)
 class Raising:
     """The reference, which raises at one case."""
+
+    keras = None
+    conventions = USUAL
 
     case_id: str
     error: Exception
@@ -51,6 +60,9 @@ class Raising:
 class Incomplete:
     """The reference, which loses its last call."""
 
+    keras = None
+    conventions = USUAL
+
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
         return {"implementation": "incomplete"}
@@ -63,27 +75,77 @@ class Incomplete:
 
 @dataclass(frozen=True)
 class Dying:
-    """The reference, whose process ends at one family, as a crash in a framework's C++ code ends it."""
+    """The reference, whose process ends at one case, as a crash in C++ code or the system's want of memory ends it."""
 
-    family: str
-    when: str = "observe"
+    keras = None
+    conventions = USUAL
+
+    case_id: str
+    killed_by: int = 0
 
     def start(self) -> Mapping[str, str]:
-        """Load nothing, or die of it."""
-        if self.when == "start":
-            os._exit(3)
+        """Nothing to load."""
         return {"implementation": "dying"}
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """The reference's observation, or none ever."""
-        if str(case.family) == self.family:
+        if case.id == self.case_id:
+            os.kill(os.getpid(), self.killed_by)
             os._exit(3)
         return ReferenceAdapter().observe(case, stimulus)
 
 
 @dataclass(frozen=True)
+class Hanging:
+    """The reference, which never answers at one case."""
+
+    keras = None
+    conventions = USUAL
+
+    case_id: str
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "hanging"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The reference's observation, after for ever."""
+        while case.id == self.case_id:
+            time.sleep(60)
+        return ReferenceAdapter().observe(case, stimulus)
+
+
+@dataclass(frozen=True)
+class Fading:
+    """The reference, whose process dies at one case and which loads once only: every later process dies or hangs of loading it."""
+
+    keras = None
+    conventions = USUAL
+
+    case_id: str
+    loaded: Path
+    hangs: bool = False
+
+    def start(self) -> Mapping[str, str]:
+        """Load nothing, the first time."""
+        while self.loaded.exists() and self.hangs:
+            time.sleep(60)
+        if self.loaded.exists():
+            os._exit(3)
+        self.loaded.touch()
+        return {"implementation": "fading"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The reference's observation, or none ever."""
+        return Dying(self.case_id).observe(case, stimulus)
+
+
+@dataclass(frozen=True)
 class NotInstalled:
     """Cannot start at all."""
+
+    keras = None
+    conventions = USUAL
 
     def start(self) -> Mapping[str, str]:
         """Refuse.
@@ -99,8 +161,51 @@ class NotInstalled:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """Raises an exception of its own kind while it is loaded, as frameworks do that another package's new version has broken."""
+
+    keras = None
+    conventions = USUAL
+
+    def start(self) -> Mapping[str, str]:
+        """Fail.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError("module 'numpy' has no attribute 'bool'")
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """Never reached."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Exiting:
+    """Asks its process to exit, which no exception handler expects."""
+
+    keras = None
+    conventions = USUAL
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "exiting"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """None.
+
+        Raises:
+            SystemExit: always.
+        """
+        raise SystemExit(f"{case.id} on {len(stimulus.inputs)} rows")
+
+
+@dataclass(frozen=True)
 class Counting:
     """Reports from which process and with which arguments each case was observed, in its path."""
+
+    keras = None
+    conventions = USUAL
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""

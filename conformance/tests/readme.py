@@ -1,15 +1,23 @@
 """The README's console blocks: what they run, what they promise, and whether an output keeps the promise.
 
-`python -m conformance.tests.readme COMMAND FILE` compares the output kept in FILE with the block whose command ends in COMMAND.
+`python -m conformance.tests.readme COMMAND FILE` compares the output kept in FILE with the block whose command ends in COMMAND;
+`python -m conformance.tests.readme surface FILE` a report with its backend's row of the surface table.
 """
 
 from __future__ import annotations
 
+import collections
 import doctest
+import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from conformance.known_differences import Kind, known_differences
+from conformance.verdict import Verdict
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -75,8 +83,36 @@ def _without_varying(text: str) -> str:
     return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
 
 
+def surface_row(backend: str) -> list[str]:
+    """The cells of a backend's row in the table of the surface, without the commas of thousands."""
+    (row,) = re.findall(rf"^\| {backend} \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    return [cell.strip().replace(",", "") for cell in row.split("|")]
+
+
+def surface_counts(report: Mapping[str, Any]) -> list[str]:
+    """What that row must hold of a report: cases, passed, known differences by kind, not there, unexplained."""
+    kinds = {entry.id: entry.kind for entry in known_differences()}
+    results = report["results"]
+    known = collections.Counter(kinds[one["known"]] for one in results if one["known"])
+    verdicts = collections.Counter(one["verdict"] for one in results)
+    unexplained = sum(count for verdict, count in verdicts.items() if not Verdict(verdict).is_expected)
+    counts = [len(results), verdicts["PASS"], *(known[kind] for kind in Kind), verdicts["UNSUPPORTED"], unexplained]
+    return [str(count) for count in counts]
+
+
+def compare_surface(file: str) -> int:
+    """0 where the report in the file counts what the README's table says of its backend."""
+    report = json.loads(Path(file).read_text(encoding="utf-8"))
+    said, counted = surface_row(report["environment"]["backend"]), surface_counts(report)
+    if said != counted:
+        sys.stderr.write(f"README says {said}, the run counted {counted}\n")
+    return 0 if said == counted else 1
+
+
 def main(command: str, file: str) -> int:
     """0 where the output in the file is what the README shows for the command."""
+    if command == "surface":
+        return compare_surface(file)
     (block,) = [block for block in blocks() if block.command.endswith(command)]
     # What the installer says comes first, and is no promise of ours.
     complaint = Block(block.command, "...\n" + block.output).complaint(Path(file).read_text(encoding="utf-8"))

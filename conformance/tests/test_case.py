@@ -61,7 +61,7 @@ def test_id_is_what_it_has_always_been(case_id: str, expected: tuple[int, int, i
         "U10-d5-t13-b3-s0",
         "u10-d5-t13-b3-stateful-seq-s0",
         "u10-d5-t13-b3-eager-seq-s0",
-        "u10-d5-t13-b3-back-s0",
+        "u10-d5-t13-b3-backwards-s0",
         "u10-d5-t13.5-b3-s0",
     ],
 )
@@ -78,7 +78,6 @@ def test_what_is_no_id_is_refused(text: str) -> None:
         ("u0-d5-t13-b3-s0", "units must be a positive integer"),
         ("u10-d0-t13-b3-s0", "input_dim must be at least 1; got 0"),
         ("u10-d5-t0-b3-s0", "timesteps must be at least 1; got 0"),
-        ("u10-d5-t13-b0-s0", "batch must be at least 1; got 0"),
     ],
 )
 def test_an_empty_axis_is_refused(text: str, message: str) -> None:
@@ -93,10 +92,10 @@ def test_a_negative_seed_is_refused() -> None:
         next(documents_matrix(-1))
 
 
-def test_a_case_without_the_states_is_refused() -> None:
-    """Both final states are asserted, so they have to be returned."""
-    with pytest.raises(LSTMError, match="needs return_state=True"):
-        Case(config=LSTMConfig(units=2), input_dim=2, timesteps=6, batch=3)
+def test_a_value_that_no_feature_has_is_refused() -> None:
+    """The message names the feature and its values."""
+    with pytest.raises(LSTMError, match=r"mask must be one of none, right, left, .*; got 'middle'"):
+        case("u2-d2-t6-b3-s0").having(mask="middle")
 
 
 def test_a_stateless_case_is_one_call() -> None:
@@ -132,7 +131,10 @@ def test_another_size_or_seed_is_another_family(other: str) -> None:
     assert case(other).family != case("u2-d5-t13-b3-s4").family
 
 
-ALWAYS = {Need.BIAS, Need.WIDE_INPUTS}
+ALWAYS = {
+    Need.BIAS, Need.WIDE_INPUTS, Need.USED_STEP, Need.LAST_STEP, Need.OUTPUTS, Need.STATES, Need.TANH, Need.SIGMOID, Need.FRACTIONS,
+    Need.FLOAT32, Need.FORWARDS, Need.ONE_PART,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -156,4 +158,29 @@ def test_a_case_offers_neither_bias_nor_cast_that_it_lacks() -> None:
     """Without a bias no bias can be wrong; inputs of the compute dtype need no cast."""
     config = LSTMConfig(units=1, use_bias=False, return_state=True)
     bare = Case(config=config, input_dim=1, timesteps=1, batch=1, input_dtype="float32")
-    assert bare.offers == {Need.LAST_OUTPUT}
+    assert bare.offers == {Need.LAST_OUTPUT} | ALWAYS - {Need.BIAS, Need.WIDE_INPUTS}
+
+
+@pytest.mark.parametrize(
+    ("case_id", "offered", "withheld"),
+    [
+        ("u1-d1-t4-b2-mask_right-s0", {Need.HELD_STATE, Need.HELD_OUTPUT, Need.MASKED_END}, {Need.LAST_STEP, Need.LATE_START}),
+        ("u1-d1-t4-b2-back-mask_right-s0", {Need.MASKED_STEP, Need.LAST_STEP}, {Need.HELD_STATE, Need.HELD_OUTPUT}),
+        ("u1-d1-t4-b2-bidi-mask_right-s0", {Need.HELD_STATE, Need.LAST_STEP, Need.HALF_BACKWARDS}, {Need.BACKWARDS, Need.ONE_PART}),
+        ("u1-d1-t4-b2-mask_left-init-s0", {Need.HELD_STATE}, {Need.HELD_OUTPUT, Need.LATE_START}),
+        ("u1-d1-t4-b2-seq-mask_left-init-s0", {Need.LATE_START}, {Need.ZEROED_OUTPUT, Need.HELD_OUTPUT}),
+        ("u1-d1-t4-b2-seq-zeromask-mask_right-s0", {Need.ZEROED_OUTPUT}, {Need.HELD_OUTPUT}),
+        ("u1-d1-t4-b2-mask_interior-s0", {Need.ASYMMETRIC_MASK, Need.ROWS_MASKED_APART}, {Need.HELD_OUTPUT}),
+        ("u1-d1-t4-b2-mask_all-s0", {Need.MASKED_STEP}, {Need.USED_STEP, Need.HELD_STATE, Need.ROWS_MASKED_APART}),
+        ("u1-d1-t4-b0-mask_right-init-s0", set(), {Need.USED_STEP, Need.MASKED_STEP, Need.INITIAL_STATE}),
+        ("u1-d1-t2-b2-mask_right-s0", {Need.USED_STEP}, {Need.SEVERAL_STEPS, Need.PREVIOUS_STATE}),
+        ("u1-d1-t4-b2-drop_both-s0", {Need.RECURRENT_DROPOUT, Need.MASK_PER_GATE}, {Need.MASK_SHARED, Need.INFERENCE}),
+        ("u1-d1-t4-b2-drop_inference-s0", {Need.INFERENCE}, {Need.DROPOUT}),
+        ("u1-d1-t4-b2-via_evaluate-s0", {Need.USED_STEP}, {Need.OUTPUTS, Need.STATES}),
+    ],
+)
+def test_a_feature_is_offered_where_it_shows(case_id: str, offered: set[Need], withheld: set[Need]) -> None:
+    """A mask hides what follows it, and what comes before it where the sequence is read from its end."""
+    offers = case(case_id).offers
+    assert offered <= offers
+    assert not withheld & offers

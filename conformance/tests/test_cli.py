@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 
 import conformance
 from conformance.adapters.keras_layer import BACKENDS
-from conformance.cli import _interrupt, default_workers, main
-from conformance.runner import Pool
+from conformance.cli import main
+from conformance.pool import Pool
+from conformance.session import _interrupt, default_workers
 
 SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
 
@@ -60,8 +61,8 @@ def test_list_prints_what_matches_under_a_seed() -> None:
 @pytest.mark.parametrize("command", ["list", "verify"])
 def test_pattern_without_a_match_is_refused(command: str) -> None:
     """With ids like it, before any process is started."""
-    said = refused(invoke(command, "--case", "u10-d5-t13-b4-s0"))
-    assert said.startswith("no case matches 'u10-d5-t13-b4-s0'; ids look like: u10-d5-t13-b3-s0")
+    said = refused(invoke(command, "--case", "u10-d5-t13-b4-s"))
+    assert said.startswith("no case matches 'u10-d5-t13-b4-s'; ids look like: u10-d5-t13-b3-s0")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_verify_accepts_real_keras(tmp_path: Path) -> None:
     assert result.stderr == "4 of 4 cases: u2-d2 finished\n"
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert read["environment"]["backend"] == "tensorflow"
-    assert {one["path"] for one in read["results"]} == {"tf.function, dynamic time"}
+    assert {one["path"] for one in read["results"]} == {"tf.function, dynamic time; loop"}
     assert (read["summary"]["PASS"], read["summary"]["as_expected"]) == (4, True)
 
 
@@ -181,6 +182,34 @@ def test_fail_fast_stops_at_the_first_difference(tmp_path: Path) -> None:
     assert "67 cases did not run: stopped at the first difference, as --fail-fast asks" in result.stdout
     summary = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["summary"]
     assert (summary["FAIL"], summary["not_run"], summary["planned"]) == (1, 67, 68)
+
+
+def test_verify_resumes_from_its_journal(tmp_path: Path) -> None:
+    """What the journal has is not run again, what it lacks is; the report is that of one run, to the last digit."""
+    journal, reports = tmp_path / "run.jsonl", [tmp_path / "first.json", tmp_path / "second.json"]
+    arguments = [*SMALL, "--deviation", "two_biases", "--journal", str(journal)]
+    assert invoke("verify", *arguments, "--json", str(reports[0])).exit_code == 1
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    journal.write_text("".join(lines[:3]) + lines[3][:40], encoding="utf-8")
+    result = invoke("verify", *arguments, "--json", str(reports[1]))
+    assert (result.exit_code, result.stderr) == (1, "4 of 4 cases: u2-d2 finished, 4 not as expected\n")
+    first, second = (json.loads(report.read_text(encoding="utf-8"))["results"] for report in reports)
+    assert [one["seconds"] == two["seconds"] for one, two in zip(first, second, strict=True)] == [True, True, False, False]
+    assert [one | {"seconds": 0} for one in first] == [one | {"seconds": 0} for one in second]
+    assert len(journal.read_text(encoding="utf-8").splitlines()) == 5
+
+
+def test_verify_refuses_the_journal_of_another_run(tmp_path: Path) -> None:
+    """It says what differs and what to do, and leaves the file as it is."""
+    journal = tmp_path / "run.jsonl"
+    arguments = ["verify", *SMALL, "--journal", str(journal), "--deviation"]
+    invoke(*arguments, "two_biases")
+    kept = journal.read_bytes()
+    assert refused(invoke(*arguments, "hard_sigmoid")) == (
+        f"{journal} is the journal of another run: implementation lstm_ref with two_biases there, lstm_ref with hard_sigmoid here; "
+        "name another file, or delete it to start anew"
+    )
+    assert journal.read_bytes() == kept
 
 
 def test_eager_and_seed_are_part_of_what_is_verified(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.keras_steps import observe_steps
 from conformance.case import Call, Case
 from conformance.explain import View, _beside, explain
-from conformance.reference_run import expected_sigma
+from conformance.reference_run import answer
 from conformance.stimulus import draw
 from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import LSTMError
@@ -98,7 +98,7 @@ def test_head_says_what_is_run(keras_adapter: KerasLayerAdapter) -> None:
     assert (
         head[1] == "LSTM(units=2, return_sequences=True, stateful=True) on inputs (3, 6, 2): outputs (3, 6, 2), states (3, 2) each"
     )
-    assert head[2] == "40 parameters = 4 × (2 + 2 + 1) × 2, run as tf.function, dynamic time"
+    assert head[2] == "40 parameters = 4 × (2 + 2 + 1) × 2, run as tf.function, dynamic time; loop"
     assert "c' = f c + i candidate" in head[4]
 
 
@@ -148,7 +148,7 @@ def test_steps_of_the_cell_are_the_layers(case: Case, keras_adapter: KerasLayerA
     """The cell, driven step by step, and the layer in one call are two runs of Keras: each within 8σ of the truth."""
     stimulus = draw([case])
     observed = keras_adapter.observe(case, stimulus)
-    calls = zip(observed.calls, observe_steps(keras_adapter, case, stimulus), expected_sigma(case, stimulus), strict=True)
+    calls = zip(observed.calls, observe_steps(keras_adapter, case, stimulus), answer(case, stimulus).sigma, strict=True)
     for returned, steps, sigma in calls:
         limit = TWO_RUNS * ELEMENT_LIMIT
         assert np.all(np.abs(steps[-1].hidden - returned.hidden) <= limit * sigma.hidden)

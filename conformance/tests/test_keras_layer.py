@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.keras_layer import BACKENDS, KerasLayerAdapter, _quiet_stderr, keras_arguments
+from conformance.adapters.keras_build import keras_arguments
+from conformance.adapters.keras_layer import BACKENDS, KerasLayerAdapter, _quiet_stderr
 from conformance.case import Case, Execution
-from conformance.checks import VALUES, judge
+from conformance.checks import VALUES, Evidence, judge
+from conformance.conventions import CONVENTIONS
 from conformance.observation import CallObservation, Observation
-from conformance.reference_run import expected_sigma
+from conformance.reference_run import answer
 from conformance.stimulus import draw
 from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from conformance.verdict import Verdict
@@ -60,6 +62,7 @@ def test_environment_says_what_runs(keras_adapter: KerasLayerAdapter) -> None:
         "tensorflow": tensorflow.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
+        "conventions": str(CONVENTIONS["tensorflow"]),
     }
 
 
@@ -68,8 +71,8 @@ def test_real_layer_is_accepted(case: Case, fresh: KerasLayerAdapter) -> None:
     """By every check, on the compiled path with one dynamic time axis."""
     stimulus = draw([case])
     observed = fresh.observe(case, stimulus)
-    assert observed.path == "tf.function, dynamic time"
-    assert {result.verdict for result in judge(case, stimulus, observed)} == {Verdict.PASS}
+    assert observed.path == "tf.function, dynamic time; loop"
+    assert {result.verdict for result in judge(Evidence(case=case, stimulus=stimulus, observed=observed))} == {Verdict.PASS}
 
 
 @pytest.mark.parametrize("case", [PLAIN, STATEFUL], ids=lambda case: case.id)
@@ -78,8 +81,8 @@ def test_eager_values_are_the_compiled_ones(case: Case, fresh: KerasLayerAdapter
     eager = replace(case, execution=Execution(compiled=False))
     stimulus = draw([case])
     compiled, eagerly = fresh.observe(case, stimulus), fresh.observe(eager, stimulus)
-    assert eagerly.path == "eager"
-    for one, other, sigma in zip(compiled.calls, eagerly.calls, expected_sigma(case, stimulus), strict=True):
+    assert eagerly.path == "eager; loop"
+    for one, other, sigma in zip(compiled.calls, eagerly.calls, answer(case, stimulus).sigma, strict=True):
         for name in VALUES:
             limit = TWO_RUNS * ELEMENT_LIMIT * getattr(sigma, name)
             assert np.all(np.abs(getattr(one, name) - getattr(other, name)) <= limit)
@@ -149,7 +152,9 @@ def test_another_family_gets_layers_of_its_own(other: str, fresh: KerasLayerAdap
     first = observe(fresh, PLAIN)
     case = Case.from_id(other)
     stimulus = draw([case])
-    assert {result.verdict for result in judge(case, stimulus, fresh.observe(case, stimulus))} == {Verdict.PASS}
+    assert {result.verdict for result in judge(Evidence(case=case, stimulus=stimulus, observed=fresh.observe(case, stimulus)))} == {
+        Verdict.PASS
+    }
     assert len(fresh._built) == 1
     assert_equal(observe(fresh, PLAIN), first)
 

@@ -1,6 +1,8 @@
 """Power: no case of the documents' matrix is blind to a deviation that can show in it.
 
-Running 129 deviations on 2,304 cases one by one is more than a test can do; three facts make it cheap and leave nothing out.
+A few are too small to show in every one of them; each of those says why it may hide, and is left out here.
+
+Running every deviation on 2,304 cases one by one is more than a test can do; three facts make it cheap and leave nothing out.
 Batch 32 holds the rows of batch 3, so what shows in the smaller batch shows in the larger. A case with return_sequences returns
 the same final states as the one without, and a stateful case begins with the call that a stateless case makes. And a run over
 150 timesteps passes through the final states of all shorter runs.
@@ -25,8 +27,9 @@ from lstm_ref.deviations import DEVIATIONS, Deviation, Need
 CASES = [case for case in documents_matrix() if case.batch == 3]
 FAMILIES = sorted({case.family for case in CASES})
 
+SEEN = [deviation for deviation in DEVIATIONS.values() if not deviation.hides]
 # What shows in how the states go from call to call, and what shows in how the results are presented; all others show in the run.
-ABOUT_CALLS = [deviation for deviation in DEVIATIONS.values() if deviation.needs & {Need.CARRIED_CALL, Need.RESET}]
+ABOUT_CALLS = [deviation for deviation in SEEN if deviation.needs & {Need.CARRIED_CALL, Need.RESET}]
 ABOUT_RESULTS = [
     DEVIATIONS[name]
     for name in (
@@ -36,7 +39,7 @@ ABOUT_RESULTS = [
 ]  # fmt: skip
 # What shows at the end of a sequence, wherever that is, so that a longer run says nothing of a shorter one.
 ABOUT_THE_END = [DEVIATIONS[name] for name in ("last_step_skipped", "read_backwards")]
-ABOUT_THE_RUN = [deviation for deviation in DEVIATIONS.values() if deviation not in (*ABOUT_CALLS, *ABOUT_RESULTS, *ABOUT_THE_END)]
+ABOUT_THE_RUN = [deviation for deviation in SEEN if deviation not in (*ABOUT_CALLS, *ABOUT_RESULTS, *ABOUT_THE_END)]
 
 
 def members(family: Family) -> list[Case]:
@@ -51,6 +54,9 @@ def plain(family: Family) -> list[Case]:
 
 def blind_cases(deviation: Deviation, cases: list[Case], stimulus: Stimulus) -> list[str]:
     """The cases after which neither final state differs by more than 8σ, of those where the deviation can show."""
+    showing = [case for case in cases if deviation.needs <= case.offers]
+    if not showing:
+        return []
     reference = reference_run(stimulus)
     lstm = deviation.build(LSTMConfig(stimulus.family.units), stimulus.weights)
     inputs = stimulus.inputs.astype(stimulus.precision).astype(np.float64)
@@ -59,7 +65,7 @@ def blind_cases(deviation: Deviation, cases: list[Case], stimulus: Stimulus) -> 
         np.abs(run.hidden - reference.trajectory.hidden) / reference.sigma.hidden,
         np.abs(run.cell - reference.trajectory.cell) / reference.sigma.cell,
     ).max(axis=(0, 2))
-    return [case.id for case in cases if deviation.needs <= case.offers and moved[case.timesteps - 1] <= ELEMENT_LIMIT]
+    return [case.id for case in showing if moved[case.timesteps - 1] <= ELEMENT_LIMIT]
 
 
 def survivors(cases: list[Case], deviations: Iterable[Deviation]) -> dict[str, tuple[str, ...]]:
@@ -91,8 +97,10 @@ def test_no_stateful_case_is_blind_to_a_lost_state(family: Family) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_no_case_of_one_timestep_is_blind_to_anything(family: Family) -> None:
-    """Every deviation, all four kinds of call: where only a second call can show it, it does."""
-    assert survivors([case for case in members(family) if case.timesteps == 1], DEVIATIONS.values()) == {}
+    """All four kinds of call, every deviation that the run has not shown: where only a second call can show it, it does."""
+    cases = [case for case in members(family) if case.timesteps == 1]
+    (shown,) = [case.offers for case in plain(family) if case.timesteps == 1]
+    assert survivors(cases, [each for each in SEEN if each not in ABOUT_THE_RUN or not each.needs <= shown]) == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)

@@ -52,7 +52,7 @@ def test_one_test_per_case_on_the_installed_keras(run_pytest: pytest.Pytester) -
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--lstm-case", "u1-d1-t7-b3-s0", "no case matches 'u1-d1-t7-b3-s0'; ids look like: u1-d1-t6-b3-s0"),
+        ("--lstm-case", "u1-d1-t7-b3-s", "no case matches 'u1-d1-t7-b3-s'; ids look like: u1-d1-t6-b3-s0"),
         ("--lstm-seed", "-1", "seed must be at least 0; got -1"),
     ],
 )

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.matrix import BATCHES, INPUT_DIMS, TIMESTEPS, UNITS, cell_count, documents_matrix
-from conformance.tests.readme import README, Block, blocks
+from conformance.matrix import cell_count, documents_matrix, surface
+from conformance.matrix.documents import BATCHES, INPUT_DIMS, TIMESTEPS, UNITS
+from conformance.tests.readme import README, Block, blocks, surface_counts, surface_row
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from lstm_ref.deviations import DEVIATIONS
 
@@ -26,6 +27,26 @@ CASES = list(documents_matrix())
 def test_readme_opens_with_two_commands() -> None:
     """Each does all of its own set-up in one line."""
     assert tuple(block.command for block in blocks()[:2]) == OPENING
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch", "numpy"])
+def test_rows_of_the_surface_table_add_up(backend: str) -> None:
+    """Every case passed, showed a known difference, is not there on the backend, or is unexplained; and none is unexplained."""
+    cases, *kinds = map(int, surface_row(backend))
+    assert sum(kinds) == cases == len(surface("standard"))
+    assert kinds[-1] == 0
+
+
+def test_surface_counts_are_those_of_a_report() -> None:
+    """Known differences by kind, in the table's order."""
+    results = [
+        {"verdict": "PASS", "known": ""},
+        {"verdict": "FAIL", "known": ""},
+        {"verdict": "UNSUPPORTED", "known": ""},
+        {"verdict": "KNOWN_DIFFERENCE", "known": "jax-trainer-loses-state"},
+        {"verdict": "KNOWN_DIFFERENCE", "known": "list-of-one-cell-crashes"},
+    ]
+    assert surface_counts({"results": results}) == ["5", "1", "1", "1", "0", "0", "0", "1", "1"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from conformance.case import Case
 from conformance.matrix import documents_matrix, select
 from conformance.observation import CallObservation
-from conformance.reference_run import ReferenceRun, expected_calls, expected_sigma, reference_run
+from conformance.reference_run import ReferenceRun, answer, reference_run
 from conformance.runner import families
 from conformance.stimulus import Stimulus, draw
 from conformance.tolerance import ELEMENT_LIMIT, FLUSHED_BELOW, TWO_RUNS, UNIT_ROUNDOFF
@@ -48,9 +48,9 @@ def test_slices_are_what_the_reference_returns_call_by_call(case: Case, monkeypa
     """
     stimulus = STIMULI[case.family]
     exact = float64_run(stimulus)
-    expected = expected_calls(case, stimulus)
+    expected = answer(case, stimulus).calls
     monkeypatch.setattr("conformance.reference_run.reference_run", lambda _: exact)
-    sigma = expected_sigma(case, stimulus)
+    sigma = answer(case, stimulus).sigma
     for returned, sliced, limit in zip(call_by_call(case, stimulus), expected, sigma, strict=True):
         for got, name in zip(returned, ("outputs", "hidden", "cell"), strict=True):
             assert got.shape == getattr(sliced, name).shape
@@ -65,7 +65,7 @@ def test_sigma_has_the_shape_of_what_is_expected(case: Case) -> None:
         return [(call.outputs.shape, call.hidden.shape, call.cell.shape) for call in calls]
 
     stimulus = STIMULI[case.family]
-    assert shapes(expected_sigma(case, stimulus)) == shapes(expected_calls(case, stimulus))
+    assert shapes(answer(case, stimulus).sigma) == shapes(answer(case, stimulus).calls)
 
 
 @pytest.mark.parametrize("size", ["u1-d1", "u1-d64", "u2-d2", "u10-d5", "u32-d64", "u128-d1"])

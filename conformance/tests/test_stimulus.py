@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.case import Call, Case, Family
-from conformance.matrix import INPUT_DIMS, UNITS
+from conformance.matrix.documents import INPUT_DIMS, UNITS
 from conformance.reference_run import reference_run
 from conformance.stimulus import Stimulus, draw
 from conformance.tolerance import ELEMENT_LIMIT

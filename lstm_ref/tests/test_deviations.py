@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights, State
-from lstm_ref.deviations import DEVIATIONS, Deviation, Need
+from lstm_ref import LSTM, Bidirectional, DropoutMasks, LSTMConfig, LSTMWeights, State
+from lstm_ref.deviations import CHAPTERS, DEVIATIONS, Deviation, Need
 
 Make = Callable[..., LSTMWeights]
 
@@ -28,29 +30,7 @@ def test_building_a_deviation_leaves_the_weights_alone(deviation: Deviation, mak
     assert all(np.array_equal(array, before[name]) for name, array in weights.arrays.items())
 
 
-# Not offered by one call on one unit, feature, row and timestep of float64.
-UNMET = {
-    Need.SEVERAL_UNITS, Need.SEVERAL_FEATURES, Need.SEVERAL_ROWS, Need.SEVERAL_STEPS, Need.PREVIOUS_STATE, Need.CARRIED_CALL,
-    Need.RESET, Need.WIDE_INPUTS,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if deviation.needs & UNMET])
-def test_deviation_without_what_it_needs_computes_the_same_function(name: str, make_weights: Make) -> None:
-    """The needs are no excuse for a blind check: where one is not met, the output is the reference's, bit for bit."""
-    weights, inputs = make_weights(1, 1), np.array([[[0.7]]])
-    np.testing.assert_array_equal(DEVIATIONS[name].build(LSTMConfig(1), weights)(inputs), LSTM(LSTMConfig(1), weights)(inputs))
-
-
-@pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if deviation.needs & {Need.BIAS}])
-def test_deviation_of_the_bias_is_none_without_a_bias(name: str, make_weights: Make) -> None:
-    """An LSTM without bias cannot have its bias read wrongly."""
-    weights, inputs = make_weights(3, 2, use_bias=False), np.ones((2, 4, 2))
-    config = LSTMConfig(3, use_bias=False)
-    np.testing.assert_array_equal(DEVIATIONS[name].build(config, weights)(inputs), LSTM(config, weights)(inputs))
-
-
-@pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if deviation.needs & {Need.RESET}])
+@pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if Need.RESET in deviation.needs])
 def test_wrong_reset_before_the_first_call_has_nothing_to_keep(name: str, make_weights: Make) -> None:
     """There is no state yet, whatever a reset would leave of it."""
     weights, inputs = make_weights(3, 2), np.ones((2, 4, 2))
@@ -71,3 +51,30 @@ def test_half_a_reset_keeps_the_other_half(name: str, kept: str, make_weights: M
     lost = "hidden" if kept == "cell" else "cell"
     np.testing.assert_array_equal(getattr(lstm.state, kept), getattr(before, kept))
     assert not getattr(lstm.state, lost).any()
+
+
+def test_a_name_is_a_name_of_one_deviation() -> None:
+    """The chapters do not overwrite one another."""
+    assert len(DEVIATIONS) == sum(len(chapter.DEVIATIONS) for chapter in CHAPTERS)
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+def test_a_name_is_one_word_on_the_command_line(name: str) -> None:
+    """Lower case, digits, underscores and the minus sign of an exponent, which does not come first."""
+    assert re.fullmatch(r"[a-z][a-z0-9_-]*", name)
+
+
+def test_halves_of_unequal_size_cannot_share_weights(make_weights: Make) -> None:
+    """Where they could not, each has its own."""
+    deviation, inputs = DEVIATIONS["backward_half_has_forward_weights"], np.ones((2, 4, 2))
+    config = LSTMConfig(3, return_state=True)
+    halves = LSTM(config, make_weights(3, 2)), LSTM(replace(config, units=4, go_backwards=True), make_weights(4, 2))
+    got, expected = (built(*halves, "concat")(inputs)[0] for built in (deviation.bidirectional, Bidirectional))
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_masks_are_drawn_in_training_only(training: bool) -> None:
+    """So says the deviation that deviates in nothing."""
+    drawn = ((DropoutMasks(inputs=np.ones((1, 2, 3))),),)
+    assert Deviation(name="none", summary="").dropout(drawn, training) == (drawn if training else ())

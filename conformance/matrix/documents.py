@@ -1,16 +1,14 @@
-"""Which cases there are: the axes and how they are crossed. The only place that lists cases."""
+"""The documents' matrix: every value that the four documents name, crossed in full."""
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 import itertools
 from collections.abc import Iterator, Sequence
 
 from conformance.case import Case, Execution
-from lstm_ref import LSTMConfig, LSTMError
+from lstm_ref import LSTMConfig
 
-# Every value that the four documents name, crossed in full: 6 × 6 × 8 × 2 × 2 = 1,152 cells, each at both batch sizes.
+# 6 × 6 × 8 × 2 × 2 = 1,152 cells, each at both batch sizes.
 UNITS = (1, 2, 10, 32, 100, 128)
 INPUT_DIMS = (1, 2, 5, 10, 28, 64)
 TIMESTEPS = (1, 6, 10, 13, 28, 50, 100, 150)
@@ -36,22 +34,3 @@ def documents_matrix(seed: int = 0, *, compiled: bool = True) -> Iterator[Case]:
 def cell_count(cases: Sequence[Case]) -> int:
     """Number of cells of the documents' matrix among the cases: a cell is a case without its batch size."""
     return len({(case.family, case.timesteps, case.config) for case in cases})
-
-
-def select(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
-    """The cases whose id is one of, or matches one of, the patterns (`*`, `?`, `[…]`); all without patterns.
-
-    Raises:
-        LSTMError: a pattern matches no case; the message offers the nearest ids.
-    """
-    if not patterns:
-        return list(cases)
-    ids = {case.id: case for case in cases}
-    chosen: dict[str, Case] = {}
-    for pattern in patterns:
-        matching = fnmatch.filter(ids, pattern)
-        if not matching:
-            near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
-            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. `lstm-conformance list` prints them all")
-        chosen |= {case_id: ids[case_id] for case_id in matching}
-    return [case for case in cases if case.id in chosen]

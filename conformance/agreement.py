@@ -1,0 +1,149 @@
+"""Whether implementations agree with one another, pair by pair: beside the oracle, from what each has returned.
+
+`verify --keep FOLDER` writes what was observed, one file of arrays per case, and the environment; `lstm-conformance agree` compares
+two or more such folders. Weights, inputs, what is expected and σ are functions of the case id, so the files hold outputs only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from conformance.case import Case
+from conformance.compare import measure
+from conformance.conventions import CONVENTIONS, Conventions
+from conformance.observation import Observation
+from conformance.reference_run import COMPUTED, Answer, answer
+from conformance.stimulus import draw
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, TWO_RUNS
+from lstm_ref import LSTMError
+from lstm_ref.arrays import Array
+
+ENVIRONMENT = "environment.json"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Keeps what is observed.
+
+    Args:
+        path: of the folder; made if it is not there.
+    """
+
+    path: Path
+
+    def __call__(self, case: Case, observed: Observation) -> None:
+        """One file per case; dropout draws its own masks in each implementation, so that there is nothing to compare."""
+        if observed.dropout:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            f"{number}_{name}": getattr(call, name)
+            for number, call in enumerate(observed.calls)
+            for name in COMPUTED
+            if getattr(call, name) is not None
+        }
+        np.savez(self.path / f"{case.id}.npz", **arrays)
+
+    def describe(self, environment: Mapping[str, str]) -> None:
+        """Say what the arrays come from."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / ENVIRONMENT).write_text(json.dumps(dict(environment), indent=1) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How two implementations compare.
+
+    Attributes:
+        names: of the two.
+        cases: number of cases that both have observed.
+        worst: largest difference of an element, in σ of two runs.
+        rms: largest root mean square of an array, likewise.
+        differing: id of each case where they differ by more than the limits, and by how much.
+    """
+
+    names: tuple[str, str]
+    cases: int
+    worst: float
+    rms: float
+    differing: tuple[tuple[str, float], ...]
+
+
+def agree(folders: Sequence[Path]) -> list[Agreement]:
+    """Compare every two folders on the cases that both hold.
+
+    Raises:
+        LSTMError: a folder holds no observations, or two have no case in common.
+    """
+    observed = [_Observed.read(folder) for folder in folders]
+    return [_compare(one, other) for one, other in itertools.combinations(observed, 2)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Observed:
+    """A folder that was read: its name, conventions, and files by case id."""
+
+    name: str
+    conventions: Conventions
+    files: Mapping[str, Path]
+
+    @classmethod
+    def read(cls, folder: Path) -> _Observed:
+        try:
+            environment = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+            name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LSTMError(
+                f"{folder} holds no observations ({error}); make it with: lstm-conformance verify --keep {folder}"
+            ) from error
+        files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
+        return cls(name=name, conventions=CONVENTIONS.get(environment.get("backend"), Conventions()), files=files)
+
+    def arrays(self, case_id: str) -> dict[str, Array]:
+        try:
+            with self.files[case_id].open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return {name: np.asarray(stored[name], np.float64) for name in stored.files}
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise LSTMError(f"{self.files[case_id]} cannot be read: {error}") from error
+
+
+def _compare(one: _Observed, other: _Observed) -> Agreement:
+    common = [case_id for case_id in one.files if case_id in other.files]
+    if not common:
+        raise LSTMError(f"{one.name} and {other.name} have no case in common: keep the same level of both")
+    worst, rms, differing = 0.0, 0.0, []
+    for case_id in common:
+        gaps = _gaps(Case.from_id(case_id), one, other)
+        worst, rms = max([worst, *(gap.worst for gap in gaps)]), max([rms, *(gap.rms for gap in gaps)])
+        if any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps):
+            differing.append((case_id, max(gap.worst for gap in gaps)))
+    return Agreement(names=(one.name, other.name), cases=len(common), worst=worst, rms=rms, differing=tuple(differing))
+
+
+def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Any]:
+    """The gap of each array: the difference of the two against the difference that their conventions make, which is mostly none."""
+    stimulus = draw([case])
+    answers = [answer(case, stimulus, each.conventions) for each in (one, other)]
+    ours, theirs = one.arrays(case.id), other.arrays(case.id)
+    gaps = []
+    for number, name in itertools.product(range(len(case.calls)), COMPUTED):
+        key = f"{number}_{name}"
+        if key in ours and key in theirs and ours[key].size:
+            gaps.append(_gap(ours[key], theirs[key], *((each, number, name) for each in answers)))
+    return gaps
+
+
+def _gap(ours: Array, theirs: Array, mine: tuple[Answer, int, str], yours: tuple[Answer, int, str]) -> Any:
+    expected, further = (np.asarray(getattr(each.calls[number], name)) for each, number, name in (mine, yours))
+    sigma = [np.asarray(getattr(each.sigma[number], name)) for each, number, name in (mine, yours)]
+    with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
+        moved = np.where(expected == further, 0.0, further - expected)
+    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * np.maximum(*sigma))

@@ -1,0 +1,76 @@
+"""Masks by the name of their pattern, and what a mask offers a deviation to show itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.deviations import Need
+
+
+def mask_of(pattern: str, rows: int, steps: int) -> Array:
+    """True = use, (rows, timesteps); lengths differ from row to row, and at least one timestep of each row is used."""
+    mask = np.ones((rows, steps), dtype=bool)
+    for row in range(rows):
+        hidden = 1 + row % max(steps - 1, 1)
+        if pattern == "right":
+            mask[row, steps - hidden :] = False
+        elif pattern == "left":
+            mask[row, :hidden] = False
+        elif pattern == "interior":
+            mask[row, 1 + row % max(steps - 2, 1) : steps - 1 : 2] = False
+        elif pattern == "first":
+            mask[row, 0] = False
+        elif pattern == "all" or (pattern == "row" and row == 0):
+            mask[row] = False
+    return mask
+
+
+def met_by_states(mask: Array, started: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
+    """What one pass over a sequence offers to deviations of the states.
+
+    Args:
+        mask: in the order of processing, (rows, timesteps).
+        started: whether a row's state is nonzero before the pass, (rows,).
+        returned: whether the final states are returned.
+        carried: whether another pass goes on from them.
+    """
+    before = np.concatenate([started[:, np.newaxis], started[:, np.newaxis] | _used_until(mask)[:, :-1]], axis=1)
+    seen_at_last = np.logical_or(returned, np.logical_and(carried, mask.any(axis=1)))
+    seen = np.concatenate([_used_until(mask[:, :0:-1])[:, ::-1], np.zeros_like(mask[:, :1])], axis=1) | seen_at_last[:, np.newaxis]
+    return {
+        Need.USED_STEP: bool(mask.any()),
+        Need.SEVERAL_STEPS: bool((mask.sum(axis=1) > 1).any()),
+        Need.PREVIOUS_STATE: bool((mask & before).any()),
+        Need.LAST_STEP: bool(mask[:, -1].any()),
+        Need.MASKED_STEP: not mask.all(),
+        Need.MASKED_STATE: bool((~mask & seen).any()),
+        Need.HELD_STATE: bool((~mask & before & seen).any()),
+        Need.MASKED_END: bool((~mask[:, -1] & seen_at_last).any()),
+        Need.ASYMMETRIC_MASK: not np.array_equal(mask, mask[:, ::-1]),
+        Need.ROWS_MASKED_APART: bool((mask != mask[:1]).any()),
+    }
+
+
+def met_by_outputs(mask: Array, started: Array, *, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
+    """What one pass offers to deviations of what is emitted.
+
+    Args:
+        mask: in the order of processing, (rows, timesteps).
+        started: whether a row's state is nonzero before the pass, (rows,).
+        shows_all: whether all outputs are returned, not only the last.
+        zeroes: whether masked timesteps emit zeros.
+    """
+    shown = np.s_[:, :] if shows_all else np.s_[:, -1:]
+    used = _used_until(mask)
+    held = bool((~mask & used)[shown].any())
+    return {
+        Need.HELD_OUTPUT: held and not zeroes,
+        Need.ZEROED_OUTPUT: held and zeroes,
+        Need.LATE_START: bool((~used & started[:, np.newaxis])[shown].any()) and not zeroes,
+    }
+
+
+def _used_until(mask: Array) -> Array:
+    """Whether a row has used this timestep or one before it."""
+    return np.asarray(np.logical_or.accumulate(mask, axis=1))

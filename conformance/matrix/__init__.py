@@ -1,0 +1,8 @@
+"""Which cases there are: the documents' matrix, and the surface in three levels. The only place that lists cases."""
+
+from conformance.matrix.documents import cell_count, documents_matrix
+from conformance.matrix.grids import allowed
+from conformance.matrix.levels import LEVELS, Level, surface
+from conformance.matrix.selection import Planned, select
+
+__all__ = ["LEVELS", "Level", "Planned", "allowed", "cell_count", "documents_matrix", "select", "surface"]

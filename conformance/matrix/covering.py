@@ -1,0 +1,53 @@
+"""Pairwise covering arrays: few cases in which every two values of any two features meet.
+
+`python -m conformance.matrix.covering` makes `pairs.txt` anew with the covertable library, which takes minutes; a test shows
+that the file covers every pair that the exclusions allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import covertable
+
+from conformance.case import Case
+from conformance.features import FEATURES
+from conformance.matrix.exclusions import EXCLUSIONS, Exclusion
+from lstm_ref import LSTMConfig
+
+PAIRS = Path(__file__).with_name("pairs.txt")
+
+# Two of the axes have grids of their own instead: compilers, since one of them takes half a minute a case, and relations.
+_APART = ("jit_compile", "relation")
+
+FACTORS: dict[str, tuple[Any, ...]] = {"units": (3, 1), "input_dim": (2, 1), "timesteps": (5, 1, 2), "batch": (4, 1, 7)} | {
+    feature.name: feature.values for feature in FEATURES if feature.name not in _APART
+}
+
+
+def pairs(seed: int) -> Iterator[Case]:
+    """The cases of the checked-in array."""
+    for line in PAIRS.read_text(encoding="utf-8").split():
+        yield Case.from_id(line).having(seed=seed)
+
+
+def make(strength: int = 2) -> list[Case]:
+    """A covering array, made anew."""
+    constraints = [
+        {"operator": "fn", "requires": list(exclusion.of), "evaluate": _allows(exclusion)}
+        for exclusion in EXCLUSIONS
+        if set(exclusion.of) <= FACTORS.keys()
+    ]
+    rows = covertable.make({name: list(values) for name, values in FACTORS.items()}, strength=strength, constraints=constraints)
+    bare = Case(config=LSTMConfig(units=1, return_state=True), input_dim=1, timesteps=1, batch=1)
+    return [bare.having(**row) for row in rows]
+
+
+def _allows(exclusion: Exclusion) -> Any:
+    return lambda row: not exclusion.excludes(row)
+
+
+if __name__ == "__main__":
+    PAIRS.write_text("".join(f"{case.id}\n" for case in make()), encoding="utf-8")

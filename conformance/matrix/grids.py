@@ -1,0 +1,220 @@
+"""Full grids where features interact, around one base case: few features depart at once, so that what differs can be told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.case import Case
+from conformance.features import ARCHITECTURES, FEATURES, MASKS, MERGE_MODES, POLICIES, ROUTES
+from conformance.matrix.exclusions import DROPPING, EXPORTED, TRAINED, exclusion_of
+from conformance.relations import RELATIONS
+from lstm_ref import activations
+
+# Units, input_dim, timesteps and batch all differ, and all outputs are seen.
+BASE = "u3-d2-t5-b4-seq-s0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Values of some features, crossed in full.
+
+    Attributes:
+        name: for reports.
+        axes: feature or size → values; a tuple of names is several that change together, its values tuples.
+    """
+
+    name: str
+    axes: Mapping[str | tuple[str, ...], Sequence[Any]]
+
+    def cases(self, base: Case) -> Iterator[Case]:
+        """Those that no exclusion forbids, once each."""
+        seen = set()
+        for values in itertools.product(*self.axes.values()):
+            changes: dict[str, Any] = {}
+            for names, value in zip(self.axes, values, strict=True):
+                changes |= dict(zip(names, value, strict=True)) if isinstance(names, tuple) else {names: value}
+            case = settled(base.having(**changes))
+            if case.id not in seen and allowed(case):
+                seen.add(case.id)
+                yield case
+
+
+def allowed(case: Case) -> bool:
+    """Whether no exclusion forbids the case, and its relation, if any, can be asked of it."""
+    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].holds_for(case))
+
+
+def settled(case: Case) -> Case:
+    """The case with what its features cannot do without: an unrolled loop knows its length, a loss has no states."""
+    route = case.execution.route
+    changes: dict[str, Any] = {}
+    if case.execution.unroll:
+        changes["static_time"] = True
+    if case.config.stateful:
+        changes["static_batch"] = True
+        changes |= {"compiled": False} if case.initial_state else {}
+    if case.architecture == "td" or route in TRAINED:
+        changes["return_state"] = False
+    if case.dropout in DROPPING:
+        changes["compiled"] = False
+    if route in EXPORTED and case.mask_source != "embedding":
+        changes["input_dtype"] = "float32"
+    return case.having(**changes)
+
+
+_NAMES = tuple(name for name in activations.ACTIVATIONS if name != activations.hard_sigmoid_keras2.__name__)
+_RELATED = tuple(RELATIONS)
+_MASKED = MASKS[1:]
+
+GRIDS: tuple[Grid, ...] = (
+    Grid(name="activations", axes={"activation": _NAMES, "activation_as": ("name", "function", "lambda")}),
+    Grid(name="recurrent activations", axes={"recurrent_activation": _NAMES, "activation_as": ("name", "function", "lambda")}),
+    Grid(
+        name="masks",
+        axes={
+            "mask": _MASKED,
+            "mask_source": ("argument", "masking", "embedding"),
+            "initial_state": (False, True),
+            "unroll": (False, True),
+        },
+    ),
+    Grid(
+        name="masked outputs",
+        axes={
+            "mask": ("right", "left", "interior"),
+            "zero_output_for_mask": (False, True),
+            "go_backwards": (False, True),
+            "return_sequences": (False, True),
+            "unroll": (False, True),
+            "architecture": ("lstm", "layers2", "cells2"),
+        },
+    ),
+    Grid(
+        name="states",
+        axes={
+            "stateful": (True,),
+            ("architecture", "return_state"): (
+                ("lstm", True),
+                ("layers2", True),
+                ("cells2", True),
+                ("bidi", True),
+                ("bidi", False),
+            ),
+            "dtype": tuple(POLICIES),
+            ("mask", "initial_state"): (("none", False), ("left", False), ("none", True)),
+        },
+    ),
+    Grid(
+        name="stateful routes",
+        axes={"stateful": (True,), "route": ROUTES, "layer": ("lstm", "rnn"), "compiled": (True, False)},
+    ),
+    Grid(
+        name="directions",
+        axes={
+            "architecture": ("bidi",),
+            ("merge_mode", "unequal"): (*((mode, False) for mode in MERGE_MODES), ("concat", True), ("none", True)),
+            "return_sequences": (True, False),
+            "return_state": (True, False),
+            ("mask", "initial_state"): (("none", False), ("left", False), ("none", True), ("right", True)),
+        },
+    ),
+    Grid(name="routes", axes={"route": ROUTES, "architecture": ARCHITECTURES, "mask": ("none", "left")}),
+    Grid(name="routes of masks", axes={"route": ROUTES, "mask": ("right",), "mask_source": ("masking", "embedding")}),
+    Grid(name="routes of states", axes={"route": ROUTES, "initial_state": (True,), "return_state": (True, False)}),
+    Grid(name="exported shapes", axes={"route": EXPORTED, "static_time": (False, True), "static_batch": (False, True)}),
+    Grid(
+        name="dropout",
+        axes={
+            "dropout": ("inference", *DROPPING),
+            "implementation": (2, 1),
+            "layer": ("lstm", "rnn"),
+            "unroll": (False, True),
+            "architecture": ("lstm", "bidi", "layers2"),
+        },
+    ),
+    Grid(
+        name="loops",
+        axes={
+            "unroll": (False, True),
+            "implementation": (2, 1),
+            "use_cudnn": ("auto", False),
+            "layer": ("lstm", "rnn", "rnnlist"),
+            "route": ("call", "predict"),
+            "compiled": (True, False),
+        },
+    ),
+    Grid(
+        name="lists of one cell",
+        axes={"layer": ("rnnlist",), "mask": ("none", "left", "right"), "unroll": (False, True), "initial_state": (False, True)},
+    ),
+    Grid(
+        name="compilers",
+        axes={"jit_compile": (True,), "route": ("call", "predict", "evaluate", "fit"), "architecture": ("lstm", "bidi")},
+    ),
+    Grid(
+        name="policies",
+        axes={
+            "dtype": tuple(POLICIES),
+            "route": ("call", "functional", "predict"),
+            "use_cudnn": ("auto", False),
+            "mask": ("none", "left"),
+        },
+    ),
+    Grid(
+        name="inputs",
+        axes={
+            "input_dtype": ("float64", "float32", "int32"),
+            "contiguous": (True, False),
+            "route": ("call", "predict", "functional"),
+        },
+    ),
+    Grid(
+        name="values that are not finite",
+        axes={
+            "values": ("nan", "inf", "masked_nan", "masked_inf"),
+            "mask": MASKS[:4],
+            "unroll": (False, True),
+            "compiled": (True, False),
+        },
+    ),
+    Grid(
+        name="sizes",
+        axes={"units": (1, 4), "input_dim": (1, 3), "timesteps": (1, 2), "batch": (0, 1, 2, 9), "architecture": ("lstm", "bidi")},
+    ),
+    Grid(name="long sequences", axes={"timesteps": (1000,), "mask": ("none", "right"), "go_backwards": (False, True)}),
+    Grid(
+        name="relations",
+        axes={
+            "relation": _RELATED,
+            ("mask", "initial_state", "go_backwards"): (
+                ("none", False, False),
+                ("left", False, False),
+                ("right", True, False),
+                ("interior", False, True),
+                ("none", True, True),
+            ),
+        },
+    ),
+)
+
+
+def singles(base: Case) -> Iterator[Case]:
+    """Every value of every feature, alone."""
+    for feature in FEATURES:
+        yield from Grid(name=feature.name, axes={feature.name: feature.values}).cases(_host_of(feature.name, base))
+
+
+def _host_of(name: str, base: Case) -> Case:
+    """The simplest case in which a feature can be seen."""
+    hosts = {
+        "zero_output_for_mask": {"mask": "left"},
+        "mask_source": {"mask": "left"},
+        "merge_mode": {"architecture": "bidi"},
+        "unequal": {"architecture": "bidi"},
+        "values": {"mask": "interior"},
+        "relation": {},
+    }
+    return base.having(**hosts.get(name, {}))

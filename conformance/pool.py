@@ -1,0 +1,222 @@
+"""Cases in worker processes: a crash, a hang or a killed process is one ERROR with its case, and the run goes on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+
+from pebble import ProcessExpired, ProcessPool
+
+from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.case import Case
+from conformance.matrix import Planned
+from conformance.probes import run_probe
+from conformance.runner import Diagnose, Keep, error_result, families, run
+from conformance.verdict import Result
+
+# Seconds that each further case of a chunk adds to its limit: most take hundredths of a second, a few compile a layer.
+FURTHER_CASE = 2.0
+
+# How often in a row the pool may break without having answered anything.
+ATTEMPTS = 3
+
+
+# Cases that share nothing go to workers in slices: few enough to come back soon, and to be run again soon if one of them dies.
+SLICE = 8
+
+
+def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
+    """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing."""
+    grouped = families([one for one in planned if isinstance(one, Case)])
+    shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
+    alone: list[Planned] = [members[0] for members in grouped if not members[0].is_plain]
+    alone += [one for one in planned if not isinstance(one, Case)]
+    whole = [members[start : start + most] for members in shared for start in range(0, len(members), most)]
+    return whole + [alone[start : start + SLICE] for start in range(0, len(alone), SLICE)]
+
+
+@dataclass
+class Pool:
+    """Runs chunks of cases in worker processes, each with an adapter of its own, and yields their results as chunks finish.
+
+    A chunk whose worker dies or gives no answer in time is run again case by case, so that only the case at fault is an ERROR. Its
+    limit is `time_limit` and `FURTHER_CASE` for every case after the first; loading the implementation counts against none.
+
+    Args:
+        make_adapter: builds the adapter; sent to the workers, so a module-level callable with picklable arguments.
+        workers: number of processes.
+        make_diagnose: builds what explains failing cases, one per worker.
+        time_limit: seconds that a case alone may take.
+        chunk: most cases that are sent to a worker at once.
+        start_limit: seconds in which a worker must have loaded the implementation.
+        keep: is given what was observed, in the workers; picklable.
+    """
+
+    make_adapter: Callable[[], Adapter]
+    workers: int
+    make_diagnose: Callable[[], Diagnose] | None = None
+    time_limit: float = 120.0
+    chunk: int = 64
+    start_limit: float = 600.0
+    keep: Keep | None = None
+
+    def __post_init__(self) -> None:
+        self._processes = self._fresh()
+
+    def environment(self) -> Mapping[str, str]:
+        """What the workers run, as the first of them that has started says.
+
+        Raises:
+            AdapterStartError: the implementation cannot run here.
+        """
+        try:
+            return self._processes.schedule(_environment).result(self.start_limit)
+        except BrokenExecutor as error:
+            raise AdapterStartError("a worker process died while it loaded the implementation") from error
+        except TimeoutError as error:
+            raise AdapterStartError(f"no worker process has loaded the implementation within {self.start_limit:g} s") from error
+
+    def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
+        """Observe and judge every case, whatever becomes of the workers: each case has one result."""
+        waiting, fruitless = deque(chunks(cases, self.chunk)), 0
+        while waiting and fruitless < ATTEMPTS:
+            fruitless += 1
+            for results in self._answers(waiting):
+                fruitless = 0
+                yield from results
+            if waiting:
+                self.stop()
+                self._processes = self._fresh()
+        reason = f"not run: {ATTEMPTS} times in a row, the worker processes died or hung while they loaded the implementation"
+        yield from (error_result(case, reason) for members in waiting for case in members)
+
+    def stop(self) -> None:
+        """End the workers at once; what they have not finished is lost."""
+        self._processes.stop()
+        self._processes.join()
+
+    def _answers(self, waiting: deque[list[Planned]]) -> Iterator[list[Result]]:
+        """Results by chunk until nothing waits, or until the pool breaks: then all that it has not answered waits again."""
+        sent: dict[Future[list[Result]], list[Planned]] = {}
+        while waiting or sent:
+            while waiting and len(sent) < 2 * self.workers:
+                members = waiting.popleft()
+                sent[self._send(members)] = members
+            patience = self.start_limit + max(map(self._limit, sent.values()))
+            done = wait(sent, patience, FIRST_COMPLETED).done
+            broken = {future for future in done if isinstance(future.exception(), BrokenExecutor)}
+            for future in done - broken:
+                members, error = sent.pop(future), future.exception()
+                if error is None:
+                    yield future.result()
+                elif len(members) == 1:
+                    yield [error_result(members[0], self._reason(error))]
+                else:
+                    waiting.extendleft([case] for case in reversed(members))
+            if broken or not done:
+                waiting.extendleft(sent.values())
+                return
+
+    def _send(self, members: list[Planned]) -> Future[list[Result]]:
+        """A chunk's results to come, which are an exception where the pool has broken already."""
+        try:
+            return self._processes.schedule(_run_chunk, (members, self.keep), timeout=self._limit(members))
+        except RuntimeError as error:
+            future: Future[list[Result]] = Future()
+            future.set_exception(BrokenExecutor(str(error)))
+            return future
+
+    def _limit(self, members: Sequence[Planned]) -> float:
+        return self.time_limit + FURTHER_CASE * (len(members) - 1)
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, ProcessExpired):
+            return f"the worker process died ({_ending(error.exitcode)}) while it ran this case"
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self.time_limit:g} s: the process was ended"
+        return f"could not be run: {type(error).__name__}: {error}"
+
+    def _fresh(self) -> ProcessPool:
+        """Workers that are starting, deaf to Ctrl-C: it goes to the whole process group, and only this process answers it."""
+        processes = ProcessPool(
+            self.workers,
+            initializer=_initialize,
+            initargs=(self.make_adapter, self.make_diagnose),
+            context=multiprocessing.get_context("spawn"),
+        )
+        with _interrupt_blocked():
+            processes.schedule(_environment)
+        return processes
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Within it, threads and processes are born deaf to Ctrl-C; a pool's threads hand that on to workers in place of dead ones."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where a worker may show a traceback if it is interrupted while it starts
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would unblock what is blocked
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _ending(exit_code: int) -> str:
+    """`exit code 3`, or `exit code -11, SIGSEGV`."""
+    names = {-number: number.name for number in signal.Signals}
+    return f"exit code {exit_code}, {names[exit_code]}" if exit_code in names else f"exit code {exit_code}"
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What one worker process keeps between chunks."""
+
+    adapter: Adapter
+    environment: Mapping[str, str]
+    diagnose: Diagnose | None
+
+
+_started: list[_Worker | AdapterStartError] = []
+
+
+def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+    """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _start_worker(make_adapter, make_diagnose)
+
+
+def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+    """Start the adapter; what keeps it from starting is kept for whoever asks, since an exception here would break the pool."""
+    try:
+        adapter = make_adapter()
+        _started.append(_Worker(adapter, adapter.start(), make_diagnose() if make_diagnose else None))
+    except AdapterStartError as error:
+        _started.append(error)
+    except Exception as error:  # noqa: BLE001  # a framework may raise anything while it is imported
+        _started.append(AdapterStartError(f"the implementation could not be loaded: {type(error).__name__}: {error}"))
+
+
+def _this_worker() -> _Worker:
+    (worker,) = _started
+    if isinstance(worker, AdapterStartError):
+        raise worker
+    return worker
+
+
+def _environment() -> Mapping[str, str]:
+    return _this_worker().environment
+
+
+def _run_chunk(planned: list[Planned], keep: Keep | None) -> list[Result]:
+    worker = _this_worker()
+    results = list(run([one for one in planned if isinstance(one, Case)], worker.adapter, worker.diagnose, keep))
+    return results + [run_probe(one, worker.adapter.keras) for one in planned if not isinstance(one, Case)]

@@ -1,0 +1,63 @@
+"""Probes: properties of `keras.layers.LSTM` that are not "its outputs are the reference's".
+
+Initialisers, regularisers, constraints, dropout's masks, states, configuration and refusals. Each probe runs on every backend and
+ends in one `Result` of the group "probes", as a case does.
+
+>>> len({probe.id for probe in PROBES}) == len(PROBES)
+True
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from conformance.probes.configuration import configuration_probes
+from conformance.probes.dropout import dropout_probes
+from conformance.probes.initialisers import initialiser_probes
+from conformance.probes.model import Probe
+from conformance.probes.refusals import refusal_probes
+from conformance.probes.regularisation import regularisation_probes
+from conformance.probes.states import state_probes
+from conformance.probes.training import training_probes
+from conformance.verdict import Result, Verdict, in_one_line, worst_of
+
+__all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
+
+PROBES: list[Probe] = [
+    *initialiser_probes(),
+    *regularisation_probes(),
+    *training_probes(),
+    *dropout_probes(),
+    *state_probes(),
+    *configuration_probes(),
+    *refusal_probes(),
+]
+
+_BY_ID = {probe.id: probe for probe in PROBES}
+
+
+def probe_of(probe_id: str) -> Probe:
+    """The probe of that id, as worker processes are sent it.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _BY_ID[probe_id]
+
+
+def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
+    """Judge `keras.layers.LSTM`, or another class in its place; what it raises is the probe's ERROR."""
+    keras.utils.clear_session(free_memory=False)
+    started = time.perf_counter()
+    try:
+        checks = probe.run(keras, layer_class or keras.layers.LSTM)
+    except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
+        if probe.needs_training and isinstance(error, NotImplementedError):
+            reason = f"not implemented on the {keras.backend.backend()} backend: {error}"
+            return Result(case_id=probe.id, group=probe.group, verdict=Verdict.UNSUPPORTED, reason=reason)
+        return Result(case_id=probe.id, group=probe.group, verdict=Verdict.ERROR, reason=in_one_line(error))
+    seconds = time.perf_counter() - started
+    return Result(
+        case_id=probe.id, group=probe.group, verdict=worst_of(check.verdict for check in checks), checks=checks, seconds=seconds
+    )

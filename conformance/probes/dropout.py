@@ -1,0 +1,215 @@
+"""Dropout: the structure of its masks, when it acts, its seeds, and its extreme rates."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.probes.judging import equal, within
+from conformance.probes.masks import BATCH, CALLS, SIZE, TIMESTEPS, Reader
+from conformance.probes.model import SEED, Probe, Subject, dyadic, dyadic_weights
+from conformance.verdict import CheckResult
+from lstm_ref import GATE_ORDER
+from lstm_ref.arrays import Array
+
+UNITS, INPUT_DIM, ROWS = 3, 5, 4
+FALSE_ALARM = 1e-9
+RATES = {"input": {"dropout": 0.5}, "recurrent": {"recurrent_dropout": 0.5}}
+
+# Written in the id → the layer that is read, and how many masks the four gates have.
+READERS: dict[str, tuple[Reader, int]] = {
+    "input": (Reader(kind="input", arguments={}), 1),
+    "input-no-cudnn": (Reader(kind="input", arguments={"use_cudnn": False}), 1),
+    "input-native": (Reader(kind="input", arguments={}, activations="native"), 1),
+    "input-rate25": (Reader(kind="input", rate=0.25, arguments={}), 1),
+    "input-rate75": (Reader(kind="input", rate=0.75, arguments={}), 1),
+    "input-unroll": (Reader(kind="input", arguments={"unroll": True}), 1),
+    "input-stateful": (Reader(kind="input", arguments={"stateful": True}), 1),
+    "input-rnn": (Reader(kind="input", arguments={}, wrapped=True), 1),
+    "input-impl1": (Reader(kind="input", arguments={"implementation": 1}), 4),
+    "input-impl1-no-cudnn": (Reader(kind="input", arguments={"implementation": 1, "use_cudnn": False}), 4),
+    "input-impl1-rnn": (Reader(kind="input", arguments={"implementation": 1}, wrapped=True), 4),
+    "input-mixed-float16": (Reader(kind="input", arguments={"dtype": "mixed_float16"}), 1),
+    "input-mixed-bfloat16": (Reader(kind="input", arguments={"dtype": "mixed_bfloat16"}), 1),
+    "input-and-recurrent": (Reader(kind="input", arguments={"recurrent_dropout": 0.5}), 4),
+    "recurrent": (Reader(kind="recurrent", arguments={}), 4),
+    "recurrent-native": (Reader(kind="recurrent", arguments={}, activations="native"), 4),
+    "recurrent-unroll": (Reader(kind="recurrent", arguments={"unroll": True}), 4),
+    "recurrent-stateful": (Reader(kind="recurrent", arguments={"stateful": True}), 4),
+    "recurrent-rnn": (Reader(kind="recurrent", arguments={}, wrapped=True), 4),
+}
+
+
+def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckResult, ...]:
+    """Two of the thousand-bit masks met here are equal by chance with a probability far below 1e-9.
+
+    Of n draws, the part that is kept lies within √(ln(2 / 1e-9) / 2n) of its expectation, but for a probability of 1e-9
+    (Hoeffding).
+    """
+    layer = reader.layer(subject)
+    outputs = np.stack([reader.outputs(subject, layer) for _ in range(CALLS)])
+    dropped, kept = reader.levels()
+    kept_here = np.abs(outputs - kept) < np.abs(outputs - dropped)  # (call, row, timestep, gate, feature)
+    drawn = kept_here[:, :, 0]
+    by_gate = [len({call[:, position].tobytes() for position in range(len(GATE_ORDER))}) for call in drawn]
+    sample = drawn if masks > 1 else drawn[:, :, :1]
+    deviation = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * sample.size))
+    return (
+        within("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.bound),
+        equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
+        equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
+        equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
+        equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
+        within("keep_rate", "the part that is kept", np.asarray(sample.mean()), np.asarray(1 - reader.rate), deviation),
+    )
+
+
+def _changes(kept_here: Array) -> int:
+    return sum(not np.array_equal(kept_here[:, :, t], kept_here[:, :, 0]) for t in range(1, TIMESTEPS))
+
+
+def _outputs(subject: Subject, inputs: Array, *, training: bool | None, **arguments: Any) -> Array:
+    """Of a plain layer on these inputs, in the precision that it runs in."""
+    layer = subject.loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
+    return subject.read(layer(inputs.astype("float32"), **({} if training is None else {"training": training})))
+
+
+def _inputs() -> Array:
+    return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # none is 0, so that none looks dropped
+
+
+def _inference(subject: Subject, *, training: bool | None, rates: dict[str, float]) -> tuple[CheckResult, ...]:
+    """Bit for bit: without masks the same operations run, in the implementation that recurrent dropout enforces."""
+    plain = {"implementation": 1, "use_cudnn": False} if "recurrent_dropout" in rates else {}
+    got = _outputs(subject, _inputs(), training=training, **rates, **plain)
+    return (within("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
+
+
+def _rate_zero(subject: Subject) -> tuple[CheckResult, ...]:
+    got = _outputs(subject, _inputs(), training=True, dropout=0.0, recurrent_dropout=0.0)
+    expected = _outputs(subject, _inputs(), training=False)
+    return (within("outputs", "outputs in training with both rates 0", got, expected),)
+
+
+def _rate_one_inputs(subject: Subject, *, arguments: dict[str, Any]) -> tuple[CheckResult, ...]:
+    """Nothing of the inputs is left: bit for bit, since 0 times a weight is 0."""
+    got = _outputs(subject, _inputs(), training=True, dropout=1.0, **arguments)
+    expected = _outputs(subject, np.zeros_like(_inputs()), training=False, **arguments)
+    return (within("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
+
+
+def _rate_one_hidden(subject: Subject) -> tuple[CheckResult, ...]:
+    """Nothing of the hidden state is left: as with a recurrent kernel of zeros."""
+    weights = dyadic_weights(UNITS, INPUT_DIM)
+    got = _outputs(subject, _inputs(), training=True, recurrent_dropout=1.0)
+    weights.recurrent_kernel[:] = 0
+    layer = subject.loaded(weights, return_sequences=True, implementation=1, use_cudnn=False)
+    expected = subject.read(layer(_inputs().astype("float32"), training=False))
+    what = "outputs in training with recurrent_dropout=1 (expected: those of a recurrent kernel of zeros)"
+    return (within("outputs", what, got, expected),)
+
+
+def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
+    return reader.outputs(subject, reader.layer(subject, seed=seed))
+
+
+def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResult, ...]:
+    """Of a fresh layer each: the same seed draws the same first masks, another one, or none, draws others."""
+    reader = READERS[kind][0]
+    first, again, others = (_first_outputs(subject, reader, seed) for seed in (1, 1, other))
+    return (
+        within("same", "outputs of a second layer with the same seed", again, first),
+        equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
+    )
+
+
+def _training_steps(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
+    """Of random targets, so that two masks give the same loss with a probability far below 1e-9; the learning rate is 0."""
+    layer = READERS[kind][0].layer(subject)
+    model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, SIZE), batch_size=BATCH), layer])
+    model.compile(optimizer=subject.keras.optimizers.SGD(0.0), loss="mse")
+    targets = np.random.default_rng(SEED).normal(size=(BATCH, TIMESTEPS, layer.units))
+    data = np.ones((BATCH, TIMESTEPS, SIZE), np.float32), targets.astype("float32")
+    losses = [float(model.train_on_batch(*data)) for _ in range(CALLS)]
+    return (equal("calls", "the number of different losses in as many training steps", len(set(losses)), CALLS),)
+
+
+def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
+    reader = READERS["input"][0]
+    layer = reader.layer(subject, seed=SEED + 5)
+    config = layer.get_config()
+    rebuilt = subject.layer_class.from_config(config)
+    rebuilt.build((BATCH, TIMESTEPS, SIZE))
+    rebuilt.set_weights(layer.get_weights())
+    first = reader.outputs(subject, layer)
+    return (
+        equal("config", "the seed in the config", config.get("seed"), SEED + 5),
+        within("outputs", "outputs of the layer from the config", reader.outputs(subject, rebuilt), first),
+    )
+
+
+def _inference_probes() -> Iterator[Probe]:
+    for (label, rates), (word, training) in itertools.product(RATES.items(), {"false": False, "default": None}.items()):
+        yield Probe(
+            trait="dropout-at-inference",
+            judge=_inference,
+            asserts="dropout is off unless the layer is called with training=True",
+            parameters={"training": training, "rates": rates},
+            label=f"{label}-{word}",
+        )
+
+
+def _extreme_rates() -> Iterator[Probe]:
+    yield Probe(trait="dropout-rate-zero", judge=_rate_zero, asserts="rates of 0 are no dropout, bit for bit")
+    routes: dict[str, dict[str, Any]] = {
+        "impl2": {},
+        "impl2-no-cudnn": {"use_cudnn": False},
+        "impl1-no-cudnn": {"implementation": 1, "use_cudnn": False},
+    }
+    for label, arguments in routes.items():
+        yield Probe(
+            trait="dropout-rate-one",
+            judge=_rate_one_inputs,
+            asserts="dropout=1 drops all inputs",
+            parameters={"arguments": arguments},
+            label=label,
+        )
+    yield Probe(
+        trait="recurrent-dropout-rate-one", judge=_rate_one_hidden, asserts="recurrent_dropout=1 drops all of the hidden state"
+    )
+
+
+def dropout_probes() -> Iterator[Probe]:
+    """All of them."""
+    for label, (reader, masks) in READERS.items():
+        yield Probe(
+            trait="dropout-masks",
+            judge=_structure,
+            asserts="masks hold 0 or 1 / (1 - rate), constant over time, new for each call and row, one for all gates or one each",
+            parameters={"reader": reader, "masks": masks},
+            label=label,
+        )
+    yield from _inference_probes()
+    for kind in RATES:
+        yield Probe(
+            trait="dropout-training-steps",
+            judge=_training_steps,
+            asserts="each compiled training step draws new masks",
+            parameters={"kind": kind},
+            label=kind,
+            needs_training=True,
+        )
+        for word, other in (("other", 2), ("none", None)):
+            yield Probe(
+                trait="dropout-seed",
+                judge=_seeds,
+                asserts="the same seed draws the same masks in a fresh layer, another seed or none draws others",
+                parameters={"kind": kind, "other": other},
+                label=f"{kind}-{word}",
+            )
+    yield Probe(trait="dropout-seed-in-config", judge=_seed_in_config, asserts="a layer from the config draws the same masks")
+    yield from _extreme_rates()

@@ -1,0 +1,157 @@
+"""Initialisers, by property: their seeded values differ between backends."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.features import POLICIES
+from conformance.probes.judging import equal, verdict, within
+from conformance.probes.model import SEED, Judge, Probe, Subject
+from conformance.tolerance import UNIT_ROUNDOFF
+from conformance.verdict import CheckResult
+from lstm_ref import GATE_ORDER, LSTMWeights
+
+UNITS, INPUT_DIM = 3, 5
+FALSE_ALARM = 1e-9
+BIAS_INITIALIZERS = {"default": None, "constant": 0.5}
+
+
+def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> tuple[CheckResult, ...]:
+    initializer = {} if value is None else {"bias_initializer": subject.keras.initializers.Constant(value)}
+    layer = subject.lstm(UNITS, unit_forget_bias=unit_forget_bias, **initializer)
+    layer.build((None, None, INPUT_DIM))
+    weights = subject.read_weights(layer)
+    blocks = {gate: np.full(UNITS, 1.0 if unit_forget_bias and gate == "f" else value or 0.0) for gate in GATE_ORDER}
+    return tuple(
+        within(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
+        for gate, block in blocks.items()
+    )
+
+
+def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResult, ...]:
+    """R Rᵀ = I on the whole (units, 4 · units).
+
+    Householder's QR of an m × n matrix leaves Q within λ √n √(mn) u of an orthogonal matrix in the Frobenius norm, where roundings
+    are random (Connolly & Higham 2023; mn without the root where they conspire), so each element of Q Qᵀ within twice that of the
+    identity's. λ = 4: a sum of independent roundings exceeds 4 √k u with probability 2 e⁻⁸ at most, were each as large as u
+    (Hoeffding). No library has a QR in bfloat16: what is stored in it was computed in float32 and rounded, each element by v of
+    itself, and the rows have norm 1.
+    """
+    layer = subject.lstm(units, dtype=policy)
+    layer.build((None, None, INPUT_DIM))
+    recurrent_kernel = subject.read(layer.cell.recurrent_kernel)
+    precision = subject.precision_of(layer.cell.recurrent_kernel)
+    u, v = UNIT_ROUNDOFF["float32" if precision == "bfloat16" else precision], UNIT_ROUNDOFF[precision]
+    rows, columns = 4 * units, units
+    bound = 2 * 4 * math.sqrt(columns) * math.sqrt(rows * columns) * u + (2 * v + v * v if v > u else 0.0)
+    product = recurrent_kernel @ recurrent_kernel.T
+    return (within("orthogonal", "R Rᵀ", product, np.eye(units), bound),)
+
+
+def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:
+    return {
+        "default": {},
+        "name": {"kernel_initializer": "glorot_uniform"},
+        "object": {"kernel_initializer": keras.initializers.GlorotUniform(seed=SEED)},
+        "class": {"kernel_initializer": keras.initializers.GlorotUniform},
+    }[given]
+
+
+def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
+    """Uniform in ±√(6 / (input_dim + 4 · units)): within the limit, and reaching it as n draws do.
+
+    The largest of n draws stays below 1 - δ of the limit with probability (1 - δ)^n, which is 1e-9 for the δ taken here.
+    """
+    units, input_dim = 8, 16
+    layer = subject.lstm(units, **_glorot_given_as(subject.keras, given))
+    layer.build((None, None, input_dim))
+    kernel = subject.read(layer.cell.kernel)
+    limit, u = math.sqrt(6 / (input_dim + 4 * units)), UNIT_ROUNDOFF["float32"]
+    largest, reached = float(np.abs(kernel).max()), limit * FALSE_ALARM ** (1 / kernel.size)
+    # The limit, its product with a draw, and the draw are each rounded once.
+    above = f"the largest |kernel|: got {largest:.9g}, expected at most {limit:.9g}" if largest > limit * (1 + 3 * u) else ""
+    below = f"the largest |kernel|: got {largest:.9g}, expected at least {reached:.9g}" if largest < reached else ""
+    return verdict("within_limit", above), verdict("reaches_limit", below)
+
+
+def _given(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
+    """Each of the three initialisers alone decides its weights."""
+    constants = {"kernel": 0.25, "recurrent": -0.5, "bias": 2.0}
+    values: dict[str, float] = dict(constants) if form == "object" else {"kernel": 1.0, "recurrent": 0.0, "bias": 1.0}
+    names = {1.0: "ones", 0.0: "zeros"}
+    arguments = {
+        f"{kind}_initializer": subject.keras.initializers.Constant(value) if form == "object" else names[value]
+        for kind, value in values.items()
+    }
+    layer = subject.lstm(UNITS, unit_forget_bias=False, **arguments)
+    layer.build((None, None, INPUT_DIM))
+    arrays = zip(values.items(), subject.read_weights(layer).arrays.items(), strict=True)
+    return tuple(within(name, f"the initial {name}", array, np.full_like(array, value)) for (_, value), (name, array) in arrays)
+
+
+def _built(subject: Subject, *, seeded: bool) -> LSTMWeights:
+    initializers = subject.keras.initializers
+    seeds = {"kernel_initializer": initializers.GlorotUniform(seed=1), "recurrent_initializer": initializers.Orthogonal(seed=2)}
+    layer = subject.lstm(UNITS, **(seeds if seeded else {}))
+    layer.build((None, None, INPUT_DIM))
+    return subject.read_weights(layer)
+
+
+def _same_seed(subject: Subject, *, by: str) -> tuple[CheckResult, ...]:
+    pair = []
+    for _ in range(2):
+        if by == "global":
+            subject.keras.utils.set_random_seed(SEED)
+        pair.append(_built(subject, seeded=by == "initializer"))
+    one, other = pair
+    return (
+        within("kernel", "the second kernel", other.kernel, one.kernel),
+        within("recurrent_kernel", "the second recurrent kernel", other.recurrent_kernel, one.recurrent_kernel),
+    )
+
+
+def _no_seed(subject: Subject) -> tuple[CheckResult, ...]:
+    """Two random kernels of 60 float32 numbers are equal with a probability far below 1e-9."""
+    one, other = (_built(subject, seeded=False) for _ in range(2))
+    return tuple(
+        equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, other.arrays[name]), False)
+        for name, array in one.arrays.items()
+        if name != "bias"
+    )
+
+
+def initialiser_probes() -> Iterator[Probe]:
+    """All of them."""
+    for (word, value), unit_forget_bias in itertools.product(BIAS_INITIALIZERS.items(), (True, False)):
+        yield Probe(
+            trait="unit-forget-bias",
+            judge=_bias,
+            asserts="unit_forget_bias puts ones in the forget gate's bias; all else follows bias_initializer",
+            parameters={"unit_forget_bias": unit_forget_bias, "value": value},
+            label=f"{'on' if unit_forget_bias else 'off'}-{word}",
+        )
+    for policy, units in itertools.product(POLICIES, (1, 3, 16)):
+        yield Probe(
+            trait="orthogonal",
+            judge=_orthogonal,
+            asserts="the initial recurrent kernel has orthonormal rows, over all four gates together",
+            parameters={"policy": policy, "units": units},
+            label=f"{policy}-u{units}",
+        )
+    glorot = "the initial kernel is uniform within √(6 / (input_dim + 4 · units)), not within a limit per gate"
+    yield from _one_each("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
+    given = "each initialiser decides the weights that it is named for"
+    yield from _one_each("initializer-given", _given, given, "form", ("name", "object"))
+    same = "layers built with the same seed have the same weights"
+    yield from _one_each("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
+    yield Probe(trait="initializer-no-seed", judge=_no_seed, asserts="layers built without a seed have different weights")
+
+
+def _one_each(trait: str, judge: Judge, asserts: str, parameter: str, values: Iterable[str]) -> Iterator[Probe]:
+    for value in values:
+        yield Probe(trait=trait, judge=judge, asserts=asserts, parameters={parameter: value}, label=value)

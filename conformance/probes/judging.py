@@ -1,0 +1,49 @@
+"""How a probe turns what it saw into a check's verdict: equal, within a bound, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from conformance.verdict import CheckResult, Verdict
+from lstm_ref.arrays import Array
+
+
+def verdict(check: str, complaint: str) -> CheckResult:
+    """FAIL with what differs, PASS where nothing does."""
+    return CheckResult(check=check, verdict=Verdict.FAIL if complaint else Verdict.PASS, message=complaint)
+
+
+def equal(check: str, what: str, got: object, expected: object) -> CheckResult:
+    """A fact."""
+    return verdict(check, "" if got == expected else f"{what}: got {got}, expected {expected}")
+
+
+def within(check: str, what: str, got: Array, expected: Array, bound: Array | float = 0.0) -> CheckResult:
+    """Every element within its bound, which is 0 where rounding has no part; NaN is within none."""
+    if got.shape != expected.shape:
+        return verdict(check, f"{what}: got shape {got.shape}, expected {expected.shape}")
+    error = np.abs(got - expected)
+    outside = ~(error <= bound)
+    if not outside.any():
+        return verdict(check, "")
+    where = tuple(map(int, np.argwhere(outside)[0]))
+    place = f"[{', '.join(map(str, where))}]" if where else ""
+    limit = np.broadcast_to(bound, got.shape)[where]
+    return verdict(
+        check,
+        f"{what}{place}: got {got[where]:.9g}, expected {expected[where]:.9g}; off by {error[where]:.2g}, the bound is {limit:.2g} "
+        f"({int(outside.sum())} of {outside.size} values are outside theirs)",
+    )
+
+
+def refused(check: str, what: str, call: Callable[[], object], naming: Iterable[str] = ()) -> CheckResult:
+    """An exception rather than an answer, and one that names what did not fit."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  # a refusal of any type is one
+        unnamed = [word for word in naming if word not in str(error)]
+        missing = f"{what}: got {type(error).__name__}: {error}; expected it to name {' and '.join(unnamed)}"
+        return verdict(check, missing if unnamed else "")
+    return verdict(check, f"{what}: got an answer, expected an exception")

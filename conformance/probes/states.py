@@ -1,0 +1,136 @@
+"""Stateful layers: what they refuse, and what a reset does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.probes.judging import equal, refused, within
+from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
+from conformance.verdict import CheckResult
+from lstm_ref.arrays import Array
+
+UNITS, INPUT_DIM, TIMESTEPS, BATCH, OTHER_BATCH = 3, 5, 4, 7, 6
+
+
+def _inputs(batch: int) -> Array:
+    return dyadic(batch, TIMESTEPS, INPUT_DIM, key=8).astype("float32")
+
+
+def _stateful(subject: Subject, units: int = UNITS) -> Any:
+    layer = subject.lstm(units, stateful=True)
+    layer.build((BATCH, TIMESTEPS, INPUT_DIM))
+    return layer
+
+
+def _other_batch(subject: Subject, *, after_reset: bool) -> tuple[CheckResult, ...]:
+    layer = _stateful(subject)
+    layer(_inputs(BATCH))
+    if after_reset:
+        layer.reset_state()
+    what = f"a batch of {OTHER_BATCH} given to a stateful layer that has read one of {BATCH}"
+    return (refused("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
+
+
+def _dynamic_batch(subject: Subject) -> tuple[CheckResult, ...]:
+    layer = subject.lstm(UNITS, stateful=True)
+    inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM))
+    return (refused("refused", "a stateful layer without a static batch size", lambda: layer(inputs), naming=("batch size",)),)
+
+
+def _reset_unbuilt(subject: Subject) -> tuple[CheckResult, ...]:
+    """It is harmless: the layer answers afterwards as one that was never reset."""
+    weights, answers = dyadic_weights(UNITS, INPUT_DIM), []
+    for resets in (True, False):
+        layer = subject.lstm(UNITS, stateful=True)
+        if resets:
+            layer.reset_state()
+        layer.build((BATCH, TIMESTEPS, INPUT_DIM))
+        layer.set_weights(list(weights.arrays.values()))
+        answers.append(subject.read(layer(_inputs(BATCH))))
+    return (within("outputs", "outputs after a reset before the layer was built", *answers),)
+
+
+def _reset_first_call(subject: Subject, layer: Any) -> tuple[CheckResult, ...]:
+    """The state is zeros after the reset, and the next call gives what the first gave; the second gave something else."""
+    first, second = (subject.read(layer(_inputs(BATCH))) for _ in range(2))
+    layer.reset_state()
+    states = np.concatenate([subject.read(state).ravel() for state in subject.keras.tree.flatten(layer.states)])
+    return (
+        equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
+        within("zeros", "the state after a reset", states, np.zeros_like(states)),
+        within("outputs", "outputs after a reset", subject.read(layer(_inputs(BATCH))), first),
+    )
+
+
+def _reset(subject: Subject, *, cells: int) -> tuple[CheckResult, ...]:
+    """`cells` is 0 for the layer itself, else the number of cells that a `keras.layers.RNN` is given as a list."""
+    layer = _stateful(subject)
+    if cells:
+        stack = [subject.lstm(UNITS).cell for _ in range(cells)]
+        layer = subject.keras.layers.RNN(stack, stateful=True)
+        layer.build((BATCH, TIMESTEPS, INPUT_DIM))
+    return _reset_first_call(subject, layer)
+
+
+def _reset_model(subject: Subject) -> tuple[CheckResult, ...]:
+    """As documented by `keras.layers.RNN`: "call `.reset_state()` on either a specific layer, or on your entire model"."""
+    layer = _stateful(subject)
+    model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
+    model(_inputs(BATCH))
+    exists = equal("exists", "whether a model has reset_state", hasattr(model, "reset_state"), True)
+    if not hasattr(model, "reset_state"):
+        return (exists,)
+    model.reset_state()
+    states = np.concatenate([subject.read(state).ravel() for state in layer.states])
+    return exists, within("zeros", "the state after the model's reset", states, np.zeros_like(states))
+
+
+def _reset_to_states(subject: Subject) -> tuple[CheckResult, ...]:
+    """As documented by `keras.layers.RNN`: "by calling `reset_state()` with the keyword argument `states`"."""
+    layer = _stateful(subject)
+    given = [np.full((BATCH, UNITS), value, np.float32) for value in (0.25, -0.5)]
+    try:
+        layer.reset_state(states=given)
+    except TypeError as error:
+        return (equal("accepted", "reset_state(states=…)", f"TypeError: {error}", "the states stored"),)
+    pairs = zip(("hidden", "cell"), layer.states, given, strict=True)
+    return tuple(
+        within(name, f"the {name} state after reset_state(states=…)", subject.read(got), state) for name, got, state in pairs
+    )
+
+
+def state_probes() -> Iterator[Probe]:
+    """All of them."""
+    for after_reset in (False, True):
+        yield Probe(
+            trait="stateful-other-batch",
+            judge=_other_batch,
+            asserts="a stateful layer refuses another batch size and names both, after a reset too",
+            parameters={"after_reset": after_reset},
+            label="after-reset" if after_reset else "after-call",
+        )
+    yield Probe(
+        trait="stateful-dynamic-batch",
+        judge=_dynamic_batch,
+        asserts="a stateful layer refuses inputs whose batch size is not static",
+    )
+    yield Probe(trait="reset-before-build", judge=_reset_unbuilt, asserts="a reset before the layer is built changes nothing")
+    for label, cells in {"lstm": 0, "cells1": 1, "cells2": 2}.items():
+        yield Probe(
+            trait="reset-state",
+            judge=_reset,
+            asserts="after reset_state() a stateful layer answers as at its first call",
+            parameters={"cells": cells},
+            label=label,
+        )
+    yield Probe(
+        trait="reset-state-of-model", judge=_reset_model, asserts="a model's reset_state() resets its layers, as documented"
+    )
+    yield Probe(
+        trait="reset-state-to-states",
+        judge=_reset_to_states,
+        asserts="reset_state(states=…) stores the states that it is given, as documented",
+    )

@@ -1,0 +1,109 @@
+"""Constraints and trainable=False: what a training step leaves of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.probes.judging import equal, within
+from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
+from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
+from conformance.tolerance import UNIT_ROUNDOFF
+from conformance.verdict import CheckResult
+from lstm_ref.arrays import Array
+
+# Most columns of dyadic weights are longer than 2; those shorter stay as they are.
+LONGEST, SHORTEST, RATE = 2.0, 1.0, 0.5
+
+
+def _norms(w: Array) -> Array:
+    return np.asarray(np.sqrt(np.square(w).sum(axis=0, keepdims=True)))
+
+
+def _scaled(w: Array, length: Array) -> Array:
+    norms = _norms(w)
+    return np.asarray(w * np.divide(length, norms, out=np.zeros_like(norms), where=norms > 0))
+
+
+# The projection on the constraint's set, from its definition; norms are those of columns.
+PROJECTIONS: dict[str, Callable[[Array], Array]] = {
+    "max_norm": lambda w: _scaled(w, np.minimum(_norms(w), LONGEST)),
+    "non_neg": lambda w: np.maximum(w, 0),
+    "unit_norm": lambda w: _scaled(w, np.ones_like(_norms(w))),
+    "min_max_norm": lambda w: _scaled(w, RATE * np.clip(_norms(w), SHORTEST, LONGEST) + (1 - RATE) * _norms(w)),
+}
+
+
+def _constraint(keras: Any, kind: str) -> Any:
+    constraints = keras.constraints
+    return {
+        "max_norm": lambda: constraints.MaxNorm(LONGEST),
+        "non_neg": constraints.NonNeg,
+        "unit_norm": constraints.UnitNorm,
+        "min_max_norm": lambda: constraints.MinMaxNorm(SHORTEST, LONGEST, rate=RATE),
+    }[kind]()
+
+
+def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
+    """A norm of n numbers has a relative error of (n/2 + 1) u (n products and sums, halved by the root, and the root).
+
+    The wished length, the quotient and the product add at most 5 u; Keras adds epsilon() to the norm that it divides by.
+    """
+    weights = dyadic_weights(UNITS, INPUT_DIM)
+    layer = subject.loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
+    model = trained_model(subject, layer, INPUT_DIM)
+    model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.ones((BATCH, UNITS), np.float32))
+    results = []
+    for name, after in subject.read_weights(layer).arrays.items():
+        before = weights.arrays[name]
+        expected = PROJECTIONS[kind](before)
+        relative = (len(before) / 2 + 6) * UNIT_ROUNDOFF["float32"] + subject.keras.config.epsilon() / _norms(before)
+        bound = 0.0 if kind == "non_neg" else np.abs(expected) * relative
+        results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, bound))
+    return tuple(results)
+
+
+def _frozen(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
+    """Whether the step trains at all is seen at a layer behind."""
+    weights = dyadic_weights(UNITS, INPUT_DIM)
+    layer = subject.loaded(weights, **({"trainable": False} if when == "built" else {}))
+    if when == "later":
+        layer.trainable = False
+    behind = subject.keras.layers.Dense(1, kernel_initializer="ones")
+    inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH)
+    model = subject.keras.Model(inputs, behind(layer(inputs)))
+    model.compile(optimizer=subject.keras.optimizers.SGD(1.0), loss="mse")
+    model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.full((BATCH, 1), 9, np.float32))
+    moved = bool((subject.read(behind.kernel) != 1).any())
+    return (
+        equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
+        equal("step", "whether the step moved the layer behind", moved, True),
+        *(
+            within(name, f"the {name} after a step with learning rate 1", after, weights.arrays[name])
+            for name, after in subject.read_weights(layer).arrays.items()
+        ),
+    )
+
+
+def training_probes() -> Iterator[Probe]:
+    """All of them."""
+    for kind in PROJECTIONS:
+        yield Probe(
+            trait="constraint",
+            judge=_projected,
+            asserts="after a training step with learning rate 0 each weight is its own projection on its constraint's set",
+            parameters={"kind": kind},
+            label=kind.replace("_", "-"),
+            needs_training=True,
+        )
+    for when in ("built", "later"):
+        yield Probe(
+            trait="not-trainable",
+            judge=_frozen,
+            asserts="trainable=False keeps all weights as they are while the layers around it are trained",
+            parameters={"when": when},
+            label=when,
+            needs_training=True,
+        )

@@ -1,0 +1,87 @@
+"""The tables of a run over the surface: verdicts by feature, what really ran, known differences, what is not there."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.case import Case
+from conformance.report.model import Report
+from conformance.report.style import STYLE
+from conformance.verdict import Result, Verdict
+
+_SHORT = {Verdict.KNOWN_DIFFERENCE: "KNOWN"}
+
+
+def show_surface(report: Report, console: Console) -> None:
+    """All of them, those with nothing in them left out."""
+    console.print("\nverdicts by route, architecture and policy", highlight=False)
+    console.print(_verdict_table(report.results))
+    console.print("what really ran, and what was asked for and did not run", highlight=False)
+    console.print(_path_table(report.results))
+    _show_counted(
+        console, "not there on this backend", (result.reason for result in report.results if result.verdict is Verdict.UNSUPPORTED)
+    )
+    _show_counted(console, "known differences", (result.reason for result in report.results if result.known))
+    for each in report.coverage:
+        share = each.covered / each.possible if each.possible else 1.0
+        name = {2: "pairs", 3: "triples"}[each.strength]
+        console.print(f"{each.covered:,} of {each.possible:,} {name} of feature values were run ({share:.1%})", highlight=False)
+
+
+def _verdict_table(results: Sequence[Result]) -> Table:
+    table = Table(box=box.SIMPLE)
+    table.add_column("feature")
+    table.add_column("cases", justify="right")
+    for verdict in Verdict:
+        table.add_column(_SHORT.get(verdict, verdict.value), justify="right")
+    columns: dict[str, Callable[[Case], str]] = {
+        "route": lambda case: case.execution.route,
+        "architecture": lambda case: case.architecture,
+        "dtype": lambda case: case.dtype,
+    }
+    cases = {result.case_id: Case.from_id(result.case_id) for result in results if not result.case_id.startswith("probe-")}
+    for name, value_of in columns.items():
+        groups: dict[str, list[Result]] = collections.defaultdict(list)
+        for result in results:
+            if result.case_id in cases:
+                groups[value_of(cases[result.case_id])].append(result)
+        for value, members in groups.items():
+            table.add_row(f"{name} {value}", *_counts(members))
+    probes = [result for result in results if result.case_id not in cases]
+    if probes:
+        table.add_row("probes", *_counts(probes))
+    return table
+
+
+def _counts(results: Sequence[Result]) -> list[Text]:
+    counts = collections.Counter(result.verdict for result in results)
+    return [
+        Text(f"{len(results):,}"),
+        *(Text(f"{counts[verdict]:,}" if counts[verdict] else "·", style=STYLE[verdict]) for verdict in Verdict),
+    ]
+
+
+def _path_table(results: Sequence[Result]) -> Table:
+    table = Table(box=box.SIMPLE)
+    for name in ("inner loop", "cases", "asked for, did not run"):
+        table.add_column(name, justify="right" if name == "cases" else "left")
+    rows = collections.Counter((result.path.rpartition("; ")[2], result.not_run) for result in results if result.path)
+    for (kernel, not_run), count in sorted(rows.items(), key=lambda row: -row[1]):
+        table.add_row(kernel, f"{count:,}", Text(not_run, style="yellow"))
+    return table
+
+
+def _show_counted(console: Console, title: str, said: Iterable[str]) -> None:
+    counts = collections.Counter(said)
+    if counts:
+        console.print(f"{title}:", highlight=False)
+    for text, count in counts.most_common():
+        console.print(Text(f"  {count:5,}  {text}"), soft_wrap=True)
+    if counts:
+        console.print()

@@ -1,0 +1,178 @@
+"""One run: what is planned, in a pool of workers, and what came of it; whatever ends it, what finished is kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from conformance.adapters.base import Adapter
+from conformance.agreement import Folder
+from conformance.case import Case
+from conformance.checks import CHECKS
+from conformance.diagnosis import Diagnostician
+from conformance.journal import identify, resume
+from conformance.known_differences import classify, mark_fixed
+from conformance.matrix import Planned, allowed, cell_count
+from conformance.matrix.coverage import coverage
+from conformance.pool import Pool, chunks
+from conformance.progress import Progress
+from conformance.reduce import reduce_case
+from conformance.report.model import Plan, Report
+from conformance.runner import Diagnose
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from conformance.verdict import Result, Verdict
+
+# Differences that are reduced to a minimal case; each takes some tens of runs.
+REDUCED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A run to be made.
+
+    Attributes:
+        planned: cases and probes, in order.
+        selection: patterns that chose them; empty for all.
+        level: of the surface; "" for the documents' matrix.
+        seed: of weights and inputs.
+        make_adapter: builds what is tested, in each worker.
+        workers: most processes.
+        time_limit: seconds that one case may take.
+        journal: file that keeps what finished, and that an interrupted run goes on from; None for none.
+        keep: folder for what was observed; None for none.
+        fail_fast: stop at the first result that is not as expected.
+        reduces: look for the minimal case of the first differences.
+    """
+
+    planned: Sequence[Planned]
+    selection: Sequence[str] = ()
+    level: str = ""
+    seed: int = 0
+    make_adapter: Callable[[], Adapter]
+    workers: int
+    time_limit: float = 120.0
+    journal: Path | None = None
+    keep: Path | None = None
+    fail_fast: bool = False
+    reduces: bool = True
+
+    @property
+    def plan(self) -> Plan:
+        """What is to run, for the report, with the checks that apply to some of it."""
+        cases = [case for case in self.planned if isinstance(case, Case)]
+        return Plan(
+            matrix=f"level {self.level}" if self.level else "the documents' matrix",
+            level=self.level,
+            selection=tuple(self.selection),
+            seed=self.seed,
+            cases=len(self.planned),
+            cells=cell_count(cases),
+            case_ids=tuple(case.id for case in self.planned),
+            checks=tuple(check.name for check in CHECKS if any(check.applies_to(case) for case in cases)),
+            element_limit=ELEMENT_LIMIT,
+            rms_limit=RMS_LIMIT,
+        )
+
+    def run(self) -> Report:
+        """Run, and keep what finished, however the run ends."""
+        # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        results: list[Result] = []
+        stopped, environment = "", {"implementation": "interrupted before it had started"}
+        folder = None if self.keep is None else Folder(self.keep)
+        workers = min(self.workers, len(chunks(self.planned, most=64)))
+        pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
+        started = time.perf_counter()
+        try:
+            with Progress(self.planned) as progress, _terminated_as_interrupt():
+                environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
+                progress.started(environment)
+                if folder:
+                    folder.describe(environment)
+                for result in self._results(pool, environment):
+                    results.append(result)
+                    progress.finished(result)
+                    if self.fail_fast and not result.verdict.is_expected:
+                        stopped = "stopped at the first difference, as --fail-fast asks"
+                        break
+                else:
+                    results = self._reduced(mark_fixed(results, environment), pool, environment)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        finally:
+            pool.stop()
+        return self._report(environment, results, time.perf_counter() - started, stopped)
+
+    def _results(self, pool: Pool, environment: Mapping[str, str]) -> Iterator[Result]:
+        come: Iterable[Result] = pool.run(self.planned)
+        if self.journal:
+            come = resume(self.journal, identify(environment, asdict(self.plan)), self.planned, pool.run)
+        return (classify(result, environment) for result in come)
+
+    def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:
+        """The results, the first that differ unexpectedly with their minimal cases."""
+        if not self.reduces or not self.level:
+            return results
+        cases = {case.id: case for case in self.planned if isinstance(case, Case)}
+        differing = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.ERROR) and result.case_id in cases]
+        minimal = {}
+        for result in differing[:REDUCED]:
+
+            def still_differs(case: Case, result: Result = result) -> bool:
+                (again,) = (classify(each, environment) for each in pool.run([case]))
+                return again.differs_like(result)
+
+            minimal[result.case_id] = reduce_case(cases[result.case_id], still_differs, allowed).id
+        return [replace(result, minimal=minimal.get(result.case_id, "")) for result in results]
+
+    def _report(self, environment: Mapping[str, str], results: Sequence[Result], seconds: float, stopped: str) -> Report:
+        answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
+        cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
+        return Report(
+            environment=environment,
+            plan=self.plan,
+            results=tuple(results),
+            seconds=seconds,
+            stopped=stopped,
+            coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
+        )
+
+
+def suite_version() -> str:
+    """This distribution's version; a checkout that is run without being installed has none."""
+    try:
+        return metadata.version("keras-lstm-conformance")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def default_workers() -> int:
+    """One process per core that this process may use, at most 4: each holds a copy of the framework."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
+def make_diagnose() -> Diagnose:
+    """What explains failing cases, one per worker."""
+    return Diagnostician().explain
+
+
+@contextmanager
+def _terminated_as_interrupt() -> Iterator[None]:
+    """A polite kill ends a run as Ctrl-C does: what finished is kept."""
+    before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,194 @@
+"""Agreement: what two implementations have returned is compared pair by pair, within what rounding and conventions explain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.adapters.base import Adapter
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.agreement import ENVIRONMENT, Folder, agree
+from conformance.case import Case
+from conformance.conventions import CONVENTIONS
+from conformance.reference_run import answer
+from conformance.runner import run
+from conformance.stimulus import draw
+from conformance.tests.doubles import Scaling
+from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS
+from lstm_ref import LSTMError
+
+CASES = [
+    Case.from_id(case_id)
+    for case_id in ("u3-d2-t6-b4-seq-s0", "u3-d2-t6-b4-stateful-s0", "u3-d2-t6-b4-mask_right-via_fit-s0", "u3-d2-t6-b0-s0")
+]
+LATE = Case.from_id("u3-d2-t6-b4-seq-mask_left-init-s0")
+
+
+def kept(folder: Path, adapter: Adapter, cases: Sequence[Case] = CASES, backend: str | None = None) -> Path:
+    """A folder of what an adapter shows of the cases."""
+    folder_of = Folder(folder)
+    folder_of.describe({**adapter.start(), **({} if backend is None else {"backend": backend})})
+    list(run(cases, adapter, keep=folder_of))
+    return folder
+
+
+# --- keeping -------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_file_of_arrays_is_kept_per_case(tmp_path: Path) -> None:
+    """What each call computed, under its number; a loss in place of outputs, and no states that it keeps."""
+    kept(tmp_path / "new", ReferenceAdapter())
+    files = {path.name for path in (tmp_path / "new").iterdir()}
+    assert files == {ENVIRONMENT, *(f"{case.id}.npz" for case in CASES)}
+    with np.load(tmp_path / "new" / f"{CASES[2].id}.npz") as arrays:
+        assert arrays.files == ["0_loss"]
+    with np.load(tmp_path / "new" / f"{CASES[1].id}.npz") as arrays:
+        assert arrays.files == [f"{call}_{name}" for call in range(4) for name in ("outputs", "hidden", "cell")]
+        observed = ReferenceAdapter().observe(CASES[1], draw([CASES[1]]))
+        np.testing.assert_array_equal(arrays["3_cell"], observed.calls[3].cell)
+
+
+def test_environment_is_kept_as_json(tmp_path: Path) -> None:
+    """What the arrays come from."""
+    kept(tmp_path, ReferenceAdapter("states_exchanged"), backend="numpy")
+    read = json.loads((tmp_path / ENVIRONMENT).read_text(encoding="utf-8"))
+    assert (read["implementation"], read["backend"]) == ("lstm_ref with states_exchanged", "numpy")
+
+
+def test_what_dropout_drew_is_not_kept(tmp_path: Path) -> None:
+    """Each implementation draws its own masks: there is nothing to compare."""
+    kept(tmp_path, ReferenceAdapter(), [Case.from_id("u3-d2-t6-b4-drop_both-s0"), Case.from_id("u3-d2-t6-b4-drop_inference-s0")])
+    assert [path.stem for path in tmp_path.glob("*.npz")] == ["u3-d2-t6-b4-drop_inference-s0"]
+
+
+def test_folder_is_made_when_something_is_kept(tmp_path: Path) -> None:
+    """Also by a worker that is faster than the run that describes it."""
+    list(run(CASES[:1], ReferenceAdapter(), keep=Folder(tmp_path / "a" / "b")))
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [f"{CASES[0].id}.npz"]
+
+
+# --- comparing -----------------------------------------------------------------------------------------------------------------
+
+
+def test_implementation_agrees_with_itself(tmp_path: Path) -> None:
+    """Without any difference, on every case that both hold."""
+    one, other = (kept(tmp_path / name, ReferenceAdapter()) for name in ("one", "other"))
+    (agreement,) = agree([one, other])
+    assert agreement.names == ("lstm_ref on no backend", "lstm_ref on no backend")
+    assert (agreement.cases, agreement.worst, agreement.rms, agreement.differing) == (len(CASES), 0.0, 0.0, ())
+
+
+def test_deviating_implementation_differs_and_is_named(tmp_path: Path) -> None:
+    """Case by case, with the largest difference in σ; an empty batch cannot differ."""
+    one = kept(tmp_path / "one", ReferenceAdapter())
+    other = kept(tmp_path / "other", ReferenceAdapter("output_tanh_missing"), backend="numpy")
+    (agreement,) = agree([one, other])
+    assert agreement.names == ("lstm_ref on no backend", "lstm_ref with output_tanh_missing on numpy")
+    assert [case_id for case_id, _ in agreement.differing] == sorted(case.id for case in CASES[:3])
+    assert max(sigmas for _, sigmas in agreement.differing) == agreement.worst > ELEMENT_LIMIT
+    assert 0 < agreement.rms < agreement.worst
+
+
+@pytest.mark.parametrize(("sigmas", "differs"), [(1.9, False), (2.1, True)])
+def test_limits_are_those_of_two_runs(tmp_path: Path, sigmas: float, *, differs: bool) -> None:
+    """Each implementation is within σ of the truth, so they are within √2 σ of each other."""
+    case = CASES[0]
+    one, other = (kept(tmp_path / name, ReferenceAdapter(), [case]) for name in ("one", "other"))
+    expected = ReferenceAdapter().observe(case, draw([case])).calls[0]
+    (sigma,) = sigma_of(case)
+    np.savez(other / f"{case.id}.npz", **{"0_outputs": expected.outputs.astype("float64") + sigmas * TWO_RUNS * sigma})
+    (agreement,) = agree([one, other])
+    assert bool(agreement.differing) is differs
+    assert agreement.rms == pytest.approx(sigmas, rel=1e-6)
+
+
+def sigma_of(case: Case) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """σ of the outputs of each call."""
+    return [call.outputs for call in answer(case, draw([case])).sigma]
+
+
+def test_every_two_folders_are_compared(tmp_path: Path) -> None:
+    """Three make three pairs, in order, on what both of a pair hold."""
+    folders = [
+        kept(tmp_path / "one", ReferenceAdapter(), CASES[:1]),
+        kept(tmp_path / "two", Scaling(2.0), CASES[:2]),
+        kept(tmp_path / "three", Scaling(2.0), CASES[:2]),
+    ]
+    agreements = agree(folders)
+    assert [one.cases for one in agreements] == [1, 1, 2]
+    assert [len(one.differing) for one in agreements] == [1, 1, 0]
+    assert agreements[2].names == ("scaling on no backend", "scaling on no backend")
+
+
+@pytest.mark.parametrize(("backend", "deviation"), [("jax", "initial_hidden_emitted"), ("numpy", "initial_hidden_emitted")])
+def test_convention_is_no_disagreement(tmp_path: Path, backend: str, deviation: str) -> None:
+    """What one emits as h0 and the other as zeros, by their profiles, agrees, in both orders."""
+    usual = kept(tmp_path / "usual", ReferenceAdapter(), [LATE], backend="tensorflow")
+    other = kept(tmp_path / "other", ReferenceAdapter(deviation, CONVENTIONS[backend]), [LATE], backend=backend)
+    assert [one.differing for one in (*agree([usual, other]), *agree([other, usual]))] == [(), ()]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_departure_from_a_convention_is_a_disagreement(tmp_path: Path, backend: str) -> None:
+    """The same arrays under a profile that does not say so."""
+    usual = kept(tmp_path / "usual", ReferenceAdapter(), [LATE], backend="tensorflow")
+    other = kept(tmp_path / "other", ReferenceAdapter("initial_hidden_emitted"), [LATE], backend=backend)
+    (agreement,) = agree([usual, other])
+    assert [case_id for case_id, _ in agreement.differing] == [LATE.id]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_not_finite_agrees_with_itself(tmp_path: Path, value: str) -> None:
+    """NaN with NaN, infinity with infinity, without a warning."""
+    case = Case.from_id(f"u3-d2-t6-b4-seq-with_{value}-s0")
+    one, other = (kept(tmp_path / name, ReferenceAdapter(), [case]) for name in ("one", "other"))
+    (agreement,) = agree([one, other])
+    assert (agreement.worst, agreement.differing) == (0.0, ())
+
+
+# --- what cannot be compared ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (None, "No such file or directory"),
+        ("{", "Expecting property name"),
+        ("{}", "'implementation'"),
+        ("[]", "list indices must be integers"),
+    ],
+    ids=["nothing", "no JSON", "no name", "no object"],
+)
+def test_folder_without_an_environment_holds_no_observations(tmp_path: Path, said: str | None, why: str) -> None:
+    """The message says why, and how to make it."""
+    one, other = kept(tmp_path / "one", ReferenceAdapter(), CASES[:1]), tmp_path / "other"
+    other.mkdir()
+    if said is not None:
+        (other / ENVIRONMENT).write_text(said, encoding="utf-8")
+    with pytest.raises(LSTMError, match="holds no observations") as refusal:
+        agree([one, other])
+    assert why in str(refusal.value)
+    assert str(refusal.value).endswith(f"; make it with: lstm-conformance verify --keep {other}")
+
+
+def test_folders_without_a_common_case_are_refused(tmp_path: Path) -> None:
+    """Nothing compared is no agreement."""
+    one, other = (kept(tmp_path / str(n), ReferenceAdapter(), CASES[n : n + 1]) for n in range(2))
+    said = "lstm_ref on no backend and lstm_ref on no backend have no case in common: keep the same level of both"
+    with pytest.raises(LSTMError, match=said):
+        agree([one, other])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", b"no archive at all"], ids=["empty", "cut", "other"])
+def test_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    """Of a run that was killed while it wrote, or of another program."""
+    one, other = (kept(tmp_path / name, ReferenceAdapter(), CASES[:1]) for name in ("one", "other"))
+    damaged = other / f"{CASES[0].id}.npz"
+    damaged.write_bytes(content)
+    with pytest.raises(LSTMError, match="cannot be read: ") as refusal:
+        agree([one, other])
+    assert str(refusal.value).startswith(str(damaged))

@@ -1,0 +1,26 @@
+"""The page of known differences is what the registry says, and each of its scripts is short and stands alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.catalogue import PAGE, as_markdown
+from conformance.known_differences import KnownDifference, known_differences
+from conformance.reproduce import known_reproduction
+
+KNOWN = known_differences()
+
+
+def test_the_page_is_up_to_date() -> None:
+    """`lstm-conformance differences > conformance/KNOWN_DIFFERENCES.md` makes it."""
+    assert PAGE.read_text(encoding="utf-8") == as_markdown(KNOWN)
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.id)
+def test_every_entry_has_a_script_of_under_twenty_lines(known: KnownDifference) -> None:
+    """It compiles, chooses the backend itself, and needs nothing of this suite."""
+    script = known_reproduction(known, known.backends[0])
+    compile(script, known.id, "exec")
+    assert len([line for line in script.splitlines() if line.strip()]) < 20
+    assert f'"KERAS_BACKEND", "{known.backends[0]}"' in script
+    assert "conformance" not in script.replace("lstm_conformance", "")

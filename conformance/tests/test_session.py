@@ -1,0 +1,158 @@
+"""A session: what is planned is run, kept and reported; at a level, what differs is reduced to a minimal case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.adapters.base import Adapter
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.agreement import agree
+from conformance.case import Case
+from conformance.conventions import USUAL
+from conformance.observation import Observation
+from conformance.report.model import Report
+from conformance.session import REDUCED, Session
+from conformance.stimulus import Stimulus
+from conformance.tests.doubles import Raising
+from conformance.verdict import Verdict
+
+RIGHT = Case.from_id("u3-d2-t6-b4-bidi-s0")
+MASKED = Case.from_id("u3-d2-t6-b4-seq-zeromask-mask_left-init-eager-s0")
+
+
+@dataclass(frozen=True)
+class WrongIfMasked:
+    """The reference, which misses the output's tanh where something is masked and there is more than one timestep."""
+
+    keras = None
+    conventions = USUAL
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "wrong if masked"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The reference's observation, or the deviation's."""
+        wrong = case.mask != "none" and case.timesteps > 1
+        return ReferenceAdapter("output_tanh_missing" if wrong else None).observe(case, stimulus)
+
+
+@dataclass(frozen=True)
+class RaisesIfBackwards:
+    """The reference, which cannot go backwards, and says so in another way of every size."""
+
+    keras = None
+    conventions = USUAL
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "raises if backwards"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The reference's observation, or none.
+
+        Raises:
+            ValueError: the case goes backwards.
+            TypeError: and has one unit, which is another mistake.
+        """
+        if case.config.go_backwards and case.config.units == 1:
+            raise TypeError("no units")
+        if case.config.go_backwards:
+            raise ValueError(f"cannot go backwards with {case.config.units} units")
+        return ReferenceAdapter().observe(case, stimulus)
+
+
+def ran(planned: Sequence[Case], make_adapter: Callable[[], Adapter], level: str = "quick", **given: Any) -> Report:
+    """The report of a session of one worker."""
+    return Session(planned=planned, level=level, make_adapter=make_adapter, workers=1, **given).run()
+
+
+def minimal_of(report: Report) -> dict[str, str]:
+    """The minimal case of each case."""
+    return {result.case_id: result.minimal for result in report.results}
+
+
+def test_difference_is_reduced_to_a_minimal_case() -> None:
+    """What differs names the smallest case that differs in the same check; what passes names none."""
+    report = ran([RIGHT, MASKED], WrongIfMasked)
+    assert [result.verdict for result in report.results] == [Verdict.PASS, Verdict.FAIL]
+    minimal = Case.from_id(minimal_of(report)[MASKED.id])
+    assert set(minimal.said) == {"mask"}
+    assert (minimal.config.units, minimal.input_dim, minimal.batch) == (1, 1, 1)
+    assert minimal_of(report)[RIGHT.id] == ""
+
+
+def test_exception_is_reduced_to_the_same_exception() -> None:
+    """A smaller case that raises something else shows another mistake."""
+    case = Case.from_id("u4-d2-t6-b4-seq-back-mask_left-init-s0")
+    assert minimal_of(ran([case], RaisesIfBackwards)) == {case.id: "u2-d1-t1-b1-back-s0"}
+
+
+@pytest.mark.parametrize("given", [{"reduces": False}, {"level": ""}], ids=["not asked for", "the documents' matrix"])
+def test_difference_stays_as_it_is(given: dict[str, Any]) -> None:
+    """Where reduction is turned off, and in the documents' matrix, whose cases are what was asked for."""
+    report = ran([MASKED], WrongIfMasked, **given)
+    assert [(result.verdict, result.minimal) for result in report.results] == [(Verdict.FAIL, "")]
+
+
+def test_first_differences_only_are_reduced() -> None:
+    """Each takes some tens of runs, and many have one cause."""
+    cases = [MASKED.having(timesteps=3, batch=batch) for batch in range(1, REDUCED + 2)]
+    minimal = [bool(result.minimal) for result in ran(cases, WrongIfMasked).results]
+    assert minimal == [True] * REDUCED + [False]
+
+
+def test_report_of_a_level_has_its_coverage() -> None:
+    """Of pairs and triples of what was answered, and the checks that apply to some case; the documents' matrix has none."""
+    report = ran([RIGHT], ReferenceAdapter)
+    assert (report.plan.matrix, report.plan.level) == ("level quick", "quick")
+    assert [each.strength for each in report.coverage] == [2, 3]
+    assert all(0 < each.covered < each.possible for each in report.coverage)
+    assert "relation" not in report.plan.checks
+    assert ran([RIGHT], ReferenceAdapter, level="").coverage == ()
+
+
+def test_fail_fast_stops_at_the_first_difference() -> None:
+    """And says so; what it stopped at is not reduced."""
+    cases = [MASKED, *(MASKED.having(batch=batch) for batch in range(5, 40))]
+    report = ran(cases, WrongIfMasked, fail_fast=True)
+    assert report.stopped == "stopped at the first difference, as --fail-fast asks"
+    assert [(result.verdict, result.minimal) for result in report.results] == [(Verdict.FAIL, "")]
+    assert not report.as_expected
+
+
+def test_fail_fast_does_not_stop_at_what_is_expected() -> None:
+    """A run without a difference is whole."""
+    report = ran([RIGHT, RIGHT.having(batch=2)], ReferenceAdapter, fail_fast=True)
+    assert (report.stopped, report.as_expected) == ("", True)
+
+
+def test_journal_is_gone_on_from(tmp_path: Path) -> None:
+    """What a first run finished the second does not observe again: it would raise there."""
+    journal = tmp_path / "journal"
+    first = ran([RIGHT], ReferenceAdapter, journal=journal)
+    again = ran([RIGHT], ReferenceAdapter, journal=journal)
+    assert [result.seconds for result in again.results] == [result.seconds for result in first.results]
+
+
+def test_what_was_observed_is_kept(tmp_path: Path) -> None:
+    """By the workers, with the environment, for a comparison of implementations."""
+    for name, adapter in (("right", ReferenceAdapter), ("wrong", WrongIfMasked)):
+        ran([RIGHT, MASKED], adapter, keep=tmp_path / name, reduces=False)
+    (agreement,) = agree([tmp_path / "right", tmp_path / "wrong"])
+    assert agreement.cases == 2
+    assert [case_id for case_id, _ in agreement.differing] == [MASKED.id]
+
+
+def test_environment_says_what_ran_where() -> None:
+    """The implementation's own words, the suite's version and the platform."""
+    report = ran([RIGHT], partial(Raising, RIGHT.id, ValueError("no")), reduces=False)
+    assert report.environment["implementation"] == "raising"
+    assert {"suite", "platform"} <= set(report.environment)
+    assert [result.reason for result in report.results] == ["ValueError: no"]

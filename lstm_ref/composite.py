@@ -1,0 +1,99 @@
+"""What LSTMs are built into: layers or cells one above the other, and the two directions of a Bidirectional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.errors import LSTMError
+from lstm_ref.layer import LSTM
+from lstm_ref.state import State
+
+MERGE_MODES = ("concat", "sum", "ave", "mul", "none")
+
+
+class Composite(Protocol):
+    """One or more LSTMs that answer as one; each is built with return_state=True."""
+
+    layers: tuple[LSTM, ...]
+
+    def __call__(
+        self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None
+    ) -> tuple[Array, tuple[State, ...]]:
+        """Outputs, and the final state of each layer, in the order in which Keras returns them."""
+
+
+class Stacked:
+    """Layers one above the other: each reads the outputs of the one below, which returns sequences.
+
+    Args:
+        layers: the lowest first; one alone is that LSTM itself. The cells of one RNN are layers of which only the lowest may go
+            backwards, for all of them.
+    """
+
+    def __init__(self, layers: Sequence[LSTM]) -> None:
+        self.layers = tuple(layers)
+
+    def __call__(
+        self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None
+    ) -> tuple[Array, tuple[State, ...]]:
+        """See Composite. Where a layer's outputs come in reverse order of the timesteps, so does the mask of what reads them."""
+        states, outputs = [], inputs
+        for position, layer in enumerate(self.layers):
+            given = None if initial_state is None else initial_state[position]
+            outputs, hidden, cell = layer(outputs, initial_state=given, mask=mask)
+            states.append(State(hidden, cell))
+            if mask is not None and layer.config.go_backwards:
+                mask = mask[:, ::-1]
+        return outputs, tuple(states)
+
+
+class Bidirectional:
+    """One LSTM from the first timestep to the last, another from the last to the first, and their outputs joined.
+
+    Args:
+        forward: units, and return_sequences as the whole is to return them.
+        backward: an LSTM with go_backwards=True and the same return_sequences.
+        merge_mode: "concat", "sum", "ave", "mul", or "none", which returns both halves, here side by side.
+
+    Raises:
+        LSTMError: unknown merge_mode, halves that cannot be joined so, or a backward half that does not go backwards.
+    """
+
+    def __init__(self, forward: LSTM, backward: LSTM, merge_mode: str = "concat") -> None:
+        if merge_mode not in MERGE_MODES:
+            raise LSTMError(f"merge_mode must be one of {', '.join(MERGE_MODES)}; got {merge_mode!r}")
+        if not backward.config.go_backwards or forward.config.go_backwards:
+            raise LSTMError("the backward half must have go_backwards=True and the forward half must not")
+        if merge_mode in ("sum", "ave", "mul") and forward.config.units != backward.config.units:
+            sizes = f"{forward.config.units} and {backward.config.units}"
+            raise LSTMError(f"halves of {sizes} units cannot be joined by {merge_mode!r}; use 'concat' or 'none'")
+        self.layers: tuple[LSTM, ...] = (forward, backward)
+        self.merge_mode = merge_mode
+
+    def __call__(
+        self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None
+    ) -> tuple[Array, tuple[State, ...]]:
+        """See Composite; initial and final states are those of the forward half, then those of the backward half."""
+        given = [None, None] if initial_state is None else list(initial_state)
+        halves = [layer(inputs, initial_state=state, mask=mask) for layer, state in zip(self.layers, given, strict=True)]
+        (ahead, *_), (behind, *_) = halves
+        states = tuple(State(hidden, cell) for _, hidden, cell in halves)
+        return self.merge(ahead, self.aligned(behind)), states
+
+    def aligned(self, behind: Array) -> Array:
+        """The backward half's outputs in the order of the timesteps; a last output, (batch, units), belongs to all of them."""
+        return behind[:, ::-1] if behind.ndim == 3 else behind
+
+    def merge(self, ahead: Array, behind: Array) -> Array:
+        """Both halves' outputs joined, (batch, [timesteps,] units) each."""
+        if self.merge_mode == "sum":
+            return ahead + behind
+        if self.merge_mode == "ave":
+            return (ahead + behind) / 2
+        if self.merge_mode == "mul":
+            return ahead * behind
+        return np.concatenate([ahead, behind], axis=-1)

@@ -1,0 +1,131 @@
+"""Deviations of dropout: which masks are drawn, how they are scaled, and what they are applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.deviations.deviation import Deviation, Draws, Need, needing
+from lstm_ref.dropout import DropoutMasks
+from lstm_ref.layer import LSTM
+from lstm_ref.state import State
+from lstm_ref.weights import GATE_ORDER
+
+
+class MaskPerTimestep(LSTM):
+    def step(self, x_t: Array, state: State) -> State:
+        new = super().step(x_t, state)
+        self.dropout = self.dropout and self.dropout.mapped(lambda masks: np.roll(masks, 1))
+        return new
+
+
+class MaskOfFirstRow(LSTM):
+    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        if self.dropout is None:
+            return super().read_by(gate, x_t, hidden)
+        return self.dropout.mapped(lambda masks: masks[:, :1]).applied(gate, x_t, hidden)
+
+
+class CellDropped(LSTM):
+    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        return super().read_by(gate, x_t, hidden)[0], hidden
+
+    def step(self, x_t: Array, state: State) -> State:
+        _, dropped = super().read_by("f", x_t, state.cell)
+        return super().step(x_t, State(hidden=state.hidden, cell=dropped))
+
+
+class InputMaskOnHidden(LSTM):
+    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        mask, _ = super().read_by(gate, np.ones_like(x_t), hidden)
+        x_t, hidden = super().read_by(gate, x_t, hidden)
+        return x_t, hidden * np.resize(mask, hidden.shape)
+
+
+class MaskKeptInHidden(LSTM):
+    def step(self, x_t: Array, state: State) -> State:
+        new = super().step(x_t, state)
+        return State(hidden=super().read_by("o", x_t, new.hidden)[1], cell=new.cell)
+
+
+def _drawn(change: Callable[[DropoutMasks], DropoutMasks]) -> Callable[[Draws, bool], Draws]:
+    """Masks drawn in training only, and each changed."""
+    return lambda drawn, training: tuple(tuple(map(change, call)) for call in drawn) if training else ()
+
+
+def _per_gate(masks: Array) -> Array:
+    return np.stack([np.roll(masks[0], gate) for gate in range(len(GATE_ORDER))]) if len(masks) == 1 else masks
+
+
+_IN_TRAINING = frozenset({Need.DROPOUT})
+
+DEVIATIONS = (
+    Deviation(
+        name="dropout_at_inference",
+        summary="dropout acts at inference too",
+        needs=frozenset({Need.INFERENCE}),
+        dropout=lambda drawn, training: drawn,  # noqa: ARG005  # that is the deviation
+    ),
+    Deviation(
+        name="dropout_ignored",
+        summary="dropout does nothing, in training either",
+        needs=_IN_TRAINING,
+        dropout=lambda drawn, training: (),  # noqa: ARG005  # that is the deviation
+    ),
+    Deviation(
+        name="dropout_unscaled",
+        summary="what dropout keeps is not scaled by 1 / (1 - rate)",
+        needs=_IN_TRAINING,
+        dropout=_drawn(lambda masks: masks.mapped(np.sign)),
+    ),
+    Deviation(
+        name="dropout_scaled_twice",
+        summary="what dropout keeps is scaled by 1 / (1 - rate) twice",
+        needs=_IN_TRAINING,
+        dropout=_drawn(lambda masks: masks.mapped(np.square)),
+    ),
+    Deviation(
+        name="dropout_mask_per_gate",
+        summary="each gate has a dropout mask of its own where one is to serve all",
+        needs=frozenset({Need.MASK_SHARED}),
+        dropout=_drawn(lambda masks: masks.mapped(_per_gate)),
+    ),
+    Deviation(
+        name="dropout_mask_shared",
+        summary="one dropout mask serves all gates where each is to have its own",
+        needs=frozenset({Need.MASK_PER_GATE}),
+        dropout=_drawn(lambda masks: masks.mapped(lambda drawn: drawn[:1])),
+    ),
+    Deviation(
+        name="dropout_mask_per_timestep",
+        summary="dropout masks are drawn anew at every timestep",
+        needs=needing(Need.DROPOUT, Need.SEVERAL_STEPS),
+        layer=MaskPerTimestep,
+    ),
+    Deviation(
+        name="dropout_mask_of_first_row",
+        summary="the dropout mask of the first row of the batch is taken for all rows",
+        needs=needing(Need.DROPOUT, Need.SEVERAL_ROWS),
+        layer=MaskOfFirstRow,
+    ),
+    Deviation(
+        name="input_dropout_of_hidden",
+        summary="the mask of the inputs' dropout acts on the hidden state that the gates read, too",
+        needs=needing(Need.INPUT_DROPOUT, Need.PREVIOUS_STATE),
+        layer=InputMaskOnHidden,
+    ),
+    Deviation(
+        name="recurrent_dropout_of_cell",
+        summary="recurrent dropout acts on the cell state instead of the hidden state that the gates read",
+        needs=needing(Need.RECURRENT_DROPOUT, Need.PREVIOUS_STATE),
+        layer=CellDropped,
+    ),
+    Deviation(
+        name="recurrent_dropout_of_output",
+        summary="recurrent dropout acts on the hidden state that is emitted and kept, not only on what the gates read",
+        needs=needing(Need.RECURRENT_DROPOUT),
+        layer=MaskKeptInHidden,
+    ),
+)

@@ -1,0 +1,105 @@
+"""Deviations in one timestep: its gates, activations and what it reads."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_ref import activations
+from lstm_ref.arrays import Array
+from lstm_ref.cell import Gates
+from lstm_ref.deviations.deviation import Deviation, Need, needing
+from lstm_ref.layer import LSTM
+from lstm_ref.state import State
+
+
+class OutputTanhMissing(LSTM):
+    def step(self, x_t: Array, state: State) -> State:
+        new, gates = super().step(x_t, state), self.gates(x_t, state)
+        return State(hidden=gates.o * new.cell, cell=new.cell)
+
+
+class CandidateTanhMissing(LSTM):
+    def gates(self, x_t: Array, state: State) -> Gates:
+        return super().gates(x_t, state)._replace(candidate=self.preactivation(x_t, state.hidden, "c"))
+
+
+class ForgetGateAbsent(LSTM):
+    def gates(self, x_t: Array, state: State) -> Gates:
+        gates = super().gates(x_t, state)
+        return gates._replace(f=np.ones_like(gates.f))
+
+
+class ForgetCoupledToInput(LSTM):
+    def gates(self, x_t: Array, state: State) -> Gates:
+        gates = super().gates(x_t, state)
+        return gates._replace(f=1 - gates.i)
+
+
+class CellFeedsGates(LSTM):
+    def gates(self, x_t: Array, state: State) -> Gates:
+        return super().gates(x_t, State(hidden=state.cell, cell=state.cell))
+
+
+class BatchRowsMixed(LSTM):
+    def gates(self, x_t: Array, state: State) -> Gates:
+        return super().gates(np.roll(x_t, 1, axis=0), state)
+
+
+DEVIATIONS = (
+    Deviation(
+        name="output_tanh_missing",
+        summary="h = o ⊙ c: the cell state is not squashed for the output",
+        needs=needing(Need.TANH),
+        layer=OutputTanhMissing,
+    ),
+    Deviation(
+        name="candidate_tanh_missing",
+        summary="the candidate is not squashed",
+        needs=needing(Need.TANH),
+        layer=CandidateTanhMissing,
+    ),
+    Deviation(
+        name="sigmoid_tanh_exchanged",
+        summary="activation and recurrent_activation are exchanged",
+        needs=needing(Need.TANH, Need.SIGMOID),
+        config=MappingProxyType({"activation": "sigmoid", "recurrent_activation": "tanh"}),
+    ),
+    Deviation(
+        name="hard_sigmoid",
+        summary="the gates use Keras 3's hard_sigmoid, clip(x/6 + 0.5, 0, 1)",
+        needs=needing(Need.SIGMOID),
+        config=MappingProxyType({"recurrent_activation": activations.hard_sigmoid.__name__}),
+    ),
+    Deviation(
+        name="hard_sigmoid_keras2",
+        summary="the gates use the hard_sigmoid of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1)",
+        needs=needing(Need.SIGMOID),
+        config=MappingProxyType({"recurrent_activation": activations.hard_sigmoid_keras2.__name__}),
+    ),
+    Deviation(
+        name="forget_gate_absent",
+        summary="nothing is forgotten, as in the LSTM of 1997",
+        needs=needing(Need.PREVIOUS_STATE),
+        layer=ForgetGateAbsent,
+    ),
+    Deviation(
+        name="forget_coupled_to_input",
+        summary="the forget gate is 1 - i, coupled to the input gate",
+        needs=needing(Need.PREVIOUS_STATE),
+        layer=ForgetCoupledToInput,
+    ),
+    Deviation(
+        name="cell_feeds_gates",
+        summary="the gates read the cell state instead of the hidden state",
+        needs=needing(Need.PREVIOUS_STATE),
+        layer=CellFeedsGates,
+    ),
+    Deviation(
+        name="batch_rows_mixed",
+        summary="each row of the batch reads its neighbour's inputs",
+        needs=needing(Need.SEVERAL_ROWS),
+        layer=BatchRowsMixed,
+    ),
+)

@@ -1,0 +1,187 @@
+"""Deviations in the states: which are given, returned, kept from call to call, and reset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.deviations.deviation import Deviation, Need, needing
+from lstm_ref.layer import LSTM
+from lstm_ref.sequence import Trajectory
+from lstm_ref.state import State
+
+
+class StatesExchanged(LSTM):
+    def present(self, trajectory: Trajectory) -> Any:
+        return super().present(replace(trajectory, hidden=trajectory.cell, cell=trajectory.hidden))
+
+
+class InitialStateIgnored(LSTM):
+    def start(self, given: State | None, batch: int) -> State:  # noqa: ARG002  # that is the deviation
+        return super().start(None, batch)
+
+
+class InitialStatesExchanged(LSTM):
+    def start(self, given: State | None, batch: int) -> State:
+        return super().start(given and State(hidden=given.cell, cell=given.hidden), batch)
+
+
+class InitialHiddenIgnored(LSTM):
+    def start(self, given: State | None, batch: int) -> State:
+        return super().start(given and replace(given, hidden=np.zeros_like(given.hidden)), batch)
+
+
+class InitialCellIgnored(LSTM):
+    def start(self, given: State | None, batch: int) -> State:
+        return super().start(given and replace(given, cell=np.zeros_like(given.cell)), batch)
+
+
+class InitialStateKept(LSTM):
+    kept: State | None = None
+
+    def start(self, given: State | None, batch: int) -> State:
+        self.kept = given or self.kept
+        return super().start(self.kept if self.config.stateful else given, batch)
+
+    def reset_state(self) -> None:
+        super().reset_state()
+        self.kept = None
+
+
+class InitialStateNotStored(LSTM):
+    was_given = False
+
+    def start(self, given: State | None, batch: int) -> State:
+        self.was_given = given is not None
+        return super().start(given, batch)
+
+    def store(self, state: State) -> None:
+        if not self.was_given:
+            super().store(state)
+
+
+class StateNotCarried(LSTM):
+    def store(self, state: State) -> None:
+        super().store(self.zero_state(len(state.hidden)))
+
+
+class StateCarriedLate(LSTM):
+    waiting: State | None = None
+
+    def store(self, state: State) -> None:
+        super().store(self.zero_state(len(state.hidden)) if self.waiting is None else self.waiting)
+        self.waiting = state
+
+    def reset_state(self) -> None:
+        super().reset_state()
+        self.waiting = None
+
+
+class StoredStateUnmasked(LSTM):
+    def step(self, x_t: Array, state: State) -> State:
+        self.last = super().step(x_t, state)
+        return self.last
+
+    def store(self, state: State) -> None:  # noqa: ARG002  # that is the deviation
+        super().store(self.last)
+
+
+class ResetIgnored(LSTM):
+    def reset_state(self) -> None:
+        """Keep everything."""
+
+
+class CellNotReset(LSTM):
+    def reset_state(self) -> None:
+        kept = self.state
+        super().reset_state()
+        if kept is not None:
+            self.state = State(hidden=np.zeros_like(kept.hidden), cell=kept.cell)
+
+
+class HiddenNotReset(LSTM):
+    def reset_state(self) -> None:
+        kept = self.state
+        super().reset_state()
+        if kept is not None:
+            self.state = State(hidden=kept.hidden, cell=np.zeros_like(kept.cell))
+
+
+DEVIATIONS = (
+    Deviation(
+        name="states_exchanged",
+        summary="cell state and hidden state are returned in exchanged places",
+        needs=needing(Need.STATES),
+        layer=StatesExchanged,
+    ),
+    Deviation(
+        name="initial_state_ignored",
+        summary="the call starts from zeros, or from the stored state, whatever initial_state says",
+        needs=frozenset({Need.INITIAL_STATE}),
+        layer=InitialStateIgnored,
+    ),
+    Deviation(
+        name="initial_states_exchanged",
+        summary="initial_state is taken as [c, h]",
+        needs=frozenset({Need.INITIAL_STATE}),
+        layer=InitialStatesExchanged,
+    ),
+    Deviation(
+        name="initial_hidden_ignored",
+        summary="of initial_state only the cell state is used",
+        needs=frozenset({Need.INITIAL_STATE}),
+        layer=InitialHiddenIgnored,
+    ),
+    Deviation(
+        name="initial_cell_ignored",
+        summary="of initial_state only the hidden state is used",
+        needs=frozenset({Need.INITIAL_STATE}),
+        layer=InitialCellIgnored,
+    ),
+    Deviation(
+        name="initial_state_kept",
+        summary="a stateful layer starts every later call from the initial_state that it was given once",
+        needs=needing(Need.INITIAL_STATE, Need.CARRIED_CALL),
+        layer=InitialStateKept,
+    ),
+    Deviation(
+        name="initial_state_not_stored",
+        summary="a stateful call that is given an initial_state leaves the stored state alone",
+        needs=needing(Need.INITIAL_STATE, Need.CARRIED_CALL),
+        layer=InitialStateNotStored,
+    ),
+    Deviation(
+        name="state_not_carried",
+        summary="a stateful call starts from zeros",
+        needs=needing(Need.CARRIED_CALL),
+        layer=StateNotCarried,
+    ),
+    Deviation(
+        name="state_carried_late",
+        summary="a stateful call starts from the state before the last call",
+        needs=needing(Need.CARRIED_CALL),
+        layer=StateCarriedLate,
+    ),
+    Deviation(
+        name="stored_state_unmasked",
+        summary="a stateful layer keeps the state that its last timestep computes, masked or not",
+        needs=frozenset({Need.MASKED_END, Need.CARRIED_CALL}),
+        layer=StoredStateUnmasked,
+    ),
+    Deviation(name="reset_ignored", summary="reset_state() resets nothing", needs=needing(Need.RESET), layer=ResetIgnored),
+    Deviation(
+        name="cell_not_reset",
+        summary="reset_state() leaves the cell state",
+        needs=needing(Need.RESET),
+        layer=CellNotReset,
+    ),
+    Deviation(
+        name="hidden_not_reset",
+        summary="reset_state() leaves the hidden state",
+        needs=needing(Need.RESET),
+        layer=HiddenNotReset,
+    ),
+)
