@@ -32,6 +32,8 @@ from conformance.verdict import Result, Verdict
 
 # Differences that are reduced to a minimal case; each takes some tens of runs.
 REDUCED = 3
+# Seconds after which the smallest cases so far are the answer: each further try of one that hangs takes the time limit.
+REDUCTION_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +125,12 @@ class Session:
             return results
         cases = {case.id: case for case in self.planned if isinstance(case, Case)}
         differing = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.ERROR) and result.case_id in cases]
-        minimal = {}
+        minimal, deadline = {}, time.perf_counter() + REDUCTION_SECONDS
         for result in differing[:REDUCED]:
 
             def still_differs(case: Case, result: Result = result) -> bool:
+                if time.perf_counter() > deadline:
+                    return False
                 (again,) = (classify(each, environment) for each in pool.run([case]))
                 return again.differs_like(result)
 

@@ -108,6 +108,12 @@ def test_first_differences_only_are_reduced() -> None:
     assert minimal == [True] * REDUCED + [False]
 
 
+def test_reduction_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the smallest case so far, here the case itself."""
+    monkeypatch.setattr("conformance.session.REDUCTION_SECONDS", -1.0)
+    assert minimal_of(ran([MASKED], WrongIfMasked)) == {MASKED.id: MASKED.id}
+
+
 def test_report_of_a_level_has_its_coverage() -> None:
     """Of pairs and triples of what was answered, and the checks that apply to some case; the documents' matrix has none."""
     report = ran([RIGHT], ReferenceAdapter)
