@@ -19,6 +19,7 @@ import numpy as np
 from conformance.case import Case
 from conformance.compare import measure
 from conformance.conventions import CONVENTIONS, Conventions
+from conformance.known_differences import covering_entries
 from conformance.observation import Observation
 from conformance.reference_run import COMPUTED, Answer, answer
 from conformance.stimulus import draw
@@ -65,9 +66,10 @@ class Agreement:
     Attributes:
         names: of the two.
         cases: number of cases that both have observed.
-        worst: largest difference of an element, in σ of two runs.
+        worst: largest difference of an element, in σ of two runs, known differences aside.
         rms: largest root mean square of an array, likewise.
         differing: id of each case where they differ by more than the limits, and by how much.
+        known: id of each case where they do by a known difference of one of them, and the id of that.
     """
 
     names: tuple[str, str]
@@ -75,6 +77,7 @@ class Agreement:
     worst: float
     rms: float
     differing: tuple[tuple[str, float], ...]
+    known: tuple[tuple[str, str], ...] = ()
 
 
 def agree(folders: Sequence[Path]) -> list[Agreement]:
@@ -89,9 +92,10 @@ def agree(folders: Sequence[Path]) -> list[Agreement]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Observed:
-    """A folder that was read: its name, conventions, and files by case id."""
+    """A folder that was read: what made it, its conventions, and files by case id."""
 
     name: str
+    environment: Mapping[str, str]
     conventions: Conventions
     files: Mapping[str, Path]
 
@@ -105,7 +109,12 @@ class _Observed:
                 f"{folder} holds no observations ({error}); make it with: lstm-conformance verify --keep {folder}"
             ) from error
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
-        return cls(name=name, conventions=CONVENTIONS.get(environment.get("backend"), Conventions()), files=files)
+        conventions = CONVENTIONS.get(environment.get("backend"), Conventions())
+        return cls(name=name, environment=environment, conventions=conventions, files=files)
+
+    def known(self, case_id: str) -> list[str]:
+        """The known differences, other than crashes, that a case may show here."""
+        return [entry.id for entry in covering_entries(case_id, self.environment) if entry.checks]
 
     def arrays(self, case_id: str) -> dict[str, Array]:
         try:
@@ -119,13 +128,20 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     common = [case_id for case_id in one.files if case_id in other.files]
     if not common:
         raise LSTMError(f"{one.name} and {other.name} have no case in common: keep the same level of both")
-    worst, rms, differing = 0.0, 0.0, []
+    worst, rms = 0.0, 0.0
+    differing, known = [], []
     for case_id in common:
         gaps = _gaps(Case.from_id(case_id), one, other)
+        differs = any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps)
+        if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
+            known.append((case_id, explained[0]))
+            continue
         worst, rms = max([worst, *(gap.worst for gap in gaps)]), max([rms, *(gap.rms for gap in gaps)])
-        if any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps):
+        if differs:
             differing.append((case_id, max(gap.worst for gap in gaps)))
-    return Agreement(names=(one.name, other.name), cases=len(common), worst=worst, rms=rms, differing=tuple(differing))
+    return Agreement(
+        names=(one.name, other.name), cases=len(common), worst=worst, rms=rms, differing=tuple(differing), known=tuple(known)
+    )
 
 
 def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Any]:

@@ -187,7 +187,11 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
         agreements = agree(folders)
     for agreement in agreements:
         names = " and ".join(agreement.names)
-        click.echo(f"{names}: {agreement.cases - len(agreement.differing):,} of {agreement.cases:,} cases agree")
+        agreeing = agreement.cases - len(agreement.differing) - len(agreement.known)
+        click.echo(
+            f"{names}: {agreeing:,} of {agreement.cases:,} cases agree (worst {agreement.worst:.2g} σ), "
+            f"{len(agreement.known):,} differ as known"
+        )
         for case_id, worst in agreement.differing:
             click.echo(f"  {case_id}: {worst:.3g} σ apart, limit {ELEMENT_LIMIT:g} σ of two runs")
     sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)

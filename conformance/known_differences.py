@@ -118,16 +118,21 @@ def known_differences(file: Path = FILE) -> tuple[KnownDifference, ...]:
     return known
 
 
+def covering_entries(
+    case_id: str, environment: Mapping[str, str], known: Iterable[KnownDifference] | None = None
+) -> list[KnownDifference]:
+    """The entries that say something of a case on an implementation; none where it is not Keras."""
+    if "keras" not in environment:
+        return []
+    values, backend, version = values_of(case_id), environment.get("backend", ""), Version(environment["keras"])
+    return [entry for entry in (known_differences() if known is None else known) if entry.covers(values, backend, version)]
+
+
 def classify(result: Result, environment: Mapping[str, str], known: Iterable[KnownDifference] | None = None) -> Result:
     """The result, as known where an entry says so, or as fixed where an entry says that it must differ and it does not."""
-    if result.verdict not in (Verdict.PASS, Verdict.FAIL, Verdict.ERROR) or "keras" not in environment:
+    if result.verdict not in (Verdict.PASS, Verdict.FAIL, Verdict.ERROR):
         return result
-    values, version = values_of(result.case_id), Version(environment["keras"])
-    covering = [
-        entry
-        for entry in (known_differences() if known is None else known)
-        if entry.covers(values, environment.get("backend", ""), version)
-    ]
+    covering = covering_entries(result.case_id, environment, known)
     if result.verdict is Verdict.PASS:
         return _fixed(result, [entry.id for entry in covering if not entry.sometimes])
     for entry in covering:

@@ -25,6 +25,8 @@ CASES = [
     Case.from_id(case_id)
     for case_id in ("u3-d2-t6-b4-seq-s0", "u3-d2-t6-b4-stateful-s0", "u3-d2-t6-b4-mask_right-via_fit-s0", "u3-d2-t6-b0-s0")
 ]
+MASK_LOST = "implicit-mask-lost-with-initial-state"
+SHOWS_IT = "u3-d2-t6-b4-seq-mask_left-by_masking-init-s0"
 LATE = Case.from_id("u3-d2-t6-b4-seq-mask_left-init-s0")
 
 
@@ -139,6 +141,19 @@ def test_departure_from_a_convention_is_a_disagreement(tmp_path: Path, backend: 
     other = kept(tmp_path / "other", ReferenceAdapter("initial_hidden_emitted"), [LATE], backend=backend)
     (agreement,) = agree([usual, other])
     assert [case_id for case_id, _ in agreement.differing] == [LATE.id]
+
+
+@pytest.mark.parametrize(("version", "known"), [("3.15.1", [MASK_LOST]), ("99.0", [])])
+def test_known_difference_of_one_of_them_is_no_news(tmp_path: Path, version: str, known: list[str]) -> None:
+    """It is named, and no part of the worst; where it is not known, it differs."""
+    cases = [Case.from_id(SHOWS_IT), CASES[0]]
+    one, other = (kept(tmp_path / name, adapter, cases) for name, adapter in (("one", ReferenceAdapter()), ("other", Scaling(2.0))))
+    np.savez(other / f"{CASES[0].id}.npz", **np.load(one / f"{CASES[0].id}.npz"))
+    (other / ENVIRONMENT).write_text(json.dumps({"implementation": "scaling", "keras": version, "backend": "torch"}))
+    (agreement,) = agree([one, other])
+    assert [(case_id, why) for case_id, why in agreement.known] == [(SHOWS_IT, each) for each in known]
+    assert [case_id for case_id, _ in agreement.differing] == [SHOWS_IT] * (not known)
+    assert (agreement.worst == 0) is bool(known)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])

@@ -174,6 +174,30 @@ def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("4", "4")
 
 
+NAME = "lstm_ref with units_reversed on no backend"
+
+
+def test_agree_compares_what_was_kept(tmp_path: Path) -> None:
+    """Pair by pair: how many agree, how many differ as is known, and each case that differs otherwise, which makes it fail."""
+    for folder, deviation in (("one", "units_reversed"), ("same", "units_reversed"), ("other", "hard_sigmoid")):
+        invoke("verify", *SMALL, "--deviation", deviation, "--keep", str(tmp_path / folder))
+    same = invoke("agree", str(tmp_path / "one"), str(tmp_path / "same"))
+    assert same.exit_code == 0
+    assert same.stdout == f"{' and '.join([NAME] * 2)}: 4 of 4 cases agree (worst 0 σ), 0 differ as known\n"
+    apart = invoke("agree", str(tmp_path / "one"), str(tmp_path / "other"))
+    first, *differing = apart.stdout.splitlines()
+    assert (apart.exit_code, len(differing), "0 of 4 cases agree" in first) == (1, 4, True)
+    assert differing[0].startswith("  u2-d2-t6-b3-s0: ")
+    assert differing[0].endswith(" σ apart, limit 8 σ of two runs")
+
+
+def test_agree_refuses_one_folder(tmp_path: Path) -> None:
+    """Nothing agrees with itself alone."""
+    assert refused(invoke("agree", str(tmp_path))).startswith(
+        "agree compares two or more folders; make each with: lstm-conformance"
+    )
+
+
 def test_fail_fast_stops_at_the_first_difference(tmp_path: Path) -> None:
     """It says so, and what did not run is missing from the report, not passed."""
     arguments = [*SMALL, "--case", "u128-d64-*", "--deviation", "weights_transposed", "--fail-fast"]
