@@ -16,9 +16,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.compare import measure
-from conformance.conventions import CONVENTIONS, Conventions
+from conformance.conventions import USUAL, Conventions
 from conformance.known_differences import covering_entries
 from conformance.observation import Observation
 from conformance.reference_run import COMPUTED, Answer, answer
@@ -109,7 +110,7 @@ class _Observed:
                 f"{folder} holds no observations ({error}); make it with: lstm-conformance verify --keep {folder}"
             ) from error
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
-        conventions = CONVENTIONS.get(environment.get("backend"), Conventions())
+        conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
         return cls(name=name, environment=environment, conventions=conventions, files=files)
 
     def known(self, case_id: str) -> list[str]:

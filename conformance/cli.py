@@ -21,9 +21,10 @@ from rich.console import Console
 
 from conformance import matrix
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.keras_layer import BACKENDS, KerasLayerAdapter
+from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import agree
+from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle

@@ -5,9 +5,7 @@ A convention is no tolerance: the reference follows the profile, and a backend t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from conformance.case import Case
 
@@ -54,13 +52,3 @@ _WORDS = {"zeros": "zeros", "initial_state": "the initial hidden state"}
 
 # What holds for an implementation that says nothing else.
 USUAL = Conventions()
-
-CONVENTIONS: Mapping[str, Conventions] = MappingProxyType(
-    {
-        "tensorflow": Conventions(),
-        "torch": Conventions(),
-        "jax": Conventions(float64="float32", float64_returned="float32", first_masked_output="initial_state"),
-        "numpy": Conventions(float64="float32", first_masked_output="initial_state"),
-        "openvino": Conventions(float64="float32"),
-    }
-)

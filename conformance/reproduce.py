@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.backends import CONVENTIONS
 from conformance.case import Case
-from conformance.conventions import CONVENTIONS
 from conformance.known_differences import KnownDifference
 from conformance.reproduction.data_lines import inputs_text, mask_text, not_finite_lines, states_text, weights_text
 from conformance.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines

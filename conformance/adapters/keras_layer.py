@@ -22,15 +22,13 @@ from conformance.adapters.base import AdapterStartError, UnsupportedError
 from conformance.adapters.keras_build import Parts, arrays_of, join_rows
 from conformance.adapters.keras_paths import watched
 from conformance.adapters.keras_routes import Maker, Subject
+from conformance.backends import BACKENDS
 from conformance.case import Call, Case, Family
-from conformance.conventions import CONVENTIONS, Conventions
+from conformance.conventions import Conventions
 from conformance.observation import CallObservation, Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
-
-# Backend, and the package that it needs.
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "openvino": "openvino", "numpy": "jax"}
 
 
 @dataclass
@@ -60,7 +58,7 @@ class KerasLayerAdapter:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
             with _quiet_stderr():
-                framework = importlib.import_module(BACKENDS[self.backend])
+                framework = importlib.import_module(BACKENDS[self.backend].package)
                 self.keras = importlib.import_module("keras")
                 self.keras.ops.zeros(1)
         except ImportError as error:
@@ -79,7 +77,7 @@ class KerasLayerAdapter:
             "implementation": "keras.layers.LSTM",
             "keras": self.keras.__version__,
             "backend": self.backend,
-            BACKENDS[self.backend]: framework.__version__,
+            BACKENDS[self.backend].package: framework.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
             "conventions": str(self.conventions),
@@ -88,7 +86,7 @@ class KerasLayerAdapter:
     @property
     def conventions(self) -> Conventions:
         """Of the backend."""
-        return CONVENTIONS[self.backend]
+        return BACKENDS[self.backend].conventions
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Run the case's calls; of a plain case, the layer that an earlier one built is used again, its state reset.

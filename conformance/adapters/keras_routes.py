@@ -13,15 +13,9 @@ import numpy as np
 
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras_build import Parts, apply_parts, arrays_of, build_parts, load_weights, split_rows
+from conformance.backends import BACKENDS, exporting
 from conformance.case import TIME_DISTRIBUTED_OVER, Case
 from conformance.stimulus import Stimulus
-
-# Backends that each format can be exported from, as Keras' documentation of `Model.export` says.
-EXPORTS = {
-    "saved_model": ("tensorflow", "jax", "torch"),
-    "onnx": ("tensorflow", "jax", "torch"),
-    "openvino": ("tensorflow", "jax", "torch", "openvino"),
-}
 
 # One call's arrays: inputs or ids, the mask where it is an argument, initial states where they are given.
 Arrays = Sequence[Any]
@@ -83,31 +77,19 @@ class Maker:
 
     def _called(self) -> Subject:
         case = self.case
-        # What Keras' stateless calls lose of a stateful layer's state is shown by the route of that name.
-        if case.execution.compiled and self.backend == "jax" and not case.config.stateful:
-            return self._stateless("jax.jit")
+        backend = BACKENDS[self.backend]
+        compiler = backend.compiler(case)
+        if compiler and backend.jit:
+            return self._stateless(compiler)
         parts = self._built()
         training = case.in_training
 
         def apply(arrays: Arrays) -> list[Any]:
             return apply_parts(self.keras, parts, case, arrays, with_mask=self._with_mask, training=training)
 
-        if case.execution.compiled and self.backend == "tensorflow":
-            tensorflow = importlib.import_module("tensorflow")
-            specs = [tensorflow.TensorSpec(shape, dtype) for shape, dtype in self._signature()]
-            function = tensorflow.function(
-                lambda *arrays: apply(arrays),
-                input_signature=specs,
-                autograph=False,
-                jit_compile=case.execution.jit_compile or None,
-            )
-            static = "static" if case.execution.static_time else "dynamic"
-            jit = ", XLA" if case.execution.jit_compile else ""
-            return Subject(parts=parts, run=lambda arrays: function(*arrays), how=f"tf.function{jit}, {static} time")
-        if case.execution.jit_compile and self.backend == "torch":
-            torch = importlib.import_module("torch")
-            compiled = torch.compile(apply)
-            return Subject(parts=parts, run=lambda arrays: compiled(self._as_tensors(arrays)), how="torch.compile")
+        if compiler and backend.compile:
+            run, how = backend.compile(apply, case, self._signature, self._as_tensors)
+            return Subject(parts=parts, run=run, how=how)
         not_run = "jit_compile: a call of a layer has no compiler here" if case.execution.jit_compile else ""
         return Subject(parts=parts, run=lambda arrays: apply(self._as_tensors(arrays)), how="eager", not_run=not_run)
 
@@ -115,8 +97,9 @@ class Maker:
         """`Model.stateless_call`, jitted on JAX; what it changes of the model's variables is written back."""
         model, parts = self._model(training=self.case.in_training)
         function = model.stateless_call
-        if self.backend == "jax" and self.case.execution.compiled:
-            function = importlib.import_module("jax").jit(function, static_argnames=("training",))
+        jit = BACKENDS[self.backend].jit
+        if jit and self.case.execution.compiled:
+            function = jit(function)
 
         def run(arrays: Arrays) -> list[Any]:
             trainable, other = (
@@ -191,8 +174,8 @@ class Maker:
     # --- saved and exported ----------------------------------------------------------------------------------------------------
 
     def _exported(self, form: str) -> Subject:
-        if self.backend not in EXPORTS[form]:
-            raise UnsupportedError(f"{form} is exported from {', '.join(EXPORTS[form])} only, not from {self.backend}")
+        if self.backend not in exporting(form):
+            raise UnsupportedError(f"{form} is exported from {', '.join(exporting(form))} only, not from {self.backend}")
         model, parts = self._model()
         # An export wants a model that was called; who exports has used it.
         model(self._as_tensors(arrays_of(self.case, self.case.calls[0], self.stimulus)))

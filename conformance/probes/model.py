@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conformance.conventions import CONVENTIONS
+from conformance.backends import CONVENTIONS
 from conformance.verdict import CheckResult
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import Array

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.reproduction.data_lines import VOCABULARY, rows_of
 from conformance.reproduction.layer_lines import LAYERS, dtype_text, halved, paired, recurrent_text, spoken, tensor
 from lstm_ref import LSTMError
 
 MAX_WIDTH = 132
-
-_PACKAGES = {"tensorflow": "import tensorflow as tf", "jax": "import jax", "torch": "import torch"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +68,7 @@ class _Writer:
     @property
     def compiler(self) -> str:
         """What a call is compiled with; "" for nothing."""
-        execution = self.case.execution
-        if self.backend == "tensorflow" and execution.compiled:
-            return "tf.function"
-        if self.backend == "jax" and execution.compiled and not self.case.config.stateful:
-            return "jax.jit"
-        return "torch.compile" if self.backend == "torch" and execution.jit_compile else ""
+        return BACKENDS[self.backend].compiler(self.case)
 
     @property
     def nested(self) -> bool:
@@ -174,7 +168,7 @@ class _Writer:
         arguments = ", ".join(parameters)
         if self.compiler == "torch.compile":
             arguments = f"*map(keras.ops.convert_to_tensor, [{arguments}])"
-        package = (_PACKAGES[self.backend],)
+        package = (BACKENDS[self.backend].import_line,)
         if case.config.stateful or not self.inline:
             return KerasLines(
                 imports=package, build=tuple(build), prepare=(f"run = {compiled}",), returned=self.flat(f"run({arguments})")
@@ -187,7 +181,7 @@ class _Writer:
             raise LSTMError("a compiled call of two stateful layers with initial states is not expressible in a script")
         options = {"jit_compile": True if self.case.execution.jit_compile else None}
         return KerasLines(
-            imports=(_PACKAGES[self.backend],),
+            imports=(BACKENDS[self.backend].import_line,),
             build=tuple(build),
             prepare=(f"run = {spoken(self.compiler, 'layer', **options)}",),
             returned=self.flat(plain.replace("layer(", "run(", 1)),
@@ -288,14 +282,15 @@ def _functional(writer: _Writer) -> KerasLines:
 
 
 def _stateless(writer: _Writer) -> KerasLines:
-    jit = writer.backend == "jax" and writer.case.execution.compiled
-    function = "jax.jit(model.stateless_call)" if jit else "model.stateless_call"
+    backend = BACKENDS[writer.backend]
+    jit = backend.compiler(writer.case) if backend.jit else ""
+    function = f"{jit}(model.stateless_call)" if jit else "model.stateless_call"
     if writer.case.config.stateful:
         raise LSTMError(
             "stateful with the route stateless_call is not expressible in a script: the caller must carry the variables"
         )
     return KerasLines(
-        imports=("import jax",) if jit else (),
+        imports=(backend.import_line,) if jit else (),
         build=tuple(writer.model()),
         prepare=("variables = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables)]",),
         returned=writer.listed(f"{function}(*variables, {writer.given()})[0]"),

@@ -12,8 +12,8 @@ import pytest
 from conformance.adapters.base import Adapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import ENVIRONMENT, Folder, agree
+from conformance.backends import CONVENTIONS
 from conformance.case import Case
-from conformance.conventions import CONVENTIONS
 from conformance.reference_run import answer
 from conformance.runner import run
 from conformance.stimulus import draw

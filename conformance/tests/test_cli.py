@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import conformance
-from conformance.adapters.keras_layer import BACKENDS
+from conformance.backends import BACKENDS
+from conformance.backends.backend import Backend
 from conformance.cli import main
 from conformance.pool import Pool
 from conformance.session import _interrupt, default_workers
@@ -83,7 +84,7 @@ def test_explain_refuses_what_is_not_there(arguments: list[str], message: str) -
 def test_explain_on_a_missing_backend_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line with the command."""
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.setitem(BACKENDS, "jax", "no_such_framework")
+    monkeypatch.setitem(BACKENDS, "jax", Backend(package="no_such_framework"))
     assert "pip install 'keras-lstm-conformance[jax]'" in refused(invoke("explain", "u2-d2-t6-b3-s0", "--backend", "jax"))
 
 

@@ -13,10 +13,11 @@ import pytest
 
 from conformance.adapters.base import AdapterStartError
 from conformance.adapters.keras_build import keras_arguments
-from conformance.adapters.keras_layer import BACKENDS, KerasLayerAdapter, _quiet_stderr
+from conformance.adapters.keras_layer import KerasLayerAdapter, _quiet_stderr
+from conformance.backends import BACKENDS, CONVENTIONS
+from conformance.backends.backend import Backend
 from conformance.case import Case, Execution
 from conformance.checks import VALUES, Evidence, judge
-from conformance.conventions import CONVENTIONS
 from conformance.observation import CallObservation, Observation
 from conformance.reference_run import answer
 from conformance.stimulus import draw
@@ -176,7 +177,7 @@ def test_every_argument_is_given(flag: str, keras_adapter: KerasLayerAdapter) ->
 def test_backend_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing, and the command."""
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.setitem(BACKENDS, "jax", "no_such_framework")
+    monkeypatch.setitem(BACKENDS, "jax", Backend(package="no_such_framework"))
     with pytest.raises(AdapterStartError) as refusal:
         KerasLayerAdapter("jax").start()
     assert str(refusal.value) == (
@@ -187,7 +188,7 @@ def test_backend_that_is_not_installed_says_how_to_install_it(monkeypatch: pytes
 
 def test_unknown_backend_is_refused() -> None:
     """With those that there are."""
-    expected = "unknown backend 'theano'; expected one of tensorflow, jax, torch, openvino, numpy"
+    expected = "unknown backend 'theano'; expected one of jax, numpy, openvino, tensorflow, torch"
     with pytest.raises(AdapterStartError, match=expected):
         KerasLayerAdapter("theano").start()
 
@@ -196,7 +197,7 @@ def test_unknown_backend_is_refused() -> None:
 def test_keras_on_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras has one backend a process, and a report must not name another."""
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.setitem(BACKENDS, "torch", "numpy")
+    monkeypatch.setitem(BACKENDS, "torch", Backend(package="numpy"))
     with pytest.raises(AdapterStartError, match="Keras already runs on tensorflow in this process, torch was asked for"):
         KerasLayerAdapter("torch").start()
 

@@ -12,9 +12,9 @@ import pytest
 from packaging.version import Version
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
+from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.checks import CHECKS
-from conformance.conventions import CONVENTIONS
 from conformance.features import FEATURES
 from conformance.known_differences import KnownDifference, classify, known_differences, values_of
 from conformance.matrix import allowed

@@ -1,0 +1,42 @@
+"""What the suite must know of a backend of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.case import Case
+from conformance.conventions import USUAL, Conventions
+
+# One call's arrays to what the layers return.
+Apply = Callable[[Sequence[Any]], Any]
+
+
+def not_compiled(case: Case) -> str:  # noqa: ARG001  # whatever the case
+    """No compiler, whatever the case."""
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A backend.
+
+    Attributes:
+        package: that it needs.
+        conventions: what it does differently by choice.
+        exports: the formats that its models can be exported to, as Keras' documentation of `Model.export` says.
+        compiler: of a case, what its call of the layer is compiled with, as a script calls it; "" for nothing.
+        import_line: by which a script has the compiler.
+        compile: a call, its case, the function that gives its shapes and dtypes, and the one that makes tensors of arrays, to the
+            compiled call and what it is, in words. None where functions that change variables cannot be compiled.
+        jit: compiles a function that changes nothing, with the static argument `training`; None where `compile` serves.
+    """
+
+    package: str
+    conventions: Conventions = USUAL
+    exports: tuple[str, ...] = ()
+    compiler: Callable[[Case], str] = not_compiled
+    import_line: str = ""
+    compile: Callable[[Apply, Case, Callable[[], Any], Apply], tuple[Apply, str]] | None = None
+    jit: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None

@@ -1,0 +1,36 @@
+"""TensorFlow: a call is compiled by `tf.function`, and by XLA where `jit_compile` asks for it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from conformance.backends.backend import Apply, Backend
+from conformance.case import Case
+
+
+def _compiler(case: Case) -> str:
+    return "tf.function" if case.execution.compiled else ""
+
+
+def _compile(apply: Apply, case: Case, signature: Callable[[], Any], as_tensors: Apply) -> tuple[Apply, str]:  # noqa: ARG001
+    tensorflow = importlib.import_module("tensorflow")
+    function = tensorflow.function(
+        lambda *arrays: apply(arrays),
+        input_signature=[tensorflow.TensorSpec(shape, dtype) for shape, dtype in signature()],
+        autograph=False,
+        jit_compile=case.execution.jit_compile or None,
+    )
+    static = "static" if case.execution.static_time else "dynamic"
+    jit = ", XLA" if case.execution.jit_compile else ""
+    return lambda arrays: function(*arrays), f"tf.function{jit}, {static} time"
+
+
+BACKEND = Backend(
+    package="tensorflow",
+    exports=("saved_model", "onnx", "openvino"),
+    compiler=_compiler,
+    import_line="import tensorflow as tf",
+    compile=_compile,
+)
