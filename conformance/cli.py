@@ -108,9 +108,7 @@ def deviations(patterns: tuple[str, ...], seed: int) -> None:
 @click.option(
     "--journal", "journal_file", type=_FILE, help="Keep each result as it comes, and go on from this file if it is there."
 )
-@click.option(
-    "--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that one case may take."
-)
+@click.option("--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take.")
 @click.option(
     "--reduce/--no-reduce", "reduces", default=True, help="Look for the minimal case of the first differences (with --level)."
 )

@@ -32,11 +32,14 @@ SLICE = 8
 
 
 def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
-    """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing."""
+    """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing.
+
+    Of these the longest sequences come first: what takes long, or hangs, does so while others run.
+    """
     grouped = families([one for one in planned if isinstance(one, Case)])
     shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
-    alone: list[Planned] = [members[0] for members in grouped if not members[0].is_plain]
-    alone += [one for one in planned if not isinstance(one, Case)]
+    long_first = sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps)
+    alone: list[Planned] = [*long_first, *(one for one in planned if not isinstance(one, Case))]
     whole = [members[start : start + most] for members in shared for start in range(0, len(members), most)]
     return whole + [alone[start : start + SLICE] for start in range(0, len(alone), SLICE)]
 
@@ -61,7 +64,7 @@ class Pool:
     make_adapter: Callable[[], Adapter]
     workers: int
     make_diagnose: Callable[[], Diagnose] | None = None
-    time_limit: float = 120.0
+    time_limit: float = 60.0
     chunk: int = 64
     start_limit: float = 600.0
     keep: Keep | None = None

@@ -60,7 +60,7 @@ class Session:
     seed: int = 0
     make_adapter: Callable[[], Adapter]
     workers: int
-    time_limit: float = 120.0
+    time_limit: float = 60.0
     journal: Path | None = None
     keep: Path | None = None
     fail_fast: bool = False

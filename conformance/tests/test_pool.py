@@ -14,6 +14,7 @@ import pytest
 
 from conformance.adapters.base import Adapter, AdapterStartError
 from conformance.adapters.reference import ReferenceAdapter
+from conformance.case import Case
 from conformance.matrix import documents_matrix, select
 from conformance.pool import ATTEMPTS, Pool, _environment, _run_chunk, _start_worker, _this_worker, _Worker, chunks
 from conformance.runner import run
@@ -82,6 +83,12 @@ def test_chunks_are_families_and_long_ones_are_cut() -> None:
     assert chunks(CASES, 64) == [CASES[:4], CASES[4:8], CASES[8:]]
     assert chunks(CASES[:4], 3) == [CASES[:3], CASES[3:4]]
     assert chunks([], 3) == []
+
+
+def test_chunks_of_what_shares_nothing_begin_with_the_longest_sequences() -> None:
+    """And else keep their order."""
+    cases = [Case.from_id(f"u2-d1-t{steps}-b1-mask_right-s0") for steps in (3, 2, 1000, 4)]
+    assert chunks(cases, 64) == [[cases[2], cases[3], cases[0], cases[1]]]
 
 
 def test_chunks_go_to_workers_whole(make_pool: Callable[..., Pool]) -> None:
