@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
-from conformance.compare import measure
+from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
 from conformance.known_differences import covering_entries
 from conformance.observation import Observation
@@ -145,8 +145,11 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     )
 
 
-def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Any]:
-    """The gap of each array: the difference of the two against the difference that their conventions make, which is mostly none."""
+def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Gap]:
+    """The gap of each array: the difference of the two against the difference that their conventions make, which is mostly none.
+
+    It is infinite where one has not the shape that the case asks for.
+    """
     stimulus = draw([case])
     answers = [answer(case, stimulus, each.conventions) for each in (one, other)]
     ours, theirs = one.arrays(case.id), other.arrays(case.id)
@@ -158,9 +161,11 @@ def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Any]:
     return gaps
 
 
-def _gap(ours: Array, theirs: Array, mine: tuple[Answer, int, str], yours: tuple[Answer, int, str]) -> Any:
+def _gap(ours: Array, theirs: Array, mine: tuple[Answer, int, str], yours: tuple[Answer, int, str]) -> Gap:
     expected, further = (np.asarray(getattr(each.calls[number], name)) for each, number, name in (mine, yours))
     sigma = [np.asarray(getattr(each.sigma[number], name)) for each, number, name in (mine, yours)]
+    if not ours.shape == theirs.shape == expected.shape:
+        return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
         moved = np.where(expected == further, 0.0, further - expected)
     return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * np.maximum(*sigma))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,6 +143,19 @@ def test_departure_from_a_convention_is_a_disagreement(tmp_path: Path, backend: 
     other = kept(tmp_path / "other", ReferenceAdapter("initial_hidden_emitted"), [LATE], backend=backend)
     (agreement,) = agree([usual, other])
     assert [case_id for case_id, _ in agreement.differing] == [LATE.id]
+
+
+@pytest.mark.parametrize(
+    "shapes", [((4, 6, 3), (4, 1, 3)), ((4, 1, 3), (4, 6, 3)), ((4, 1, 3), (4, 1, 3)), ((4, 6, 3), (0, 6, 3))], ids=str
+)
+def test_another_shape_than_asked_for_differs(tmp_path: Path, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """By no number of σ; what both have wrong is no agreement."""
+    folders = [kept(tmp_path / name, ReferenceAdapter(), CASES[:1]) for name in ("one", "other")]
+    for folder, shape in zip(folders, shapes, strict=True):
+        arrays: dict[str, Any] = {"0_outputs": np.zeros(shape)}
+        np.savez(folder / f"{CASES[0].id}.npz", **arrays)
+    (agreement,) = agree(folders)
+    assert agreement.differing == ((CASES[0].id, math.inf),)
 
 
 @pytest.mark.parametrize(("version", "known"), [("3.15.1", [MASK_LOST]), ("99.0", [])])
