@@ -165,12 +165,12 @@ class KerasLayerAdapter:
             self._kernels.clear()
             self.keras.backend.clear_session()
             self._family = stimulus.family
+        if not case.is_plain:
+            return Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         execution = case.execution
         batch = case.batch if case.config.stateful or execution.static_batch else None
         steps = case.timesteps if execution.static_time or execution.unroll else None
         key = (case.config, batch, steps, execution, case.input_dtype)
-        if not case.is_plain:
-            return Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         if key not in self._built:
             self._built[key] = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         return self._built[key]
@@ -208,7 +208,7 @@ def _dropout_kept(
     def keep(cell: Any, forget: Callable[[], None]) -> Callable[[], None]:
         def read_and_forget() -> None:
             masks = {"inputs": getattr(cell, "_dropout_mask", None), "hidden": getattr(cell, "_recurrent_dropout_mask", None)}
-            if case.in_training:
+            if case.in_training or any(mask is not None for mask in masks.values()):
                 drawn.append(DropoutMasks(**{name: _as_masks(mask, to_numpy) for name, mask in masks.items()}))
                 if len(drawn) == len(parts.cells):
                     kept.append(tuple(drawn))
