@@ -165,8 +165,7 @@ class Case:
     @property
     def group(self) -> str:
         """What reports and progress count it under: its family, or the route by which a case of the surface goes."""
-        in_documents = self.is_plain and self.execution in (Execution(), Execution(compiled=False))
-        return str(self.family) if in_documents else f"via {self.execution.route}"
+        return str(self.family) if self.is_documents else f"via {self.execution.route}"
 
     @property
     def said(self) -> dict[str, Any]:
@@ -177,6 +176,11 @@ class Case:
     def is_plain(self) -> bool:
         """Whether the answer is a slice of one forward run from zeros by the standard equations, as in the documents' matrix."""
         return self.said.keys() <= _PLAIN
+
+    @property
+    def is_documents(self) -> bool:
+        """Whether it is of the documents' kind: plain, and run by Keras' defaults, traced or eagerly."""
+        return self.is_plain and self.execution in (Execution(), Execution(compiled=False))
 
     @property
     def precision(self) -> str:
@@ -239,7 +243,7 @@ class Case:
             return (Call(start=0, stop=steps, initial_state=given),)
         carried = tuple(Call(start=k * steps, stop=(k + 1) * steps, initial_state=given and k == 1) for k in range(3))
         # As long as two of the others, where nothing fixes the length.
-        last = 2 * steps if self.is_plain and self.execution in (Execution(), Execution(compiled=False)) else steps
+        last = 2 * steps if self.is_documents else steps
         return (*carried, Call(start=0, stop=last, after_reset=True))
 
     @property
@@ -269,6 +273,7 @@ def _offered_by_form(case: Case) -> dict[Need, bool]:
         Need.BIAS: config.use_bias,
         Need.TANH: config.activation == "tanh",
         Need.SIGMOID: config.recurrent_activation == "sigmoid",
+        Need.ACTIVATIONS_APART: config.activation != config.recurrent_activation,
         Need.WIDE_INPUTS: case.input_dtype != case.precision,
         Need.FRACTIONS: case.input_dtype != "int32",
         Need.FLOAT32: case.precision in ("float32", "float64"),
@@ -298,7 +303,7 @@ def _offered_by_masks(case: Case) -> dict[Need, bool]:
         **{need: any(one[need] for one in states) for need in states[0]},
         **{need: shows(one[need] for one in outputs) for need in outputs[0]},
         Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
-        Need.MASKED_NAN: case.values.startswith("masked"),
+        Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, and the states stay finite
     }
 
 

@@ -70,9 +70,10 @@ class Session:
     def plan(self) -> Plan:
         """What is to run, for the report, with the checks that apply to some of it."""
         cases = [case for case in self.planned if isinstance(case, Case)]
+        surface = bool(self.level) or not all(isinstance(one, Case) and one.is_documents for one in self.planned)
         return Plan(
-            matrix=f"level {self.level}" if self.level else "the documents' matrix",
-            level=self.level,
+            matrix=f"level {self.level}" if self.level else "the surface" if surface else "the documents' matrix",
+            surface=surface,
             selection=tuple(self.selection),
             seed=self.seed,
             cases=len(self.planned),

@@ -23,7 +23,7 @@ class Plan:
         cells: number of cells of the matrix among them; a cell is a case without its batch size.
         case_ids: the ids of all chosen cases, in order.
         checks: names of the checks.
-        level: of the surface; "" for the documents' matrix.
+        surface: whether some lie outside the documents' matrix.
         element_limit: largest |error| / σ of an element.
         rms_limit: largest root mean square of error / σ of an array.
     """
@@ -37,7 +37,7 @@ class Plan:
     checks: tuple[str, ...]
     element_limit: float
     rms_limit: float
-    level: str = ""
+    surface: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

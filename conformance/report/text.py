@@ -33,7 +33,7 @@ def show(report: Report, console: Console) -> None:
     if report.environment.get("conventions"):
         console.print(f"by convention, {report.environment['conventions']}", highlight=False, soft_wrap=True)
     if report.results:
-        if report.plan.level:
+        if report.plan.surface:
             show_surface(report, console)
         else:
             console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
@@ -132,7 +132,7 @@ def _show_summary(report: Report, console: Console) -> None:
     counts = Text(", ").join(
         Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
     )
-    what = plan.matrix if plan.level else f"{plan.cells:,} cells of {plan.matrix}"
+    what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
     planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
     console.print(counts + Text(planned))
     if report.stopped or report.not_run:

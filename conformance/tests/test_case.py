@@ -133,7 +133,7 @@ def test_another_size_or_seed_is_another_family(other: str) -> None:
 
 ALWAYS = {
     Need.BIAS, Need.WIDE_INPUTS, Need.USED_STEP, Need.LAST_STEP, Need.OUTPUTS, Need.STATES, Need.TANH, Need.SIGMOID, Need.FRACTIONS,
-    Need.FLOAT32, Need.FORWARDS, Need.ONE_PART,
+    Need.FLOAT32, Need.FORWARDS, Need.ONE_PART, Need.ACTIVATIONS_APART,
 }  # fmt: skip
 
 

@@ -209,6 +209,16 @@ def test_fail_fast_stops_at_the_first_difference(tmp_path: Path) -> None:
     assert (summary["FAIL"], summary["not_run"], summary["planned"]) == (1, 67, 68)
 
 
+def test_verify_of_a_surface_case_without_its_level() -> None:
+    """As the last line of a difference asks for it: by its id alone, beside a case of the documents' matrix."""
+    result = invoke(
+        "verify", "--case", "u2-d2-t6-b3-s0", "--case", "u3-d2-t5-b4-mask_left-s0", "--deviation", "two_biases", "--workers", "1"
+    )
+    assert result.exit_code == 1
+    assert "route call" in result.stdout
+    assert "2 FAIL of 2 cases (the surface, seed 0)" in result.stdout
+
+
 def test_verify_resumes_from_its_journal(tmp_path: Path) -> None:
     """What the journal has is not run again, what it lacks is; the report is that of one run, to the last digit."""
     journal, reports = tmp_path / "run.jsonl", [tmp_path / "first.json", tmp_path / "second.json"]

@@ -52,7 +52,7 @@ def report(*results: Result, coverage: tuple[Coverage, ...] = (PAIRS, TRIPLES), 
     case_ids = tuple(one.case_id for one in results)
     plan = Plan(
         matrix="level quick",
-        level="quick",
+        surface=True,
         selection=(),
         seed=0,
         cases=len(case_ids),
@@ -216,7 +216,7 @@ def test_coverage_names_the_pairs_that_are_missing() -> None:
 def test_results_carry_what_ran_and_what_is_known() -> None:
     """Path, what did not run, the known difference and the minimal case."""
     read = report(*RESULTS).as_dict()
-    assert read["plan"]["level"] == "quick"
+    assert read["plan"]["surface"] is True
     assert read["results"][1]["not_run"] == "unroll: the fused kernel ran"
     assert read["results"][2]["minimal"] == "u1-d1-t1-b1-bidi-s0"
     assert read["results"][6]["known"] == "all_masked"

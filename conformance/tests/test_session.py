@@ -117,7 +117,7 @@ def test_reduction_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_report_of_a_level_has_its_coverage() -> None:
     """Of pairs and triples of what was answered, and the checks that apply to some case; the documents' matrix has none."""
     report = ran([RIGHT], ReferenceAdapter)
-    assert (report.plan.matrix, report.plan.level) == ("level quick", "quick")
+    assert (report.plan.matrix, report.plan.surface) == ("level quick", True)
     assert [each.strength for each in report.coverage] == [2, 3]
     assert all(0 < each.covered < each.possible for each in report.coverage)
     assert "relation" not in report.plan.checks

@@ -102,7 +102,7 @@ DEVIATIONS = (
     ),
     Deviation(
         name="mask_multiplied",
-        summary="masked states are multiplied by 0 and added, so that NaN and infinity get through",
+        summary="masked states are multiplied by 0 and added, so that NaN gets through, and infinity where no gate bounds it",
         needs=frozenset({Need.MASKED_NAN}),
         layer=MaskMultiplied,
     ),

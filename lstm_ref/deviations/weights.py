@@ -57,6 +57,10 @@ def _recurrent_blocks(change: Callable[[Array], Array]) -> Callable[[LSTMWeights
     return lambda weights: _by_gate(weights, "recurrent_kernel", lambda blocks: [change(block) for block in blocks.values()])
 
 
+# The product of input gate and candidate is the same with both exchanged, unless their activations differ.
+CANDIDATE_FIRST = ("c", "f", "i", "o")
+
+
 def _gate_orders() -> list[Deviation]:
     """All 23 wrong gate orders: on the kernel only, the recurrent kernel only, the bias only, and on all three."""
     needs = {
@@ -69,7 +73,7 @@ def _gate_orders() -> list[Deviation]:
         Deviation(
             name=f"{'all' if parts == PARTS else parts[0]}_gates_{''.join(order)}",
             summary=f"the gates of {', '.join(parts)} are ordered {', '.join(order)}",
-            needs=needed,
+            needs=needed | ({Need.ACTIVATIONS_APART} if parts == PARTS and order == CANDIDATE_FIRST else set()),
             weights=_read_as(order, parts),
         )
         for parts, needed in needs.items()
