@@ -27,7 +27,6 @@ from conformance.tolerance import UNIT_ROUNDOFF
 from lstm_ref import LSTMError
 
 MAX_LINES = 19
-KERAS_VERSION = "3.15.1"
 
 # Roundings that the two sides may differ by. Five timesteps of a few units make about 64: a dozen each, of products, sums and
 # functions. In float32 and float64 all may go one way; in low precision, where each is large, twice their random walk is allowed.
@@ -44,7 +43,7 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
     Args:
         case: what is asked.
         backend: Keras' backend; another one can be chosen by KERAS_BACKEND when the script runs.
-        about: what differs, for the script's second line.
+        about: what the first line says beside the command.
 
     Raises:
         LSTMError: the case cannot be expressed in so few lines; the message names what it combines.
@@ -64,7 +63,7 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
 def known_reproduction(known: KnownDifference, backend: str) -> str:
     """A standalone script that shows a known difference, on one of its backends."""
     if not known.script:
-        return reproduction(Case.from_id(known.evidence), backend)
+        return reproduction(Case.from_id(known.evidence), backend, about=f"Keras {known.last}")
     head = f"# KERAS_BACKEND={backend} python {known.id}.py  (Keras {known.last})"
     return f'{head}\nimport os\n\nos.environ.setdefault("KERAS_BACKEND", "{backend}")\n{known.script.lstrip()}'
 
@@ -124,12 +123,11 @@ class _Script:
         return keras_lines(case, self.backend, short=self.style.drawn_in_place, inline=not self.case.relation or _captured(case))
 
     def _head(self, imports: tuple[str, ...]) -> list[str]:
-        said = [f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py   (Keras {KERAS_VERSION})"]
-        said += [f"# {self.about}"] if self.about else []
+        said = f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py" + (f"   ({self.about})" if self.about else "")
         packages = ["import keras", "import numpy as np", *dict.fromkeys(imports)]
         if self.style.joined:
             packages = ["import " + ", ".join(line.removeprefix("import ") for line in packages)]
-        return [*said, "import os", f'os.environ.setdefault("KERAS_BACKEND", "{self.backend}")', *packages]
+        return [said, "import os", f'os.environ.setdefault("KERAS_BACKEND", "{self.backend}")', *packages]
 
     def _data(self) -> list[str]:
         case = self.case

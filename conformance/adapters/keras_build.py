@@ -84,11 +84,6 @@ def _nested(case: Case, states: Sequence[Any]) -> list[Any]:
     return list(states)
 
 
-def keras_arguments(config: LSTMConfig) -> dict[str, Any]:
-    """The constructor's arguments for a configuration, all of them given, so that no default decides."""
-    return {**_cell_arguments(config), **_layer_arguments(config)}
-
-
 def _cell_arguments(config: LSTMConfig) -> dict[str, Any]:
     names = ("units", "activation", "recurrent_activation", "use_bias")
     return {name: getattr(config, name) for name in names}

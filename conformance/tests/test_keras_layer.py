@@ -6,13 +6,11 @@ import importlib
 import os
 import platform
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.keras_build import keras_arguments
 from conformance.adapters.keras_layer import KerasLayerAdapter, _quiet_stderr
 from conformance.backends import BACKENDS, CONVENTIONS
 from conformance.backends.backend import Backend
@@ -167,7 +165,8 @@ def test_every_argument_is_given(flag: str, keras_adapter: KerasLayerAdapter) ->
     """No default of Keras decides what is tested: the layer has each argument as the configuration has it."""
     default = LSTMConfig(3, activation="relu", recurrent_activation="hard_sigmoid")
     config = LSTMConfig(**{**asdict(default), flag: not getattr(default, flag)})
-    layer: Any = keras_adapter.keras.layers.LSTM(**keras_arguments(config))
+    case = Case(config=config, input_dim=2, timesteps=3, batch=2)
+    (layer,) = keras_adapter._subject_for(case, draw([case])).parts.layers
     assert LSTMConfig.from_keras(layer) == config
 
 
