@@ -32,7 +32,7 @@ from conformance.claims import text as claims_text
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
-from conformance.kill_matrix import kill_matrix
+from conformance.kill_matrix import blind_cases, kill_matrix
 from conformance.kill_matrix import render as render_kills
 from conformance.known_differences import known_differences
 from conformance.report import files, text
@@ -64,6 +64,9 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 _cases = click.option(
     "--case", "patterns", multiple=True, metavar="ID", help="Only the cases with this id or pattern (*, ?); repeatable."
 )
+_level = click.option(
+    "--level", type=click.Choice(list(matrix.LEVELS)), help="Cases of the surface at this level, not of the documents' matrix."
+)
 _eager = click.option("--eager", is_flag=True, help="Call layers eagerly instead of inside the backend's compiler.")
 
 
@@ -79,14 +82,23 @@ def main() -> None:
 @main.command()
 @_cases
 @_seed
-def deviations(patterns: tuple[str, ...], seed: int) -> None:
-    """List the mistakes that the suite can name, and which check rejects each (the kill matrix; default: --case 'u2-d2-t6-b3*')."""
+@_level
+def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
+    """List the mistakes that the suite can name, and which check rejects each (the kill matrix; default: --case 'u2-d2-t6-b3*').
+
+    Fails if a case accepts a mistake that can show in it, and that does not say why it may hide.
+    """
     with _refusals():
-        cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("u2-d2-t6-b3*",))
+        chosen = _chosen(level, seed, patterns or (() if level else ("u2-d2-t6-b3*",)))
+        kills = kill_matrix([case for case in chosen if isinstance(case, Case)])
     console = _console(KILL_MATRIX_WIDTH)
-    console.print(render_kills(kill_matrix(cases)))
+    console.print(render_kills(kills))
     for deviation in DEVIATIONS.values():
         console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
+    blind = blind_cases(kills)
+    for case_id, names in blind.items():
+        console.print(f"{case_id} is blind to {', '.join(names)}", highlight=False, soft_wrap=True)
+    sys.exit(FAILED if blind else 0)
 
 
 @main.command()
@@ -94,9 +106,7 @@ def deviations(patterns: tuple[str, ...], seed: int) -> None:
 @_cases
 @_seed
 @_eager
-@click.option(
-    "--level", type=click.Choice(list(matrix.LEVELS)), help="Run the surface at this level instead of the documents' matrix."
-)
+@_level
 @click.option("--json", "json_file", type=_FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the report as JUnit XML.")
 @click.option(
@@ -140,8 +150,7 @@ def verify(
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
     """
     with _refusals():
-        planned = matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed, compiled=not eager))
-        cases = matrix.select(planned, patterns)
+        cases = _chosen(level, seed, patterns, compiled=not eager)
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else partial(KerasLayerAdapter, backend)
         session = Session(
             planned=cases,
@@ -168,11 +177,11 @@ def verify(
 @main.command(name="list")
 @_cases
 @_seed
-@click.option("--level", type=click.Choice(list(matrix.LEVELS)), help="Of the surface at this level.")
+@_level
 def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
     """Print the ids of the documents' matrix, or of a level of the surface, one a line."""
     with _refusals():
-        for case in matrix.select(matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed)), patterns):
+        for case in _chosen(level, seed, patterns):
             click.echo(case.id)
 
 
@@ -267,6 +276,12 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     if message := _write(files.write_text, as_json, json_file):
         _refuse(message)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
+
+
+def _chosen(level: str | None, seed: int, patterns: tuple[str, ...], *, compiled: bool = True) -> list[matrix.Planned]:
+    """The cases that the options name."""
+    planned = matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed, compiled=compiled))
+    return matrix.select(planned, patterns)
 
 
 def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) -> str:

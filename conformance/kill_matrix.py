@@ -50,6 +50,15 @@ def _kills(name: str, cases: Sequence[Case]) -> Kills:
     return Kills(deviation=name, cases=tuple(case.id for case in cases), by_check=dict(by_check), survived=tuple(survived))
 
 
+def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
+    """The cases that accept a deviation which can show in them and says no reason why it may hide, each with all those."""
+    blind: dict[str, list[str]] = collections.defaultdict(list)
+    for kills in matrix:
+        for case_id in () if DEVIATIONS[kills.deviation].hides else kills.survived:
+            blind[case_id].append(kills.deviation)
+    return dict(blind)
+
+
 # Columns that the table needs to show every heading.
 WIDTH = 172
 

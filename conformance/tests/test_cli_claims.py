@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.cli import DRAWN_CLAIM, main
+from conformance.kill_matrix import Kills
 from lstm_ref.deviations import DEVIATIONS
 
 
@@ -52,6 +53,15 @@ def test_deviations_are_listed_with_who_rejects_them() -> None:
     assert [line for line in result.stdout.splitlines() if line.startswith(tuple(f"{name}: " for name in DEVIATIONS))] == [
         f"{deviation.name}: {deviation.summary}" for deviation in DEVIATIONS.values()
     ]
+
+
+def test_blind_case_fails_the_kill_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake that a case accepts without a reason is named at the end, and the exit code says so."""
+    blind = Kills(deviation="two_biases", cases=("u2-d1-t1-b3-s0",), survived=("u2-d1-t1-b3-s0",))
+    monkeypatch.setattr("conformance.cli.kill_matrix", lambda _: [blind])
+    result = invoke("deviations", "--case", "u2-d1-t1-b3-s0")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "u2-d1-t1-b3-s0 is blind to two_biases"
 
 
 def test_report_that_cannot_be_written_loses_no_text(tmp_path: Path) -> None:
