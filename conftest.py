@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# The same draws in every run: what fails on one machine fails on every other.
+settings.register_profile("reproducible", derandomize=True, database=None, deadline=None)
+settings.load_profile("reproducible")
 
 # Read when NumPy is first imported by a process: the tests' processes are the parallelism.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -55,7 +55,7 @@ def test_a_feature_says_its_default_by_silence(feature: Feature) -> None:
     assert BARE.feature(feature) == feature.default
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(SIZES, VALUES)
 def test_every_combination_reads_back_from_its_id(sizes: dict[str, int], values: dict[str, Any]) -> None:
     """Whether the suite allows the combination or not."""

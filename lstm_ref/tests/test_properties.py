@@ -18,9 +18,7 @@ from lstm_ref.activations import ACTIVATIONS, get
 from lstm_ref.sequence import Trajectory
 
 # The two fixtures below are functions without memory: that they are not made anew for each example does not matter.
-thrifty = settings(
-    derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
-)
+thrifty = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**32 - 1)
 scales = st.sampled_from([1e-6, 0.1, 0.5, 1.0])
