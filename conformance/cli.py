@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import click
 from rich.console import Console
+from rich.progress import track
 
 from conformance import matrix
 from conformance.adapters.base import AdapterStartError
@@ -90,7 +91,11 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
     """
     with _refusals():
         chosen = _chosen(level, seed, patterns or (() if level else ("u2-d2-t6-b3*",)))
-        kills = kill_matrix([case for case in chosen if isinstance(case, Case)])
+        cases = [case for case in chosen if isinstance(case, Case)]
+        if not cases:
+            raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
+    progress = Console(stderr=True)
+    kills = kill_matrix(cases, track(list(DEVIATIONS), "mistakes tried", console=progress, disable=not progress.is_terminal))
     console = _console(KILL_MATRIX_WIDTH)
     console.print(render_kills(kills))
     for deviation in DEVIATIONS.values():

@@ -54,8 +54,9 @@ def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
     """The cases that accept a deviation which can show in them and says no reason why it may hide, each with all those."""
     blind: dict[str, list[str]] = collections.defaultdict(list)
     for kills in matrix:
-        for case_id in () if DEVIATIONS[kills.deviation].hides else kills.survived:
-            blind[case_id].append(kills.deviation)
+        if not DEVIATIONS[kills.deviation].hides:
+            for case_id in kills.survived:
+                blind[case_id].append(kills.deviation)
     return dict(blind)
 
 

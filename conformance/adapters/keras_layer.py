@@ -208,7 +208,7 @@ def _dropout_kept(
     def keep(cell: Any, forget: Callable[[], None]) -> Callable[[], None]:
         def read_and_forget() -> None:
             masks = {"inputs": getattr(cell, "_dropout_mask", None), "hidden": getattr(cell, "_recurrent_dropout_mask", None)}
-            if case.in_training:  # Keras draws masks at inference too, and leaves them unused
+            if case.in_training:  # drawn at inference too, and left unused: were they applied, the outputs would show it
                 drawn.append(DropoutMasks(**{name: _as_masks(mask, to_numpy) for name, mask in masks.items()}))
                 if len(drawn) == len(parts.cells):
                     kept.append(tuple(drawn))
