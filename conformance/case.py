@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from conformance.features import FEATURES, POLICIES, Feature
-from conformance.masks import mask_of, met_by_outputs, met_by_states
+from conformance.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states
 from lstm_ref import LSTMConfig, LSTMError
+from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
 
 _WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
@@ -213,10 +215,26 @@ class Case:
         """Whether the route shows a loss in place of the outputs."""
         return self.execution.route in ("evaluate", "train_on_batch", "fit")
 
+    def gradients_of(self, call: Call) -> tuple[str, ...]:
+        """Names of what a call's gradients belong to: weights, floating inputs, initial states, in this order."""
+        if self.execution.route != "gradient":
+            return ()
+        parts = {1: ("",), 2: ("forward ", "backward ") if self.architecture == "bidi" else ("first ", "second ")}[
+            len(self.layer_sizes)
+        ]
+        weights = ("kernel", "recurrent_kernel", "bias") if self.config.use_bias else ("kernel", "recurrent_kernel")
+        read = () if self.mask_source == "embedding" or self.input_dtype == "int32" else ("inputs",)
+        states = ("initial hidden state", "initial cell state") if call.initial_state else ()
+        return (*(part + name for part in parts for name in weights), *read, *(part + name for part in parts for name in states))
+
     @property
     def in_training(self) -> bool:
         """Whether the layer is called with training=True."""
-        return self.execution.route in ("training", "train_on_batch", "fit") or self.dropout in ("input", "recurrent", "both")
+        return self.execution.route in ("training", "gradient", "train_on_batch", "fit") or self.dropout in (
+            "input",
+            "recurrent",
+            "both",
+        )
 
     @property
     def dropout_rates(self) -> tuple[float, float]:
@@ -302,9 +320,24 @@ def _offered_by_masks(case: Case) -> dict[Need, bool]:
     return {
         **{need: any(one[need] for one in states) for need in states[0]},
         **{need: shows(one[need] for one in outputs) for need in outputs[0]},
+        **_offered_by_gradients(case, (mask, mask[:, ::-1]) if halves else (last,)),
         Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
         Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, and the states stay finite
     }
+
+
+def _offered_by_gradients(case: Case, masks: Sequence[Array]) -> dict[Need, bool]:
+    """Of one call, what any LSTM offers; masks in the order of processing."""
+    config, asked = case.config, case.gradients_of(case.calls[-1])
+    zeroes = config.return_sequences if case.architecture == "bidi" else config.zero_output_for_mask
+    met = [
+        met_by_gradients(
+            mask, given=case.initial_state, returned=config.return_state, shows_all=config.return_sequences, zeroes=zeroes
+        )
+        for mask in masks
+    ]
+    offered = {need: any(one[need] for one in met) for need in met[0]} | {Need.GRADIENT_OF_INPUTS: "inputs" in asked}
+    return {need: bool(asked) and is_met for need, is_met in offered.items()}
 
 
 def _offered_by_architecture(case: Case) -> dict[Need, bool]:

@@ -137,6 +137,23 @@ def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], Che
     return judge_value
 
 
+def _judge_gradients(evidence: Evidence) -> CheckResult:
+    calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
+    return _judge_values(
+        "gradients",
+        [
+            _Comparison(
+                label=_label(f"gradient of {name}", number, evidence.case),
+                got=got.gradients.get(name),
+                expected=gradient,
+                sigma=sigma.gradients[name],
+            )
+            for number, (got, expected, sigma) in enumerate(calls, 1)
+            for name, gradient in expected.gradients.items()
+        ],
+    )
+
+
 def _label(value: str, number: int, case: Case) -> str:
     name = f"{value} state" if value in ("hidden", "cell") else value
     return f"{name} of call {number}" if case.config.stateful else name
@@ -348,6 +365,13 @@ CHECKS = (
         kills="output_tanh_missing",
         judge=_judge_against_reference("loss", "loss"),
         applies_to=lambda case: case.returns_loss,
+    ),
+    Check(
+        name="gradients",
+        asserts="the derivatives with respect to weights, inputs and initial states are those of back-propagation through time",
+        kills="recurrent_term_missing",
+        judge=_judge_gradients,
+        applies_to=lambda case: case.execution.route == "gradient",
     ),
     Check(
         name="relation",

@@ -25,6 +25,7 @@ MERGE_MODES = ("concat", "sum", "ave", "mul", "none")
 ROUTES = (
     "call",
     "training",
+    "gradient",
     "functional",
     "stateless_call",
     "predict",

@@ -25,9 +25,6 @@ from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, root_mean_squa
 from lstm_ref.sequence import Trajectory
 from lstm_ref.uncertainty import REPLICAS, RoundingSigma, rounding_sigma
 
-# What a call computes, of all that it returns or keeps.
-COMPUTED = ("outputs", "hidden", "cell", "loss")
-
 
 @dataclass(frozen=True, eq=False)
 class ReferenceRun:
@@ -89,13 +86,15 @@ def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], ora
 def _spread(
     expected: CallObservation, replicas: CallObservation, unit_roundoff: float, disturbance: float, floor: float
 ) -> CallObservation:
-    sigma: dict[str, Any] = {}
-    for name in COMPUTED:
-        array = getattr(expected, name)
-        if array is not None:
-            each = getattr(replicas, name).reshape(REPLICAS, *array.shape)
-            sigma[name] = root_mean_square(each, array, unit_roundoff, disturbance) + floor
-    return CallObservation(**sigma)
+    def sigma_of(array: Array, disturbed: Array) -> Array:
+        return root_mean_square(disturbed.reshape(REPLICAS, *array.shape), array, unit_roundoff, disturbance) + floor
+
+    values = ("outputs", "hidden", "cell", "loss")
+    sigma: dict[str, Any] = {
+        name: None if (array := getattr(expected, name)) is None else sigma_of(array, getattr(replicas, name)) for name in values
+    }
+    gradients = {name: sigma_of(array, replicas.gradients[name]) for name, array in expected.gradients.items()}
+    return CallObservation(**sigma, gradients=gradients)
 
 
 def _slices(case: Case, hidden: Array, cell: Array) -> tuple[CallObservation, ...]:

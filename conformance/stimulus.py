@@ -26,7 +26,7 @@ from lstm_ref.arrays import Array, representable
 # Mean bias of the gates i, f, c, o; unit 0's forget gate stands at sigmoid(4) = 0.98, where the inputs move it little.
 _BIAS = {"i": 0.3, "f": 1.0, "c": -0.2, "o": 0.6}
 _SLOW_FORGET_BIAS, _SLOW_FORGET_GAIN = 4.0, 0.3
-_WEIGHTS_STREAM, _INPUTS_STREAM, _STATES_STREAM, _TARGETS_STREAM, _MASKED_STREAM, _DROPOUT_STREAM = range(6)
+_WEIGHTS_STREAM, _INPUTS_STREAM, _STATES_STREAM, _TARGETS_STREAM, _MASKED_STREAM, _DROPOUT_STREAM, _COTANGENTS_STREAM = range(7)
 
 # Unbounded activations feed back on themselves: weights of full size would take a few of them out of float32's range.
 _TAMED = dict.fromkeys(
@@ -128,6 +128,20 @@ class Stimulus:
         """What a loss compares outputs of that shape with."""
         random = _stream(self.family.seed, _TARGETS_STREAM, *outputs_shape)
         return representable(random.uniform(-2, 2, outputs_shape), case.precision)
+
+    def cotangents_of(self, case: Case, call: Call) -> tuple[Array, tuple[State, ...]]:
+        """What the outputs and the final states of each LSTM are weighed by in the sum whose gradients are taken.
+
+        The same in every call of a case, since what is compiled holds them; of states that are not returned, zeros.
+        """
+        steps = (call.stop - call.start,) if case.config.return_sequences else ()
+        random = _stream(self.family.seed, _COTANGENTS_STREAM)
+        outputs = representable(random.uniform(-1, 1, (case.sequences, *steps, case.outputs_width)), case.precision)
+        states = []
+        for units, _ in case.layer_sizes:
+            pair = representable(random.uniform(-1, 1, (2, case.sequences, units)), case.precision)
+            states.append(State(*(pair if case.config.return_state else 0 * pair)))
+        return outputs, tuple(states)
 
     def embedding_of(self, case: Case) -> Array:
         """Rows of an embedding: 0 for what is masked, then one per sequence and timestep, (1 + sequences · horizon, input_dim)."""

@@ -5,13 +5,13 @@ them: any activation, mask, direction, initial state or composition. Many replic
 square of their deviations from the undisturbed run is σ.
 
 The error model is that of `uncertainty`: with u the unit roundoff, each operation's result is multiplied by 1 + u or 1 - u at
-random, a dot product of n terms by the summed variance of its products and partial sums, an activation by √3 u (three roundings).
+random, a dot product of n terms by the summed variance of its products and partial sums, an activation by its budget (`budgets`).
 Beyond that:
 
-- An activation that is a difference of larger terms (`tanh_shrink`, `gelu`, `softplus` …) has an absolute error too:
-  u · max(|z|, 1).
-- One that jumps (`hard_shrink`) is evaluated at an argument disturbed eight times as much, so that within the limit of 8 σ around
-  the jump both of its sides are seen.
+- An activation that jumps (`hard_shrink`) is evaluated at an argument disturbed eight times as much, so that within the limit of
+  8 σ around the jump both of its sides are seen.
+- A slope is computed as frameworks do: of tanh and sigmoid from their rounded values, 1 - t² and s (1 - s); of others within √3 u
+  of itself and u of 1, for those that are differences of terms of that size. Where it jumps, on either side, likewise.
 - A product with a dropout mask is one more rounding of what the dot products read.
 
 Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30 and scaled back, exact to first order.
@@ -19,25 +19,24 @@ Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
+from lstm_ref import activations
 from lstm_ref.arrays import Array
+from lstm_ref.budgets import BUDGETS, JUMPING
 from lstm_ref.cell import Gates
 from lstm_ref.config import LSTMConfig
+from lstm_ref.derivatives import KINKS, vjp
 from lstm_ref.dropout import DropoutMasks
+from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 from lstm_ref.uncertainty import dot_product
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 SMALLEST_DISTURBANCE = 2.0**-30
-_EVALUATION = np.sqrt(3)
-
-# Evaluated without a difference of larger terms, so that their error is relative to their value.
-_RELATIVE = {"exponential", "hard_tanh", "leaky_relu", "linear", "relu", "relu6", "sigmoid", "silu", "softmax", "softsign", "tanh"}
-_JUMPING = {"hard_shrink"}
 
 
 class RoundingLSTM(LSTM):
@@ -62,12 +61,12 @@ class RoundingLSTM(LSTM):
         self._disturbance = disturbance
         self._random = random
 
-    def gates(self, x_t: Array, state: State) -> Gates:
+    def gates_of(self, z: Mapping[str, Array]) -> Gates:
         """The gates of one timestep, each rounded as it is computed."""
-        rounded = {}
-        for gate in GATE_ORDER:
-            name = self.config.activation if gate == "c" else self.config.recurrent_activation
-            rounded[gate] = self._activated(self.preactivation(x_t, state.hidden, gate), name)
+        rounded = {
+            gate: self.activated(z[gate], self.config.activation if gate == "c" else self.config.recurrent_activation)
+            for gate in GATE_ORDER
+        }
         return Gates(i=rounded["i"], f=rounded["f"], candidate=rounded["c"], o=rounded["o"])
 
     def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
@@ -75,35 +74,70 @@ class RoundingLSTM(LSTM):
         W, U, b = self.weights.gate(gate)
         x_t, hidden = self.read_by(gate, x_t, hidden)
         if self.dropout is not None:
-            x_t, hidden = self._rounded(x_t), self._rounded(hidden)
-        z = self._rounded(self._dot(x_t, W) + self._dot(hidden, U))
-        return z if b is None else self._rounded(z + b)
+            x_t, hidden = self.rounded(x_t), self.rounded(hidden)
+        z = self.rounded(self.dot(x_t, W) + self.dot(hidden, U))
+        return z if b is None else self.rounded(z + b)
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep, with the roundings of its products and sum."""
         gates = self.gates(x_t, state)
-        c_t = self._rounded(self._rounded(gates.f * state.cell) + self._rounded(gates.i * gates.candidate))
-        h_t = self._rounded(gates.o * self._activated(c_t, self.config.activation))
+        c_t = self.rounded(self.rounded(gates.f * state.cell) + self.rounded(gates.i * gates.candidate))
+        h_t = self.rounded(gates.o * self.cell_activation(c_t))
         return State(hidden=h_t, cell=c_t)
 
-    def _activated(self, z: Array, name: str | None) -> Array:
-        known = name or "linear"
-        function = self._recurrent_activation if name == self.config.recurrent_activation else self._activation
-        value = function(self._rounded(z, 8) if known in _JUMPING else z)
-        if known == "linear":
-            return value
-        value = self._rounded(value, _EVALUATION)
-        return value if known in _RELATIVE else value + self._disturbance * self._signs(z) * np.maximum(np.abs(z), 1)
+    def cell_activation(self, cell: Array) -> Array:
+        """What the output gate lets through, rounded as it is computed."""
+        return self.activated(cell, self.config.activation)
 
-    def _dot(self, vectors: Array, matrix: Array) -> Array:
+    def activated(self, z: Array, name: str | None) -> Array:
+        """The activation of that name, evaluated within its budget."""
+        function = activations.get(name)
+        value = function(self.rounded(z, 8) if name in JUMPING else z)
+        return np.asarray(value + self.noise(value) * BUDGETS[name or "linear"](z, value))
+
+    def dot(self, vectors: Array, matrix: Array) -> Array:
+        """Vectors @ matrix, with the roundings of its products and partial sums."""
         total, variance = dot_product(vectors, matrix)
-        return np.asarray(total + self._disturbance * np.sqrt(np.maximum(variance, 0)) * self._signs(total))
+        return np.asarray(total + np.sqrt(np.maximum(variance, 0)) * self.noise(total))
 
-    def _rounded(self, value: Array, times: float = 1.0) -> Array:
-        return np.asarray(value * (1 + times * self._disturbance * self._signs(value)))
+    def rounded(self, value: Array, times: float = 1.0) -> Array:
+        """The value with a random relative error of `times` the disturbance."""
+        return np.asarray(value * (1 + times * self.noise(value)))
 
-    def _signs(self, like: Array) -> Any:
-        return self._random.integers(0, 2, like.shape, dtype=np.int8) * 2.0 - 1
+    def noise(self, like: Array) -> Array:
+        """The disturbance, of random sign, in the shape of an array."""
+        return np.asarray(self._disturbance * (self._random.integers(0, 2, like.shape, dtype=np.int8) * 2.0 - 1))
+
+
+class RoundingBackpropagation(Backpropagation):
+    """The chain rule, each operation with a random relative error of the size of its LSTM's."""
+
+    lstm: RoundingLSTM
+
+    def rounded(self, value: Array) -> Array:
+        """One rounding."""
+        return self.lstm.rounded(value)
+
+    def dot(self, vectors: Array, matrix: Array) -> Array:
+        """With the roundings of its products and partial sums."""
+        return self.lstm.dot(vectors, matrix)
+
+    def derivative(self, activation: str | None, z: Array, cotangent: Array) -> Array:
+        """The slope, rounded as it is computed, times the cotangent; on both sides of a kink."""
+        rounded, noise, name = self.lstm.rounded, self.lstm.noise, activation or "linear"
+        if name == "linear":
+            return cotangent
+        if name == "tanh":
+            return rounded(rounded(1 - rounded(self.lstm.activated(z, name) ** 2)) * cotangent)
+        if name == "sigmoid":
+            s = self.lstm.activated(z, name)
+            return rounded(rounded(s * (1 - s)) * cotangent)
+        if name in KINKS:
+            z = z + 8 * noise(z) * np.maximum(np.abs(z), 1)
+        return np.asarray(rounded(vjp(name)(z, cotangent), 2) + noise(z) * np.abs(cotangent))
+
+
+RoundingLSTM.backpropagation = RoundingBackpropagation
 
 
 def root_mean_square(replicas: Array, expected: Array, unit_roundoff: float, disturbance: float) -> Array:

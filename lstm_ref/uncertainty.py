@@ -10,8 +10,7 @@ propagated by the oracle's own derivative instead of being added to its values: 
   rounding of each partial sum s_2 … s_n. For a random order E s_k² = (k/n)² S² + k(n-k)/(n(n-1)) (Q - S²/n), with S = Σ p_k, so
   Σ_{k=2..n} E s_k² = (n+1)(2n+1)/(6n) S² + (n+1)/6 (Q - S²/n) - Q/n. Blocked or fused summation, which BLAS uses, errs less.
 - z = (xW + hU) + b: a rounding of the sum xW + hU, another of z.
-- σ(z) = 1 / (1 + exp(-z)): roundings of exp, sum and quotient: g² ((1 - g)² + 1 + 1).
-- tanh(z), a quotient of two rounded expressions: 3 g².
+- σ(z) and tanh(z): the squares of their `budgets`.
 - c' = f c + i c̃: (f c)² + (i c̃)² + c'².
 - h' = o tanh(c'): 3 (o tanh c')² + h'².
 
@@ -26,7 +25,6 @@ of freedom, and P(|t| > 8) = 3e-8 per element. The sum over all operations is an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,6 +32,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_ref.arrays import Array
+from lstm_ref.budgets import BUDGETS
+from lstm_ref.budgets import sigmoid as sigmoid_budget
 from lstm_ref.config import LSTMConfig
 from lstm_ref.errors import UnsupportedConfigError
 from lstm_ref.sequence import Trajectory
@@ -138,12 +138,12 @@ def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory) -> I
         i, f, o = (1 / (1 + np.exp(-np.clip(gate, -80, 80))) for gate in (z_i, z_f, z_o))
         candidate, tanh_c = np.tanh(z_c), np.tanh(c[block])
         slope = np.concatenate([i * (1 - i), f * (1 - f), 1 - candidate**2, o * (1 - o)], axis=-1)
-        # hypot, not the root of a sum of squares: a closed gate's square is below the smallest float32.
-        evaluation_i, evaluation_f, evaluation_o = (gate * np.sqrt(2 + (1 - gate) ** 2) for gate in (i, f, o))
-        evaluation = np.concatenate([evaluation_i, evaluation_f, math.sqrt(3) * candidate, evaluation_o], axis=-1)
+        of_i, of_f, of_o = (sigmoid_budget(z_gate, gate) for z_gate, gate in ((z_i, i), (z_f, f), (z_o, o)))
+        evaluation = np.concatenate([of_i, of_f, BUDGETS["tanh"](z_c, candidate), of_o], axis=-1)
         yield from map(
             _LinearStep,
             slope,
+            # hypot, not the root of a sum of squares: a closed gate's square is below the smallest float32.
             np.hypot(slope * np.sqrt(z_variance), evaluation),
             np.stack([candidate, previous_c[block], i], axis=1),
             f,
@@ -168,7 +168,7 @@ def _preactivation(x: Array, hidden: Array, weights: LSTMWeights) -> tuple[Array
 
 def dot_product(vectors: Array, matrix: Array) -> tuple[Array, Array]:
     """Vectors @ matrix and the variance of its roundings in units of u²: the formula at the top, product and sum roundings."""
-    n = matrix.shape[0]
+    n = max(matrix.shape[-2], 1)
     total = vectors @ matrix
     squares = vectors**2 @ matrix**2
     sums = (n + 1) * (2 * n + 1) / (6 * n) * total**2 + (n + 1) / 6 * (squares - total**2 / n) - squares / n

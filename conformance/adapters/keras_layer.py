@@ -124,6 +124,8 @@ class KerasLayerAdapter:
             reset = self._stored(subject.parts)
         returned = subject.run(arrays_of(case, call, stimulus))
         stored = self._stored(subject.parts) if stateful else None
+        names = case.gradients_of(call)
+        returned, derived = returned[: len(returned) - len(names)], returned[len(returned) - len(names) :]
         arrays = [self._to_numpy(tensor) for tensor in returned]
         kept: dict[str, Any] = {
             f"{when}_{name}": state
@@ -138,6 +140,10 @@ class KerasLayerAdapter:
             outputs=np.concatenate(joined[:count], axis=-1),
             hidden=_side_by_side(joined[count::2]),
             cell=_side_by_side(joined[count + 1 :: 2]),
+            gradients={
+                name: join_rows(case, array) if name == "inputs" else array
+                for name, array in zip(names, map(self._to_numpy, derived), strict=True)
+            },
             returned=tuple(array.shape for array in arrays),
             dtypes=tuple(self._dtype_of(tensor) for tensor in returned),
             **kept,

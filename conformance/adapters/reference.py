@@ -14,7 +14,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTM
+from lstm_ref import LSTM, Stacked
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import DEVIATIONS, Deviation
 
@@ -45,10 +45,25 @@ class ReferenceAdapter:
             precision=precision,
             dropout=drawn,
         )
+        asks_gradients = case.execution.route == "gradient"
+        calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
+        if asks_gradients:
+            # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
+            right = replace(
+                oracle,
+                build=LSTM,
+                stacked=Stacked,
+                bidirectional=deviation.d_bidirectional,
+                backpropagation=deviation.backpropagation,
+                precision=case.precision,
+            )
+            calls = tuple(
+                replace(call, gradients=each.gradients) for call, each in zip(calls, right.observe(case, stimulus), strict=True)
+            )
         arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
         dtype = case.precision if layer.casts_inputs else case.input_dtype
         return Observation(
-            calls=tuple(_as_returned(call, dtype) for call in oracle.observe(case, stimulus)),
+            calls=tuple(_as_returned(call, dtype) for call in calls),
             parameter_count=sum(array.size for array in arrays),
             weight_shapes=tuple(array.shape for array in arrays),
             path="NumPy, float64",
@@ -59,7 +74,8 @@ class ReferenceAdapter:
 def _as_returned(call: CallObservation, dtype: str) -> CallObservation:
     """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
     arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
-    return replace(call, **arrays, dtypes=(dtype,) * len(call.returned))
+    gradients = {name: _cast(array, dtype) for name, array in call.gradients.items()}
+    return replace(call, **arrays, gradients=gradients, dtypes=(dtype,) * len(call.returned))
 
 
 def _cast(array: Array, dtype: str) -> Array:

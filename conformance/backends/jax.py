@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from conformance.backends.backend import Backend
+from conformance.backends.backend import Backend, Loss
 from conformance.case import Case
 from conformance.conventions import Conventions
 
@@ -21,11 +21,18 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Any]:
+    gradient = importlib.import_module("jax").grad(loss, argnums=(0, 1), has_aux=True)
+    (of_weights, of_arrays), kept = gradient(list(weights), list(arrays))
+    return of_weights, of_arrays, kept
+
+
 BACKEND = Backend(
     package="jax",
     conventions=Conventions(float64="float32", float64_returned="float32", first_masked_output="initial_state"),
     exports=("saved_model", "onnx", "openvino"),
     compiler=_compiler,
     import_line="import jax",
+    differentiate=_differentiate,
     jit=_jit,
 )

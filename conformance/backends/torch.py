@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from conformance.backends.backend import Apply, Backend
+from conformance.backends.backend import Apply, Backend, Loss
 from conformance.case import Case
 
 
@@ -19,10 +19,19 @@ def _compile(apply: Apply, case: Case, signature: Callable[[], Any], as_tensors:
     return lambda arrays: compiled(as_tensors(arrays)), "torch.compile"
 
 
+def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Any]:
+    torch = importlib.import_module("torch")
+    leaves = [array.detach().requires_grad_() for array in arrays]
+    value, kept = loss(weights, leaves)
+    found = torch.autograd.grad(value, [*weights, *leaves], allow_unused=True, materialize_grads=True)
+    return found[: len(weights)], found[len(weights) :], kept
+
+
 BACKEND = Backend(
     package="torch",
     exports=("saved_model", "onnx", "openvino"),
     compiler=_compiler,
     import_line="import torch",
     compile=_compile,
+    differentiate=_differentiate,
 )

@@ -124,6 +124,44 @@ GRIDS: tuple[Grid, ...] = (
     Grid(name="routes", axes={"route": ROUTES, "architecture": ARCHITECTURES, "mask": ("none", "left")}),
     Grid(name="routes of masks", axes={"route": ROUTES, "mask": ("right",), "mask_source": ("masking", "embedding")}),
     Grid(name="routes of states", axes={"route": ROUTES, "initial_state": (True,), "return_state": (True, False)}),
+    Grid(
+        name="gradients",
+        axes={
+            "route": ("gradient",),
+            ("mask", "initial_state"): (("none", False), ("left", False), ("interior", True)),
+            ("architecture", "merge_mode"): (*((a, "concat") for a in ARCHITECTURES), ("bidi", "ave"), ("bidi", "mul")),
+            ("return_sequences", "go_backwards", "zero_output_for_mask"): (
+                (True, False, False),
+                (False, False, False),
+                (True, True, False),
+                (True, False, True),
+            ),
+        },
+    ),
+    Grid(
+        name="gradients of the loops",
+        axes={
+            "route": ("gradient",),
+            "unroll": (False, True),
+            "implementation": (2, 1),
+            ("layer", "compiled"): (("lstm", True), ("rnn", False)),
+            "dtype": ("float32", "float64"),
+        },
+    ),
+    Grid(name="gradients of activations", axes={"route": ("gradient",), "activation": _NAMES, "compiled": (False,)}),
+    Grid(
+        name="gradients of recurrent activations",
+        axes={"route": ("gradient",), "recurrent_activation": _NAMES, "compiled": (False,)},
+    ),
+    Grid(
+        name="gradients of masked values",
+        axes={
+            "route": ("gradient",),
+            "values": ("masked_nan", "masked_inf"),
+            "mask": ("right", "interior"),
+            "unroll": (False, True),
+        },
+    ),
     Grid(name="exported shapes", axes={"route": EXPORTED, "static_time": (False, True), "static_batch": (False, True)}),
     Grid(
         name="dropout",
@@ -152,7 +190,11 @@ GRIDS: tuple[Grid, ...] = (
     ),
     Grid(
         name="compilers",
-        axes={"jit_compile": (True,), "route": ("call", "predict", "evaluate", "fit"), "architecture": ("lstm", "bidi")},
+        axes={
+            "jit_compile": (True,),
+            "route": ("call", "gradient", "predict", "evaluate", "fit"),
+            "architecture": ("lstm", "bidi"),
+        },
     ),
     Grid(
         name="policies",

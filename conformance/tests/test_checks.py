@@ -30,8 +30,9 @@ SURFACE = (
     "u3-d2-t5-b4-seq-nostate-via_evaluate-s0",
     "u3-d2-t5-b4-seq-same_as_two_calls-s0",
     "u3-d2-t5-b4-seq-drop_both-eager-s0",
+    "u3-d2-t5-b4-seq-via_gradient-s0",
 )
-DOCUMENTS_CHECKS = {check.name for check in CHECKS} - {"loss", "relation", "dropout"}
+DOCUMENTS_CHECKS = {check.name for check in CHECKS} - {"loss", "gradients", "relation", "dropout"}
 STATEFUL_CHECKS = {"stored_state", "cut_sequence"}
 
 
@@ -103,7 +104,7 @@ def test_checks_have_names_of_their_own() -> None:
     """Reports and the kill matrix go by the name."""
     assert [check.name for check in CHECKS] == [
         "outputs", "hidden_state", "cell_state", "shapes", "dtypes", "parameter_count", "weight_shapes", "stored_state",
-        "cut_sequence", "loss", "relation", "dropout",
+        "cut_sequence", "loss", "gradients", "relation", "dropout",
     ]  # fmt: skip
     assert all(check.asserts and check.kills in DEVIATIONS for check in CHECKS)
 

@@ -51,6 +51,12 @@ IDS = [
     "u3-d2-t6-b4-seq-init-p_float64-s0",
     "u3-d2-t6-b4-seq-init-same_as_rows_permuted-s0",
     "u3-d2-t6-b4-via_evaluate-s0",
+    "u3-d2-t6-b4-seq-via_gradient-s0",
+    "u3-d2-t6-b4-seq-mask_interior-init-via_gradient-s0",
+    "u3-d2-t6-b4-seq-zeromask-mask_right-via_gradient-s0",
+    "u3-d2-t6-b4-back-layers2-mask_left-via_gradient-s0",
+    "u3-d2-t6-b4-bidi-merge_ave-via_gradient-s0",
+    "u3-d2-t6-b4-seq-bidi-merge_mul-mask_right-via_gradient-s0",
 ]
 CASES = [Case.from_id(case_id) for case_id in IDS]
 
