@@ -39,6 +39,32 @@ from lstm_ref.weights import GATE_ORDER, LSTMWeights
 SMALLEST_DISTURBANCE = 2.0**-30
 
 
+class Rounding:
+    """Arithmetic in which every operation has a random relative error.
+
+    Args:
+        disturbance: its size, at least SMALLEST_DISTURBANCE.
+        random: draws the signs.
+    """
+
+    def __init__(self, disturbance: float, random: np.random.Generator) -> None:
+        self.disturbance = disturbance
+        self._random = random
+
+    def dot(self, vectors: Array, matrix: Array) -> Array:
+        """Vectors @ matrix, with the roundings of its products and partial sums."""
+        total, variance = dot_product(vectors, matrix)
+        return np.asarray(total + np.sqrt(np.maximum(variance, 0)) * self.noise(total))
+
+    def rounded(self, value: Array, times: float = 1.0) -> Array:
+        """The value with a random relative error of `times` the disturbance."""
+        return np.asarray(value * (1 + times * self.noise(value)))
+
+    def noise(self, like: Array) -> Array:
+        """The disturbance, of random sign, in the shape of an array."""
+        return np.asarray(self.disturbance * (self._random.integers(0, 2, like.shape, dtype=np.int8) * 2.0 - 1))
+
+
 class RoundingLSTM(LSTM):
     """The reference in float64, each operation with a random relative error of size `disturbance`.
 
@@ -58,8 +84,7 @@ class RoundingLSTM(LSTM):
         random: np.random.Generator,
     ) -> None:
         super().__init__(config, weights, dropout=dropout)
-        self._disturbance = disturbance
-        self._random = random
+        self.rounding = Rounding(disturbance, random)
 
     def gates_of(self, z: Mapping[str, Array]) -> Gates:
         """The gates of one timestep, each rounded as it is computed."""
@@ -74,15 +99,15 @@ class RoundingLSTM(LSTM):
         W, U, b = self.weights.gate(gate)
         x_t, hidden = self.read_by(gate, x_t, hidden)
         if self.dropout is not None:
-            x_t, hidden = self.rounded(x_t), self.rounded(hidden)
-        z = self.rounded(self.dot(x_t, W) + self.dot(hidden, U))
-        return z if b is None else self.rounded(z + b)
+            x_t, hidden = self.rounding.rounded(x_t), self.rounding.rounded(hidden)
+        z = self.rounding.rounded(self.rounding.dot(x_t, W) + self.rounding.dot(hidden, U))
+        return z if b is None else self.rounding.rounded(z + b)
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep, with the roundings of its products and sum."""
         gates = self.gates(x_t, state)
-        c_t = self.rounded(self.rounded(gates.f * state.cell) + self.rounded(gates.i * gates.candidate))
-        h_t = self.rounded(gates.o * self.cell_activation(c_t))
+        c_t = self.rounding.rounded(self.rounding.rounded(gates.f * state.cell) + self.rounding.rounded(gates.i * gates.candidate))
+        h_t = self.rounding.rounded(gates.o * self.cell_activation(c_t))
         return State(hidden=h_t, cell=c_t)
 
     def cell_activation(self, cell: Array) -> Array:
@@ -92,21 +117,8 @@ class RoundingLSTM(LSTM):
     def activated(self, z: Array, name: str | None) -> Array:
         """The activation of that name, evaluated within its budget."""
         function = activations.get(name)
-        value = function(self.rounded(z, 8) if name in JUMPING else z)
-        return np.asarray(value + self.noise(value) * BUDGETS[name or "linear"](z, value))
-
-    def dot(self, vectors: Array, matrix: Array) -> Array:
-        """Vectors @ matrix, with the roundings of its products and partial sums."""
-        total, variance = dot_product(vectors, matrix)
-        return np.asarray(total + np.sqrt(np.maximum(variance, 0)) * self.noise(total))
-
-    def rounded(self, value: Array, times: float = 1.0) -> Array:
-        """The value with a random relative error of `times` the disturbance."""
-        return np.asarray(value * (1 + times * self.noise(value)))
-
-    def noise(self, like: Array) -> Array:
-        """The disturbance, of random sign, in the shape of an array."""
-        return np.asarray(self._disturbance * (self._random.integers(0, 2, like.shape, dtype=np.int8) * 2.0 - 1))
+        value = function(self.rounding.rounded(z, 8) if name in JUMPING else z)
+        return np.asarray(value + self.rounding.noise(value) * BUDGETS[name or "linear"](z, value))
 
 
 class RoundingBackpropagation(Backpropagation):
@@ -116,15 +128,15 @@ class RoundingBackpropagation(Backpropagation):
 
     def rounded(self, value: Array) -> Array:
         """One rounding."""
-        return self.lstm.rounded(value)
+        return self.lstm.rounding.rounded(value)
 
     def dot(self, vectors: Array, matrix: Array) -> Array:
         """With the roundings of its products and partial sums."""
-        return self.lstm.dot(vectors, matrix)
+        return self.lstm.rounding.dot(vectors, matrix)
 
     def derivative(self, activation: str | None, z: Array, cotangent: Array) -> Array:
         """The slope, rounded as it is computed, times the cotangent; on both sides of a kink."""
-        rounded, noise, name = self.lstm.rounded, self.lstm.noise, activation or "linear"
+        rounded, noise, name = self.lstm.rounding.rounded, self.lstm.rounding.noise, activation or "linear"
         if name == "linear":
             return cotangent
         if name == "tanh":

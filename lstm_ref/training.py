@@ -43,6 +43,8 @@ class Penalty:
 class Optimizer(Protocol):
     """Takes steps; keeps what it remembers of each weight by the weight's name."""
 
+    learning_rate: float
+
     def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:
         """The weight after one step."""
 
