@@ -61,7 +61,7 @@ def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
 
 
 # Columns that the table needs to show every heading.
-WIDTH = 172
+WIDTH = 184
 
 
 def render(matrix: Sequence[Kills]) -> Table:

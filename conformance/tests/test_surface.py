@@ -127,6 +127,8 @@ FORBIDDEN_BY_ONE = [
     "u3-d2-t5-b4-seq-nostate-p_float64-via_evaluate-s0",
     "u3-d2-t5-b4-seq-nostate-mask_all-via_evaluate-s0",
     "u3-d2-t5-b4-seq-nostate-with_nan-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-p_float16-via_gradient-s0",
+    "u3-d2-t5-b4-seq-with_nan-via_gradient-s0",
     "u3-d2-t5-b0-seq-via_stateless_call-s0",
     "u3-d2-t5-b1-seq-via_predict_partial-s0",
     "u3-d2-t5-b4-seq-staticbatch-via_predict_partial-s0",
