@@ -46,6 +46,7 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
         worst=max((gap.worst for _, gap in gaps), default=None),
         rms=max((gap.rms for _, gap in gaps), default=None),
         size=sum(gap.size for _, gap in gaps),
+        squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
     )
 
 

@@ -16,7 +16,7 @@ from lstm_ref.arrays import Array
 from lstm_ref.gradients import Backpropagation
 
 Build = Callable[[LSTMConfig, LSTMWeights], LSTM]
-Masks = Sequence[Sequence[DropoutMasks]]
+Masks = Sequence[Sequence[DropoutMasks | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,11 @@ class Oracle:
     dropout: Masks = ()
     backpropagation: type[Backpropagation] | None = None
     emits_initial_state: bool | None = None
+
+    def repeated(self, copies: int, build: Build) -> Oracle:
+        """The same with so many copies of each sequence, run by other LSTMs."""
+        dropout = [[None if masks is None else masks.tiled(copies) for masks in call] for call in self.dropout]
+        return replace(self, build=build, copies=copies, dropout=dropout)
 
     def compose(self, case: Case, stimulus: Stimulus) -> Composite:
         """The case's architecture with its weights."""

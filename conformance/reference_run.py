@@ -7,7 +7,7 @@ shorter sequence, every smaller batch, both values of return_sequences, and ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -67,10 +67,15 @@ def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dro
         run = reference_run(stimulus)
         hidden, cell = run.trajectory.hidden, run.trajectory.cell
         return Answer(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
-    precision = conventions.computed_in(case.precision)
-    oracle = Oracle(precision=precision, dropout=dropout, emits_initial_state=conventions.emits_initial_state(case))
+    oracle = oracle_of(case, conventions, dropout)
     calls = oracle.observe(case, stimulus)
     return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle))
+
+
+def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
+    """What answers a case of its own, for a backend of these conventions that drew these dropout masks."""
+    precision, emits_initial_state = conventions.computed_in(case.precision), conventions.emits_initial_state(case)
+    return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
 
 
 def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle) -> tuple[CallObservation, ...]:
@@ -78,8 +83,7 @@ def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], ora
     unit_roundoff, floor = UNIT_ROUNDOFF[oracle.precision], FLUSHED_BELOW[oracle.precision]
     disturbance = max(unit_roundoff, SMALLEST_DISTURBANCE)
     build = partial(RoundingLSTM, disturbance=disturbance, random=np.random.Generator(np.random.SFC64(0)))
-    copied = [[None if masks is None else masks.tiled(REPLICAS) for masks in call] for call in oracle.dropout]
-    replicas = replace(oracle, build=build, copies=REPLICAS, dropout=copied).observe(case, stimulus)
+    replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
     return tuple(_spread(*pair, unit_roundoff, disturbance, floor) for pair in zip(calls, replicas, strict=True))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTM, Stacked
+from lstm_ref import LSTM, DropoutMasks, Stacked
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import DEVIATIONS, Deviation
 
@@ -60,18 +60,29 @@ class ReferenceAdapter:
             calls = tuple(
                 replace(call, gradients=each.gradients) for call, each in zip(calls, right.observe(case, stimulus), strict=True)
             )
-        arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
         dtype = case.precision if layer.casts_inputs else case.input_dtype
-        return Observation(
-            calls=tuple(_as_returned(call, dtype) for call in calls),
-            parameter_count=sum(array.size for array in arrays),
-            weight_shapes=tuple(array.shape for array in arrays),
-            path="NumPy, float64",
-            dropout=drawn,
-        )
+        return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
 
 
-def _as_returned(call: CallObservation, dtype: str) -> CallObservation:
+def observation(
+    oracle: Oracle,
+    case: Case,
+    stimulus: Stimulus,
+    calls: Sequence[CallObservation],
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = (),
+) -> Observation:
+    """What an oracle shows of itself beside the calls' answers and the masks that it was given."""
+    arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
+    return Observation(
+        calls=tuple(calls),
+        parameter_count=sum(array.size for array in arrays),
+        weight_shapes=tuple(array.shape for array in arrays),
+        path="NumPy, float64",
+        dropout=dropout,
+    )
+
+
+def as_returned(call: CallObservation, dtype: str) -> CallObservation:
     """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
     arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
     gradients = {name: _cast(array, dtype) for name, array in call.gradients.items()}

@@ -29,6 +29,8 @@ _VARYING = {
     r"^=+ | =+$": "",  # pytest's rules fill the terminal
     r"[\d.]+(e[+-]\d+)? ?σ": "#σ",  # rounding depends on the processor's summation order
     r"[\d.]+ ulp": "# ulp",
+    r"[+-]?\d\.\d\d ± \d\.\d\d": "# ± #",
+    r"\b[1-9]\d?%": "#%",  # more than none and less than all
     r"(\d\.\d{6})\d+": r"\1",  # so do the last digits of float32
     r"(numpy|python|tensorflow|keras) \d+(\.\d+)+": r"\1 #",
 }

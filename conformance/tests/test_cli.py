@@ -20,6 +20,7 @@ from conformance.backends.backend import Backend
 from conformance.cli import main
 from conformance.pool import Pool
 from conformance.session import _interrupt, default_workers
+from lstm_ref.responses import OPERATIONS
 
 SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
 
@@ -341,3 +342,22 @@ def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_p
     assert len(read["results"]) == 4
     assert (read["summary"]["stopped"], read["summary"]["not_run"]) == ("interrupted", 64)
     assert read["environment"]["implementation"] == "lstm_ref with two_biases"
+
+
+# --- sensitivity ---------------------------------------------------------------------------------------------------------------
+
+
+def test_sensitivity_shows_what_is_seen_alone() -> None:
+    """Of a few cases: every error of 1e-5 and more in every operation is rejected by each; one alone pools nothing."""
+    result = invoke("sensitivity", "--case", "u10-d5-t28-b3-seq-s0", "--case", "u2-d5-t28-b3-seq-s0")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
+    assert heading == ["relative", "error", "in", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
+    assert [operation for operation, *_ in lines] == list(OPERATIONS)
+    assert all(shares[:3] == ["100%"] * 3 for _, *shares in lines)
+    assert "pooled" not in result.stdout
+
+
+def test_sensitivity_refuses_what_is_no_case() -> None:
+    """As every command does."""
+    assert "no case" in refused(invoke("sensitivity", "--case", "u3-nothing"))
