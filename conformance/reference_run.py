@@ -18,12 +18,12 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import CallObservation
 from conformance.oracle import Masks, Oracle, returned_shapes
 from conformance.stimulus import Stimulus
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import ARITHMETIC
 from lstm_ref import LSTM, LSTMConfig, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, root_mean_square
+from lstm_ref.rounding import RoundingLSTM, root_mean_square
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, rounding_sigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +41,7 @@ def reference_run(stimulus: Stimulus) -> ReferenceRun:
     inputs = stimulus.inputs.astype(stimulus.precision).astype("float64")
     lstm = LSTM(config, stimulus.weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
-    sigma = rounding_sigma(config, stimulus.weights, inputs, trajectory, UNIT_ROUNDOFF[stimulus.precision])
-    floor = FLUSHED_BELOW[stimulus.precision]
-    return ReferenceRun(trajectory, RoundingSigma(hidden=sigma.hidden + floor, cell=sigma.cell + floor))
+    return ReferenceRun(trajectory, rounding_sigma(config, stimulus.weights, inputs, trajectory, ARITHMETIC[stimulus.precision]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,18 +78,15 @@ def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
 
 def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle) -> tuple[CallObservation, ...]:
     """σ of every element from replicas of the case's own run."""
-    unit_roundoff, floor = UNIT_ROUNDOFF[oracle.precision], FLUSHED_BELOW[oracle.precision]
-    disturbance = max(unit_roundoff, SMALLEST_DISTURBANCE)
-    build = partial(RoundingLSTM, disturbance=disturbance, random=np.random.Generator(np.random.SFC64(0)))
+    arithmetic = ARITHMETIC[oracle.precision]
+    build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)))
     replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
-    return tuple(_spread(*pair, unit_roundoff, disturbance, floor) for pair in zip(calls, replicas, strict=True))
+    return tuple(_spread(*pair, arithmetic) for pair in zip(calls, replicas, strict=True))
 
 
-def _spread(
-    expected: CallObservation, replicas: CallObservation, unit_roundoff: float, disturbance: float, floor: float
-) -> CallObservation:
+def _spread(expected: CallObservation, replicas: CallObservation, arithmetic: Arithmetic) -> CallObservation:
     def sigma_of(array: Array, disturbed: Array) -> Array:
-        return root_mean_square(disturbed.reshape(REPLICAS, *array.shape), array, unit_roundoff, disturbance) + floor
+        return root_mean_square(disturbed.reshape(REPLICAS, *array.shape), array, arithmetic)
 
     values = ("outputs", "hidden", "cell", "loss")
     sigma: dict[str, Any] = {

@@ -15,6 +15,9 @@ and independent errors add their squares. The budgets hold for the usual formula
 - softmax = exp(z - m) / Σ with m the largest z: the rounding of z - m is an error of u |z - m| in the exponent, thus relative.
 - log_softmax = (z - m) - log Σ: roundings of the difference, which may be large where z is small, of the logarithm, of the sum.
 - sparsemax adds up to n values below the row's range, in sums of at most n times that.
+
+Beside this, each operation may underflow (`uncertainty`). The longest way to a value that may be tiny is silu's, of four
+operations; of a value far above it no underflow counts, and what is exact has none.
 """
 
 from __future__ import annotations
@@ -30,9 +33,10 @@ from lstm_ref.arrays import Array
 Budget = Callable[[Array, Array], Array]
 
 THREE_ROUNDINGS = math.sqrt(3)
+OPERATIONS = 4
 
 
-def _exact(z: Array, value: Array) -> Array:  # noqa: ARG001  # one value of the argument itself, or a bound
+def _exact(z: Array, value: Array) -> Array:  # noqa: ARG001
     return np.zeros_like(value)
 
 
@@ -73,8 +77,11 @@ def _sparsemax(z: Array, value: Array) -> Array:
     return np.asarray(np.hypot(value, z.shape[-1] * np.maximum(_below_largest(z).max(axis=-1, keepdims=True), 1)))
 
 
+# One value of the argument itself, or a bound: nothing is computed.
+EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink")
+
 BUDGETS: dict[str, Budget] = {
-    **dict.fromkeys(("linear", "relu", "relu6", "hard_tanh", "hard_shrink"), _exact),
+    **dict.fromkeys(EXACT, _exact),
     "leaky_relu": _one_product,
     **dict.fromkeys(("tanh", "exponential", "softsign"), _three_roundings),
     "sigmoid": sigmoid,

@@ -5,8 +5,9 @@ them: any activation, mask, direction, initial state or composition. Many replic
 square of their deviations from the undisturbed run is σ.
 
 The error model is that of `uncertainty`: with u the unit roundoff, each operation's result is multiplied by 1 + u or 1 - u at
-random, a dot product of n terms by the summed variance of its products and partial sums, an activation by its budget (`budgets`).
-Beyond that:
+random, a dot product of n terms by the summed variance of its products and partial sums, an activation by its budget (`budgets`);
+and each result is drawn towards zero by as many times N as operations lead to it: of a product or sum down to zero, which is what a
+flush gives; of a dot product beyond, since of terms that cancel one alone may be flushed. Beyond that:
 
 - An activation that jumps (`hard_shrink`) is evaluated at an argument disturbed eight times as much, so that within the limit of
   8 σ around the jump both of its sides are seen.
@@ -14,7 +15,8 @@ Beyond that:
   of itself and u of 1, for those that are differences of terms of that size. Where it jumps, on either side, likewise.
 - A product with a dropout mask is one more rounding of what the dot products read.
 
-Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30 and scaled back, exact to first order.
+Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30, underflow likewise, and scaled back, exact to
+first order.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 
 from lstm_ref import activations
 from lstm_ref.arrays import Array
-from lstm_ref.budgets import BUDGETS, JUMPING
+from lstm_ref.budgets import BUDGETS, EXACT, JUMPING, OPERATIONS
 from lstm_ref.cell import Gates
 from lstm_ref.config import LSTMConfig
 from lstm_ref.derivatives import KINKS, vjp
@@ -33,32 +35,40 @@ from lstm_ref.dropout import DropoutMasks
 from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
-from lstm_ref.uncertainty import dot_product
+from lstm_ref.uncertainty import Arithmetic, dot_product
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 SMALLEST_DISTURBANCE = 2.0**-30
 
 
 class Rounding:
-    """Arithmetic in which every operation has a random relative error.
+    """Arithmetic in which every operation has a random relative error, and underflows.
 
     Args:
-        disturbance: its size, at least SMALLEST_DISTURBANCE.
+        arithmetic: of the precision; its errors are scaled up to SMALLEST_DISTURBANCE where they are less.
         random: draws the signs.
     """
 
-    def __init__(self, disturbance: float, random: np.random.Generator) -> None:
-        self.disturbance = disturbance
+    def __init__(self, arithmetic: Arithmetic, random: np.random.Generator) -> None:
+        self.disturbance = disturbance_of(arithmetic)
+        self._underflow = arithmetic.underflow * (self.disturbance / arithmetic.unit_roundoff)
         self._random = random
 
     def dot(self, vectors: Array, matrix: Array) -> Array:
         """Vectors @ matrix, with the roundings of its products and partial sums."""
         total, variance = dot_product(vectors, matrix)
-        return np.asarray(total + np.sqrt(np.maximum(variance, 0)) * self.noise(total))
+        error = np.sqrt(np.maximum(variance, 0)) * self.noise(total)
+        lost = (2 * matrix.shape[-2] - 1) * self._underflow * np.sign(total)
+        return np.asarray(total + error - lost)
 
     def rounded(self, value: Array, times: float = 1.0) -> Array:
-        """The value with a random relative error of `times` the disturbance."""
-        return np.asarray(value * (1 + times * self.noise(value)))
+        """The value with a random relative error of `times` the disturbance, and as many underflows."""
+        return np.asarray(value * (1 + times * self.noise(value)) - self.underflow(value, times))
+
+    def underflow(self, value: Array, operations: float) -> Array:
+        """What the value loses where so many operations on the way to it underflow: all of it at most."""
+        most = operations * self._underflow
+        return np.clip(value, -most, most)
 
     def noise(self, like: Array) -> Array:
         """The disturbance, of random sign, in the shape of an array."""
@@ -66,11 +76,11 @@ class Rounding:
 
 
 class RoundingLSTM(LSTM):
-    """The reference in float64, each operation with a random relative error of size `disturbance`.
+    """The reference in float64, each operation with the errors of an arithmetic.
 
     Args:
         config, weights, dropout: as of `LSTM`.
-        disturbance: relative size of each rounding, at least SMALLEST_DISTURBANCE.
+        arithmetic: of the tested precision.
         random: draws the signs.
     """
 
@@ -80,11 +90,11 @@ class RoundingLSTM(LSTM):
         weights: LSTMWeights,
         dropout: DropoutMasks | None = None,
         *,
-        disturbance: float,
+        arithmetic: Arithmetic,
         random: np.random.Generator,
     ) -> None:
         super().__init__(config, weights, dropout=dropout)
-        self.rounding = Rounding(disturbance, random)
+        self.rounding = Rounding(arithmetic, random)
 
     def gates_of(self, z: Mapping[str, Array]) -> Gates:
         """The gates of one timestep, each rounded as it is computed."""
@@ -118,7 +128,9 @@ class RoundingLSTM(LSTM):
         """The activation of that name, evaluated within its budget."""
         function = activations.get(name)
         value = function(self.rounding.rounded(z, 8) if name in JUMPING else z)
-        return np.asarray(value + self.rounding.noise(value) * BUDGETS[name or "linear"](z, value))
+        known = name or "linear"
+        lost = 0 if known in EXACT else self.rounding.underflow(value, OPERATIONS)
+        return np.asarray(value + self.rounding.noise(value) * BUDGETS[known](z, value) - lost)
 
 
 class RoundingBackpropagation(Backpropagation):
@@ -152,13 +164,19 @@ class RoundingBackpropagation(Backpropagation):
 RoundingLSTM.backpropagation = RoundingBackpropagation
 
 
-def root_mean_square(replicas: Array, expected: Array, unit_roundoff: float, disturbance: float) -> Array:
-    """σ from replicas (replicas, …) of a run that should give `expected` (…), for roundings of size unit_roundoff.
+def disturbance_of(arithmetic: Arithmetic) -> float:
+    """The size of each rounding in the replicas of a run in that arithmetic."""
+    return max(arithmetic.unit_roundoff, SMALLEST_DISTURBANCE)
 
-    One more rounding of the value is added, for merging or storing it. Where the run is not finite, σ is 1: what is not finite is
-    compared for being the same.
+
+def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -> Array:
+    """σ from replicas (replicas, …) of a run in that arithmetic that should give `expected` (…).
+
+    One more rounding of the value is added, and one more underflow, for merging or storing it. Where the run is not finite, σ is 1:
+    what is not finite is compared for being the same.
     """
+    scale = arithmetic.unit_roundoff / disturbance_of(arithmetic)
     with np.errstate(invalid="ignore", over="ignore"):
-        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0)) * (unit_roundoff / disturbance)
-        sigma = deviations + unit_roundoff * np.abs(expected)
+        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0)) * scale
+        sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)

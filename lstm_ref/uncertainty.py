@@ -1,7 +1,8 @@
 """How far a correct run in lower precision may lie from the float64 oracle.
 
-Stochastic rounding, to first order. Let u be the unit roundoff of the tested precision (2^-24 for float32). Every
-floating-point operation returns fl(a ∘ b) = (a ∘ b)(1 + δ) with |δ| ≤ u. We run 24 replicas of the oracle in which each δ is +u
+Stochastic rounding, to first order. Let u be the unit roundoff of the tested precision (2^-24 for float32), and N what a result
+loses at most where it underflows. Every floating-point operation returns fl(a ∘ b) = (a ∘ b)(1 + δ) + η with |δ| ≤ u and |η| ≤ N
+(Higham, Accuracy and Stability of Numerical Algorithms, 2002, equation 2.8). We run 24 replicas of the oracle in which each δ is +u
 or -u at random, and take the replicas' root mean square deviation at every element. Because u is tiny, the deviations are
 propagated by the oracle's own derivative instead of being added to its values: exact to first order in u, valid for float64 too
 (where 1 ± u cannot be stored), and free of transcendental functions. In units of u², one timestep adds the variances:
@@ -16,7 +17,22 @@ propagated by the oracle's own derivative instead of being added to its values: 
 
 The propagation is δz = δh U, δg = g'(z) δz, δc' = f δc + c δf + i δc̃ + c̃ δi, δh' = o (1 - tanh² c') δc' + tanh(c') δo.
 
-σ of an element = u · RMS of the replicas + u/2 · |reference|, the last term for storing the result.
+Underflow. Where results below the smallest normal number are flushed to zero, N is that number; where they lose bits one by one,
+it is half the distance of subnormal numbers. It is no matter of chance: a flush goes towards zero, at every timestep alike, so that
+these errors add up where others cancel (a cell that keeps all and is given a thousand products, each flushed, misses them all). So
+each operation on the way to a result v takes η = -N sign(v) in every replica: 2n - 1 operations of a dot product, the two sums of
+z, at most `OPERATIONS` of an activation, one of each product and sum behind it. What is exactly zero does not underflow.
+
+σ of an element = u · RMS of the replicas + u/2 · |reference| + N, the last terms for storing the result.
+
+What this is an upper estimate of:
+
+- A fused multiply-add rounds once where two roundings are taken here. It takes a rounding away, and an underflow with it.
+- Sums in another order: blocks, lanes and trees lead each term through fewer sums than one long sum does. They take roundings away;
+  the random order stands for the one that is not known.
+- Mixed precision casts weights and inputs once to the compute dtype, before the first operation. A run is compared with an oracle
+  that reads them as that dtype holds them, so their casts are no error of the run, and none is counted. The result leaves in the
+  compute dtype; the cast, where there is one, is the storing that the last terms count.
 
 Why 24 replicas and a limit of 8σ: were the deviations normal with the true σ, err/σ would follow Student's t with 24 degrees
 of freedom, and P(|t| > 8) = 3e-8 per element. The sum over all operations is an upper estimate of real rounding (|δ| ≤ u, not
@@ -32,7 +48,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_ref.arrays import Array
-from lstm_ref.budgets import BUDGETS
+from lstm_ref.budgets import BUDGETS, OPERATIONS
 from lstm_ref.budgets import sigmoid as sigmoid_budget
 from lstm_ref.config import LSTMConfig
 from lstm_ref.errors import UnsupportedConfigError
@@ -46,6 +62,19 @@ BLOCK = 16  # timesteps whose arrays stay in a processor's cache
 _SIGNS = (2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1).astype(np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """How exactly a precision computes.
+
+    Attributes:
+        unit_roundoff: u, the largest relative error of an operation.
+        underflow: N, the largest absolute error beside it.
+    """
+
+    unit_roundoff: float
+    underflow: float
+
+
 @dataclass(frozen=True, eq=False)
 class RoundingSigma:
     """σ of every element of a trajectory, (batch, timesteps, units) each."""
@@ -55,7 +84,7 @@ class RoundingSigma:
 
 
 class _LinearStep(NamedTuple):
-    """One timestep's derivative and the size of its roundings in units of u; gates along the last axis as i, f, c̃, o."""
+    """One timestep's derivative and the size of its errors in units of u; gates along the last axis as i, f, c̃, o."""
 
     slope: Array  # ∂gate/∂z, (batch, 4 * units)
     gate_noise: Array  # (batch, 4 * units)
@@ -65,10 +94,12 @@ class _LinearStep(NamedTuple):
     cell_to_hidden: Array  # ∂h'/∂c'
     output_to_hidden: Array  # ∂h'/∂o
     hidden_noise: Array
+    cell_underflow: Array  # the same in each replica
+    hidden_underflow: Array
 
 
 def rounding_sigma(
-    config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, unit_roundoff: float, *, seed: int = 0
+    config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, arithmetic: Arithmetic, *, seed: int = 0
 ) -> RoundingSigma:
     """σ of a run that started from zeros, went forwards and had no mask.
 
@@ -77,7 +108,7 @@ def rounding_sigma(
         weights: of the run, as the tested precision stores them.
         inputs: (batch, timesteps, input_dim), as the tested precision stores them.
         trajectory: the oracle's run over them.
-        unit_roundoff: u of the tested precision.
+        arithmetic: of the tested precision. Replicas hold float32, whose range float64's N leaves; it counts in storing alone.
         seed: of the random signs.
 
     Raises:
@@ -88,12 +119,14 @@ def rounding_sigma(
             f"the rounding σ is derived for forward runs with activation tanh and recurrent_activation sigmoid; got "
             f"{config.activation}, {config.recurrent_activation}, go_backwards={config.go_backwards}"
         )
-    hidden, cell = unit_roundoff * _replicate(weights.astype(np.float32), inputs, trajectory, seed)
-    half = unit_roundoff / 2
-    return RoundingSigma(hidden=hidden + half * np.abs(trajectory.hidden), cell=cell + half * np.abs(trajectory.cell))
+    u, stored = arithmetic.unit_roundoff, arithmetic.underflow
+    hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)
+    return RoundingSigma(
+        hidden=hidden + u / 2 * np.abs(trajectory.hidden) + stored, cell=cell + u / 2 * np.abs(trajectory.cell) + stored
+    )
 
 
-def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, seed: int) -> Array:
+def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, underflow: float, seed: int) -> Array:
     """RMS deviation of the replicas of h and of c in units of u, (2, batch, timesteps, units).
 
     Large arrays are allocated once and written in place: fresh ones of this size cost more than the arithmetic.
@@ -107,7 +140,7 @@ def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, seed
     signs = np.empty((-(-REPLICAS * batch * 6 * units // 8), 8), np.float32)
     noise = signs.reshape(-1)[: REPLICAS * batch * 6 * units].reshape(REPLICAS, batch, 6 * units)
     gate_noise, cell_noise, hidden_noise = np.split(noise, [4 * units, 5 * units], axis=-1)
-    for t, step in enumerate(_linearise(weights, inputs, trajectory)):
+    for t, step in enumerate(_linearise(weights, inputs, trajectory, underflow)):
         np.take(_SIGNS, np.frombuffer(generator.bytes(len(signs)), np.uint8), axis=0, out=signs, mode="clip")
         np.matmul(d_hidden.reshape(-1, units), weights.recurrent_kernel, out=d_gates.reshape(-1, 4 * units))
         d_gates *= step.slope
@@ -116,16 +149,18 @@ def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, seed
         for partial, d_gate in zip(step.into_cell, by_gate[:3], strict=True):
             d_cell += np.multiply(d_gate, partial, out=term)
         d_cell += np.multiply(cell_noise, step.cell_noise, out=term)
+        d_cell += step.cell_underflow
         np.multiply(d_cell, step.cell_to_hidden, out=d_hidden)
         d_hidden += np.multiply(by_gate[3], step.output_to_hidden, out=term)
         d_hidden += np.multiply(hidden_noise, step.hidden_noise, out=term)
+        d_hidden += step.hidden_underflow
         for k, deviation in enumerate((d_hidden, d_cell)):
             rms[k, :, t] = np.sqrt(np.einsum("rbu,rbu->bu", deviation, deviation, dtype=np.float64) / REPLICAS)
     return rms
 
 
-def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory) -> Iterator[_LinearStep]:
-    """The derivative and roundings of each timestep, computed a block of timesteps at a time."""
+def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, underflow: float) -> Iterator[_LinearStep]:
+    """The derivative and errors of each timestep, computed a block of timesteps at a time."""
     batch, steps, units = trajectory.hidden.shape
     x, h, c = (np.swapaxes(array, 0, 1).astype(np.float32) for array in (inputs, trajectory.hidden, trajectory.cell))
     zeros = np.zeros((1, batch, units), np.float32)
@@ -151,7 +186,24 @@ def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory) -> I
             o * (1 - tanh_c**2),
             tanh_c,
             2 * np.abs(h[block]),
+            *(-underflow * lost for lost in _underflows(weights, z, (i, candidate, o), slope, (previous_c[block], c[block]))),
         )
+
+
+def _underflows(
+    weights: LSTMWeights, z: Array, gates: tuple[Array, Array, Array], slope: Array, cells: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """What one timestep takes from c' and from h' where all underflows, in units of N.
+
+    z and slope are of all gates, (timesteps, batch, 4 * units); gates are i, c̃ and o, and cells c and c'.
+    """
+    (i, candidate, o), (cell, new_cell) = gates, cells
+    in_z = 2 * (weights.input_dim + weights.units) * np.sign(z)
+    d_i, d_f, d_c, d_o = np.split(slope * in_z, 4, axis=-1)
+    of_products = np.sign(cell) + np.sign(candidate) + np.sign(new_cell)
+    of_gates = candidate * (d_i + OPERATIONS) + cell * (d_f + OPERATIONS) + i * (d_c + OPERATIONS * np.sign(candidate))
+    of_hidden = np.tanh(new_cell) * (d_o + OPERATIONS) + (OPERATIONS * o + 1) * np.sign(new_cell)
+    return of_products + of_gates, of_hidden
 
 
 def _preactivation(x: Array, hidden: Array, weights: LSTMWeights) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.probes.judging import within
 from conformance.probes.model import SEED, Probe, Subject
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import ARITHMETIC
 from conformance.verdict import CheckResult
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable
@@ -44,12 +44,12 @@ def _task(*, penalised: bool) -> Task:
 def _expected(optimizer: str, steps: int, *, penalised: bool) -> tuple[LSTMWeights, dict[str, Array]]:
     """The weights after the steps, and σ of each element from replicas of the whole training."""
     task, make = _task(penalised=penalised), OPTIMIZERS[optimizer]
-    u, random = UNIT_ROUNDOFF["float32"], np.random.Generator(np.random.SFC64(SEED))
-    build = partial(RoundingLSTM, disturbance=u, random=random)
+    arithmetic, random = ARITHMETIC["float32"], np.random.Generator(np.random.SFC64(SEED))
+    build = partial(RoundingLSTM, arithmetic=arithmetic, random=random)
     exact = task.trained(make(), steps)
-    replicas = [task.trained(make(), steps, build, Rounding(u, random).rounded).arrays for _ in range(REPLICAS)]
+    replicas = [task.trained(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
     sigma = {
-        name: root_mean_square(np.stack([each[name] for each in replicas]), array, u, u) + FLUSHED_BELOW["float32"]
+        name: root_mean_square(np.stack([each[name] for each in replicas]), array, arithmetic)
         for name, array in exact.arrays.items()
     }
     return exact, sigma

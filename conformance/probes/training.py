@@ -11,7 +11,7 @@ import numpy as np
 from conformance.probes.judging import equal, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from conformance.verdict import CheckResult
 from lstm_ref.arrays import Array
 
@@ -60,7 +60,7 @@ def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
         before = weights.arrays[name]
         expected = PROJECTIONS[kind](before, subject.keras.config.epsilon())
         relative = math.sqrt((len(before) / 3 + 3 / 2) / 4 + 8) * UNIT_ROUNDOFF["float32"]
-        sigma = None if kind == "non_neg" else np.abs(expected) * relative + FLUSHED_BELOW["float32"]
+        sigma = None if kind == "non_neg" else np.abs(expected) * relative + UNDERFLOW["float32"]
         results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
     return tuple(results)
 

@@ -16,7 +16,7 @@ from conformance.observation import CallObservation
 from conformance.oracle import Oracle
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus, draw
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref import LSTM, LSTMWeights, State
 from lstm_ref.arrays import Array
 
@@ -215,9 +215,9 @@ def test_first_masked_outputs_follow_the_convention(case_id: str, conventions: C
     expected = hidden if emits_initial_state else np.zeros_like(hidden)
     assert late.any()
     np.testing.assert_array_equal(judged.calls[0].outputs[late], expected[late])
-    limit = FLUSHED_BELOW["float32"] + UNIT_ROUNDOFF["float32"] * np.abs(expected)
+    limit = UNDERFLOW["float32"] + UNIT_ROUNDOFF["float32"] * np.abs(expected)
     assert (judged.sigma[0].outputs <= limit)[late].all()
-    assert (judged.sigma[0].outputs > FLUSHED_BELOW["float32"])[~late].all()
+    assert (judged.sigma[0].outputs > UNDERFLOW["float32"])[~late].all()
 
 
 def test_without_a_convention_the_layer_decides() -> None:

@@ -12,9 +12,9 @@ from lstm_ref import LSTM, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
 from lstm_ref.gradients import Gradients
 from lstm_ref.rounding import RoundingLSTM, root_mean_square
-from lstm_ref.uncertainty import REPLICAS
+from lstm_ref.uncertainty import REPLICAS, Arithmetic
 
-U = 2.0**-24
+FLOAT32 = Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126)
 UNITS, INPUT_DIM, BATCH, STEPS = 6, 4, 5, 9
 
 Read = tuple[Array, Array, State, State, Array | None]
@@ -41,7 +41,7 @@ def arrays(found: Gradients) -> list[Array]:
 
 def sigma_of(config: LSTMConfig, weights: LSTMWeights, read: Read, expected: list[Array]) -> list[Array]:
     """From replicas that go through as one batch."""
-    lstm = RoundingLSTM(config, weights, disturbance=U, random=np.random.default_rng(1))
+    lstm = RoundingLSTM(config, weights, arithmetic=FLOAT32, random=np.random.default_rng(1))
 
     def tiled(array: Array) -> Array:
         return np.tile(array, (REPLICAS,) + (1,) * (array.ndim - 1))
@@ -54,7 +54,7 @@ def sigma_of(config: LSTMConfig, weights: LSTMWeights, read: Read, expected: lis
         tiled(inputs), tiled(d_outputs), state(d_final), state(initial), None if mask is None else tiled(mask), copies=REPLICAS
     )
     return [
-        root_mean_square(each.reshape(REPLICAS, *one.shape), one, U, U) for each, one in zip(arrays(many), expected, strict=True)
+        root_mean_square(each.reshape(REPLICAS, *one.shape), one, FLOAT32) for each, one in zip(arrays(many), expected, strict=True)
     ]
 
 
@@ -101,13 +101,13 @@ def test_both_sides_of_a_kink_are_seen() -> None:
     read = partial(np.full, (1, 1))
 
     def sigma(cell: float) -> float:
-        lstm = RoundingLSTM(config, weights, disturbance=U, random=np.random.default_rng(2))
+        lstm = RoundingLSTM(config, weights, arithmetic=FLOAT32, random=np.random.default_rng(2))
         many = lstm.gradients(
             np.zeros((REPLICAS, 1, 1)), np.ones((REPLICAS, 1)), None, [np.zeros((REPLICAS, 1)), np.full((REPLICAS, 1), cell)]
         )
         one = LSTM(config, weights).gradients(np.zeros((1, 1, 1)), np.ones((1, 1)), None, [read(0.0), read(cell)])
         each = many.initial_state.cell.reshape(REPLICAS, 1, 1)
-        return float(root_mean_square(each, one.initial_state.cell, U, U)[0, 0])
+        return float(root_mean_square(each, one.initial_state.cell, FLOAT32)[0, 0])
 
     assert sigma(1.0) > 0.1
     assert sigma(0.999) < 1e-5
