@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -106,6 +106,7 @@ class _Observed:
             ) from error
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
         conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
+        conventions = replace(conventions, products=environment.get("products", ""))
         return cls(name=name, environment=environment, conventions=conventions, files=files)
 
     def known(self, case_id: str) -> list[str]:

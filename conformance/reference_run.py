@@ -18,10 +18,10 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import CallObservation
 from conformance.oracle import Masks, Oracle, returned_shapes
 from conformance.stimulus import Stimulus
-from conformance.tolerance import ARITHMETIC
+from conformance.tolerance import arithmetic_of
 from lstm_ref import LSTM, LSTMConfig, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
+from lstm_ref.rounding import RoundingLSTM, replicated_sigma, root_mean_square
 from lstm_ref.sequence import Trajectory
 from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, rounding_sigma
 
@@ -35,13 +35,20 @@ class ReferenceRun:
 
 
 @lru_cache(maxsize=2)
-def reference_run(stimulus: Stimulus) -> ReferenceRun:
-    """The run over the whole stimulus, in float64, from inputs rounded to the tested precision as Keras rounds them."""
+def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
+    """The run over the whole stimulus, in float64, from inputs rounded to the tested precision as Keras rounds them.
+
+    Args:
+        stimulus: of the family.
+        products: what the operands of matrix products are read in, by convention.
+    """
     config = LSTMConfig(units=stimulus.family.units)
     inputs = stimulus.inputs.astype(stimulus.precision).astype("float64")
     lstm = LSTM(config, stimulus.weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
-    return ReferenceRun(trajectory, rounding_sigma(config, stimulus.weights, inputs, trajectory, ARITHMETIC[stimulus.precision]))
+    arithmetic = arithmetic_of(stimulus.precision, products)
+    sigma_of = replicated_sigma if arithmetic.operands else rounding_sigma
+    return ReferenceRun(trajectory, sigma_of(config, stimulus.weights, inputs, trajectory, arithmetic))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +69,13 @@ def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dro
         dropout: the masks that the implementation drew; empty where it drew none.
     """
     if case.is_plain:
-        run = reference_run(stimulus)
+        run = reference_run(stimulus, conventions.products)
         hidden, cell = run.trajectory.hidden, run.trajectory.cell
         return Answer(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
     oracle = oracle_of(case, conventions, dropout)
     calls = oracle.observe(case, stimulus)
-    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle))
+    arithmetic = arithmetic_of(oracle.precision, conventions.products)
+    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle, arithmetic))
 
 
 def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
@@ -76,10 +84,11 @@ def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
     return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
 
 
-def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle) -> tuple[CallObservation, ...]:
+def _sigma(
+    case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle, arithmetic: Arithmetic
+) -> tuple[CallObservation, ...]:
     """σ of every element from replicas of the case's own run."""
-    arithmetic = ARITHMETIC[oracle.precision]
-    build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)))
+    build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
     replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
     return tuple(_spread(*pair, arithmetic) for pair in zip(calls, replicas, strict=True))
 

@@ -55,14 +55,14 @@ def _of_run(evidence: Evidence) -> tuple[Array, Array]:
     (got,), (expected,), (sigma,) = evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma
     corner = np.s_[:ROWS, :STEPS]
     allowed = sigma.outputs[corner]
-    responses = _responses_of_run(evidence.stimulus)[:, : allowed.shape[0], : allowed.shape[1]]
+    responses = _responses_of_run(evidence.stimulus, evidence.conventions.products)[:, : allowed.shape[0], : allowed.shape[1]]
     return ((got.outputs[corner] - expected.outputs[corner]) / allowed).ravel(), (responses / allowed).reshape(len(OPERATIONS), -1)
 
 
 @lru_cache(maxsize=2)
-def _responses_of_run(stimulus: Stimulus) -> Array:
+def _responses_of_run(stimulus: Stimulus, products: str) -> Array:
     """∂h/∂ε of the corner of a family's one run, (operations, rows, timesteps, units)."""
-    hidden = reference_run(stimulus).trajectory.hidden[:ROWS, :STEPS]
+    hidden = reference_run(stimulus, products).trajectory.hidden[:ROWS, :STEPS]
     inputs = stimulus.inputs[:ROWS, :STEPS].astype(stimulus.precision).astype("float64")
     lstm = ErringLSTM(LSTMConfig(units=stimulus.family.units), stimulus.weights, errors=one_each(_ERROR))
     inputs = np.tile(inputs, (len(OPERATIONS), 1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import MappingProxyType
 
 from lstm_ref.uncertainty import Arithmetic
@@ -20,6 +21,15 @@ UNDERFLOW = MappingProxyType({"float16": 2.0**-25, "bfloat16": 2.0**-126, "float
 ARITHMETIC = MappingProxyType(
     {name: Arithmetic(unit_roundoff=UNIT_ROUNDOFF[name], underflow=UNDERFLOW[name]) for name in UNIT_ROUNDOFF}
 )
+
+# Of what the operands of float32 matrix products may be read in: TensorFloat-32 keeps 11 bits of significand, bfloat16 keeps 8.
+OPERAND_ROUNDOFF = MappingProxyType({"": 0.0, "tf32": 2.0**-11, "bfloat16": 2.0**-8})
+
+
+def arithmetic_of(precision: str, products: str = "") -> Arithmetic:
+    """How exactly a precision computes where float32's matrix products read their operands in `products`."""
+    return replace(ARITHMETIC[precision], operands=OPERAND_ROUNDOFF[products if precision == "float32" else ""])
+
 
 # σ takes every rounding at its full size u; one that is uniform in [-u, u] has u/√3, so real errors are about σ/√3 at most.
 ROUNDING_IN_SIGMA = 1 / math.sqrt(3)

@@ -14,6 +14,10 @@ flush gives; of a dot product beyond, since of terms that cancel one alone may b
 - A slope is computed as frameworks do: of tanh and sigmoid from their rounded values, 1 - t² and s (1 - s); of others within √3 u
   of itself and u of 1, for those that are differences of terms of that size. Where it jumps, on either side, likewise.
 - A product with a dropout mask is one more rounding of what the dot products read.
+- A processor may read the operands of float32 matrix products in TensorFloat-32 or bfloat16 and add up in float32. Where that is
+  said (`Arithmetic.operands`), each operand has a rounding of that size: what is computed anew has a new one at each reading, while
+  a matrix of weights has one rounding for all timesteps and all rows of a replica, so that its errors add up as they do there. The
+  rounding of the weight w_kj is the product of a sign of k and one of j: for each j, a random sign for every k.
 
 Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30, underflow likewise, and scaled back, exact to
 first order.
@@ -34,8 +38,9 @@ from lstm_ref.derivatives import KINKS, vjp
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
+from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
-from lstm_ref.uncertainty import Arithmetic, dot_product
+from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, dot_product
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 SMALLEST_DISTURBANCE = 2.0**-30
@@ -47,17 +52,22 @@ class Rounding:
     Args:
         arithmetic: of the precision; its errors are scaled up to SMALLEST_DISTURBANCE where they are less.
         random: draws the signs.
+        copies: how many replicas go through as one batch, one after the other.
     """
 
-    def __init__(self, arithmetic: Arithmetic, random: np.random.Generator) -> None:
+    def __init__(self, arithmetic: Arithmetic, random: np.random.Generator, copies: int = 1) -> None:
         self.disturbance = disturbance_of(arithmetic)
-        self._underflow = arithmetic.underflow * (self.disturbance / arithmetic.unit_roundoff)
-        self._random = random
+        scale = self.disturbance / arithmetic.unit_roundoff
+        self._underflow, self._operands = arithmetic.underflow * scale, arithmetic.operands * scale
+        self._random, self._copies = random, copies
+        self._of_weights: dict[bytes, tuple[Array, Array]] = {}
 
     def dot(self, vectors: Array, matrix: Array) -> Array:
         """Vectors @ matrix, with the roundings of its products and partial sums."""
         total, variance = dot_product(vectors, matrix)
         error = np.sqrt(np.maximum(variance, 0)) * self.noise(total)
+        if self._operands:
+            error += self._operands * self._rounded_operands(vectors, matrix)
         lost = (2 * matrix.shape[-2] - 1) * self._underflow * np.sign(total)
         return np.asarray(total + error - lost)
 
@@ -72,7 +82,22 @@ class Rounding:
 
     def noise(self, like: Array) -> Array:
         """The disturbance, of random sign, in the shape of an array."""
-        return np.asarray(self.disturbance * (self._random.integers(0, 2, like.shape, dtype=np.int8) * 2.0 - 1))
+        return np.asarray(self.disturbance * self._signs(like.shape))
+
+    def _rounded_operands(self, vectors: Array, matrix: Array) -> Array:
+        """What rounding both operands by a relative 1 adds to vectors @ matrix."""
+        of_vectors = (vectors * self._signs(vectors.shape)) @ matrix
+        if matrix.ndim > 2:  # no weights: both are computed anew
+            return np.asarray(of_vectors + vectors @ (matrix * self._signs(matrix.shape)))
+        key = matrix.tobytes()
+        if key not in self._of_weights:
+            self._of_weights[key] = self._signs((self._copies, 1, matrix.shape[0])), self._signs((self._copies, 1, matrix.shape[1]))
+        rows, columns = self._of_weights[key]
+        by_copy = vectors.reshape(self._copies, -1, vectors.shape[-1])
+        return np.asarray(of_vectors + (((by_copy * rows) @ matrix) * columns).reshape(of_vectors.shape))
+
+    def _signs(self, shape: tuple[int, ...]) -> Array:
+        return self._random.integers(0, 2, shape, dtype=np.int8) * 2.0 - 1
 
 
 class RoundingLSTM(LSTM):
@@ -82,6 +107,7 @@ class RoundingLSTM(LSTM):
         config, weights, dropout: as of `LSTM`.
         arithmetic: of the tested precision.
         random: draws the signs.
+        copies: how many replicas a batch holds.
     """
 
     def __init__(
@@ -92,9 +118,10 @@ class RoundingLSTM(LSTM):
         *,
         arithmetic: Arithmetic,
         random: np.random.Generator,
+        copies: int = 1,
     ) -> None:
         super().__init__(config, weights, dropout=dropout)
-        self.rounding = Rounding(arithmetic, random)
+        self.rounding = Rounding(arithmetic, random, copies)
 
     def gates_of(self, z: Mapping[str, Array]) -> Gates:
         """The gates of one timestep, each rounded as it is computed."""
@@ -180,3 +207,18 @@ def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -
         deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0)) * scale
         sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)
+
+
+def replicated_sigma(
+    config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, arithmetic: Arithmetic, *, seed: int = 0
+) -> RoundingSigma:
+    """σ of a run that started from zeros and had no mask, as `uncertainty.rounding_sigma` has it, by running the replicas."""
+    random = np.random.Generator(np.random.SFC64(seed))
+    lstm = RoundingLSTM(config, weights, arithmetic=arithmetic, random=random, copies=REPLICAS)
+    many = lstm.run(np.tile(inputs, (REPLICAS, 1, 1)), lstm.zero_state(REPLICAS * len(inputs)))
+    return RoundingSigma(
+        **{
+            name: root_mean_square(getattr(many, name).reshape(REPLICAS, *expected.shape), expected, arithmetic)
+            for name, expected in (("hidden", trajectory.hidden), ("cell", trajectory.cell))
+        }
+    )

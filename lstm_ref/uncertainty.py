@@ -69,10 +69,12 @@ class Arithmetic:
     Attributes:
         unit_roundoff: u, the largest relative error of an operation.
         underflow: N, the largest absolute error beside it.
+        operands: unit roundoff of what matrix products round their operands to before they multiply; 0 where they do not.
     """
 
     unit_roundoff: float
     underflow: float
+    operands: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +114,15 @@ def rounding_sigma(
         seed: of the random signs.
 
     Raises:
-        UnsupportedConfigError: for the other activations there is no derivation yet.
+        UnsupportedConfigError: for the other activations, and for rounded operands, `rounding` has replicas.
     """
     if (config.activation, config.recurrent_activation) != ("tanh", "sigmoid") or config.go_backwards:
         raise UnsupportedConfigError(
             f"the rounding σ is derived for forward runs with activation tanh and recurrent_activation sigmoid; got "
             f"{config.activation}, {config.recurrent_activation}, go_backwards={config.go_backwards}"
         )
+    if arithmetic.operands:
+        raise UnsupportedConfigError("the rounding σ is derived for products that read their operands as they are")
     u, stored = arithmetic.unit_roundoff, arithmetic.underflow
     hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)
     return RoundingSigma(

@@ -21,6 +21,11 @@ def not_compiled(case: Case) -> str:  # noqa: ARG001  # whatever the case
     return ""
 
 
+def as_they_are() -> str:
+    """Matrix products read their operands as they are."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """A backend.
@@ -36,6 +41,7 @@ class Backend:
         differentiate: (loss, weights, arrays) to the derivatives of the loss with respect to both, and what else the loss's
             function returns; it is a function of weights and arrays. None where Keras infers only.
         jit: compiles a function that changes nothing, with the static argument `training`; None where `compile` serves.
+        products: asks the imported framework what its float32 matrix products read their operands in here: see `Conventions`.
     """
 
     package: str
@@ -46,3 +52,4 @@ class Backend:
     compile: Callable[[Apply, Case, Callable[[], Any], Apply], tuple[Apply, str]] | None = None
     differentiate: Callable[[Loss, Sequence[Any], Sequence[Any]], tuple[Sequence[Any], Sequence[Any], Any]] | None = None
     jit: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    products: Callable[[], str] = as_they_are

@@ -35,6 +35,13 @@ def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) ->
     return *tape.gradient(value, [list(weights), list(arrays)], unconnected_gradients="zero"), kept
 
 
+def _products() -> str:
+    """On a GPU, in TensorFloat-32 unless that is switched off (`tf.config.experimental.enable_tensor_float_32_execution`)."""
+    config = importlib.import_module("tensorflow").config
+    narrow = bool(config.list_physical_devices("GPU")) and config.experimental.tensor_float_32_execution_enabled()
+    return "tf32" if narrow else ""
+
+
 BACKEND = Backend(
     package="tensorflow",
     exports=("saved_model", "onnx", "openvino"),
@@ -42,4 +49,5 @@ BACKEND = Backend(
     import_line="import tensorflow as tf",
     compile=_compile,
     differentiate=_differentiate,
+    products=_products,
 )

@@ -11,13 +11,12 @@ import numpy as np
 
 from conformance.probes.judging import within
 from conformance.probes.model import SEED, Probe, Subject
-from conformance.tolerance import ARITHMETIC
 from conformance.verdict import CheckResult
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable
 from lstm_ref.rounding import Rounding, RoundingLSTM, root_mean_square
 from lstm_ref.training import SGD, Adam, Optimizer, Penalty, Task
-from lstm_ref.uncertainty import REPLICAS
+from lstm_ref.uncertainty import REPLICAS, Arithmetic
 
 UNITS, INPUT_DIM, BATCH, TIMESTEPS = 3, 2, 5, 4
 STEPS = (1, 10)
@@ -41,10 +40,10 @@ def _task(*, penalised: bool) -> Task:
 
 
 @lru_cache
-def _expected(optimizer: str, steps: int, *, penalised: bool) -> tuple[LSTMWeights, dict[str, Array]]:
+def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: bool) -> tuple[LSTMWeights, dict[str, Array]]:
     """The weights after the steps, and σ of each element from replicas of the whole training."""
     task, make = _task(penalised=penalised), OPTIMIZERS[optimizer]
-    arithmetic, random = ARITHMETIC["float32"], np.random.Generator(np.random.SFC64(SEED))
+    random = np.random.Generator(np.random.SFC64(SEED))
     build = partial(RoundingLSTM, arithmetic=arithmetic, random=random)
     exact = task.trained(make(), steps)
     replicas = [task.trained(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
@@ -71,7 +70,7 @@ def _trained(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -
     model.compile(optimizer=make(OPTIMIZERS[optimizer]().learning_rate), loss="mse")
     for _ in range(steps):
         model.train_on_batch(task.inputs.astype("float32"), task.targets.astype("float32"))
-    expected, sigma = _expected(optimizer, steps, penalised=penalised)
+    expected, sigma = _expected(optimizer, steps, subject.arithmetic("float32"), penalised=penalised)
     got = subject.read_weights(layer).arrays
     what = f"after {steps} step{'s' if steps > 1 else ''} of {optimizer}"
     return tuple(within(name, f"the {name} {what}", got[name], array, sigma[name]) for name, array in expected.arrays.items())

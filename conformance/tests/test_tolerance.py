@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import mpmath
 import numpy as np
 import pytest
 
-from conformance.tolerance import ARITHMETIC, ELEMENT_LIMIT, RMS_LIMIT, ROUNDING_IN_SIGMA, TWO_RUNS, UNDERFLOW, UNIT_ROUNDOFF
+from conformance.tolerance import (
+    ARITHMETIC,
+    ELEMENT_LIMIT,
+    RMS_LIMIT,
+    ROUNDING_IN_SIGMA,
+    TWO_RUNS,
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    arithmetic_of,
+)
 from lstm_ref.uncertainty import REPLICAS
 
 # The precisions that NumPy knows the limits of; bfloat16 has 8 bits of significand and the exponents of float32.
@@ -36,6 +46,16 @@ def test_half_precision_underflows_gradually() -> None:
 def test_the_tables_speak_of_the_same_precisions() -> None:
     """A precision has all its numbers or none."""
     assert UNIT_ROUNDOFF.keys() == UNDERFLOW.keys() == ARITHMETIC.keys()
+
+
+@pytest.mark.parametrize(("products", "bits"), [("tf32", 11), ("bfloat16", 8)])
+def test_operands_round_to_the_bits_that_products_read(products: str, bits: int) -> None:
+    """Of float32 alone: the other precisions' products read what they are given."""
+    assert arithmetic_of("float32", products) == replace(ARITHMETIC["float32"], operands=2.0**-bits)
+    assert arithmetic_of("float32") == ARITHMETIC["float32"]
+    assert [arithmetic_of(name, products) for name in ARITHMETIC if name != "float32"] == [
+        ARITHMETIC[name] for name in ARITHMETIC if name != "float32"
+    ]
 
 
 def test_element_limit_leaves_three_in_a_hundred_million() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
+from lstm_ref.rounding import RoundingLSTM, replicated_sigma, root_mean_square
 from lstm_ref.sequence import Trajectory
 from lstm_ref.uncertainty import REPLICAS, Arithmetic, rounding_sigma
 
@@ -91,6 +91,31 @@ def test_sigma_agrees_with_its_derivation(use_bias: bool, value: str) -> None:
     found = getattr(sigma_of(config, weights, inputs, arithmetic), value) - half
     assert np.all((found / derived < AS_ESTIMATED) & (derived / found < AS_ESTIMATED))
     assert np.exp(np.mean(np.log(found / derived))) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("operands", [2.0**-11, 2.0**-8])
+def test_rounded_operands_are_worked_by_hand(operands: float) -> None:
+    """One timestep of two inputs x and weights w: each product errs by two roundings of its operands, the sum by the root of all.
+
+    With the gates i and o open wide and a slope of 1, the cell state is z, so that its σ is √(2 Σ (x w)²) times theirs.
+    """
+    weights = LSTMWeights.from_arrays([[0, 0, 0.5, 0], [0, 0, 0.25, 0]], [[0, 0, 0, 0]], [1000, 1000, 0, 1000])
+    inputs = np.repeat([[[3.0, -7.0]]], 400, axis=0)
+    config = LSTMConfig(1, activation=None)
+    trajectory = exact(config, weights, inputs)
+    arithmetic = Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126, operands=operands)
+    sigma = replicated_sigma(config, weights, inputs, trajectory, arithmetic).cell
+    assert np.sqrt(np.mean(sigma**2)) == pytest.approx(operands * np.sqrt(2 * (1.5**2 + 1.75**2)), rel=0.2)
+
+
+def test_a_rounded_weight_errs_alike_at_every_timestep() -> None:
+    """A cell that keeps all adds up the rounding of its weight by the number of timesteps, that of new inputs by its root."""
+    weights = LSTMWeights.from_arrays([[0, 0, 1, 0]], [[0, 0, 0, 0]], [1000, 1000, 0, 1000])
+    config, steps = LSTMConfig(1, activation=None), 400
+    inputs = np.ones((50, steps, 1))
+    arithmetic = Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126, operands=2.0**-11)
+    sigma = replicated_sigma(config, weights, inputs, exact(config, weights, inputs), arithmetic).cell[:, -1]
+    assert np.sqrt(np.mean(sigma**2)) == pytest.approx(np.hypot(steps, np.sqrt(steps)) * 2.0**-11, rel=0.01)
 
 
 ACTIVATIONS = [

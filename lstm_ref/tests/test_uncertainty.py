@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -146,3 +148,12 @@ def test_other_cells_are_refused(config: LSTMConfig) -> None:
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     with pytest.raises(UnsupportedConfigError, match="derived for forward runs"):
         rounding_sigma(config, weights, inputs, trajectory, FLOAT32)
+
+
+def test_rounded_operands_are_refused() -> None:
+    """They are left to replicas."""
+    config, weights, inputs = drawn(2, 2)
+    lstm = LSTM(config, weights)
+    trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
+    with pytest.raises(UnsupportedConfigError, match="read their operands as they are"):
+        rounding_sigma(config, weights, inputs, trajectory, replace(FLOAT32, operands=2.0**-11))
