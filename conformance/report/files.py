@@ -52,6 +52,9 @@ def _junit_case(case_id: str, result: Result | None) -> TestCase:
         case.result = [_said(Error, ["the run ended before this case"])]
         return case
     case = TestCase(case_id, classname=f"lstm_conformance.{result.group}", time=result.seconds)
+    margins = [f"{check.check}: worst {check.worst:.3g} σ, rms {check.rms:.3g} σ" for check in result.checks if check.size]
+    if margins:
+        case.system_out = "\n".join(margins)
     lines = [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     if result.explained_by:
         lines.append(f"explained by: {', '.join(result.explained_by)}")

@@ -203,12 +203,18 @@ def test_junit_counts_every_planned_case(one: Report, counts: dict[str, str], tm
     assert [case.get("name") for case in suite.iter("testcase")] == list(IDS)
 
 
+def test_junit_has_the_margins(tmp_path: Path) -> None:
+    """Of each check that compares numbers, passed or failed, beside the verdict."""
+    margins = [case.findtext("system-out") for case in junit(RED, tmp_path).iter("testcase")]
+    assert margins == ["outputs: worst 1.5 σ, rms 0.5 σ", "outputs: worst 310 σ, rms 20.5 σ", None, None]
+
+
 def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
     """Message, explanation, reason, time and environment."""
     root = junit(RED, tmp_path)
     passed, failed, broken, missing = root.iter("testcase")
-    assert list(passed) == []
-    (failure,), (error,), (absent,) = list(failed), list(broken), list(missing)
+    assert [part.tag for part in passed] == ["system-out"]
+    (_, failure), (error,), (absent,) = list(failed), list(broken), list(missing)
     assert (failure.tag, failure.get("type")) == ("failure", "FAIL")
     assert failure.get("message") == "outputs: outputs[0, 1] is 1, expected 2"
     assert failure.text == "outputs: outputs[0, 1] is 1, expected 2\nexplained by: hard_sigmoid, two_biases"
