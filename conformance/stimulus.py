@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -167,14 +168,21 @@ def draw(cases: Sequence[Case]) -> Stimulus:
     if len(shared) != 1:
         raise LSTMError(f"a stimulus serves one family in one precision; got {len(shared)}")
     ((family, precision),) = shared
+    return _draw(family, precision, batch=max(case.sequences for case in cases), steps=max(case.horizon for case in cases))
+
+
+# One stimulus for all that ask for the same: what was computed from it is then known to be right again.
+@lru_cache(maxsize=4)
+def _draw(family: Family, precision: str, batch: int, steps: int) -> Stimulus:
     return Stimulus(
         family=family,
         precision=precision,
         weights=_draw_weights(family, precision),
-        inputs=_draw_inputs(family, batch=max(case.sequences for case in cases), steps=max(case.horizon for case in cases)),
+        inputs=_draw_inputs(family, batch, steps),
     )
 
 
+@lru_cache(maxsize=4)
 def _draw_weights(family: Family, precision: str, layer: int = 0, tamed: float = 1.0) -> LSTMWeights:
     further = (layer,) if layer else ()
     random = _stream(family.seed, _WEIGHTS_STREAM, family.units, family.input_dim, *further)
