@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTM, DropoutMasks, Stacked
+from lstm_ref import LSTM, DropoutMasks
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import DEVIATIONS, Deviation
 
@@ -49,16 +50,14 @@ class ReferenceAdapter:
         calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
         if asks_gradients:
             # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
-            right = replace(
-                oracle,
-                build=LSTM,
-                stacked=Stacked,
+            right = Oracle(
                 bidirectional=deviation.d_bidirectional,
                 backpropagation=deviation.backpropagation,
                 precision=case.precision,
+                dropout=drawn,
             )
             calls = tuple(
-                replace(call, gradients=each.gradients) for call, each in zip(calls, right.observe(case, stimulus), strict=True)
+                replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
             )
         dtype = case.precision if layer.casts_inputs else case.input_dtype
         return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
@@ -80,6 +79,12 @@ def observation(
         path="NumPy, float64",
         dropout=dropout,
     )
+
+
+@lru_cache(maxsize=1)
+def _observed(oracle: Oracle, case: Case, stimulus: Stimulus) -> tuple[CallObservation, ...]:
+    """Kept, for most deviations share the gradients that are right."""
+    return oracle.observe(case, stimulus)
 
 
 def as_returned(call: CallObservation, dtype: str) -> CallObservation:
