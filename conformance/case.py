@@ -129,7 +129,7 @@ class Case:
             if feature.part != "config" and value not in feature.values:  # the configuration has looked at its own
                 raise LSTMError(f"{feature.name} must be one of {', '.join(map(str, feature.values))}; got {value!r}")
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable and stable: `u10-d5-t13-b3-seq-stateful-s0`; `from_id` reads it back."""
         words = [feature.word_of(self.feature(feature)) for feature in FEATURES]
@@ -153,7 +153,7 @@ class Case:
 
     def feature(self, feature: Feature) -> Any:
         """The value of a feature in this case."""
-        return getattr({"config": self.config, "execution": self.execution, "": self}[feature.part], feature.name)
+        return getattr(getattr(self, feature.part) if feature.part else self, feature.name)
 
     def having(self, **changes: Any) -> Case:
         """The same case with other features or sizes."""
@@ -174,7 +174,7 @@ class Case:
         """The features in which the case departs from the defaults."""
         return {feature.name: self.feature(feature) for feature in FEATURES if self.feature(feature) != feature.default}
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether the answer is a slice of one forward run from zeros by the standard equations, as in the documents' matrix."""
         return self.said.keys() <= _PLAIN
