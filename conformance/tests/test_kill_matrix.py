@@ -16,6 +16,8 @@ from conformance.matrix import documents_matrix, select
 from conformance.runner import run
 from lstm_ref.deviations import DEVIATIONS
 
+pytestmark = pytest.mark.xdist_group("kill matrix")  # made once, for all of these tests
+
 # Two sizes of the documents' matrix, and what it has no case of: a loss, a relation, dropout, gradients.
 CASES = [
     *select(list(documents_matrix()), ["u2-d2-t6-b3-*", "u10-d5-t13-b3-*"]),

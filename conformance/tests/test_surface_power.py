@@ -68,6 +68,9 @@ BEYOND_THE_MATRIX = [
 MAY_HIDE = [name for name, deviation in DEVIATIONS.items() if deviation.hides]
 
 
+in_one_process = pytest.mark.xdist_group("surface matrix")  # made once, for both of its tests
+
+
 @pytest.fixture(scope="module")
 def matrix() -> list[Kills]:
     """The deviations that need more than the documents' matrix, and those that may hide, on the cases above."""
@@ -80,6 +83,7 @@ def blindness(matrix: list[Kills]) -> str:
     return "\n".join(f"{case_id} accepts {', '.join(names)}" for case_id, names in accepted.items() if names) or "none is blind"
 
 
+@in_one_process
 def test_every_deviation_of_the_surface_is_rejected_by_a_check(
     matrix: list[Kills], record_property: Callable[[str, object], None]
 ) -> None:
@@ -90,6 +94,7 @@ def test_every_deviation_of_the_surface_is_rejected_by_a_check(
     assert [kills.deviation for kills in matrix if not kills.by_check] == []
 
 
+@in_one_process
 def test_no_case_is_blind_without_a_reason(matrix: list[Kills]) -> None:
     """What a deviation needs is said exactly: where it is offered the deviation shows, but for those that say why they may hide."""
     assert blind_cases(matrix) == {}
