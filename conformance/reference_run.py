@@ -21,9 +21,9 @@ from conformance.stimulus import Stimulus
 from conformance.tolerance import arithmetic_of
 from lstm_ref import LSTM, LSTMConfig, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM, replicated_sigma, root_mean_square
+from lstm_ref.rounding import RoundingLSTM, root_mean_square, sigma_of_run
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,7 @@ def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
     lstm = LSTM(config, stimulus.weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     arithmetic = arithmetic_of(stimulus.precision, products)
-    sigma_of = replicated_sigma if arithmetic.operands else rounding_sigma
-    return ReferenceRun(trajectory, sigma_of(config, stimulus.weights, inputs, trajectory, arithmetic))
+    return ReferenceRun(trajectory, sigma_of_run(config, stimulus.weights, inputs, trajectory, arithmetic))
 
 
 @dataclass(frozen=True, eq=False)

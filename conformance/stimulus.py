@@ -38,6 +38,9 @@ _TAMED = dict.fromkeys(
     0.5,
 ) | {"exponential": 0.02}  # fmt: skip
 
+# A recurrent kernel that many times as large makes an LSTM of a few units chaotic, and is as representable.
+_CHAOTIC = 4
+
 NOT_FINITE = {"nan": np.nan, "inf": np.inf, "masked_nan": np.nan, "masked_inf": np.inf}
 
 
@@ -91,7 +94,8 @@ class Stimulus:
         drawn = []
         for layer, (units, input_dim) in enumerate(case.layer_sizes):
             weights = _draw_weights(Family(units=units, input_dim=input_dim, seed=self.family.seed), self.precision, layer, tamed)
-            drawn.append(weights if case.config.use_bias else LSTMWeights(weights.kernel, weights.recurrent_kernel))
+            recurrent_kernel = weights.recurrent_kernel * (_CHAOTIC if case.weights == "chaotic" else 1)
+            drawn.append(LSTMWeights(weights.kernel, recurrent_kernel, weights.bias if case.config.use_bias else None))
         return tuple(drawn)
 
     def mask_of(self, case: Case, call: Call) -> Array | None:

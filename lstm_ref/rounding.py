@@ -19,13 +19,22 @@ flush gives; of a dot product beyond, since of terms that cancel one alone may b
   a matrix of weights has one rounding for all timesteps and all rows of a replica, so that its errors add up as they do there. The
   rounding of the weight w_kj is the product of a sign of k and one of j: for each j, a random sign for every k.
 
+A chaotic LSTM multiplies errors until they are of the size of its states. Replicas are disturbed at their true size, so that their
+spread ends there too. But it is no measure any more of what another run may do: what 24 have in common by chance, a 25th need not.
+That 8 σ limits errors holds to first order: a deviation δ of a pre-activation changes the slopes of sigmoid and tanh by factors of
+up to e^δ and e^2δ. So where h makes some z of a row differ among the replicas by more than `FIRST_ORDER` = 1/16, which makes 8 σ
+a factor of e, the row is lost: from then on, half of its replicas are at either end of what can be, h at -1 or 1 and c at
+±(max |c| + 1), timestep after timestep (by the equations |h| < 1 and |c'| < |c| + 1). Two runs differ there by √2 σ at most, so
+nothing is judged, and what is computed of them is as unknown. A spread of up to 32 u is no sign of growth, but what roundings of z
+itself come to; in bfloat16 alone that is more. Rows are lost only where activations stay within [-1, 1], as the standard ones do.
+
 Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30, underflow likewise, and scaled back, exact to
-first order.
+first order. Where the replicas deviate by more than `FIRST_ORDER`, they are not scaled back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -40,10 +49,18 @@ from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
-from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, dot_product
+from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, dot_product, rounding_sigma
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 SMALLEST_DISTURBANCE = 2.0**-30
+FIRST_ORDER = 1 / 16
+
+# Activations with values within [-1, 1].
+WITHIN_ONE = frozenset(
+    {
+        "tanh", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "sparse_sigmoid", "hard_tanh", "softsign", "softmax", "sparsemax",
+    }
+)  # fmt: skip
 
 
 class Rounding:
@@ -59,7 +76,8 @@ class Rounding:
         self.disturbance = disturbance_of(arithmetic)
         scale = self.disturbance / arithmetic.unit_roundoff
         self._underflow, self._operands = arithmetic.underflow * scale, arithmetic.operands * scale
-        self._random, self._copies = random, copies
+        self._random, self.copies = random, copies
+        self.first_order = max(FIRST_ORDER, 32 * max(arithmetic.unit_roundoff, arithmetic.operands))
         self._of_weights: dict[bytes, tuple[Array, Array]] = {}
 
     def dot(self, vectors: Array, matrix: Array) -> Array:
@@ -80,23 +98,30 @@ class Rounding:
         most = operations * self._underflow
         return np.clip(value, -most, most)
 
+    def either_end(self, shape: tuple[int, ...]) -> Array:
+        """+1 in half of the replicas and -1 in the others, by chance for each row and unit."""
+        ends = np.resize([1.0, -1.0], self.copies)[:, np.newaxis, np.newaxis]
+        by_copy = (self.copies, shape[0] // self.copies, shape[1])
+        return self._random.permuted(np.broadcast_to(ends, by_copy), axis=0).reshape(shape)
+
     def noise(self, like: Array) -> Array:
         """The disturbance, of random sign, in the shape of an array."""
-        return np.asarray(self.disturbance * self._signs(like.shape))
+        return np.asarray(self.disturbance * self.signs(like.shape))
 
     def _rounded_operands(self, vectors: Array, matrix: Array) -> Array:
         """What rounding both operands by a relative 1 adds to vectors @ matrix."""
-        of_vectors = (vectors * self._signs(vectors.shape)) @ matrix
+        of_vectors = (vectors * self.signs(vectors.shape)) @ matrix
         if matrix.ndim > 2:  # no weights: both are computed anew
-            return np.asarray(of_vectors + vectors @ (matrix * self._signs(matrix.shape)))
+            return np.asarray(of_vectors + vectors @ (matrix * self.signs(matrix.shape)))
         key = matrix.tobytes()
         if key not in self._of_weights:
-            self._of_weights[key] = self._signs((self._copies, 1, matrix.shape[0])), self._signs((self._copies, 1, matrix.shape[1]))
+            self._of_weights[key] = self.signs((self.copies, 1, matrix.shape[0])), self.signs((self.copies, 1, matrix.shape[1]))
         rows, columns = self._of_weights[key]
-        by_copy = vectors.reshape(self._copies, -1, vectors.shape[-1])
+        by_copy = vectors.reshape(self.copies, -1, vectors.shape[-1])
         return np.asarray(of_vectors + (((by_copy * rows) @ matrix) * columns).reshape(of_vectors.shape))
 
-    def _signs(self, shape: tuple[int, ...]) -> Array:
+    def signs(self, shape: tuple[int, ...]) -> Array:
+        """+1 or -1 at random."""
         return self._random.integers(0, 2, shape, dtype=np.int8) * 2.0 - 1
 
 
@@ -141,11 +166,28 @@ class RoundingLSTM(LSTM):
         return z if b is None else self.rounding.rounded(z + b)
 
     def step(self, x_t: Array, state: State) -> State:
-        """The state after one timestep, with the roundings of its products and sum."""
+        """The state after one timestep, with the roundings of its products and sum; after a lost one, any state at all."""
         gates = self.gates(x_t, state)
         c_t = self.rounding.rounded(self.rounding.rounded(gates.f * state.cell) + self.rounding.rounded(gates.i * gates.candidate))
         h_t = self.rounding.rounded(gates.o * self.cell_activation(c_t))
-        return State(hidden=h_t, cell=c_t)
+        lost = self.lost(state.hidden)
+        if not lost.any():
+            return State(hidden=h_t, cell=c_t)
+        end, most = self.rounding.either_end(h_t.shape), self._over_copies(np.abs(state.cell), np.max) + 1
+        return State(hidden=np.where(lost, end, h_t), cell=np.where(lost, end * most, c_t))
+
+    def lost(self, hidden: Array) -> Array:
+        """Which rows the replicas no longer agree on, (batch, 1)."""
+        if self.rounding.copies == 1:
+            return np.zeros((len(hidden), 1), bool)
+        spread = self._over_copies(hidden @ self.weights.recurrent_kernel, np.std)
+        known = {self.config.activation, self.config.recurrent_activation} <= WITHIN_ONE
+        return np.asarray((spread > self.rounding.first_order).any(axis=-1, keepdims=True) & known)
+
+    def _over_copies(self, array: Array, summarise: Callable[..., Array]) -> Array:
+        """A summary over the replicas, for each of them."""
+        copies = self.rounding.copies
+        return np.tile(summarise(array.reshape(copies, -1, array.shape[-1]), axis=0), (copies, 1))
 
     def cell_activation(self, cell: Array) -> Array:
         """What the output gate lets through, rounded as it is computed."""
@@ -204,9 +246,21 @@ def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -
     """
     scale = arithmetic.unit_roundoff / disturbance_of(arithmetic)
     with np.errstate(invalid="ignore", over="ignore"):
-        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0)) * scale
+        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0))
+        deviations *= np.where(deviations > FIRST_ORDER, 1.0, scale)
         sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)
+
+
+def sigma_of_run(
+    config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, arithmetic: Arithmetic
+) -> RoundingSigma:
+    """σ of a run that started from zeros and had no mask: by the derivative where errors stay of first order, else by replicas."""
+    if not arithmetic.operands:
+        sigma = rounding_sigma(config, weights, inputs, trajectory, arithmetic)
+        if np.all(sigma.hidden @ np.abs(weights.recurrent_kernel) <= FIRST_ORDER):
+            return sigma
+    return replicated_sigma(config, weights, inputs, trajectory, arithmetic)
 
 
 def replicated_sigma(

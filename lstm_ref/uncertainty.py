@@ -25,6 +25,8 @@ z, at most `OPERATIONS` of an activation, one of each product and sum behind it.
 
 σ of an element = u · RMS of the replicas + u/2 · |reference| + N, the last terms for storing the result.
 
+This is first order in u. The errors of a chaotic run leave it, where `rounding.sigma_of_run` goes on with replicas.
+
 What this is an upper estimate of:
 
 - A fused multiply-add rounds once where two roundings are taken here. It takes a rounding away, and an underflow with it.
@@ -124,9 +126,13 @@ def rounding_sigma(
     if arithmetic.operands:
         raise UnsupportedConfigError("the rounding σ is derived for products that read their operands as they are")
     u, stored = arithmetic.unit_roundoff, arithmetic.underflow
-    hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)
+    # |h| < 1 and |c| < t, whatever the derivative of a chaotic run says, if it can be held at all: two runs differ by 2 σ at most.
+    most = np.arange(1.0, inputs.shape[1] + 1)[:, np.newaxis]
     return RoundingSigma(
-        hidden=hidden + u / 2 * np.abs(trajectory.hidden) + stored, cell=cell + u / 2 * np.abs(trajectory.cell) + stored
+        hidden=np.fmin(hidden + u / 2 * np.abs(trajectory.hidden) + stored, 1.0),
+        cell=np.fmin(cell + u / 2 * np.abs(trajectory.cell) + stored, most),
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.case import Case
+from conformance.case import PREDICTABLE_STEPS, Case
 from conformance.features import FEATURES
+from lstm_ref.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
 PREDICTED = ("predict", "predict_twice", "predict_partial", "predict_on_batch")
@@ -86,6 +87,26 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     _no("nothing is used", "mask", "values", when=lambda m, v: m == "all" and v in ("nan", "inf")),
     _no("integers are finite", "input_dtype", "values", when=lambda d, v: d == "int32" and v != "finite"),
     _no("there is no element", "batch", "values", when=lambda b, v: b == 0 and v != "finite"),
+    _no(
+        "such a recurrent kernel drives what is not bounded out of range",
+        "weights",
+        "activation",
+        when=lambda w, a: w == "chaotic" and a not in WITHIN_ONE,
+    ),
+    _no(
+        "rounding leaves nothing known of what a long chaotic run ends with",
+        "weights",
+        "timesteps",
+        "return_sequences",
+        when=lambda w, t, s: w == "chaotic" and t > PREDICTABLE_STEPS and not s,
+    ),
+    _no(
+        "a loss or a gradient of a long chaotic run is as unknown as its end",
+        "weights",
+        "timesteps",
+        "route",
+        when=lambda w, t, r: w == "chaotic" and t > PREDICTABLE_STEPS and r in (*TRAINED, "gradient"),
+    ),
     # --- shapes known beforehand
     _no("an unrolled loop knows its length", "unroll", "static_time", when=lambda u, t: u and not t),
     _no("a stateful layer knows its batch size", "stateful", "static_batch", when=lambda s, b: s and not b),

@@ -226,6 +226,21 @@ GRIDS: tuple[Grid, ...] = (
         name="sizes",
         axes={"units": (1, 4), "input_dim": (1, 3), "timesteps": (1, 2), "batch": (0, 1, 2, 9), "architecture": ("lstm", "bidi")},
     ),
+    Grid(
+        name="chaotic sequences",
+        axes={
+            "weights": ("chaotic",),
+            ("units", "input_dim"): ((16, 8),),
+            # Long enough for errors to fill the range of the states, if all outputs show where that begins; else short of it.
+            ("timesteps", "return_sequences", "stateful"): (
+                (1000, True, False),
+                (100, False, False),
+                (30, True, True),
+                (30, False, True),
+            ),
+            "go_backwards": (False, True),
+        },
+    ),
     Grid(name="long sequences", axes={"timesteps": (1000,), "mask": ("none", "right"), "go_backwards": (False, True)}),
     Grid(
         name="relations",
