@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -39,11 +39,7 @@ class Evidence:
     @cached_property
     def answer(self) -> Answer:
         """What each call must return, and σ of each element of it."""
-        return _answer(self.case, self.stimulus, self.conventions, self.observed.dropout)
-
-
-# Many implementations are judged by one answer, and then explained by it.
-_answer = lru_cache(maxsize=2)(answer)
+        return answer(self.case, self.stimulus, self.conventions, self.observed.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ import numpy as np
 
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
-from conformance.checks import Evidence
+from conformance.conventions import USUAL
 from conformance.observation import ARRAYS, CallObservation, Observation
+from conformance.reference_run import answer
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref.deviations import DEVIATIONS, Deviation, Need
@@ -62,7 +63,7 @@ def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, pred
     facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
     if facts[0] != facts[1]:
         return np.inf
-    sigma = Evidence(case=case, stimulus=stimulus, observed=observed).answer.sigma
+    sigma = answer(case, stimulus, USUAL, observed.dropout).sigma
     calls = zip(observed.calls, predicted.calls, sigma, strict=True)
     return max(_arrays_apart(got, expected, sigma, gradients=gradients) for got, expected, sigma in calls)
 

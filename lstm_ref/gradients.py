@@ -113,7 +113,7 @@ class Backpropagation:
 
     def through_step(self, x_t: Array, before: State, cell: Array, d_new: State) -> StepGradients:
         """From the states after a timestep to what it read; cell: c_t, (batch, units)."""
-        z = {gate: self.lstm.preactivation(x_t, before.hidden, gate) for gate in GATE_ORDER}
+        z = self.lstm.preactivations(x_t, before.hidden)
         gates = self.lstm.gates_of(z)
         d_cell = self.of_cell(gates, cell, d_new)
         config = self.lstm.config

@@ -144,7 +144,11 @@ class LSTM:
 
     def gates(self, x_t: Array, state: State) -> Gates:
         """The gates of one timestep; x_t: (batch, input_dim)."""
-        return self.gates_of({gate: self.preactivation(x_t, state.hidden, gate) for gate in GATE_ORDER})
+        return self.gates_of(self.preactivations(x_t, state.hidden))
+
+    def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
+        """What the activations of all gates are applied to; x_t: (batch, input_dim), hidden and the results: (batch, units)."""
+        return {gate: self.preactivation(x_t, hidden, gate) for gate in GATE_ORDER}
 
     def gates_of(self, z: Mapping[str, Array]) -> Gates:
         """The gates of one timestep from their pre-activations, (batch, units) each."""

@@ -34,6 +34,7 @@ first order. Where the replicas deviate by more than `FIRST_ORDER`, they are not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -49,10 +50,11 @@ from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
-from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma, dot_product, rounding_sigma
+from lstm_ref.uncertainty import REPLICAS, SIGNS, Arithmetic, RoundingSigma, dot_product, rounding_sigma
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 SMALLEST_DISTURBANCE = 2.0**-30
+_SIGNS = SIGNS.astype(np.float64)
 FIRST_ORDER = 1 / 16
 
 # Activations with values within [-1, 1].
@@ -122,7 +124,9 @@ class Rounding:
 
     def signs(self, shape: tuple[int, ...]) -> Array:
         """+1 or -1 at random."""
-        return self._random.integers(0, 2, shape, dtype=np.int8) * 2.0 - 1
+        size = math.prod(shape)
+        drawn = np.take(_SIGNS, np.frombuffer(self._random.bytes(-(-size // 8)), np.uint8), axis=0)
+        return np.asarray(drawn.reshape(-1)[:size].reshape(shape))
 
 
 class RoundingLSTM(LSTM):
@@ -156,12 +160,20 @@ class RoundingLSTM(LSTM):
         }
         return Gates(i=rounded["i"], f=rounded["f"], candidate=rounded["c"], o=rounded["o"])
 
-    def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
-        """Z of one gate, with the roundings of its dot products and sums."""
-        W, U, b = self.weights.gate(gate)
-        x_t, hidden = self.read_by(gate, x_t, hidden)
+    def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
+        """Z of all gates: from one product where they read the same."""
         if self.dropout is not None:
-            x_t, hidden = self.rounding.rounded(x_t), self.rounding.rounded(hidden)
+            return super().preactivations(x_t, hidden)
+        z = self._summed(x_t, hidden, *self.weights.arrays.values())
+        return dict(zip(GATE_ORDER, np.split(z, len(GATE_ORDER), axis=-1), strict=True))
+
+    def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
+        """Z of one gate that reads what dropout leaves, which is one rounding more."""
+        x_t, hidden = map(self.rounding.rounded, self.read_by(gate, x_t, hidden))
+        return self._summed(x_t, hidden, *self.weights.gate(gate))
+
+    def _summed(self, x_t: Array, hidden: Array, W: Array, U: Array, b: Array | None = None) -> Array:
+        """X W + h U + b, with the roundings of its dot products and sums."""
         z = self.rounding.rounded(self.rounding.dot(x_t, W) + self.rounding.dot(hidden, U))
         return z if b is None else self.rounding.rounded(z + b)
 

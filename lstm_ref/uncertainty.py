@@ -61,7 +61,7 @@ REPLICAS = 24
 BLOCK = 16  # timesteps whose arrays stay in a processor's cache
 
 # Byte to eight signs: the cheapest way to draw ±1.
-_SIGNS = (2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1).astype(np.float32)
+SIGNS = (2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def _replicate(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, unde
     noise = signs.reshape(-1)[: REPLICAS * batch * 6 * units].reshape(REPLICAS, batch, 6 * units)
     gate_noise, cell_noise, hidden_noise = np.split(noise, [4 * units, 5 * units], axis=-1)
     for t, step in enumerate(_linearise(weights, inputs, trajectory, underflow)):
-        np.take(_SIGNS, np.frombuffer(generator.bytes(len(signs)), np.uint8), axis=0, out=signs, mode="clip")
+        np.take(SIGNS, np.frombuffer(generator.bytes(len(signs)), np.uint8), axis=0, out=signs, mode="clip")
         np.matmul(d_hidden.reshape(-1, units), weights.recurrent_kernel, out=d_gates.reshape(-1, 4 * units))
         d_gates *= step.slope
         d_gates += np.multiply(gate_noise, step.gate_noise, out=gate_noise)
