@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 import re
@@ -74,9 +75,14 @@ def test_probes_come_last_and_above_quick(level: str, probes: list[Probe]) -> No
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_every_case_of_the_surface_is_of_its_seed(seed: int) -> None:
-    """Another seed asks the same with other numbers."""
-    assert {case.seed for case in surface("standard", seed) if isinstance(case, Case)} == {seed}
+def test_the_surface_is_of_its_seed(seed: int) -> None:
+    """Another seed asks the same of the grids with other numbers; what is drawn, or covers, has numbers of its own for each case."""
+    seeds = collections.Counter(case.seed for case in surface("standard", seed) if isinstance(case, Case))
+    assert min(seeds) == seed
+    assert {case.seed for case in surface("quick", seed) if isinstance(case, Case)} == {seed}
+    assert 1000 < seeds.pop(seed)
+    assert len(seeds) > 100
+    assert max(seeds.values()) <= 2  # one that covers and one that is drawn
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
@@ -301,7 +307,8 @@ def test_draws_are_different_allowed_cases(seed: int) -> None:
     """At most as many as were asked for: what is excluded or repeated is not drawn anew."""
     cases = drawn(BASE_CASE.having(seed=seed), 60)
     assert 20 < len(set(ids(cases))) == len(cases) <= 60
-    assert all(allowed(case) and case.seed == seed for case in cases)
+    assert all(map(allowed, cases))
+    assert [case.seed for case in cases] == list(range(seed, seed + len(cases)))
 
 
 # --- coverage

@@ -79,7 +79,7 @@ def ratio(got: Array, expected: Array, sigma: Array) -> Array:
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("value", ["hidden", "cell"])
 def test_sigma_agrees_with_its_derivation(use_bias: bool, value: str) -> None:
-    """Forwards, from zeros, tanh and sigmoid: each element as two estimates may differ, the mean over all within 5 %.
+    """Forwards, from zeros, tanh and sigmoid: each element as two estimates may differ, the mean over all within 10 %, five standard deviations.
 
     One more rounding of the value is added here, half of one there.
     """
@@ -90,7 +90,7 @@ def test_sigma_agrees_with_its_derivation(use_bias: bool, value: str) -> None:
     half = arithmetic.unit_roundoff / 2 * np.abs(getattr(trajectory, value))
     found = getattr(sigma_of(config, weights, inputs, arithmetic), value) - half
     assert np.all((found / derived < AS_ESTIMATED) & (derived / found < AS_ESTIMATED))
-    assert np.exp(np.mean(np.log(found / derived))) == pytest.approx(1, abs=0.05)
+    assert np.exp(np.mean(np.log(found / derived))) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("operands", [2.0**-11, 2.0**-8])
