@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from conformance.compare import Gap, measure
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.verdict import CheckResult, Verdict
@@ -47,7 +49,14 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
         rms=max((gap.rms for _, gap in gaps), default=None),
         size=sum(gap.size for _, gap in gaps),
         squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
+        blind=sum(_blind(pair) for pair, _ in gaps),
     )
+
+
+def _blind(pair: Comparison) -> int:
+    """Elements that may differ by as much as any two numbers of the expected array's size do."""
+    most = np.abs(pair.expected).max()
+    return int(np.count_nonzero(ELEMENT_LIMIT * pair.sigma >= 2 * most)) if most > 0 else 0
 
 
 def _complaint(pair: Comparison, gap: Gap) -> str:

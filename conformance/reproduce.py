@@ -51,6 +51,8 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
     Raises:
         LSTMError: the case cannot be expressed in so few lines; the message names what it combines.
     """
+    if case.weights == "chaotic":
+        raise LSTMError(f"chaotic weights are not expressible in a script: how far a correct run may be off is not, for {case.id}")
     for style in _STYLES:
         if not (style.equations or (case.config.stateful and not case.relation)):
             continue

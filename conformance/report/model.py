@@ -51,6 +51,7 @@ class CheckSummary:
     numbers: int
     worst: float | None
     rms: float | None
+    blind: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ class Report:
             numbers=sum(check.size for check in judged),
             worst=max((check.worst for check in judged if check.worst is not None), default=None),
             rms=max((check.rms for check in judged if check.rms is not None), default=None),
+            blind=sum(check.blind for check in judged),
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -117,9 +117,11 @@ def _in_sigma(value: float | None, digits: int = 1) -> str:
 def _check_table(report: Report) -> Table:
     table = Table(box=box.SIMPLE)
     table.add_column("check")
-    for name in ("judged", "passed", "numbers", "worst", "rms"):
+    checks = report.by_check()
+    blind = any(check.blind for check in checks)
+    for name in ("judged", "passed", "numbers", "worst", "rms", *(["blind"] if blind else [])):
         table.add_column(name, justify="right")
-    for check in report.by_check():
+    for check in checks:
         table.add_row(
             check.check,
             f"{check.judged:,}",
@@ -127,6 +129,7 @@ def _check_table(report: Report) -> Table:
             f"{check.numbers:,}" if check.numbers else "",
             _in_sigma(check.worst),
             _in_sigma(check.rms, digits=2),
+            *([f"{check.blind:,}" if check.blind else ""] if blind else []),
         )
     return table
 

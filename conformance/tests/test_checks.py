@@ -13,6 +13,7 @@ import pytest
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.checks import CHECKS, Check, Evidence, judge
+from conformance.judgement import Comparison, judge_values
 from conformance.matrix import documents_matrix
 from conformance.observation import Observation
 from conformance.reference_run import answer
@@ -187,6 +188,17 @@ def test_cut_sequence_reads_both_pieces() -> None:
 
 
 # --- messages ------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_nothing_could_make_fail_is_counted() -> None:
+    """Where 8 σ reach twice the largest expected value; arrays of zeros and what is not finite are compared all the same."""
+    expected = np.array([0.5, -1.0, 0.25])
+    pairs = [
+        Comparison(label="", got=expected, expected=expected, sigma=np.array([0.24, 0.25, 100.0])),
+        Comparison(label="", got=np.zeros(3), expected=np.zeros(3), sigma=np.ones(3)),
+        Comparison(label="", got=np.full(3, np.nan), expected=np.full(3, np.nan), sigma=np.ones(3)),
+    ]
+    assert judge_values("outputs", pairs).blind == 2
 
 
 def test_message_says_what_where_got_expected_and_by_how_much() -> None:

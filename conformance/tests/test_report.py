@@ -146,6 +146,13 @@ def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
     assert [len(case.findall("failure")) for case in last] == [1, 0]
 
 
+def test_blind_numbers_are_shown_where_there_are_any() -> None:
+    """In a column of their own, which is not there where nothing was blind."""
+    checks = (replace(PASSED, blind=12), COUNTED)
+    assert re.search(r"outputs +1 +1 +30 +1.5σ +0.50σ +12 *\n", shown(report(result(0, checks=checks), planned=1)))
+    assert "blind" not in shown(GREEN)
+
+
 # --- JSON ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -299,6 +299,12 @@ def test_command_prints_the_script() -> None:
     assert (result.exit_code, result.stdout) == (0, reproduction(Case.from_id("u3-d2-t5-b4-seq-s0"), "jax"))
 
 
+def test_chaos_is_refused() -> None:
+    """A script has one tolerance for all timesteps."""
+    with pytest.raises(LSTMError, match="chaotic weights are not expressible"):
+        reproduction(Case.from_id("u16-d8-t100-b4-weights_chaotic-s0"), "tensorflow")
+
+
 def test_command_refuses_what_is_no_case() -> None:
     """Exit code 2 and one line, like every other command."""
     result = CliRunner().invoke(main, ["reproduce", "u3"])

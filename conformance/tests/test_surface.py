@@ -76,11 +76,11 @@ def test_probes_come_last_and_above_quick(level: str, probes: list[Probe]) -> No
 
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_surface_is_of_its_seed(seed: int) -> None:
-    """Another seed asks the same of the grids with other numbers; what is drawn, or covers, has numbers of its own for each case."""
+    """Another seed asks the same of the grids with other numbers; each case that is drawn, or covers, has numbers of its own."""
     seeds = collections.Counter(case.seed for case in surface("standard", seed) if isinstance(case, Case))
     assert min(seeds) == seed
     assert {case.seed for case in surface("quick", seed) if isinstance(case, Case)} == {seed}
-    assert 1000 < seeds.pop(seed)
+    assert seeds.pop(seed) > 1000
     assert len(seeds) > 100
     assert max(seeds.values()) <= 2  # one that covers and one that is drawn
 

@@ -79,9 +79,9 @@ def ratio(got: Array, expected: Array, sigma: Array) -> Array:
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("value", ["hidden", "cell"])
 def test_sigma_agrees_with_its_derivation(use_bias: bool, value: str) -> None:
-    """Forwards, from zeros, tanh and sigmoid: each element as two estimates may differ, the mean over all within 10 %, five standard deviations.
+    """Forwards, from zeros, tanh and sigmoid: each element as two estimates may differ, the mean over all within 10 %.
 
-    One more rounding of the value is added here, half of one there.
+    That is five standard deviations. One more rounding of the value is added here, half of one there.
     """
     config = LSTMConfig(UNITS, use_bias=use_bias)
     weights, inputs = drawn(config, "float32", scale=1.0)
