@@ -83,8 +83,12 @@ class Stacked:
         found: list[Gradients] = []
         for layer, read, d_final, state, mask in reversed(calls):
             found.insert(0, layer.gradients(read, d_outputs, d_final, state, mask, copies=copies))
-            d_outputs = found[0].inputs
-        return d_outputs, tuple(found)
+            d_outputs = self.to_layer_below(found[0].inputs)
+        return found[0].inputs, tuple(found)
+
+    def to_layer_below(self, d_inputs: Array) -> Array:
+        """What is said of a layer's inputs, said of the outputs of the one below."""
+        return d_inputs
 
 
 class Bidirectional:

@@ -51,6 +51,7 @@ class ReferenceAdapter:
         if asks_gradients:
             # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
             right = Oracle(
+                stacked=deviation.d_stacked,
                 bidirectional=deviation.d_bidirectional,
                 backpropagation=deviation.backpropagation,
                 precision=case.precision,

@@ -99,7 +99,8 @@ class Deviation:
         stacked: the composition of layers one above the other, changed.
         bidirectional: the composition of two directions, changed.
         backpropagation: the chain rule, changed; what is computed forwards stays as it should be.
-        d_bidirectional: the composition of two directions, its chain rule changed.
+        d_stacked: the composition of layers, its chain rule changed.
+        d_bidirectional: the composition of two directions, likewise.
         dropout: the masks that it draws where masks should be drawn so in training (True), and none at inference.
     """
 
@@ -113,6 +114,7 @@ class Deviation:
     stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
     bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
     backpropagation: type[Backpropagation] = Backpropagation
+    d_stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
     d_bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
     dropout: Callable[[Draws, bool], Draws] = lambda drawn, training: drawn if training else ()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.composite import Bidirectional
+from lstm_ref.composite import Bidirectional, Stacked
 from lstm_ref.deviations.deviation import Deviation, Need
 from lstm_ref.deviations.precision import OFF_BY
 from lstm_ref.gradients import Backpropagation, Gradients
@@ -165,6 +165,11 @@ class Off(Backpropagation):
         return super().through_sequence(inputs, initial_state, mask, self.factor * d_outputs, scaled)
 
 
+class LowerLayerConstant(Stacked):
+    def to_layer_below(self, d_inputs: Array) -> Array:
+        return 0 * super().to_layer_below(d_inputs)
+
+
 class AverageTakenAsSum(Bidirectional):
     def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
         return (d_outputs, d_outputs) if self.merge_mode == "ave" else super().unmerge(d_outputs, ahead, behind)
@@ -296,5 +301,11 @@ DEVIATIONS = (
         "no gradient flows from the outputs to a Bidirectional's backward half",
         ForwardHalfOnly,
         Need.TWO_DIRECTIONS,
+    ),
+    Deviation(
+        name="lower_layer_constant",
+        summary="no gradient flows from the upper of two layers or cells to the lower",
+        needs=frozenset({Need.GRADIENTS, Need.TWO_LAYERS}),
+        d_stacked=LowerLayerConstant,
     ),
 )

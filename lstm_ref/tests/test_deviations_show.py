@@ -14,7 +14,7 @@ import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
-from lstm_ref.composite import Bidirectional, Composite, Stacked
+from lstm_ref.composite import Bidirectional, Composite
 from lstm_ref.deviations import DEVIATIONS, Deviation, Need
 
 Needs = AbstractSet[Need]
@@ -80,7 +80,9 @@ def gradients(
     for layer in layers:
         layer.backpropagation = deviation.backpropagation
     right = (
-        deviation.d_bidirectional(layers[0], layers[1], whole.merge_mode) if isinstance(whole, Bidirectional) else Stacked(layers)
+        deviation.d_bidirectional(layers[0], layers[1], whole.merge_mode)
+        if isinstance(whole, Bidirectional)
+        else deviation.d_stacked(layers)
     )
     inputs, given, mask = read
     outputs, final = right(*read)
