@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -37,10 +38,11 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
     for pair in comparisons:
         if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
             message = f"{pair.label} has shape {getattr(pair.got, 'shape', None)}, expected {pair.sigma.shape}: not comparable"
-            return CheckResult(check=check, verdict=Verdict.FAIL, message=message)
+            return CheckResult(check=check, verdict=Verdict.FAIL, message=message, largest=math.inf)
         if pair.expected.size:
             gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
-    messages = [message for pair, gap in gaps if (message := _complaint(pair, gap))]
+    complaints = [(pair, message) for pair, gap in gaps if (message := _complaint(pair, gap))]
+    messages = [message for _, message in complaints]
     return CheckResult(
         check=check,
         verdict=Verdict.FAIL if messages else Verdict.PASS,
@@ -49,8 +51,15 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
         rms=max((gap.rms for _, gap in gaps), default=None),
         size=sum(gap.size for _, gap in gaps),
         squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
+        largest=max((_largest(pair) for pair, _ in complaints), default=0.0),
         blind=sum(_blind(pair) for pair, _ in gaps),
     )
+
+
+def _largest(pair: Comparison) -> float:
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.abs(np.asarray(pair.got, np.float64) - pair.expected)
+    return float(errors.max()) if np.isfinite(errors).all() else math.inf
 
 
 def _blind(pair: Comparison) -> int:

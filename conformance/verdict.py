@@ -42,6 +42,7 @@ class CheckResult:
         rms: largest root mean square of error / σ over an array, likewise.
         size: numbers compared.
         squares: sum of the squares of error / σ over all of them.
+        largest: largest |error| of the arrays that fail; infinite where they cannot be compared.
         blind: how many of them nothing of the expected array's size could make fail, since rounding may do as much.
     """
 
@@ -52,6 +53,7 @@ class CheckResult:
     rms: float | None = None
     size: int = 0
     squares: float = 0.0
+    largest: float = 0.0
     blind: int = 0
 
 

@@ -86,8 +86,8 @@ def _without_varying(text: str) -> str:
 
 
 def surface_row(backend: str) -> list[str]:
-    """The cells of a backend's row in the table of the surface, without the commas of thousands."""
-    (row,) = re.findall(rf"^\| {backend} \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    """The cells of a backend's row in the table of the surface, without the commas of thousands; the worst error, last, varies."""
+    (row,) = re.findall(rf"^\| {backend} \| (.*) \| [\d.]+ σ \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
     return [cell.strip().replace(",", "") for cell in row.split("|")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -188,6 +189,16 @@ def test_cut_sequence_reads_both_pieces() -> None:
 
 
 # --- messages ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("got", "largest"), [([0.5, 1.25, 9.0], 0.25), ([0.5, np.nan, 9.0], math.inf), ([0.5, 1.0], math.inf), ([0.5, 1.0, 9.0], 0.0)]
+)
+def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> None:
+    """The largest error in numbers, not in σ; of what passes none, of what cannot be compared no bound."""
+    expected, sigma = np.array([0.5, 1.0, 9.001]), np.array([0.01, 0.01, 1.0])
+    pair = Comparison(label="", got=np.array(got), expected=expected, sigma=sigma)
+    assert judge_values("outputs", [pair]).largest == largest
 
 
 def test_what_nothing_could_make_fail_is_counted() -> None:

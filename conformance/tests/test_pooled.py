@@ -201,6 +201,14 @@ def test_noise_that_no_case_rejects_is_seen() -> None:
     assert {test.of for test in pooled_tests(louder) if test.verdict is Verdict.FAIL} >= {"outputs", "hidden_state"}
 
 
+def test_of_slices_of_one_run_the_whole_gives_errors() -> None:
+    """The last output, or what stateful calls return, is a part of what the case with all outputs returns."""
+    results = sampled(ReferenceAdapter(), select(list(documents_matrix()), ["u2-d5-t6-b3-*"]))
+    cases = {result.case_id: result.sample for result in results}
+    assert {case_id for case_id, sample in cases.items() if sample and sample.size} == {"u2-d5-t6-b3-seq-s0"}
+    assert {sample and sample.family for sample in cases.values()} == {"u2-d5-s0"}
+
+
 def test_the_surface_is_pooled_too() -> None:
     """Masks, directions, states, dropout, merges, losses: what the level draws is right."""
     cases = [case for case in DRAWN if case.precision == "float32" and case.execution.route != "gradient" and not case.relation]
