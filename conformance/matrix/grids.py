@@ -162,6 +162,8 @@ GRIDS: tuple[Grid, ...] = (
             "unroll": (False, True),
         },
     ),
+    # Of a single unit, whose output gate is nearly shut.
+    Grid(name="smallest exports", axes={"route": EXPORTED, ("units", "input_dim", "timesteps", "batch"): ((1, 1, 1, 1),)}),
     Grid(name="exported shapes", axes={"route": EXPORTED, "static_time": (False, True), "static_batch": (False, True)}),
     Grid(
         name="dropout",
