@@ -117,7 +117,8 @@ def main(command: str, file: str) -> int:
         return compare_surface(file)
     (block,) = [block for block in blocks() if block.command.endswith(command)]
     # What the installer says comes first, and is no promise of ours.
-    complaint = Block(block.command, "...\n" + block.output).complaint(Path(file).read_text(encoding="utf-8"))
+    said = "installed\n" + Path(file).read_text(encoding="utf-8")
+    complaint = Block(block.command, "...\n" + block.output).complaint(said)
     sys.stderr.write(complaint)
     return 1 if complaint else 0
 

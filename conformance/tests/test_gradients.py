@@ -203,6 +203,7 @@ def test_deviation_of_the_gradients_leaves_what_is_computed_forwards_alone(name:
                     "u3-d2-t6-b4-seq-zeromask-mask_right-via_gradient-s0",
                     "u3-d2-t6-b4-seq-bidi-merge_ave-via_gradient-s0",
                     "u3-d2-t6-b4-seq-bidi-merge_mul-via_gradient-s0",
+                    "u3-d2-t6-b4-seq-layers2-via_gradient-s0",
                 ),
             )
             if DEVIATIONS[name].needs <= each.offers

@@ -64,7 +64,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], bool]] = {
     "masked": ({"return_sequences": True}, True),
     "zero outputs": ({"return_sequences": True, "zero_output_for_mask": True, "go_backwards": True}, True),
     "no bias": ({"use_bias": False}, False),
-    **{name: ({"activation": name, "return_sequences": True}, True) for name in ("softsign", "hard_tanh", "softmax", "gelu")},
+    **{
+        name: ({"activation": name, "return_sequences": True}, True)
+        for name in ("linear", "softsign", "hard_tanh", "softmax", "gelu")
+    },
     **{
         f"{name} gates": ({"recurrent_activation": name, "return_sequences": True}, False)
         for name in ("tanh", "hard_sigmoid", "softmax", "mish")
