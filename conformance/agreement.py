@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,7 +22,7 @@ from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
 from conformance.known_differences import covering_entries
 from conformance.observation import Observation
-from conformance.reference_run import COMPUTED, Answer, answer
+from conformance.reference_run import Answer, answer
 from conformance.stimulus import draw
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, TWO_RUNS
 from lstm_ref import LSTMError
@@ -46,12 +46,7 @@ class Folder:
         if observed.dropout:
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            f"{number}_{name}": getattr(call, name)
-            for number, call in enumerate(observed.calls)
-            for name in COMPUTED
-            if getattr(call, name) is not None
-        }
+        arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
         np.savez(self.path / f"{case.id}.npz", **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
@@ -111,6 +106,7 @@ class _Observed:
             ) from error
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
         conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
+        conventions = replace(conventions, products=environment.get("products", ""))
         return cls(name=name, environment=environment, conventions=conventions, files=files)
 
     def known(self, case_id: str) -> list[str]:
@@ -154,16 +150,17 @@ def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Gap]:
     answers = [answer(case, stimulus, each.conventions) for each in (one, other)]
     ours, theirs = one.arrays(case.id), other.arrays(case.id)
     gaps = []
-    for number, name in itertools.product(range(len(case.calls)), COMPUTED):
-        key = f"{number}_{name}"
-        if key in ours and key in theirs and ours[key].size:
-            gaps.append(_gap(ours[key], theirs[key], *((each, number, name) for each in answers)))
+    for number, call in enumerate(answers[0].calls):
+        for name in call.computed:
+            key = f"{number}_{name}"
+            if key in ours and key in theirs and ours[key].size:
+                gaps.append(_gap(ours[key], theirs[key], *((each, number, name) for each in answers)))
     return gaps
 
 
 def _gap(ours: Array, theirs: Array, mine: tuple[Answer, int, str], yours: tuple[Answer, int, str]) -> Gap:
-    expected, further = (np.asarray(getattr(each.calls[number], name)) for each, number, name in (mine, yours))
-    sigma = [np.asarray(getattr(each.sigma[number], name)) for each, number, name in (mine, yours)]
+    expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in (mine, yours))
+    sigma = [np.asarray(each.sigma[number].computed[name]) for each, number, name in (mine, yours)]
     if not ours.shape == theirs.shape == expected.shape:
         return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same

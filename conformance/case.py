@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from conformance.features import FEATURES, POLICIES, Feature
-from conformance.masks import mask_of, met_by_outputs, met_by_states
+from conformance.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states
 from lstm_ref import LSTMConfig, LSTMError
+from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
 
 _WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
@@ -23,6 +25,9 @@ _PLAIN = {"return_sequences", "stateful"} | {
 }
 
 TIME_DISTRIBUTED_OVER = 2  # sequences per row of TimeDistributed(LSTM)
+
+# Timesteps after which what a chaotic LSTM returns may be as unlike the reference as two of its states are.
+PREDICTABLE_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +101,7 @@ class Case:
         dtype: the dtype policy.
         input_dtype, contiguous: of the array that is passed.
         values: what one of its elements holds.
+        weights: as drawn, or with a recurrent kernel that makes the LSTM chaotic.
         relation: what else must give the same answer; "" for nothing.
     """
 
@@ -116,6 +122,7 @@ class Case:
     input_dtype: str = "float64"
     contiguous: bool = True
     values: str = "finite"
+    weights: str = "drawn"
     relation: str = ""
 
     def __post_init__(self) -> None:
@@ -127,7 +134,7 @@ class Case:
             if feature.part != "config" and value not in feature.values:  # the configuration has looked at its own
                 raise LSTMError(f"{feature.name} must be one of {', '.join(map(str, feature.values))}; got {value!r}")
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable and stable: `u10-d5-t13-b3-seq-stateful-s0`; `from_id` reads it back."""
         words = [feature.word_of(self.feature(feature)) for feature in FEATURES]
@@ -151,7 +158,7 @@ class Case:
 
     def feature(self, feature: Feature) -> Any:
         """The value of a feature in this case."""
-        return getattr({"config": self.config, "execution": self.execution, "": self}[feature.part], feature.name)
+        return getattr(getattr(self, feature.part) if feature.part else self, feature.name)
 
     def having(self, **changes: Any) -> Case:
         """The same case with other features or sizes."""
@@ -172,7 +179,7 @@ class Case:
         """The features in which the case departs from the defaults."""
         return {feature.name: self.feature(feature) for feature in FEATURES if self.feature(feature) != feature.default}
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether the answer is a slice of one forward run from zeros by the standard equations, as in the documents' matrix."""
         return self.said.keys() <= _PLAIN
@@ -213,10 +220,26 @@ class Case:
         """Whether the route shows a loss in place of the outputs."""
         return self.execution.route in ("evaluate", "train_on_batch", "fit")
 
+    def gradients_of(self, call: Call) -> tuple[str, ...]:
+        """Names of what a call's gradients belong to: weights, floating inputs, initial states, in this order."""
+        if self.execution.route != "gradient":
+            return ()
+        parts = {1: ("",), 2: ("forward ", "backward ") if self.architecture == "bidi" else ("first ", "second ")}[
+            len(self.layer_sizes)
+        ]
+        weights = ("kernel", "recurrent_kernel", "bias") if self.config.use_bias else ("kernel", "recurrent_kernel")
+        read = () if self.mask_source == "embedding" or self.input_dtype == "int32" else ("inputs",)
+        states = ("initial hidden state", "initial cell state") if call.initial_state else ()
+        return (*(part + name for part in parts for name in weights), *read, *(part + name for part in parts for name in states))
+
     @property
     def in_training(self) -> bool:
         """Whether the layer is called with training=True."""
-        return self.execution.route in ("training", "train_on_batch", "fit") or self.dropout in ("input", "recurrent", "both")
+        return self.execution.route in ("training", "gradient", "train_on_batch", "fit") or self.dropout in (
+            "input",
+            "recurrent",
+            "both",
+        )
 
     @property
     def dropout_rates(self) -> tuple[float, float]:
@@ -255,7 +278,23 @@ class Case:
     def offers(self) -> frozenset[Need]:
         """What the case offers a deviation to show itself."""
         offered = _offered_by_form(self) | _offered_by_masks(self) | _offered_by_architecture(self) | _offered_by_dropout(self)
-        return frozenset(need for need, is_offered in offered.items() if is_offered)
+        lost = _AT_THE_END if self.weights == "chaotic" and self.horizon > PREDICTABLE_STEPS else frozenset()
+        return frozenset(need for need, is_offered in offered.items() if is_offered) - lost
+
+
+# What shows in nothing but what a long run ends with.
+_AT_THE_END = frozenset(
+    {
+        Need.LAST_STEP,
+        Need.LAST_OUTPUT,
+        Need.STATES,
+        Need.CARRIED_CALL,
+        Need.RESET,
+        Need.MASKED_END,
+        Need.MASKED_STATE,
+        Need.HELD_STATE,
+    }
+)
 
 
 def _offered_by_form(case: Case) -> dict[Need, bool]:
@@ -302,9 +341,24 @@ def _offered_by_masks(case: Case) -> dict[Need, bool]:
     return {
         **{need: any(one[need] for one in states) for need in states[0]},
         **{need: shows(one[need] for one in outputs) for need in outputs[0]},
+        **_offered_by_gradients(case, (mask, mask[:, ::-1]) if halves else (last,)),
         Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
         Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, and the states stay finite
     }
+
+
+def _offered_by_gradients(case: Case, masks: Sequence[Array]) -> dict[Need, bool]:
+    """Of one call, what any LSTM offers; masks in the order of processing."""
+    config, asked = case.config, case.gradients_of(case.calls[-1])
+    zeroes = config.return_sequences if case.architecture == "bidi" else config.zero_output_for_mask
+    met = [
+        met_by_gradients(
+            mask, given=case.initial_state, returned=config.return_state, shows_all=config.return_sequences, zeroes=zeroes
+        )
+        for mask in masks
+    ]
+    offered = {need: any(one[need] for one in met) for need in met[0]} | {Need.GRADIENT_OF_INPUTS: "inputs" in asked}
+    return {need: bool(asked) and is_met for need, is_met in offered.items()}
 
 
 def _offered_by_architecture(case: Case) -> dict[Need, bool]:

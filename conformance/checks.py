@@ -5,22 +5,22 @@ Every check says which deviations it is there to reject, and the kill matrix pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from conformance.case import Case
-from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
+from conformance.judgement import Comparison, judge_facts, judge_values
 from conformance.observation import CallObservation, Observation
 from conformance.reference_run import Answer, answer
 from conformance.relations import RELATIONS
 from conformance.stimulus import Stimulus
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, TWO_RUNS
-from conformance.verdict import CheckResult, Verdict
-from lstm_ref import count_params
+from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
+from conformance.verdict import CheckResult
+from lstm_ref import GATE_ORDER, count_params
 from lstm_ref.arrays import Array
 
 VALUES = ("outputs", "hidden", "cell")
@@ -70,71 +70,58 @@ def judge(evidence: Evidence) -> tuple[CheckResult, ...]:
 # --- values --------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Comparison:
-    """Two arrays to compare, and how to speak of them."""
-
-    label: str
-    got: Array | None
-    expected: Array
-    sigma: Array
-
-
-def _judge_values(check: str, comparisons: Iterable[_Comparison]) -> CheckResult:
-    """Each array within 8σ at every element and within 2σ in the root mean square."""
-    gaps: list[tuple[_Comparison, Gap]] = []
-    for pair in comparisons:
-        if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
-            message = f"{pair.label} has shape {getattr(pair.got, 'shape', None)}, expected {pair.sigma.shape}: not comparable"
-            return CheckResult(check=check, verdict=Verdict.FAIL, message=message)
-        if pair.expected.size:
-            gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
-    messages = [message for pair, gap in gaps if (message := _complaint(pair.label, gap))]
-    return CheckResult(
-        check=check,
-        verdict=Verdict.FAIL if messages else Verdict.PASS,
-        message=_first_of(messages),
-        worst=max((gap.worst for _, gap in gaps), default=None),
-        rms=max((gap.rms for _, gap in gaps), default=None),
-        size=sum(gap.size for _, gap in gaps),
-    )
-
-
-def _complaint(label: str, gap: Gap) -> str:
-    if gap.worst > ELEMENT_LIMIT:
-        place = ", ".join(str(axis) for axis in gap.where)
-        timestep = f"timestep {gap.where[1]}, " if len(gap.where) == 3 else ""
-        return (
-            f"{label}[{place}] is {gap.got:.9g}, expected {gap.expected:.9g}: off by {gap.error:.2g} ({gap.worst:.3g} σ, "
-            f"limit {ELEMENT_LIMIT:g} σ) at {timestep}row {gap.where[0]}, unit {gap.where[-1]}"
-        )
-    if gap.rms > RMS_LIMIT:
-        return f"{label} as a whole is off by {gap.rms:.3g} σ (root mean square of {gap.size} elements), limit {RMS_LIMIT:g} σ"
-    return ""
-
-
-def _first_of(messages: list[str]) -> str:
-    more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
-    return messages[0] + more if messages else ""
-
-
 def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], CheckResult]:
     def judge_value(evidence: Evidence) -> CheckResult:
         calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
-        return _judge_values(
+        return judge_values(
             check,
             [
-                _Comparison(
+                Comparison(
                     label=_label(value, number, evidence.case),
                     got=getattr(got, value),
                     expected=getattr(expected, value),
                     sigma=getattr(sigma, value),
+                    place=_place,
                 )
                 for number, (got, expected, sigma) in enumerate(calls, 1)
             ],
         )
 
     return judge_value
+
+
+def _judge_gradients(evidence: Evidence) -> CheckResult:
+    calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
+    return judge_values(
+        "gradients",
+        [
+            Comparison(
+                label=_label(f"gradient of {name}", number, evidence.case),
+                got=got.gradients.get(name),
+                expected=gradient,
+                sigma=sigma.gradients[name],
+                place=partial(_place_in_gradient, name.rpartition(" ")[2], gradient.shape[-1]),
+            )
+            for number, (got, expected, sigma) in enumerate(calls, 1)
+            for name, gradient in expected.gradients.items()
+        ],
+    )
+
+
+def _place(where: tuple[int, ...]) -> str:
+    """Of outputs and states; a loss has none."""
+    if not where or len(where) == 1:
+        return ""
+    timestep = f"timestep {where[1]}, " if len(where) == 3 else ""
+    return f"{timestep}row {where[0]}, unit {where[-1]}"
+
+
+def _place_in_gradient(of: str, columns: int, where: tuple[int, ...]) -> str:
+    """Of weights, the gate and its unit."""
+    if of in ("kernel", "recurrent_kernel", "bias"):
+        gate, unit = divmod(where[-1], columns // len(GATE_ORDER))
+        return f"gate {GATE_ORDER[gate]}, unit {unit}"
+    return f"timestep {where[1]}, row {where[0]}, feature {where[2]}" if of == "inputs" else _place(where)
 
 
 def _label(value: str, number: int, case: Case) -> str:
@@ -150,14 +137,15 @@ def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
     if evidence.case.config.return_sequences and first.outputs.shape == second.outputs.shape and outputs.ndim == 3:
         outputs = np.concatenate([first.outputs, second.outputs], axis=1)
     pairs = {"outputs": outputs, "hidden": second.hidden, "cell": second.cell}
-    return _judge_values(
+    return judge_values(
         "cut_sequence",
         [
-            _Comparison(
+            Comparison(
                 label=f"{value} of one call against two",
                 got=getattr(whole, value),
                 expected=in_pieces,
                 sigma=TWO_RUNS * getattr(sigma, value),
+                place=_place,
             )
             for value, in_pieces in pairs.items()
         ],
@@ -168,14 +156,15 @@ def _judge_relation(evidence: Evidence) -> CheckResult:
     """Two runs of the implementation, each within σ of the truth."""
     relation = RELATIONS[evidence.case.relation]
     calls = zip(evidence.observed.calls, evidence.related, evidence.answer.sigma, strict=True)
-    return _judge_values(
+    return judge_values(
         "relation",
         [
-            _Comparison(
+            Comparison(
                 label=f"{_label(value, number, evidence.case)} ({relation.asserts})",
                 got=getattr(got, value),
                 expected=getattr(again, value).astype(np.float64),
                 sigma=TWO_RUNS * getattr(sigma, value),
+                place=_place,
             )
             for number, (got, again, sigma) in enumerate(calls, 1)
             for value in VALUES
@@ -187,15 +176,9 @@ def _judge_relation(evidence: Evidence) -> CheckResult:
 # --- facts ---------------------------------------------------------------------------------------------------------------------
 
 
-def _judge_facts(check: str, facts: Iterable[tuple[str, object, object]]) -> CheckResult:
-    """Each (label, got, expected) equal."""
-    messages = [f"{label} is {got}, expected {expected}" for label, got, expected in facts if got != expected]
-    return CheckResult(check=check, verdict=Verdict.FAIL if messages else Verdict.PASS, message=_first_of(messages))
-
-
 def _judge_shapes(evidence: Evidence) -> CheckResult:
     calls = zip(evidence.observed.calls, evidence.answer.calls, strict=True)
-    return _judge_facts(
+    return judge_facts(
         "shapes",
         [
             (f"the shape of what {_call(number, evidence.case)} returned", _listed(got.returned), _listed(expected.returned))
@@ -206,7 +189,7 @@ def _judge_shapes(evidence: Evidence) -> CheckResult:
 
 def _judge_dtypes(evidence: Evidence) -> CheckResult:
     precision = evidence.conventions.returned_in(evidence.case.precision)
-    return _judge_facts(
+    return judge_facts(
         "dtypes",
         [
             (f"the dtype of what {_call(number, evidence.case)} returned", ", ".join(dict.fromkeys(got.dtypes)), precision)
@@ -226,13 +209,13 @@ def _listed(shapes: tuple[tuple[int, ...], ...]) -> str:
 def _judge_parameter_count(evidence: Evidence) -> CheckResult:
     use_bias = evidence.case.config.use_bias
     expected = sum(count_params(units, input_dim, use_bias) for units, input_dim in evidence.case.layer_sizes)
-    return _judge_facts("parameter_count", [("the parameter count", evidence.observed.parameter_count, expected)])
+    return judge_facts("parameter_count", [("the parameter count", evidence.observed.parameter_count, expected)])
 
 
 def _judge_weight_shapes(evidence: Evidence) -> CheckResult:
     layers = evidence.stimulus.weights_of(evidence.case)
     expected = tuple(array.shape for weights in layers for array in weights.arrays.values())
-    return _judge_facts("weight_shapes", [("the shapes of the weights", evidence.observed.weight_shapes, expected)])
+    return judge_facts("weight_shapes", [("the shapes of the weights", evidence.observed.weight_shapes, expected)])
 
 
 def _judge_stored_state(evidence: Evidence) -> CheckResult:
@@ -247,14 +230,15 @@ def _judge_stored_state(evidence: Evidence) -> CheckResult:
                 )
             if reset is not None:
                 facts.append((f"the number of nonzero {value} values after the reset", int(np.count_nonzero(reset)), 0))
-    return _judge_facts("stored_state", facts)
+    return judge_facts("stored_state", facts)
 
 
 def _judge_dropout(evidence: Evidence) -> CheckResult:
     """One mask per call, constant over time, of as many rows as there are sequences; kept values scaled by 1 / (1 - rate)."""
     case, observed = evidence.case, evidence.observed.dropout
     if not case.in_training:
-        return _judge_facts("dropout", [("the number of dropout masks drawn at inference", len(observed), 0)])
+        return judge_facts("dropout", [("the number of dropout masks drawn at inference", len(observed), 0)])
+    unit_roundoff = UNIT_ROUNDOFF[evidence.conventions.computed_in(case.precision)]
     facts: list[tuple[str, object, object]] = [("the number of calls that drew masks", len(observed), len(case.calls))]
     for number, call in enumerate(observed, 1):
         for (units, input_dim), masks in zip(case.layer_sizes, call, strict=True):
@@ -265,11 +249,12 @@ def _judge_dropout(evidence: Evidence) -> CheckResult:
                     what = f"of the dropout masks of {kind} in {_call(number, case)}"
                     facts.append((f"the shape {what}", None if drawn is None else drawn.shape, shape))
                     if drawn is not None:
-                        strange = ~np.isclose(drawn, 0) & ~np.isclose(drawn, 1 / (1 - rate), rtol=2.0**-7)
+                        kept = 1 / (1 - rate)
+                        strange = (drawn != 0) & (np.abs(drawn - kept) > ELEMENT_LIMIT * unit_roundoff * kept)
                         facts.append(
                             (f"the number of values {what} that are neither 0 nor 1 / (1 - {rate:g})", int(strange.sum()), 0)
                         )
-    return _judge_facts("dropout", facts)
+    return judge_facts("dropout", facts)
 
 
 def _same(stored: Array | None, returned: Array) -> bool:
@@ -348,6 +333,13 @@ CHECKS = (
         kills="output_tanh_missing",
         judge=_judge_against_reference("loss", "loss"),
         applies_to=lambda case: case.returns_loss,
+    ),
+    Check(
+        name="gradients",
+        asserts="the derivatives with respect to weights, inputs and initial states are those of back-propagation through time",
+        kills="recurrent_term_missing",
+        judge=_judge_gradients,
+        applies_to=lambda case: case.execution.route == "gradient",
     ),
     Check(
         name="relation",

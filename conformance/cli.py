@@ -1,4 +1,4 @@
-"""The command line: verify, list, agree, explain, reproduce, differences, deviations, claims.
+"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -39,6 +39,9 @@ from conformance.known_differences import known_differences
 from conformance.report import files, text
 from conformance.reproduce import known_reproduction, reproduction
 from conformance.reproduce import run as run_script
+from conformance.runner import families
+from conformance.sensitivity import detections
+from conformance.sensitivity import render as render_detections
 from conformance.session import Session, default_workers
 from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import LSTMError
@@ -177,6 +180,21 @@ def verify(
     for message in filter(None, unwritten):
         _refuse(message)
     sys.exit(0 if report.as_expected else FAILED)
+
+
+@main.command()
+@_cases
+@_seed
+def sensitivity(patterns: tuple[str, ...], seed: int) -> None:
+    """Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.
+
+    A relative error is put into one operation at a time of the reference in float32. Default: --case '*-t28-b32-seq-s*'.
+    """
+    with _refusals():
+        cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
+    progress = Console(stderr=True)
+    shown = track(families(cases), "sets of weights", console=progress, disable=not progress.is_terminal)
+    _console().print(render_detections(detections(shown)))
 
 
 @main.command(name="list")

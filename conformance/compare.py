@@ -45,7 +45,7 @@ def measure(got: Array, expected: Array, sigma: Array) -> Gap:
         raise ValueError(f"cannot measure a gap between shapes {got.shape} and {expected.shape} with σ of shape {sigma.shape}")
     # Overflow and inf - inf are expected here: what is not finite is judged apart, below.
     with np.errstate(over="ignore", invalid="ignore"):
-        ratio = np.subtract(got, expected, dtype=np.float64)
+        ratio = np.asarray(np.subtract(got, expected, dtype=np.float64))  # an array where both are single numbers, too
         ratio /= sigma
         square = float(np.vdot(ratio, ratio))
     np.abs(ratio, out=ratio)

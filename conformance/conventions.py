@@ -19,12 +19,14 @@ class Conventions:
         float64_returned: the dtype of what it returns then.
         first_masked_output: what a loop emits before the first timestep that is used: "zeros" or "initial_state", which is h0.
         first_masked_output_unrolled: what an unrolled loop emits there.
+        products: what the operands of float32 matrix products are read in: "tf32", "bfloat16", or "" for as they are.
     """
 
     float64: str = "float64"
     float64_returned: str = "float64"
     first_masked_output: str = "zeros"
     first_masked_output_unrolled: str = "zeros"
+    products: str = ""
 
     def computed_in(self, precision: str) -> str:
         """The precision that a backend computes in where a policy asks for one."""
@@ -45,10 +47,12 @@ class Conventions:
         emitted = _WORDS[self.first_masked_output]
         if self.first_masked_output_unrolled != self.first_masked_output:
             emitted += f" from a loop, {_WORDS[self.first_masked_output_unrolled]} from an unrolled one"
-        return f"float64 is computed in {self.float64}{returned}; what is emitted before the first used timestep is {emitted}"
+        read = f"; float32 products read their operands in {_NAMES[self.products]}" if self.products else ""
+        return f"float64 is computed in {self.float64}{returned}; what is emitted before the first used timestep is {emitted}{read}"
 
 
 _WORDS = {"zeros": "zeros", "initial_state": "the initial hidden state"}
+_NAMES = {"tf32": "TensorFloat-32", "bfloat16": "bfloat16"}
 
 # What holds for an implementation that says nothing else.
 USUAL = Conventions()

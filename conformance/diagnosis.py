@@ -9,11 +9,12 @@ import numpy as np
 
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
-from conformance.observation import CallObservation, Observation
+from conformance.conventions import USUAL
+from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT
-from lstm_ref.deviations import DEVIATIONS, Deviation
+from lstm_ref.deviations import DEVIATIONS, Deviation, Need
 
 
 @dataclass
@@ -47,29 +48,33 @@ def _explanations(
     for deviation in deviations:
         # One that may hide is near the reference itself, and would explain what is no mistake.
         if deviation.needs <= case.offers and not deviation.hides:
-            left = _difference_left(case, stimulus, observed, ReferenceAdapter(deviation.name).observe(case, stimulus))
+            predicted = ReferenceAdapter(deviation.name).observe(case, stimulus)
+            left = _difference_left(case, stimulus, observed, predicted, gradients=Need.GRADIENTS in deviation.needs)
             if left <= ELEMENT_LIMIT:
                 yield left, deviation
 
 
-def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, predicted: Observation) -> float:
+def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, predicted: Observation, *, gradients: bool) -> float:
     """Largest |observed - predicted| of any array in units of its largest σ; infinite where a shape, dtype or count differs.
 
-    A deviation's own σ is not derived; the largest σ of the undisturbed array stands for it.
+    A deviation's own σ is not derived; the largest σ of the undisturbed array stands for it. What is computed forwards explains
+    the gradients too, but only deviations of the gradients say what they are.
     """
     facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
     if facts[0] != facts[1]:
         return np.inf
-    calls = zip(observed.calls, predicted.calls, answer(case, stimulus, dropout=observed.dropout).sigma, strict=True)
-    return max(_arrays_apart(got, expected, sigma) for got, expected, sigma in calls)
+    sigma = answer(case, stimulus, USUAL, observed.dropout).sigma
+    calls = zip(observed.calls, predicted.calls, sigma, strict=True)
+    return max(_arrays_apart(got, expected, sigma, gradients=gradients) for got, expected, sigma in calls)
 
 
-def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallObservation) -> float:
+def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallObservation, *, gradients: bool) -> float:
     largest = 0.0
-    scales = {"outputs": sigma.outputs, "hidden": sigma.hidden, "cell": sigma.cell, "loss": sigma.loss}
-    scales |= {f"{when}_{value}": scales[value] for when in ("stored", "reset") for value in ("hidden", "cell")}
-    for name, scale in scales.items():
-        ours, theirs = getattr(got, name), getattr(expected, name)
+    scales = {name: getattr(sigma, name.removeprefix("stored_").removeprefix("reset_")) for name in ARRAYS}
+    pairs = [(getattr(got, name), getattr(expected, name), scale) for name, scale in scales.items()]
+    if gradients:
+        pairs += [(got.gradients.get(name), expected.gradients.get(name), scale) for name, scale in sigma.gradients.items()]
+    for ours, theirs, scale in pairs:
         if (ours is None and theirs is None) or scale is None or not scale.size:
             continue
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:

@@ -25,6 +25,7 @@ MERGE_MODES = ("concat", "sum", "ave", "mul", "none")
 ROUTES = (
     "call",
     "training",
+    "gradient",
     "functional",
     "stateless_call",
     "predict",
@@ -138,6 +139,7 @@ FEATURES: tuple[Feature, ...] = (
     _choice("input_dtype", "", "in_", ("float64", "float32", "int32"), "of the array that is passed"),
     _switch("contiguous", "", "strided", "the input array is contiguous", default=True),
     _choice("values", "", "with_", ("finite", "nan", "inf", "masked_nan", "masked_inf"), "what one input element holds"),
+    _choice("weights", "", "weights_", ("drawn", "chaotic"), "as drawn, or the recurrent kernel four times as large"),
     _switch("compiled", "execution", "eager", "inside the backend's compiler, where a call has one", default=True),
     _choice("layer", "execution", "", ("lstm", "rnn", "rnnlist"), "LSTM, RNN(LSTMCell), RNN([LSTMCell])"),
     _choice("activation_as", "execution", "as_", ("name", "function", "lambda"), "how the activations are given"),

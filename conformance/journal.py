@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from conformance.matrix import Planned
-from conformance.verdict import CheckResult, Result, Verdict
+from conformance.verdict import CheckResult, Result, Sample, Verdict
 
 _FORMAT = 1
 _NEXT_STEP = "name another file, or delete it to start anew"
@@ -132,7 +132,9 @@ def _as_json(value: Any) -> Any:
 
 def _value(said: Any, kind: Any) -> Any:
     """The value of that type which JSON holds so; nothing else is taken for it."""
-    if kind in (Result, CheckResult):
+    if Sample in (kind, *get_args(kind)) and said is not None:
+        kind = Sample
+    if kind in (Result, CheckResult, Sample):
         hints = get_type_hints(kind)
         if not isinstance(said, dict) or said.keys() != hints.keys():
             raise ValueError(f"expected an object of {', '.join(hints)}")

@@ -6,6 +6,7 @@ passes is FIXED, which is red until the entry's version range is closed. Nothing
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,7 @@ class KnownDifference:
         seen: the date of that run.
         when: which cases it covers: feature, size, probe or backend → values; one of several such conditions is enough.
         checks: names of the checks that fail, any of them.
+        within: the largest absolute error that the entry speaks of; what differs by more differs otherwise.
         error: a regular expression of the exception, where Keras raises one.
         evidence: id of a minimal case that shows it.
         script: shows it with Keras alone, where a script made from the evidence cannot.
@@ -72,6 +74,7 @@ class KnownDifference:
     seen: str
     when: tuple[Mapping[str, Sequence[Any]], ...]
     checks: tuple[str, ...] = ()
+    within: float = math.inf
     error: str = ""
     evidence: str
     script: str = ""
@@ -90,8 +93,9 @@ class KnownDifference:
         """Whether a result that is not as expected differs as the entry says, and in nothing else."""
         if result.verdict is Verdict.ERROR:
             return bool(self.error) and re.search(self.error, result.reason) is not None
-        failed = {check.check for check in result.checks if check.verdict is not Verdict.PASS}
-        return result.verdict is Verdict.FAIL and failed <= set(self.checks)
+        failed = [check for check in result.checks if check.verdict is not Verdict.PASS]
+        said = all(check.check in self.checks and check.largest <= self.within for check in failed)
+        return result.verdict is Verdict.FAIL and said
 
 
 def _holds(name: str, value: Any, allowed: Sequence[Any]) -> bool:

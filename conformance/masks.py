@@ -74,3 +74,29 @@ def met_by_outputs(mask: Array, started: Array, *, shows_all: bool, zeroes: bool
 def _used_until(mask: Array) -> Array:
     """Whether a row has used this timestep or one before it."""
     return np.asarray(np.logical_or.accumulate(mask, axis=1))
+
+
+def met_by_gradients(mask: Array, *, given: bool, returned: bool, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
+    """What one pass offers to deviations of its gradients.
+
+    Args:
+        mask: in the order of processing, (rows, timesteps).
+        given: whether an initial state is given, whose gradient is asked for.
+        returned: whether the final states are returned.
+        shows_all: whether all outputs are returned, not only the last.
+        zeroes: whether masked timesteps emit zeros.
+    """
+    # The last output alone says nothing of a row where it is a zero.
+    mask = mask & (np.True_ if returned or shows_all or not zeroes else mask[:, -1:])
+    rows, steps = mask.shape
+    nothing = np.zeros((rows, 1), dtype=bool)
+    earlier = np.concatenate([nothing, _used_until(mask)[:, :-1]], axis=1)
+    now_or_later = _used_until(mask[:, ::-1])[:, ::-1] | returned
+    later = np.concatenate([now_or_later[:, 1:], nothing | returned], axis=1)
+    chained = earlier & now_or_later
+    return {
+        Need.GRADIENTS: bool(mask.any()),
+        Need.GRADIENT_CHAIN: bool((earlier & mask).any() or (given and mask.any())),
+        Need.LONG_GRADIENT_CHAIN: bool(chained[:, 2:steps:2].any()),
+        Need.HELD_GRADIENT: bool((~mask & (earlier | given) & later).any()),
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lstm_ref import DropoutMasks
@@ -19,6 +20,8 @@ class CallObservation:
         hidden: final h, (sequences, units).
         cell: final c, (sequences, units).
         loss: mean squared difference from the case's targets, (), from a route that shows no outputs.
+        gradients: derivatives of the outputs and states, weighed by the stimulus' cotangents and summed, by the name of what they
+            belong to (`Case.gradients_of`), of its shape.
         stored_hidden: h that a stateful layer keeps for its next call; None where it is not stateful.
         stored_cell: c, likewise.
         reset_hidden: h that it kept after the reset before this call; None where there was none.
@@ -31,12 +34,20 @@ class CallObservation:
     hidden: Any = None
     cell: Any = None
     loss: Any = None
+    gradients: Mapping[str, Any] = field(default_factory=dict)
     stored_hidden: Any = None
     stored_cell: Any = None
     reset_hidden: Any = None
     reset_cell: Any = None
     returned: tuple[tuple[int, ...], ...] = ()
     dtypes: tuple[str, ...] = ()
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """What the call computed, of all that it returns or keeps, by name."""
+        values = {name: getattr(self, name) for name in ("outputs", "hidden", "cell", "loss")}
+        named = values | {f"gradient of {name}": array for name, array in self.gradients.items()}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "reset_hidden", "reset_cell")

@@ -13,9 +13,10 @@ from conformance.observation import CallObservation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTM, Bidirectional, Composite, DropoutMasks, LSTMConfig, LSTMWeights, Stacked, State
 from lstm_ref.arrays import Array
+from lstm_ref.gradients import Backpropagation
 
 Build = Callable[[LSTMConfig, LSTMWeights], LSTM]
-Masks = Sequence[Sequence[DropoutMasks]]
+Masks = Sequence[Sequence[DropoutMasks | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class Oracle:
         precision: what inputs are rounded to, as Keras rounds them to its compute dtype.
         copies: how often each sequence is run, the copies one after the other in the batch.
         dropout: per call and LSTM, the masks that dropout drew; empty for none.
+        backpropagation: the chain rule that gradients follow; None leaves it to what is built.
         emits_initial_state: by convention, before the first timestep that is used; None leaves it to what is built.
     """
 
@@ -38,7 +40,13 @@ class Oracle:
     precision: str = "float32"
     copies: int = 1
     dropout: Masks = ()
+    backpropagation: type[Backpropagation] | None = None
     emits_initial_state: bool | None = None
+
+    def repeated(self, copies: int, build: Build) -> Oracle:
+        """The same with so many copies of each sequence, run by other LSTMs."""
+        dropout = [[None if masks is None else masks.tiled(copies) for masks in call] for call in self.dropout]
+        return replace(self, build=build, copies=copies, dropout=dropout)
 
     def compose(self, case: Case, stimulus: Stimulus) -> Composite:
         """The case's architecture with its weights."""
@@ -60,6 +68,8 @@ class Oracle:
         for layer in composite.layers:
             if self.emits_initial_state is not None:
                 layer.emits_initial_state = self.emits_initial_state
+            if self.backpropagation is not None:
+                layer.backpropagation = self.backpropagation
         return tuple(self._observe_call(composite, case, stimulus, number) for number in range(len(case.calls)))
 
     def _observe_call(self, composite: Composite, case: Case, stimulus: Stimulus, number: int) -> CallObservation:
@@ -71,18 +81,20 @@ class Oracle:
             reset = [layer.state or layer.zero_state(case.sequences * self.copies) for layer in composite.layers]
         for position, layer in enumerate(composite.layers):
             layer.dropout = self.dropout[number][position] if self.dropout else None
-        initial_state = stimulus.initial_state_of(case, call)
-        mask = stimulus.mask_of(case, call)
+        given, mask = stimulus.initial_state_of(case, call), stimulus.mask_of(case, call)
+        read = (
+            self._copied(self.inputs_of(case, call, stimulus)),
+            None if given is None else self._copied_states(given),
+            None if mask is None else self._copied(mask),
+        )
         with np.errstate(all="ignore"):  # overflow, NaN and infinity are part of what is asked
-            outputs, states = composite(
-                self._copied(self.inputs_of(case, call, stimulus)),
-                None if initial_state is None else [State(*map(self._copied, (s.hidden, s.cell))) for s in initial_state],
-                None if mask is None else self._copied(mask),
-            )
+            gradients = self._gradients(composite, case, call, stimulus, read)
+            outputs, states = composite(*read)
         kept = [layer.state for layer in composite.layers if layer.state is not None] if case.config.stateful else None
         return CallObservation(
             outputs=None if case.returns_loss else outputs,
             loss=self._loss(case, stimulus, outputs, mask) if case.returns_loss else None,
+            gradients=gradients,
             **_side_by_side("", states if case.config.return_state and not case.returns_loss else None),
             **_side_by_side("stored_", kept),
             **_side_by_side("reset_", reset),
@@ -95,6 +107,25 @@ class Oracle:
             return stimulus.embedding_of(case)[stimulus.ids_of(case, call)]
         inputs = stimulus.inputs_of(case, call)
         return inputs.astype("float32").astype("float64") if self.precision == "float32" else inputs.astype("float64")
+
+    def _gradients(
+        self, composite: Composite, case: Case, call: Call, stimulus: Stimulus, read: tuple[Array, Any, Array | None]
+    ) -> dict[str, Array]:
+        """Of what the case asks for, by name; read before the call, which changes a stateful layer's state."""
+        names = case.gradients_of(call)
+        if not names:
+            return {}
+        inputs, given, mask = read
+        d_outputs, d_states = stimulus.cotangents_of(case, call)
+        d_inputs, parts = composite.gradients(
+            inputs, self._copied(d_outputs), self._copied_states(d_states), given, mask, copies=self.copies
+        )
+        weights = [array for part in parts for array in part.weights.values()]
+        states = [array for part in parts for array in (part.initial_state.hidden, part.initial_state.cell)]
+        return dict(zip(names, [*weights, *([d_inputs] if "inputs" in names else []), *states], strict=False))
+
+    def _copied_states(self, states: Sequence[State]) -> list[State]:
+        return [State(self._copied(state.hidden), self._copied(state.cell)) for state in states]
 
     def _copied(self, array: Array) -> Array:
         return np.tile(array, (self.copies,) + (1,) * (array.ndim - 1))

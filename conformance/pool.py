@@ -221,5 +221,5 @@ def _environment() -> Mapping[str, str]:
 
 def _run_chunk(planned: list[Planned], keep: Keep | None) -> list[Result]:
     worker = _this_worker()
-    results = list(run([one for one in planned if isinstance(one, Case)], worker.adapter, worker.diagnose, keep))
+    results = list(run([one for one in planned if isinstance(one, Case)], worker.adapter, worker.diagnose, keep, samples=True))
     return results + [run_probe(one, worker.adapter.keras) for one in planned if not isinstance(one, Case)]

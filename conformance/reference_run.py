@@ -7,7 +7,7 @@ shorter sequence, every smaller batch, both values of return_sequences, and ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -18,15 +18,12 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import CallObservation
 from conformance.oracle import Masks, Oracle, returned_shapes
 from conformance.stimulus import Stimulus
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import arithmetic_of
 from lstm_ref import LSTM, LSTMConfig, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, root_mean_square
+from lstm_ref.rounding import RoundingLSTM, root_mean_square, sigma_of_run
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, RoundingSigma, rounding_sigma
-
-# What a call computes, of all that it returns or keeps.
-COMPUTED = ("outputs", "hidden", "cell", "loss")
+from lstm_ref.uncertainty import REPLICAS, Arithmetic, RoundingSigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +35,19 @@ class ReferenceRun:
 
 
 @lru_cache(maxsize=2)
-def reference_run(stimulus: Stimulus) -> ReferenceRun:
-    """The run over the whole stimulus, in float64, from inputs rounded to the tested precision as Keras rounds them."""
+def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
+    """The run over the whole stimulus, in float64, from inputs rounded to the tested precision as Keras rounds them.
+
+    Args:
+        stimulus: of the family.
+        products: what the operands of matrix products are read in, by convention.
+    """
     config = LSTMConfig(units=stimulus.family.units)
     inputs = stimulus.inputs.astype(stimulus.precision).astype("float64")
     lstm = LSTM(config, stimulus.weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
-    sigma = rounding_sigma(config, stimulus.weights, inputs, trajectory, UNIT_ROUNDOFF[stimulus.precision])
-    floor = FLUSHED_BELOW[stimulus.precision]
-    return ReferenceRun(trajectory, RoundingSigma(hidden=sigma.hidden + floor, cell=sigma.cell + floor))
+    arithmetic = arithmetic_of(stimulus.precision, products)
+    return ReferenceRun(trajectory, sigma_of_run(config, stimulus.weights, inputs, trajectory, arithmetic))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,8 @@ class Answer:
     sigma: tuple[CallObservation, ...]
 
 
+# Many implementations are judged by one answer, and then explained by it.
+@lru_cache(maxsize=2)
 def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dropout: Masks = ()) -> Answer:
     """The oracle's answer: a slice of the family's one run where the case is plain, else a run of its own.
 
@@ -67,35 +70,40 @@ def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dro
         dropout: the masks that the implementation drew; empty where it drew none.
     """
     if case.is_plain:
-        run = reference_run(stimulus)
+        run = reference_run(stimulus, conventions.products)
         hidden, cell = run.trajectory.hidden, run.trajectory.cell
         return Answer(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
-    precision = conventions.computed_in(case.precision)
-    oracle = Oracle(precision=precision, dropout=dropout, emits_initial_state=conventions.emits_initial_state(case))
+    oracle = oracle_of(case, conventions, dropout)
     calls = oracle.observe(case, stimulus)
-    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle))
+    arithmetic = arithmetic_of(oracle.precision, conventions.products)
+    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle, arithmetic))
 
 
-def _sigma(case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle) -> tuple[CallObservation, ...]:
+def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
+    """What answers a case of its own, for a backend of these conventions that drew these dropout masks."""
+    precision, emits_initial_state = conventions.computed_in(case.precision), conventions.emits_initial_state(case)
+    return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
+
+
+def _sigma(
+    case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle, arithmetic: Arithmetic
+) -> tuple[CallObservation, ...]:
     """σ of every element from replicas of the case's own run."""
-    unit_roundoff, floor = UNIT_ROUNDOFF[oracle.precision], FLUSHED_BELOW[oracle.precision]
-    disturbance = max(unit_roundoff, SMALLEST_DISTURBANCE)
-    build = partial(RoundingLSTM, disturbance=disturbance, random=np.random.Generator(np.random.SFC64(0)))
-    copied = [[None if masks is None else masks.tiled(REPLICAS) for masks in call] for call in oracle.dropout]
-    replicas = replace(oracle, build=build, copies=REPLICAS, dropout=copied).observe(case, stimulus)
-    return tuple(_spread(*pair, unit_roundoff, disturbance, floor) for pair in zip(calls, replicas, strict=True))
+    build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
+    replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
+    return tuple(_spread(*pair, arithmetic) for pair in zip(calls, replicas, strict=True))
 
 
-def _spread(
-    expected: CallObservation, replicas: CallObservation, unit_roundoff: float, disturbance: float, floor: float
-) -> CallObservation:
-    sigma: dict[str, Any] = {}
-    for name in COMPUTED:
-        array = getattr(expected, name)
-        if array is not None:
-            each = getattr(replicas, name).reshape(REPLICAS, *array.shape)
-            sigma[name] = root_mean_square(each, array, unit_roundoff, disturbance) + floor
-    return CallObservation(**sigma)
+def _spread(expected: CallObservation, replicas: CallObservation, arithmetic: Arithmetic) -> CallObservation:
+    def sigma_of(array: Array, disturbed: Array) -> Array:
+        return root_mean_square(disturbed.reshape(REPLICAS, *array.shape), array, arithmetic)
+
+    values = ("outputs", "hidden", "cell", "loss")
+    sigma: dict[str, Any] = {
+        name: None if (array := getattr(expected, name)) is None else sigma_of(array, getattr(replicas, name)) for name in values
+    }
+    gradients = {name: sigma_of(array, replicas.gradients[name]) for name, array in expected.gradients.items()}
+    return CallObservation(**sigma, gradients=gradients)
 
 
 def _slices(case: Case, hidden: Array, cell: Array) -> tuple[CallObservation, ...]:

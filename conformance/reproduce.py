@@ -1,8 +1,9 @@
 """A case as a standalone script of under 20 lines, which needs Keras and NumPy only: a bug report, and a regression test.
 
 The script builds what the case builds, with small weights and inputs of its own, asks it by the case's route, and compares with
-the six equations in NumPy, or, where the case has a relation, with the other way of asking. It exits with 1 where they differ by
-more than rounding or something raises, with 0 where they do not. Importing this module imports no framework.
+the six equations in NumPy, or, where the case has a relation, with the other way of asking; of gradients it compares the slope of
+one loss in one direction. It exits with 1 where they differ by more than rounding or something raises, with 0 where they do not.
+Importing this module imports no framework.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.known_differences import KnownDifference
 from conformance.reproduction.data_lines import inputs_text, mask_text, not_finite_lines, states_text, weights_text
+from conformance.reproduction.gradient_lines import direction_line, judgement_lines, set_in_variable, states_line, variable_of
 from conformance.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
 from conformance.reproduction.numpy_lines import CELL, NumpyLines, numpy_lines
 from conformance.reproduction.relation_lines import RETURNED, again
@@ -30,6 +32,7 @@ MAX_LINES = 19
 
 # Roundings that the two sides may differ by. Five timesteps of a few units make about 64: a dozen each, of products, sums and
 # functions. In float32 and float64 all may go one way; in low precision, where each is large, twice their random walk is allowed.
+# A gradient goes the same way back, which doubles them.
 ROUNDINGS = {"float16": 16, "bfloat16": 16, "float32": 64, "float64": 64}
 
 _BREAKS = re.compile(r"(?<=,)(?<!:,) | (?=\+ )")  # after an argument, before a summand; not within an index
@@ -48,6 +51,8 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
     Raises:
         LSTMError: the case cannot be expressed in so few lines; the message names what it combines.
     """
+    if case.weights == "chaotic":
+        raise LSTMError(f"chaotic weights are not expressible in a script: how far a correct run may be off is not, for {case.id}")
     for style in _STYLES:
         if not (style.equations or (case.config.stateful and not case.relation)):
             continue
@@ -86,6 +91,7 @@ class _Style:
     drawn_in_place: bool = False
     resets: bool = True
     equations: bool = True
+    packed: bool = False
 
 
 # From the most readable to the shortest; what a stateful layer is compared with is given up last.
@@ -97,6 +103,7 @@ _STYLES = (
     _Style(says_when_equal=False, short_sigmoid=True, joined=True, drawn_in_place=True),
     _Style(says_when_equal=False, joined=True, drawn_in_place=True, equations=False),
     _Style(says_when_equal=False, short_sigmoid=True, joined=True, drawn_in_place=True, resets=False),
+    _Style(says_when_equal=False, short_sigmoid=True, joined=True, drawn_in_place=True, packed=True),
 )
 
 
@@ -117,7 +124,8 @@ class _Script:
             imports: tuple[str, ...] = (*keras.imports, *self._keras(again(self.case).case).imports)
         else:
             body, imports = [*self._data(), *keras.build, *self._comparison(keras)], keras.imports
-        return [*self._head(imports), *(_drawn_in_place(body) if self.style.drawn_in_place else body)]
+        body = _drawn_in_place(body) if self.style.drawn_in_place else body
+        return [*self._head(imports), *(_packed(body) if self.style.packed else body)]
 
     def _keras(self, case: Case) -> KerasLines:
         return keras_lines(case, self.backend, short=self.style.drawn_in_place, inline=not self.case.relation or _captured(case))
@@ -138,10 +146,16 @@ class _Script:
             joined = case.having(stateful=False, timesteps=2 * case.timesteps)
             inputs = [] if self.style.equations or not self._calls_join else [f"x = {inputs_text(joined)}"]
         not_finite = [] if case.config.stateful else not_finite_lines(case)
+        if variable := variable_of(case, self.backend):
+            inputs, not_finite = [f"x = {variable}({inputs_text(case)})"], [set_in_variable(line, variable) for line in not_finite]
         single = len(case.layer_sizes) == 1
-        equations = single and not case.relation and self.style.equations and not self.style.drawn_in_place
+        equations = single and not case.relation and self.style.equations and not self.style.drawn_in_place and not self._gradient
         names = ("W, U, b = " if case.config.use_bias else "W, U = ") if equations else ""
         return ["random = np.random.default_rng(0)", *mask, *inputs, *not_finite, f"{names}weights = {weights_text(case)}"]
+
+    @property
+    def _gradient(self) -> bool:
+        return self.case.execution.route == "gradient"
 
     # --- against NumPy ---------------------------------------------------------------------------------------------------------
 
@@ -154,12 +168,14 @@ class _Script:
             case,
             first_masked_output=conventions.first_masked_output,
             short=self.style.short_sigmoid,
-            named=not self.style.drawn_in_place,
+            named=self._gradient or not self.style.drawn_in_place,
         )
         lines = [*self._masks_kept(), *keras.prepare]
         if case.config.stateful:
             return lines + self._calls(keras, expected)
         got, zeros = [f"got = {keras.returned}", *self._read()], self._zeros(expected)
+        if self._gradient:
+            got.append(direction_line(case))
         # The equations change the states that Keras is given.
         begun = [*zeros, *lines, *got] if case.initial_state else [*lines, *got, *zeros]
         return [*begun, *expected.loop, *self._judge("got", expected.expected)]
@@ -220,11 +236,12 @@ class _Script:
 
     def _zeros(self, expected: NumpyLines) -> list[str]:
         """The lines of y and of h and c."""
+        states = states_line(self.case, self.backend, expected.states) if self._gradient else expected.states
         if not expected.outputs:
-            return [expected.states]
+            return [states]
         if self.style.joined:
-            return [f"y, (h, c) = {expected.outputs.removeprefix('y = ')}, {expected.states.removeprefix('h, c = ')}"]
-        return [expected.outputs, expected.states]
+            return [f"y, (h, c) = {expected.outputs.removeprefix('y = ')}, {states.removeprefix('h, c = ')}"]
+        return [expected.outputs, states]
 
     def _masks_kept(self) -> list[str]:
         """What makes the cell keep the dropout masks that it draws."""
@@ -268,7 +285,7 @@ class _Script:
     def _judge(self, got: str, expected: str, *, both_keras: bool = False) -> list[str]:
         """The comparison; `both_keras` where both sides are tensors."""
         precision = CONVENTIONS[self.backend].computed_in(self.case.precision)
-        roundings = ROUNDINGS[precision]
+        roundings = ROUNDINGS[precision] * (2 if self._gradient else 1)
         limit = f"{roundings} * 2**{round(math.log2(UNIT_ROUNDOFF[precision]))}"
         # NumPy's own functions do not compute with bfloat16.
         array = (
@@ -283,6 +300,8 @@ class _Script:
             f"for {sides} in zip({got}, {expected}, strict=True):",
             f"    np.testing.assert_allclose({arrays}, rtol={limit}, atol={limit})",
         ]
+        if self._gradient:
+            lines = judgement_lines(self.case, expected, round(math.log2(roundings * UNIT_ROUNDOFF[precision])))
         if self.style.says_when_equal:
             lines.append(f'print("no difference beyond {roundings} roundings of {precision}")')
         return lines
@@ -302,6 +321,27 @@ def _drawn_in_place(lines: Sequence[str]) -> list[str]:
     for name, reads in (("weights", "set_weights("), ("x", "got = "), ("ids", "got = ")):
         lines = _moved(lines, name, reads)
     return list(lines)
+
+
+def _packed(lines: Sequence[str]) -> list[str]:
+    """The layer built in the line that makes it, the generator made where it is first read, a block of one line in its header."""
+    packed: list[str] = []
+    for line in lines:
+        last = packed[-1] if packed else ""
+        block = f"{last} {line.strip()}"
+        built = f"({last.replace(' = ', ' := ', 1)}){line.removeprefix('layer')}"
+        if line.startswith("layer.build(") and last.startswith("layer = ") and len(built) <= MAX_WIDTH:
+            packed[-1] = built
+        elif last.lstrip().startswith("with ") and len(block) <= MAX_WIDTH:
+            packed[-1] = block
+        else:
+            packed.append(line)
+    made = "random = np.random.default_rng(0)"
+    first = next(place for place, line in enumerate(packed) if "random." in line and line != made)
+    if made not in packed or " for " in packed[first]:  # which would make it again for each
+        return packed
+    packed[first] = packed[first].replace("random.", f"({made.replace(' = ', ' := ')}).", 1)
+    return [line for line in packed if line != made]
 
 
 def _moved(lines: Sequence[str], name: str, reads: str) -> list[str]:

@@ -11,6 +11,7 @@ from conformance.case import Case, Family
 from conformance.checks import Evidence, judge
 from conformance.observation import Observation
 from conformance.relations import ask_again
+from conformance.sampling import sample_of
 from conformance.stimulus import Stimulus, draw
 from conformance.verdict import Result, Verdict, in_one_line, worst_of
 
@@ -27,20 +28,29 @@ def families(cases: Sequence[Case]) -> list[list[Case]]:
     return [plain[family] for family in sorted(plain)] + [[case] for case in cases if not case.is_plain]
 
 
-def run(cases: Sequence[Case], adapter: Adapter, diagnose: Diagnose | None = None, keep: Keep | None = None) -> Iterator[Result]:
+def run(
+    cases: Sequence[Case], adapter: Adapter, diagnose: Diagnose | None = None, keep: Keep | None = None, *, samples: bool = False
+) -> Iterator[Result]:
     """Observe and judge every case in this process, with a started adapter; what the implementation raises is that case's ERROR.
 
-    What was observed is given to `keep` before it is judged.
+    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it.
     """
     for members in families(cases):
         stimulus = draw(members)
         for case in members:
-            yield _run_case(case, stimulus, adapter, diagnose, keep)
+            yield run_case(case, stimulus, adapter, diagnose, keep, samples=samples)
 
 
-def _run_case(
-    case: Case, stimulus: Stimulus, adapter: Adapter, diagnose: Diagnose | None = None, keep: Keep | None = None
+def run_case(
+    case: Case,
+    stimulus: Stimulus,
+    adapter: Adapter,
+    diagnose: Diagnose | None = None,
+    keep: Keep | None = None,
+    *,
+    samples: bool = False,
 ) -> Result:
+    """One case of `run`, with the stimulus of its family."""
     started = time.perf_counter()
     try:
         observed = adapter.observe(case, stimulus)
@@ -57,6 +67,7 @@ def _run_case(
         checks = judge(evidence)
         verdict = worst_of(check.verdict for check in checks)
         explained_by = diagnose(case, stimulus, observed) if diagnose and verdict is Verdict.FAIL else ()
+        sample = sample_of(evidence) if samples and verdict is Verdict.PASS else None
     except Exception as error:  # noqa: BLE001  # an observation that no check foresaw must not end the run
         return error_result(case, f"could not be judged: {in_one_line(error)}")
     return Result(
@@ -68,6 +79,7 @@ def _run_case(
         not_run=observed.not_run,
         seconds=seconds,
         explained_by=explained_by,
+        sample=sample,
     )
 
 

@@ -23,6 +23,7 @@ from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.pool import Pool, chunks
+from conformance.pooled import pooled_tests
 from conformance.progress import Progress
 from conformance.reduce import reduce_case
 from conformance.report.model import Plan, Report
@@ -148,6 +149,7 @@ class Session:
             seconds=seconds,
             stopped=stopped,
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
+            pooled=pooled_tests(results),
         )
 
 

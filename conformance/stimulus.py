@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from lstm_ref.arrays import Array, representable
 # Mean bias of the gates i, f, c, o; unit 0's forget gate stands at sigmoid(4) = 0.98, where the inputs move it little.
 _BIAS = {"i": 0.3, "f": 1.0, "c": -0.2, "o": 0.6}
 _SLOW_FORGET_BIAS, _SLOW_FORGET_GAIN = 4.0, 0.3
-_WEIGHTS_STREAM, _INPUTS_STREAM, _STATES_STREAM, _TARGETS_STREAM, _MASKED_STREAM, _DROPOUT_STREAM = range(6)
+_WEIGHTS_STREAM, _INPUTS_STREAM, _STATES_STREAM, _TARGETS_STREAM, _MASKED_STREAM, _DROPOUT_STREAM, _COTANGENTS_STREAM = range(7)
 
 # Unbounded activations feed back on themselves: weights of full size would take a few of them out of float32's range.
 _TAMED = dict.fromkeys(
@@ -36,6 +37,9 @@ _TAMED = dict.fromkeys(
     ),
     0.5,
 ) | {"exponential": 0.02}  # fmt: skip
+
+# A recurrent kernel that many times as large makes an LSTM of a few units chaotic, and is as representable.
+_CHAOTIC = 4
 
 NOT_FINITE = {"nan": np.nan, "inf": np.inf, "masked_nan": np.nan, "masked_inf": np.inf}
 
@@ -90,7 +94,8 @@ class Stimulus:
         drawn = []
         for layer, (units, input_dim) in enumerate(case.layer_sizes):
             weights = _draw_weights(Family(units=units, input_dim=input_dim, seed=self.family.seed), self.precision, layer, tamed)
-            drawn.append(weights if case.config.use_bias else LSTMWeights(weights.kernel, weights.recurrent_kernel))
+            recurrent_kernel = weights.recurrent_kernel * (_CHAOTIC if case.weights == "chaotic" else 1)
+            drawn.append(LSTMWeights(weights.kernel, recurrent_kernel, weights.bias if case.config.use_bias else None))
         return tuple(drawn)
 
     def mask_of(self, case: Case, call: Call) -> Array | None:
@@ -129,6 +134,20 @@ class Stimulus:
         random = _stream(self.family.seed, _TARGETS_STREAM, *outputs_shape)
         return representable(random.uniform(-2, 2, outputs_shape), case.precision)
 
+    def cotangents_of(self, case: Case, call: Call) -> tuple[Array, tuple[State, ...]]:
+        """What the outputs and the final states of each LSTM are weighed by in the sum whose gradients are taken.
+
+        The same in every call of a case, since what is compiled holds them; of states that are not returned, zeros.
+        """
+        steps = (call.stop - call.start,) if case.config.return_sequences else ()
+        random = _stream(self.family.seed, _COTANGENTS_STREAM)
+        outputs = representable(random.uniform(-1, 1, (case.sequences, *steps, case.outputs_width)), case.precision)
+        states = []
+        for units, _ in case.layer_sizes:
+            pair = representable(random.uniform(-1, 1, (2, case.sequences, units)), case.precision)
+            states.append(State(*(pair if case.config.return_state else 0 * pair)))
+        return outputs, tuple(states)
+
     def embedding_of(self, case: Case) -> Array:
         """Rows of an embedding: 0 for what is masked, then one per sequence and timestep, (1 + sequences · horizon, input_dim)."""
         masked = _stream(self.family.seed, _MASKED_STREAM, case.input_dim).standard_normal((1, case.input_dim))
@@ -153,14 +172,21 @@ def draw(cases: Sequence[Case]) -> Stimulus:
     if len(shared) != 1:
         raise LSTMError(f"a stimulus serves one family in one precision; got {len(shared)}")
     ((family, precision),) = shared
+    return _draw(family, precision, batch=max(case.sequences for case in cases), steps=max(case.horizon for case in cases))
+
+
+# One stimulus for all that ask for the same: what was computed from it is then known to be right again.
+@lru_cache(maxsize=4)
+def _draw(family: Family, precision: str, batch: int, steps: int) -> Stimulus:
     return Stimulus(
         family=family,
         precision=precision,
         weights=_draw_weights(family, precision),
-        inputs=_draw_inputs(family, batch=max(case.sequences for case in cases), steps=max(case.horizon for case in cases)),
+        inputs=_draw_inputs(family, batch, steps),
     )
 
 
+@lru_cache(maxsize=4)
 def _draw_weights(family: Family, precision: str, layer: int = 0, tamed: float = 1.0) -> LSTMWeights:
     further = (layer,) if layer else ()
     random = _stream(family.seed, _WEIGHTS_STREAM, family.units, family.input_dim, *further)

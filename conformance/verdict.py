@@ -41,6 +41,9 @@ class CheckResult:
         worst: largest |error| / σ met, where the check compares numbers; None where it compares facts.
         rms: largest root mean square of error / σ over an array, likewise.
         size: numbers compared.
+        squares: sum of the squares of error / σ over all of them.
+        largest: largest |error| of the arrays that fail; infinite where they cannot be compared.
+        blind: how many of them nothing of the expected array's size could make fail, since rounding may do as much.
     """
 
     check: str
@@ -49,6 +52,28 @@ class CheckResult:
     worst: float | None = None
     rms: float | None = None
     size: int = 0
+    squares: float = 0.0
+    largest: float = 0.0
+    blind: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What a case gives to the tests that pool the cases of a run.
+
+    Attributes:
+        family: the weights and inputs that it shares with others, whose errors are no other than its own.
+        precision: that it was computed in.
+        size: number of errors that were projected.
+        projections: Σ r_j e over them, with e = error / σ and r_j the response to an error of one u in operation j, in σ.
+        gram: Σ r_j r_k, the rows of the upper triangle one after the other.
+    """
+
+    family: str
+    precision: str
+    size: int = 0
+    projections: tuple[float, ...] = ()
+    gram: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +92,7 @@ class Result:
         reason: why it is ERROR or UNSUPPORTED, or which known difference it is.
         known: id of the known difference that it shows.
         minimal: id of the smallest case that still differs in the same way; "" where none was sought.
+        sample: what it gives to the pooled tests; None where it is not pooled.
     """
 
     case_id: str
@@ -80,6 +106,7 @@ class Result:
     reason: str = ""
     known: str = ""
     minimal: str = ""
+    sample: Sample | None = None
 
     def differs_like(self, other: Result) -> bool:
         """Whether both raise the same kind of exception, or fail some check in common."""

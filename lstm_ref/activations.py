@@ -34,9 +34,8 @@ def tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), through exp(-|x|) <= 1, so that neither tail overflows nor loses its relative accuracy."""
-    e = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0, 1, e) / (1 + e))
+    """1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)), so that neither tail overflows nor loses its relative accuracy."""
+    return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
 
 
 def hard_sigmoid(x: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.errors import LSTMError
+from lstm_ref.gradients import Gradients
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 
@@ -24,6 +25,18 @@ class Composite(Protocol):
         self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None
     ) -> tuple[Array, tuple[State, ...]]:
         """Outputs, and the final state of each layer, in the order in which Keras returns them."""
+
+    def gradients(
+        self,
+        inputs: Array,
+        d_outputs: Array,
+        d_states: Sequence[State],
+        initial_state: Sequence[State] | None = None,
+        mask: Array | None = None,
+        *,
+        copies: int = 1,
+    ) -> tuple[Array, tuple[Gradients, ...]]:
+        """The gradient of the inputs, and those of each layer, for the call with these arguments; see `LSTM.gradients`."""
 
 
 class Stacked:
@@ -49,6 +62,33 @@ class Stacked:
             if mask is not None and layer.config.go_backwards:
                 mask = mask[:, ::-1]
         return outputs, tuple(states)
+
+    def gradients(
+        self,
+        inputs: Array,
+        d_outputs: Array,
+        d_states: Sequence[State],
+        initial_state: Sequence[State] | None = None,
+        mask: Array | None = None,
+        *,
+        copies: int = 1,
+    ) -> tuple[Array, tuple[Gradients, ...]]:
+        """See Composite."""
+        given: Sequence[State | None] = initial_state or [None] * len(self.layers)
+        calls, read = [], inputs
+        for layer, state, d_final in zip(self.layers, given, d_states, strict=True):
+            calls.append((layer, read, d_final, state, mask))
+            read = layer.trajectory(read, state, mask).outputs
+            mask = mask[:, ::-1] if mask is not None and layer.config.go_backwards else mask
+        found: list[Gradients] = []
+        for layer, read, d_final, state, mask in reversed(calls):
+            found.insert(0, layer.gradients(read, d_outputs, d_final, state, mask, copies=copies))
+            d_outputs = self.to_layer_below(found[0].inputs)
+        return found[0].inputs, tuple(found)
+
+    def to_layer_below(self, d_inputs: Array) -> Array:
+        """What is said of a layer's inputs, said of the outputs of the one below."""
+        return d_inputs
 
 
 class Bidirectional:
@@ -84,6 +124,28 @@ class Bidirectional:
         states = tuple(State(hidden, cell) for _, hidden, cell in halves)
         return self.merge(ahead, self.aligned(behind)), states
 
+    def gradients(
+        self,
+        inputs: Array,
+        d_outputs: Array,
+        d_states: Sequence[State],
+        initial_state: Sequence[State] | None = None,
+        mask: Array | None = None,
+        *,
+        copies: int = 1,
+    ) -> tuple[Array, tuple[Gradients, ...]]:
+        """See Composite."""
+        given: Sequence[State | None] = initial_state or [None, None]
+        ahead, behind = (
+            layer.present(layer.trajectory(inputs, state, mask))[0] for layer, state in zip(self.layers, given, strict=True)
+        )
+        d_ahead, d_behind = self.unmerge(d_outputs, ahead, self.aligned(behind))
+        found = tuple(
+            layer.gradients(inputs, d_half, d_final, state, mask, copies=copies)
+            for layer, d_half, d_final, state in zip(self.layers, (d_ahead, self.aligned(d_behind)), d_states, given, strict=True)
+        )
+        return found[0].inputs + found[1].inputs, found
+
     def aligned(self, behind: Array) -> Array:
         """The backward half's outputs in the order of the timesteps; a last output, (batch, units), belongs to all of them."""
         return behind[:, ::-1] if behind.ndim == 3 else behind
@@ -97,3 +159,14 @@ class Bidirectional:
         if self.merge_mode == "mul":
             return ahead * behind
         return np.concatenate([ahead, behind], axis=-1)
+
+    def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
+        """What is said of the joined outputs, said of either half's."""
+        if self.merge_mode == "sum":
+            return d_outputs, d_outputs
+        if self.merge_mode == "ave":
+            return d_outputs / 2, d_outputs / 2
+        if self.merge_mode == "mul":
+            return d_outputs * behind, d_outputs * ahead
+        d_ahead, d_behind = np.split(d_outputs, [ahead.shape[-1]], axis=-1)
+        return d_ahead, d_behind

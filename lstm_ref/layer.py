@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lstm_ref.cell import Gates, lstm_gates, lstm_step, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
+from lstm_ref.gradients import Backpropagation, Gradients
 from lstm_ref.state import State
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
@@ -41,6 +43,9 @@ class LSTM:
 
     # What is emitted before the first unmasked timestep: zeros, or the initial hidden state. A convention; see `sequence.run`.
     emits_initial_state = False
+
+    # The chain rule that `gradients` follows.
+    backpropagation: type[Backpropagation] = Backpropagation
 
     def __init__(
         self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64", dropout: DropoutMasks | None = None
@@ -82,13 +87,41 @@ class LSTM:
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
         """
-        inputs = self._checked_inputs(inputs)
-        batch = inputs.shape[0]
-        start = self.start(self._checked_state(initial_state, batch), batch)
-        trajectory = self.run(inputs, start, _checked_mask(mask, inputs.shape[:2]))
+        trajectory = self.trajectory(inputs, initial_state, mask)
         if self.config.stateful:
             self.store(trajectory.final_state)
         return self.present(trajectory)
+
+    def trajectory(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
+        """All that the call with these arguments passes through; the stored state of a stateful layer is read, and left alone."""
+        return self.run(*self._checked(inputs, initial_state, mask))
+
+    def gradients(
+        self, inputs: Any, d_outputs: Any, d_final: Any = None, initial_state: Any = None, mask: Any = None, *, copies: int = 1
+    ) -> Gradients:
+        """Derivatives of a loss with respect to inputs, initial state and weights, for the call with these arguments.
+
+        The stored state of a stateful layer is read, and left alone.
+
+        Args:
+            inputs: of the call.
+            d_outputs: the loss's derivative with respect to the outputs, of their shape.
+            d_final: with respect to the final states, [h, c] or a State, (batch, units) each; zeros by default.
+            initial_state: of the call.
+            mask: of the call.
+            copies: number of equal parts of the batch that have a loss of their own each.
+
+        Raises:
+            ShapeError, DtypeError: an argument does not fit; the message says which and how.
+        """
+        inputs, start, mask = self._checked(inputs, initial_state, mask)
+        batch, steps, _ = inputs.shape
+        expected = (batch, steps, self.config.units) if self.config.return_sequences else (batch, self.config.units)
+        d_outputs = np.asarray(d_outputs, self.dtype)
+        if d_outputs.shape != expected:
+            raise ShapeError(f"d_outputs must have the shape of the outputs, {expected}; got {d_outputs.shape}")
+        d_final = self.zero_state(batch) if d_final is None else self._checked_state(d_final, batch)
+        return self.backpropagation(self, copies).through_sequence(inputs, start, mask, d_outputs, d_final)
 
     def start(self, given: State | None, batch: int) -> State:
         """The state that a call starts from: the one that it is given, that which a stateful layer has stored, or zeros."""
@@ -111,9 +144,19 @@ class LSTM:
 
     def gates(self, x_t: Array, state: State) -> Gates:
         """The gates of one timestep; x_t: (batch, input_dim)."""
-        return lstm_gates(
-            {gate: self.preactivation(x_t, state.hidden, gate) for gate in GATE_ORDER}, self._activation, self._recurrent_activation
-        )
+        return self.gates_of(self.preactivations(x_t, state.hidden))
+
+    def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
+        """What the activations of all gates are applied to; x_t: (batch, input_dim), hidden and the results: (batch, units)."""
+        return {gate: self.preactivation(x_t, hidden, gate) for gate in GATE_ORDER}
+
+    def gates_of(self, z: Mapping[str, Array]) -> Gates:
+        """The gates of one timestep from their pre-activations, (batch, units) each."""
+        return lstm_gates(z, self._activation, self._recurrent_activation)
+
+    def cell_activation(self, cell: Array) -> Array:
+        """What the output gate lets through, from the cell state, (batch, units)."""
+        return self._activation(cell)
 
     def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
         """What a gate's activation is applied to; x_t: (batch, input_dim), hidden and the result: (batch, units)."""
@@ -125,7 +168,7 @@ class LSTM:
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep; x_t: (batch, input_dim)."""
-        return lstm_step(self.gates(x_t, state), state, self._activation)
+        return lstm_step(self.gates(x_t, state), state, self.cell_activation)
 
     def hold(self, use: Array, new: State, old: State) -> State:
         """The state after a timestep under a mask; use: (batch, 1)."""
@@ -160,6 +203,12 @@ class LSTM:
         if not self.config.stateful:
             raise LSTMError("reset_state() is for a stateful layer; build it with LSTMConfig(stateful=True)")
         self.state = None
+
+    def _checked(self, inputs: Any, initial_state: Any, mask: Any) -> tuple[Array, State, Array | None]:
+        """The arguments of a run, from those of a call."""
+        inputs = self._checked_inputs(inputs)
+        batch = inputs.shape[0]
+        return inputs, self.start(self._checked_state(initial_state, batch), batch), _checked_mask(mask, inputs.shape[:2])
 
     def _checked_inputs(self, inputs: Any) -> Array:
         array = np.asarray(inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,9 +141,18 @@ class LSTMWeights:
             raise LSTMError(
                 f"unknown gate {name!r}; expected one of {', '.join(GATE_ORDER)} (c is the candidate, o the output gate)"
             )
-        start = GATE_ORDER.index(name) * self.units
-        block = np.s_[start : start + self.units]
-        return GateWeights(self.kernel[:, block], self.recurrent_kernel[:, block], None if self.bias is None else self.bias[block])
+        return self._gates[name]
+
+    @cached_property
+    def _gates(self) -> dict[str, GateWeights]:
+        """Made once, since every timestep asks for them."""
+        blocks = {gate: np.s_[k * self.units : (k + 1) * self.units] for k, gate in enumerate(GATE_ORDER)}
+        return {
+            gate: GateWeights(
+                self.kernel[:, block], self.recurrent_kernel[:, block], None if self.bias is None else self.bias[block]
+            )
+            for gate, block in blocks.items()
+        }
 
     def astype(self, dtype: Any) -> LSTMWeights:
         """The same weights in another floating dtype."""

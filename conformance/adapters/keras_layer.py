@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class KerasLayerAdapter:
 
     backend: str = "tensorflow"
     keras: Any = field(default=None, init=False, repr=False)
+    _products: str = field(default="", init=False, repr=False)
     _family: Family | None = field(default=None, init=False, repr=False)
     _built: dict[Any, Subject] = field(default_factory=dict, init=False, repr=False)
     _kernels: dict[int, str] = field(default_factory=dict, init=False, repr=False)
@@ -73,6 +74,7 @@ class KerasLayerAdapter:
             )
         if int(self.keras.__version__.split(".")[0]) < 3:
             raise AdapterStartError(f"expected Keras 3 or later; got Keras {self.keras.__version__}")
+        self._products = BACKENDS[self.backend].products()
         return {
             "implementation": "keras.layers.LSTM",
             "keras": self.keras.__version__,
@@ -81,12 +83,14 @@ class KerasLayerAdapter:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "conventions": str(self.conventions),
+            **({"products": self._products} if self._products else {}),
         }
 
     @property
     def conventions(self) -> Conventions:
-        """Of the backend."""
-        return BACKENDS[self.backend].conventions
+        """Of the backend, and of what it runs on once that is known."""
+        usual = BACKENDS[self.backend].conventions
+        return replace(usual, products=self._products) if self._products else usual
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Run the case's calls; of a plain case, the layer that an earlier one built is used again, its state reset.
@@ -124,6 +128,8 @@ class KerasLayerAdapter:
             reset = self._stored(subject.parts)
         returned = subject.run(arrays_of(case, call, stimulus))
         stored = self._stored(subject.parts) if stateful else None
+        names = case.gradients_of(call)
+        returned, derived = returned[: len(returned) - len(names)], returned[len(returned) - len(names) :]
         arrays = [self._to_numpy(tensor) for tensor in returned]
         kept: dict[str, Any] = {
             f"{when}_{name}": state
@@ -138,6 +144,10 @@ class KerasLayerAdapter:
             outputs=np.concatenate(joined[:count], axis=-1),
             hidden=_side_by_side(joined[count::2]),
             cell=_side_by_side(joined[count + 1 :: 2]),
+            gradients={
+                name: join_rows(case, array) if name == "inputs" else array
+                for name, array in zip(names, map(self._to_numpy, derived), strict=True)
+            },
             returned=tuple(array.shape for array in arrays),
             dtypes=tuple(self._dtype_of(tensor) for tensor in returned),
             **kept,

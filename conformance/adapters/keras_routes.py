@@ -62,6 +62,8 @@ class Maker:
         route = self.case.execution.route
         if route in ("call", "training"):
             return self._called()
+        if route == "gradient":
+            return self._differentiated()
         if route == "stateless_call":
             return self._stateless("stateless_call")
         if route in _RELOADS:
@@ -92,6 +94,88 @@ class Maker:
             return Subject(parts=parts, run=run, how=how)
         not_run = "jit_compile: a call of a layer has no compiler here" if case.execution.jit_compile else ""
         return Subject(parts=parts, run=lambda arrays: apply(self._as_tensors(arrays)), how="eager", not_run=not_run)
+
+    # --- differentiated --------------------------------------------------------------------------------------------------------
+
+    def _differentiated(self) -> Subject:
+        """A call in training, and the gradients of what it returns, weighed: the flat list of both."""
+        backend = BACKENDS[self.backend]
+        differentiate = backend.differentiate
+        if differentiate is None:
+            raise UnsupportedError(f"Keras infers only on {self.backend}: there are no gradients")
+        if backend.jit:
+            return self._stateless_differentiated(differentiate, backend.jit if self.case.execution.compiled else None)
+        parts = self._built()
+        weights = [variable.value for layer in parts.layers for variable in layer.trainable_variables]
+
+        def apply(arrays: Arrays) -> list[Any]:
+            tensors = self._as_tensors(arrays)
+            chosen = self._differentiable(tensors)
+
+            def loss(_: Sequence[Any], floats: Sequence[Any]) -> tuple[Any, list[Any]]:
+                given = _replaced(tensors, chosen, floats)
+                returned = apply_parts(self.keras, parts, self.case, given, with_mask=self._with_mask, training=True)
+                return self._weighed(returned), returned
+
+            of_weights, of_arrays, returned = differentiate(loss, weights, [tensors[k] for k in chosen])
+            return [*returned, *of_weights, *of_arrays]
+
+        if backend.compiler(self.case) and backend.compile:
+            run, how = backend.compile(apply, self.case, self._signature, self._as_tensors)
+            return Subject(parts=parts, run=run, how=f"gradient, {how}")
+        return Subject(parts=parts, run=apply, how="gradient, eager")
+
+    def _stateless_differentiated(self, differentiate: Callable[..., Any], jit: Callable[..., Any] | None) -> Subject:
+        """By `Model.stateless_call`; what it changes of the model's variables is written back."""
+        model, parts = self._model(training=True)
+        positions = {id(variable): k for k, variable in enumerate(model.trainable_variables)}
+        own = [positions[id(variable)] for layer in parts.layers for variable in layer.trainable_variables]
+
+        def function(trainable: list[Any], other: list[Any], tensors: list[Any], training: bool) -> tuple[list[Any], Any]:
+            chosen = self._differentiable(tensors)
+
+            def loss(weights: Sequence[Any], floats: Sequence[Any]) -> tuple[Any, Any]:
+                given = _replaced(tensors, chosen, floats)
+                returned, changed = model.stateless_call(_replaced(trainable, own, weights), other, given, training=training)
+                flat = _flat(self.keras, returned)
+                return self._weighed(flat), (flat, changed)
+
+            found = differentiate(loss, [trainable[k] for k in own], [tensors[k] for k in chosen])
+            of_weights, of_arrays, (returned, changed) = found
+            return [*returned, *of_weights, *of_arrays], changed
+
+        compiled = jit(function) if jit else function
+
+        def run(arrays: Arrays) -> list[Any]:
+            trainable, other = (
+                [variable.value for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)
+            )
+            returned, changed = compiled(trainable, other, self._as_tensors(arrays), training=True)
+            for variable, value in zip(model.non_trainable_variables, changed, strict=True):
+                variable.assign(value)
+            return list(returned)
+
+        return Subject(parts=parts, run=run, how=f"gradient of stateless_call{', jit' if jit else ''}")
+
+    def _differentiable(self, tensors: Sequence[Any]) -> list[int]:
+        """Positions of the arrays of a call that have gradients."""
+        return [k for k, tensor in enumerate(tensors) if "float" in self.keras.backend.standardize_dtype(tensor.dtype)]
+
+    def _weighed(self, returned: Sequence[Any]) -> Any:
+        """The sum of what is returned, weighed by the case's cotangents."""
+        ops, case = self.keras.ops, self.case
+        d_outputs, d_states = self.stimulus.cotangents_of(case, case.calls[0])
+        halves = case.architecture == "bidi" and case.merge_mode == "none"
+        d_halves = np.split(d_outputs, [case.config.units], axis=-1) if halves else [d_outputs]
+        weights = [split_rows(case, each) for each in d_halves]
+        weights += [array for state in d_states for array in (state.hidden, state.cell)]
+        weighed = [
+            ops.sum(tensor * ops.convert_to_tensor(weight, dtype=tensor.dtype))
+            for tensor, weight in zip(returned, weights, strict=False)
+        ]
+        return sum(weighed[1:], weighed[0])
+
+    # --- compiled by the backend -----------------------------------------------------------------------------------------------
 
     def _stateless(self, how: str) -> Subject:
         """`Model.stateless_call`, jitted on JAX; what it changes of the model's variables is written back."""
@@ -238,6 +322,14 @@ def _as_declared(session: Any, arrays: Arrays) -> list[Any]:
         "tensor(float16)": "float16",
     }
     return [np.asarray(array).astype(kinds[given.type]) for given, array in zip(session.get_inputs(), arrays, strict=True)]
+
+
+def _replaced(values: Sequence[Any], positions: Sequence[int], others: Sequence[Any]) -> list[Any]:
+    """The values, those at the positions replaced."""
+    changed = list(values)
+    for position, other in zip(positions, others, strict=True):
+        changed[position] = other
+    return changed
 
 
 def _flat(keras: Any, returned: Any) -> list[Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
-from lstm_ref import LSTM
+from lstm_ref import LSTM, DropoutMasks
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import DEVIATIONS, Deviation
 
@@ -45,21 +46,53 @@ class ReferenceAdapter:
             precision=precision,
             dropout=drawn,
         )
-        arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
+        asks_gradients = case.execution.route == "gradient"
+        calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
+        if asks_gradients:
+            # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
+            right = Oracle(
+                stacked=deviation.d_stacked,
+                bidirectional=deviation.d_bidirectional,
+                backpropagation=deviation.backpropagation,
+                precision=case.precision,
+                dropout=drawn,
+            )
+            calls = tuple(
+                replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
+            )
         dtype = case.precision if layer.casts_inputs else case.input_dtype
-        return Observation(
-            calls=tuple(_as_returned(call, dtype) for call in oracle.observe(case, stimulus)),
-            parameter_count=sum(array.size for array in arrays),
-            weight_shapes=tuple(array.shape for array in arrays),
-            path="NumPy, float64",
-            dropout=drawn,
-        )
+        return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
 
 
-def _as_returned(call: CallObservation, dtype: str) -> CallObservation:
+def observation(
+    oracle: Oracle,
+    case: Case,
+    stimulus: Stimulus,
+    calls: Sequence[CallObservation],
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = (),
+) -> Observation:
+    """What an oracle shows of itself beside the calls' answers and the masks that it was given."""
+    arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
+    return Observation(
+        calls=tuple(calls),
+        parameter_count=sum(array.size for array in arrays),
+        weight_shapes=tuple(array.shape for array in arrays),
+        path="NumPy, float64",
+        dropout=dropout,
+    )
+
+
+@lru_cache(maxsize=1)
+def _observed(oracle: Oracle, case: Case, stimulus: Stimulus) -> tuple[CallObservation, ...]:
+    """Kept, for most deviations share the gradients that are right."""
+    return oracle.observe(case, stimulus)
+
+
+def as_returned(call: CallObservation, dtype: str) -> CallObservation:
     """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
     arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
-    return replace(call, **arrays, dtypes=(dtype,) * len(call.returned))
+    gradients = {name: _cast(array, dtype) for name, array in call.gradients.items()}
+    return replace(call, **arrays, gradients=gradients, dtypes=(dtype,) * len(call.returned))
 
 
 def _cast(array: Array, dtype: str) -> Array:

@@ -12,9 +12,17 @@ from conformance.conventions import USUAL, Conventions
 # One call's arrays to what the layers return.
 Apply = Callable[[Sequence[Any]], Any]
 
+# Weights and arrays to a number, and what else is wanted.
+Loss = Callable[[Sequence[Any], Sequence[Any]], tuple[Any, Any]]
+
 
 def not_compiled(case: Case) -> str:  # noqa: ARG001  # whatever the case
     """No compiler, whatever the case."""
+    return ""
+
+
+def as_they_are() -> str:
+    """Matrix products read their operands as they are."""
     return ""
 
 
@@ -30,7 +38,10 @@ class Backend:
         import_line: by which a script has the compiler.
         compile: a call, its case, the function that gives its shapes and dtypes, and the one that makes tensors of arrays, to the
             compiled call and what it is, in words. None where functions that change variables cannot be compiled.
+        differentiate: (loss, weights, arrays) to the derivatives of the loss with respect to both, and what else the loss's
+            function returns; it is a function of weights and arrays. None where Keras infers only.
         jit: compiles a function that changes nothing, with the static argument `training`; None where `compile` serves.
+        products: asks the imported framework what its float32 matrix products read their operands in here: see `Conventions`.
     """
 
     package: str
@@ -39,4 +50,6 @@ class Backend:
     compiler: Callable[[Case], str] = not_compiled
     import_line: str = ""
     compile: Callable[[Apply, Case, Callable[[], Any], Apply], tuple[Apply, str]] | None = None
+    differentiate: Callable[[Loss, Sequence[Any], Sequence[Any]], tuple[Sequence[Any], Sequence[Any], Any]] | None = None
     jit: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    products: Callable[[], str] = as_they_are

@@ -13,6 +13,7 @@ import numpy as np
 
 import lstm_ref
 from conformance.claims.frameworks import import_keras, import_tensorflow
+from conformance.tolerance import ARITHMETIC
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty import rounding_sigma
@@ -94,7 +95,7 @@ def rounding_limit(weights: LSTMWeights, inputs: Array, *, runs: int = 2) -> flo
     reference = reference_lstm(weights)
     exact_inputs = inputs.astype(np.float64)
     trajectory = reference.run(exact_inputs, reference.zero_state(inputs.shape[0]))
-    sigma = rounding_sigma(reference.config, reference.weights, exact_inputs, trajectory, FLOAT32_ROUNDOFF)
+    sigma = rounding_sigma(reference.config, reference.weights, exact_inputs, trajectory, ARITHMETIC["float32"])
     return runs * SIGMAS * float(max(sigma.hidden.max(), sigma.cell.max()))
 
 

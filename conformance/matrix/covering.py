@@ -28,9 +28,9 @@ FACTORS: dict[str, tuple[Any, ...]] = {"units": (3, 1), "input_dim": (2, 1), "ti
 
 
 def pairs(seed: int) -> Iterator[Case]:
-    """The cases of the checked-in array."""
-    for line in PAIRS.read_text(encoding="utf-8").split():
-        yield Case.from_id(line).having(seed=seed)
+    """The cases of the checked-in array, each with weights and inputs of its own."""
+    for number, line in enumerate(PAIRS.read_text(encoding="utf-8").split()):
+        yield Case.from_id(line).having(seed=seed + number)
 
 
 def make(strength: int = 2) -> list[Case]:

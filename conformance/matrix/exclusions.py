@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.case import Case
+from conformance.case import PREDICTABLE_STEPS, Case
 from conformance.features import FEATURES
+from lstm_ref.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
 PREDICTED = ("predict", "predict_twice", "predict_partial", "predict_on_batch")
@@ -86,6 +87,26 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     _no("nothing is used", "mask", "values", when=lambda m, v: m == "all" and v in ("nan", "inf")),
     _no("integers are finite", "input_dtype", "values", when=lambda d, v: d == "int32" and v != "finite"),
     _no("there is no element", "batch", "values", when=lambda b, v: b == 0 and v != "finite"),
+    _no(
+        "such a recurrent kernel drives what is not bounded out of range",
+        "weights",
+        "activation",
+        when=lambda w, a: w == "chaotic" and a not in WITHIN_ONE,
+    ),
+    _no(
+        "rounding leaves nothing known of what a long chaotic run ends with",
+        "weights",
+        "timesteps",
+        "return_sequences",
+        when=lambda w, t, s: w == "chaotic" and t > PREDICTABLE_STEPS and not s,
+    ),
+    _no(
+        "a loss or a gradient of a long chaotic run is as unknown as its end",
+        "weights",
+        "timesteps",
+        "route",
+        when=lambda w, t, r: w == "chaotic" and t > PREDICTABLE_STEPS and r in (*TRAINED, "gradient"),
+    ),
     # --- shapes known beforehand
     _no("an unrolled loop knows its length", "unroll", "static_time", when=lambda u, t: u and not t),
     _no("a stateful layer knows its batch size", "stateful", "static_batch", when=lambda s, b: s and not b),
@@ -112,7 +133,12 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "architecture",
         when=lambda d, a: d in DROPPING and a == "td",
     ),
-    _no("this is training", "dropout", "route", when=lambda d, r: d == "inference" and r in ("training", "train_on_batch", "fit")),
+    _no(
+        "this is training",
+        "dropout",
+        "route",
+        when=lambda d, r: d == "inference" and r in ("training", "gradient", "train_on_batch", "fit"),
+    ),
     _no("there is nothing to drop", "dropout", "batch", when=lambda d, b: d in DROPPING and b == 0),
     _no("what is not compiled has no compiler", "compiled", "jit_compile", when=lambda c, j: j and not c),
     _no(
@@ -132,7 +158,14 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     ),
     _no("nothing is left to take a loss of", "route", "mask", when=lambda r, m: r in TRAINED and m == "all"),
     _no("a loss is not finite then", "route", "values", when=lambda r, v: r in TRAINED and v != "finite"),
-    _no("there is no data", "route", "batch", when=lambda r, b: b == 0 and r not in ("call", "training", "functional")),
+    _no(
+        "gradients in low precision leave its range, unless an optimizer scales the loss",
+        "route",
+        "dtype",
+        when=lambda r, d: r == "gradient" and d not in ("float32", "float64"),
+    ),
+    _no("a gradient is not finite then", "route", "values", when=lambda r, v: r == "gradient" and v in ("nan", "inf")),
+    _no("there is no data", "route", "batch", when=lambda r, b: b == 0 and r not in ("call", "training", "gradient", "functional")),
     _no("one row makes no partial batch", "route", "batch", when=lambda r, b: r == "predict_partial" and b < 2),
     _no("a partial batch is of another size", "route", "static_batch", when=lambda r, b: r == "predict_partial" and b),
     _no("the second prediction starts elsewhere", "route", "stateful", when=lambda r, s: r == "predict_twice" and s),

@@ -124,6 +124,46 @@ GRIDS: tuple[Grid, ...] = (
     Grid(name="routes", axes={"route": ROUTES, "architecture": ARCHITECTURES, "mask": ("none", "left")}),
     Grid(name="routes of masks", axes={"route": ROUTES, "mask": ("right",), "mask_source": ("masking", "embedding")}),
     Grid(name="routes of states", axes={"route": ROUTES, "initial_state": (True,), "return_state": (True, False)}),
+    Grid(
+        name="gradients",
+        axes={
+            "route": ("gradient",),
+            ("mask", "initial_state"): (("none", False), ("left", False), ("interior", True)),
+            ("architecture", "merge_mode"): (*((a, "concat") for a in ARCHITECTURES), ("bidi", "ave"), ("bidi", "mul")),
+            ("return_sequences", "go_backwards", "zero_output_for_mask"): (
+                (True, False, False),
+                (False, False, False),
+                (True, True, False),
+                (True, False, True),
+            ),
+        },
+    ),
+    Grid(
+        name="gradients of the loops",
+        axes={
+            "route": ("gradient",),
+            "unroll": (False, True),
+            "implementation": (2, 1),
+            ("layer", "compiled"): (("lstm", True), ("rnn", False)),
+            "dtype": ("float32", "float64"),
+        },
+    ),
+    Grid(name="gradients of activations", axes={"route": ("gradient",), "activation": _NAMES, "compiled": (False,)}),
+    Grid(
+        name="gradients of recurrent activations",
+        axes={"route": ("gradient",), "recurrent_activation": _NAMES, "compiled": (False,)},
+    ),
+    Grid(
+        name="gradients of masked values",
+        axes={
+            "route": ("gradient",),
+            "values": ("masked_nan", "masked_inf"),
+            "mask": ("right", "interior"),
+            "unroll": (False, True),
+        },
+    ),
+    # Of a single unit, whose output gate is nearly shut.
+    Grid(name="smallest exports", axes={"route": EXPORTED, ("units", "input_dim", "timesteps", "batch"): ((1, 1, 1, 1),)}),
     Grid(name="exported shapes", axes={"route": EXPORTED, "static_time": (False, True), "static_batch": (False, True)}),
     Grid(
         name="dropout",
@@ -152,7 +192,11 @@ GRIDS: tuple[Grid, ...] = (
     ),
     Grid(
         name="compilers",
-        axes={"jit_compile": (True,), "route": ("call", "predict", "evaluate", "fit"), "architecture": ("lstm", "bidi")},
+        axes={
+            "jit_compile": (True,),
+            "route": ("call", "gradient", "predict", "evaluate", "fit"),
+            "architecture": ("lstm", "bidi"),
+        },
     ),
     Grid(
         name="policies",
@@ -183,6 +227,21 @@ GRIDS: tuple[Grid, ...] = (
     Grid(
         name="sizes",
         axes={"units": (1, 4), "input_dim": (1, 3), "timesteps": (1, 2), "batch": (0, 1, 2, 9), "architecture": ("lstm", "bidi")},
+    ),
+    Grid(
+        name="chaotic sequences",
+        axes={
+            "weights": ("chaotic",),
+            ("units", "input_dim"): ((16, 8),),
+            # Long enough for errors to fill the range of the states, if all outputs show where that begins; else short of it.
+            ("timesteps", "return_sequences", "stateful"): (
+                (1000, True, False),
+                (100, False, False),
+                (30, True, True),
+                (30, False, True),
+            ),
+            "go_backwards": (False, True),
+        },
     ),
     Grid(name="long sequences", axes={"timesteps": (1000,), "mask": ("none", "right"), "go_backwards": (False, True)}),
     Grid(

@@ -34,7 +34,7 @@ def _standard(base: Case) -> Iterator[Case]:
     for grid in GRIDS:
         yield from grid.cases(base)
     yield from pairs(base.seed)
-    yield from drawn(base, 150)
+    yield from drawn(base, 100)
 
 
 def _deep(base: Case) -> Iterator[Case]:

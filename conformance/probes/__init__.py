@@ -19,6 +19,7 @@ from conformance.probes.model import Probe
 from conformance.probes.refusals import refusal_probes
 from conformance.probes.regularisation import regularisation_probes
 from conformance.probes.states import state_probes
+from conformance.probes.steps import step_probes
 from conformance.probes.training import training_probes
 from conformance.verdict import Result, Verdict, in_one_line, worst_of
 
@@ -28,6 +29,7 @@ PROBES: list[Probe] = [
     *initialiser_probes(),
     *regularisation_probes(),
     *training_probes(),
+    *step_probes(),
     *dropout_probes(),
     *state_probes(),
     *configuration_probes(),

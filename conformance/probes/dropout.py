@@ -57,14 +57,16 @@ def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckRe
     drawn = kept_here[:, :, 0]
     by_gate = [len({call[:, position].tobytes() for position in range(len(GATE_ORDER))}) for call in drawn]
     sample = drawn if masks > 1 else drawn[:, :, :1]
-    deviation = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * sample.size))
+    by_chance = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * sample.size))
+    kept_part = float(sample.mean())
+    near = abs(kept_part - (1 - reader.rate)) <= by_chance
     return (
-        within("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.bound),
+        within("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
         equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
         equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
         equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
         equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
-        within("keep_rate", "the part that is kept", np.asarray(sample.mean()), np.asarray(1 - reader.rate), deviation),
+        equal("keep_rate", f"whether {kept_part:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True),
     )
 
 

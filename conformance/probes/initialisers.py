@@ -36,11 +36,10 @@ def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> t
 def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResult, ...]:
     """R Rᵀ = I on the whole (units, 4 · units).
 
-    Householder's QR of an m × n matrix leaves Q within λ √n √(mn) u of an orthogonal matrix in the Frobenius norm, where roundings
-    are random (Connolly & Higham 2023; mn without the root where they conspire), so each element of Q Qᵀ within twice that of the
-    identity's. λ = 4: a sum of independent roundings exceeds 4 √k u with probability 2 e⁻⁸ at most, were each as large as u
-    (Hoeffding). No library has a QR in bfloat16: what is stored in it was computed in float32 and rounded, each element by v of
-    itself, and the rows have norm 1.
+    Householder's QR of an m × n matrix leaves Q within √n √(mn) u of an orthogonal matrix in the Frobenius norm, where roundings
+    are random (Connolly & Higham 2023; mn without the root where they conspire), so Q Qᵀ, of n² elements, within twice that of the
+    identity: √m √n u · 2 / √n in the root mean square of an element. No library has a QR in bfloat16: what is stored in it was
+    computed in float32 and rounded, each element by v of itself; the rows have norm 1, so their products are off by √2 v at most.
     """
     layer = subject.lstm(units, dtype=policy)
     layer.build((None, None, INPUT_DIM))
@@ -48,9 +47,9 @@ def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResu
     precision = subject.precision_of(layer.cell.recurrent_kernel)
     u, v = UNIT_ROUNDOFF["float32" if precision == "bfloat16" else precision], UNIT_ROUNDOFF[precision]
     rows, columns = 4 * units, units
-    bound = 2 * 4 * math.sqrt(columns) * math.sqrt(rows * columns) * u + (2 * v + v * v if v > u else 0.0)
+    sigma = math.hypot(2 * math.sqrt(rows * columns) * u, math.sqrt(2) * v if v > u else 0.0)
     product = recurrent_kernel @ recurrent_kernel.T
-    return (within("orthogonal", "R Rᵀ", product, np.eye(units), bound),)
+    return (within("orthogonal", "R Rᵀ", product, np.eye(units), sigma),)
 
 
 def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a probe turns what it saw into a check's verdict: equal, within a bound, or refused."""
+"""How a probe turns what it saw into a check's verdict: equal, within the limits, or refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from conformance.judgement import Comparison, judge_values
 from conformance.verdict import CheckResult, Verdict
 from lstm_ref.arrays import Array
 
@@ -20,21 +21,21 @@ def equal(check: str, what: str, got: object, expected: object) -> CheckResult:
     return verdict(check, "" if got == expected else f"{what}: got {got}, expected {expected}")
 
 
-def within(check: str, what: str, got: Array, expected: Array, bound: Array | float = 0.0) -> CheckResult:
-    """Every element within its bound, which is 0 where rounding has no part; NaN is within none."""
+def within(check: str, what: str, got: Array, expected: Array, sigma: Array | float | None = None) -> CheckResult:
+    """Every element within the limits of its σ, or equal where rounding and chance have no part; NaN is neither."""
     if got.shape != expected.shape:
         return verdict(check, f"{what}: got shape {got.shape}, expected {expected.shape}")
-    error = np.abs(got - expected)
-    outside = ~(error <= bound)
-    if not outside.any():
+    if sigma is not None:
+        return judge_values(check, [Comparison(label=what, got=got, expected=expected, sigma=np.broadcast_to(sigma, got.shape))])
+    differing = ~(got == expected)
+    if not differing.any():
         return verdict(check, "")
-    where = tuple(map(int, np.argwhere(outside)[0]))
+    where = tuple(map(int, np.argwhere(differing)[0]))
     place = f"[{', '.join(map(str, where))}]" if where else ""
-    limit = np.broadcast_to(bound, got.shape)[where]
     return verdict(
         check,
-        f"{what}{place}: got {got[where]:.9g}, expected {expected[where]:.9g}; off by {error[where]:.2g}, the bound is {limit:.2g} "
-        f"({int(outside.sum())} of {outside.size} values are outside theirs)",
+        f"{what}{place}: got {got[where]:.9g}, expected exactly {expected[where]:.9g} "
+        f"({int(differing.sum())} of {differing.size} values differ)",
     )
 
 

@@ -104,9 +104,9 @@ class Reader:
         return dropped, kept
 
     @property
-    def bound(self) -> float:
-        """Of an output's error; 0 where every number is a power of 2 or 0."""
+    def sigma(self) -> float | None:
+        """Of an output; none where every number is a power of 2 or 0."""
         if self.activations == "linear" and np.log2(1 - self.rate).is_integer():
-            return 0.0
+            return None
         largest = max(1.0, (1 / (1 - self.rate)) ** TIMESTEPS)
-        return float(TIMESTEPS * ROUNDINGS * UNIT_ROUNDOFF["float32"] * largest)
+        return float(np.sqrt(TIMESTEPS * ROUNDINGS) * UNIT_ROUNDOFF["float32"] * largest)

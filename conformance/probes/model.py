@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conformance.backends import CONVENTIONS
+from conformance.backends import BACKENDS
+from conformance.tolerance import arithmetic_of
 from conformance.verdict import CheckResult
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import Array
+from lstm_ref.uncertainty import Arithmetic
 
 SEED = 0
 INITIALIZERS = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
@@ -52,7 +54,11 @@ class Subject:
     def precision_of(self, variable: Any) -> str:
         """What its values were computed in: its dtype, or what the backend by its convention computes in for float64."""
         dtype = str(self.keras.backend.standardize_dtype(variable.dtype))
-        return CONVENTIONS[self.keras.backend.backend()].computed_in(dtype)
+        return BACKENDS[self.keras.backend.backend()].conventions.computed_in(dtype)
+
+    def arithmetic(self, precision: str) -> Arithmetic:
+        """How exactly the backend computes in a precision, here."""
+        return arithmetic_of(precision, BACKENDS[self.keras.backend.backend()].products())
 
 
 Judge = Callable[..., tuple[CheckResult, ...]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from conformance.probes.judging import equal, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
-from conformance.tolerance import UNIT_ROUNDOFF
+from conformance.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from conformance.verdict import CheckResult
 from lstm_ref.arrays import Array
 
@@ -22,17 +23,16 @@ def _norms(w: Array) -> Array:
     return np.asarray(np.sqrt(np.square(w).sum(axis=0, keepdims=True)))
 
 
-def _scaled(w: Array, length: Array) -> Array:
-    norms = _norms(w)
-    return np.asarray(w * np.divide(length, norms, out=np.zeros_like(norms), where=norms > 0))
+def _scaled(w: Array, length: Array, epsilon: float) -> Array:
+    return np.asarray(w * length / (_norms(w) + epsilon))
 
 
-# The projection on the constraint's set, from its definition; norms are those of columns.
-PROJECTIONS: dict[str, Callable[[Array], Array]] = {
-    "max_norm": lambda w: _scaled(w, np.minimum(_norms(w), LONGEST)),
-    "non_neg": lambda w: np.maximum(w, 0),
-    "unit_norm": lambda w: _scaled(w, np.ones_like(_norms(w))),
-    "min_max_norm": lambda w: _scaled(w, RATE * np.clip(_norms(w), SHORTEST, LONGEST) + (1 - RATE) * _norms(w)),
+# The projection on the constraint's set, from its definition; norms are those of columns, to which Keras adds epsilon().
+PROJECTIONS: dict[str, Callable[[Array, float], Array]] = {
+    "max_norm": lambda w, epsilon: _scaled(w, np.minimum(_norms(w), LONGEST), epsilon),
+    "non_neg": lambda w, _: np.maximum(w, 0),
+    "unit_norm": lambda w, epsilon: _scaled(w, np.ones_like(_norms(w)), epsilon),
+    "min_max_norm": lambda w, epsilon: _scaled(w, RATE * np.clip(_norms(w), SHORTEST, LONGEST) + (1 - RATE) * _norms(w), epsilon),
 }
 
 
@@ -47,9 +47,9 @@ def _constraint(keras: Any, kind: str) -> Any:
 
 
 def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """A norm of n numbers has a relative error of (n/2 + 1) u (n products and sums, halved by the root, and the root).
+    """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty`); a root halves errors.
 
-    The wished length, the quotient and the product add at most 5 u; Keras adds epsilon() to the norm that it divides by.
+    The root, the wished length's four operations, the sum with epsilon(), the quotient and the product round once each.
     """
     weights = dyadic_weights(UNITS, INPUT_DIM)
     layer = subject.loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
@@ -58,10 +58,10 @@ def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
     results = []
     for name, after in subject.read_weights(layer).arrays.items():
         before = weights.arrays[name]
-        expected = PROJECTIONS[kind](before)
-        relative = (len(before) / 2 + 6) * UNIT_ROUNDOFF["float32"] + subject.keras.config.epsilon() / _norms(before)
-        bound = 0.0 if kind == "non_neg" else np.abs(expected) * relative
-        results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, bound))
+        expected = PROJECTIONS[kind](before, subject.keras.config.epsilon())
+        relative = math.sqrt((len(before) / 3 + 3 / 2) / 4 + 8) * UNIT_ROUNDOFF["float32"]
+        sigma = None if kind == "non_neg" else np.abs(expected) * relative + UNDERFLOW["float32"]
+        results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
     return tuple(results)
 
 

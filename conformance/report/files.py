@@ -11,6 +11,7 @@ from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
+from conformance.pooled import PooledTest
 from conformance.report.model import Report
 from conformance.verdict import Result, Verdict
 
@@ -33,6 +34,8 @@ def write_junit(report: Report, path: Path) -> None:
     results = {result.case_id: result for result in report.results}
     for case_id in report.plan.case_ids:
         suite.add_testcase(_junit_case(case_id, results.get(case_id)))
+    for test in report.pooled:
+        suite.add_testcase(_junit_pooled(test))
     document = JUnitXml("lstm-conformance")
     document.add_testsuite(suite)
     _write_atomically(path, lambda file: document.write(file, pretty=True))
@@ -49,6 +52,9 @@ def _junit_case(case_id: str, result: Result | None) -> TestCase:
         case.result = [_said(Error, ["the run ended before this case"])]
         return case
     case = TestCase(case_id, classname=f"lstm_conformance.{result.group}", time=result.seconds)
+    margins = [f"{check.check}: worst {check.worst:.3g} σ, rms {check.rms:.3g} σ" for check in result.checks if check.size]
+    if margins:
+        case.system_out = "\n".join(margins)
     lines = [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     if result.explained_by:
         lines.append(f"explained by: {', '.join(result.explained_by)}")
@@ -58,6 +64,14 @@ def _junit_case(case_id: str, result: Result | None) -> TestCase:
         case.result = [_said(Error, [result.reason or "no check judged this case"])]
     elif result.verdict is not Verdict.PASS:
         case.result = [_said(Failure, lines or [result.reason], result.verdict.value)]
+    return case
+
+
+def _junit_pooled(test: PooledTest) -> TestCase:
+    case = TestCase(f"{test.what} of {test.of} in {test.precision}", classname="lstm_conformance.pooled")
+    if not test.verdict.is_expected:
+        found = f"{test.estimate:.3g} ± {test.standard_error:.2g}, allowed {test.allowed:g} (p = {test.p:.1g})"
+        case.result = [_said(Failure, [found], test.verdict.value)]
     return case
 
 

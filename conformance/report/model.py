@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conformance.matrix.coverage import Coverage
+from conformance.pooled import PooledTest
 from conformance.verdict import Result, Verdict
 
 
@@ -50,6 +51,7 @@ class CheckSummary:
     numbers: int
     worst: float | None
     rms: float | None
+    blind: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class Report:
         seconds: of the whole run, from the start of the implementation on.
         stopped: why the run ended before its plan did; empty where it did not.
         coverage: which combinations of feature values the results hold; empty for the documents' matrix, which is full.
+        pooled: tests over all that passed; empty where too few sets of weights and inputs did.
     """
 
     environment: Mapping[str, str]
@@ -71,6 +74,7 @@ class Report:
     seconds: float
     stopped: str = ""
     coverage: tuple[Coverage, ...] = ()
+    pooled: tuple[PooledTest, ...] = ()
 
     def __post_init__(self) -> None:
         order = {case_id: position for position, case_id in enumerate(self.plan.case_ids)}
@@ -89,7 +93,8 @@ class Report:
     @property
     def as_expected(self) -> bool:
         """Whether the whole plan ran and every verdict is an expected one; nothing ran is a failure."""
-        return bool(self.results) and not self.not_run and all(result.verdict.is_expected for result in self.results)
+        verdicts = [result.verdict for result in self.results] + [test.verdict for test in self.pooled]
+        return bool(self.results) and not self.not_run and all(verdict.is_expected for verdict in verdicts)
 
     @property
     def unexpected(self) -> list[Result]:
@@ -109,6 +114,7 @@ class Report:
             numbers=sum(check.size for check in judged),
             worst=max((check.worst for check in judged if check.worst is not None), default=None),
             rms=max((check.rms for check in judged if check.rms is not None), default=None),
+            blind=sum(check.blind for check in judged),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,6 +127,7 @@ class Report:
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
             "checks": [asdict(check) for check in self.by_check()],
+            "pooled": [asdict(test) for test in self.pooled],
             "coverage": [
                 {
                     "strength": each.strength,
@@ -133,7 +140,8 @@ class Report:
                 for each in self.coverage
             ],
         }
-        results = [asdict(result) for result in self.results]
+        # What the pooled tests were made from is of no use on its own.
+        results = [{name: part for name, part in asdict(result).items() if name != "sample"} for result in self.results]
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": results, "summary": summary}
         return {name: _as_json(part) for name, part in report.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.case import Case
+from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
@@ -41,6 +43,8 @@ def show(report: Report, console: Console) -> None:
         limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
         console.print(f"checks, with limits {limits}", highlight=False)
         console.print(_check_table(report))
+    if report.pooled:
+        _show_pooled(report.pooled, console)
     for result in report.unexpected[:SHOWN]:
         show_result(result, console)
     if len(report.unexpected) > SHOWN:
@@ -113,9 +117,11 @@ def _in_sigma(value: float | None, digits: int = 1) -> str:
 def _check_table(report: Report) -> Table:
     table = Table(box=box.SIMPLE)
     table.add_column("check")
-    for name in ("judged", "passed", "numbers", "worst", "rms"):
+    checks = report.by_check()
+    blind = any(check.blind for check in checks)
+    for name in ("judged", "passed", "numbers", "worst", "rms", *(["blind"] if blind else [])):
         table.add_column(name, justify="right")
-    for check in report.by_check():
+    for check in checks:
         table.add_row(
             check.check,
             f"{check.judged:,}",
@@ -123,8 +129,41 @@ def _check_table(report: Report) -> Table:
             f"{check.numbers:,}" if check.numbers else "",
             _in_sigma(check.worst),
             _in_sigma(check.rms, digits=2),
+            *([f"{check.blind:,}" if check.blind else ""] if blind else []),
         )
     return table
+
+
+def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
+    """What all cases say together, which each alone is too noisy for: tests down, precisions across."""
+    said = (
+        f"all cases together: bias in unit roundoffs, mean square of |error| / σ; one false alarm in {1 / SIGNIFICANCE:,.0f} runs"
+    )
+    console.print(said, highlight=False, soft_wrap=True)
+    order = list(dict.fromkeys(test.of for test in tests))
+    precisions = list(dict.fromkeys(test.precision for test in tests))
+    table = Table(box=box.SIMPLE)
+    table.add_column("sets of weights")
+    table.add_column("allowed", justify="right")
+    for precision in precisions:
+        families = max(test.families for test in tests if test.precision == precision)
+        table.add_column(f"{families:,} in {precision}", justify="right")
+    for (what, of), members in itertools.groupby(
+        sorted(tests, key=lambda test: (test.what, order.index(test.of))), lambda test: (test.what, test.of)
+    ):
+        found = {test.precision: test for test in members}
+        allowed = next(iter(found.values())).allowed
+        cells = (_pooled_cell(found.get(precision)) for precision in precisions)
+        table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
+    console.print(table)
+
+
+def _pooled_cell(test: PooledTest | None) -> Text:
+    if test is None:
+        return Text("·")
+    sign = "+" if test.what == BIAS else ""
+    p = "" if test.verdict.is_expected else f" (p = {test.p:.0e})"
+    return Text(f"{test.estimate:{sign}.2f} ± {test.standard_error:.2f}{p}", style=STYLE[test.verdict])
 
 
 def _show_summary(report: Report, console: Console) -> None:
@@ -135,5 +174,9 @@ def _show_summary(report: Report, console: Console) -> None:
     what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
     planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
     console.print(counts + Text(planned))
+    failed = [test for test in report.pooled if not test.verdict.is_expected]
+    if failed:
+        named = ", ".join(f"{test.what} of {test.of} in {test.precision}" for test in failed)
+        console.print(Text(f"FAIL of all cases together: {named}", style="bold red"), soft_wrap=True)
     if report.stopped or report.not_run:
         console.print(Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"))

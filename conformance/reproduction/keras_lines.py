@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.reproduction.data_lines import VOCABULARY, rows_of
+from conformance.reproduction.gradient_lines import GRADIENTS, Asked, refuse_what_takes_more, stateless
 from conformance.reproduction.layer_lines import LAYERS, dtype_text, halved, paired, recurrent_text, spoken, tensor
 from lstm_ref import LSTMError
 
@@ -144,13 +145,14 @@ class _Writer:
         several = self.case.config.return_state or (self.case.architecture == "bidi" and self.case.merge_mode == "none")
         return returned if several and not self.case.returns_loss else f"[{returned}]"
 
+    def plain(self) -> str:
+        """The layers called on arrays, an expression."""
+        return self.applied(self.names["inputs"][0], "".join(self.names["mask"]), self.state_list(), training=self.case.in_training)
+
     def called(self) -> KerasLines:
         """The layers called on arrays."""
         case = self.case
-        training = case.in_training
-        mask = "mask" if self.names["mask"] else ""
-        build = [*self.layers(), *self.built()]
-        plain = self.applied(self.names["inputs"][0], mask, self.state_list(), training=training)
+        build, plain = [*self.layers(), *self.built()], self.plain()
         if self.compiler and case.config.stateful and case.initial_state:
             return self._called_both_ways(plain, build)
         if not self.compiler:
@@ -277,6 +279,20 @@ class _Writer:
         )
 
 
+def _differentiated(writer: _Writer) -> KerasLines:
+    refuse_what_takes_more(writer.case, writer.backend)
+    case, is_function = writer.case, writer.backend == "jax"
+    # A stateless call of a layer casts nothing, and does not look for a mask that comes along with its inputs.
+    of_model = case.architecture == "layers2" or (is_function and (case.mask_source == "masking" or "16" in case.dtype))
+    trained, build, returned = "model" if of_model else "layer", [*writer.layers(), *writer.built()], writer.plain()
+    if is_function:
+        made, call = (writer.model(), f"model({writer.given()}, training=True)") if of_model else (build, returned)
+        build, returned = made[:-1], stateless(trained, call)  # of the weights, which are not set
+    asked = Asked(case=case, returned=writer.flat(returned), trained=trained, signature=writer.signature()[0])
+    prepare, slopes = GRADIENTS[writer.backend](asked)
+    return KerasLines(imports=(BACKENDS[writer.backend].import_line,), build=tuple(build), prepare=prepare, returned=slopes)
+
+
 def _functional(writer: _Writer) -> KerasLines:
     return KerasLines(build=tuple(writer.model()), returned=writer.listed(f"model({writer.given()})"))
 
@@ -341,6 +357,7 @@ def _exported(form: str, package: str, *opened: str, returned: str) -> Callable[
 
 _PREDICT = "model.predict({given}, batch_size={batch}, verbose=0)"
 _ROUTES: Mapping[str, Callable[[_Writer], KerasLines]] = {
+    "gradient": _differentiated,
     "functional": _functional,
     "stateless_call": _stateless,
     "predict": _driven(_PREDICT),

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conformance.case import Case
+from conformance.masks import mask_of
 from conformance.reproduction.data_lines import rows_of, states_text
 from lstm_ref import LSTMError
 
-# Each activation of z; a product or a quotient may follow it.
+# Each activation of z; a product or a quotient may follow it. As functions of complex numbers they have a derivative too, along
+# the real ones: NumPy orders those by their real parts.
 _ACTIVATIONS: Mapping[str, str] = {
     "tanh": "np.tanh({z})",
     "linear": "{z}",
@@ -22,10 +24,10 @@ _ACTIVATIONS: Mapping[str, str] = {
     "elu": "np.where({z} > 0, {z}, np.expm1({z}))",
     "celu": "np.where({z} > 0, {z}, np.expm1({z}))",
     "selu": "1.0507009873554805 * np.where({z} > 0, {z}, 1.6732632423543772 * np.expm1({z}))",
-    "softplus": "np.logaddexp({z}, 0)",
-    "softsign": "{z} / (1 + np.abs({z}))",
+    "softplus": "(np.maximum({z}, 0) + np.log1p(np.exp(-np.maximum({z}, -{z}))))",
+    "softsign": "{z} / (1 + np.maximum({z}, -{z}))",
     "squareplus": "({z} + np.sqrt({z}**2 + 4)) / 2",
-    "soft_shrink": "np.sign({z}) * np.maximum(np.abs({z}) - 0.5, 0)",
+    "soft_shrink": "(np.maximum({z} - 0.5, 0) + np.minimum({z} + 0.5, 0))",
     "hard_shrink": "np.where(np.abs({z}) > 0.5, {z}, 0)",
     "tanh_shrink": "({z} - np.tanh({z}))",
     "sparse_sigmoid": "np.clip(({z} + 1) / 2, 0, 1)",
@@ -33,9 +35,9 @@ _ACTIVATIONS: Mapping[str, str] = {
     "swish": "{z} / (1 + np.exp(-{z}))",
     "hard_silu": "{z} * np.clip({z} / 6 + 0.5, 0, 1)",
     "hard_swish": "{z} * np.clip({z} / 6 + 0.5, 0, 1)",
-    "mish": "{z} * np.tanh(np.logaddexp({z}, 0))",
+    "mish": "{z} * np.tanh(np.log1p(np.exp({z})))",
     "exponential": "np.exp({z})",
-    "log_sigmoid": "-np.logaddexp(-{z}, 0)",
+    "log_sigmoid": "(np.minimum({z}, 0) - np.log1p(np.exp(-np.maximum({z}, -{z}))))",
     "softmax": "np.exp({z}) / np.exp({z}).sum(axis=-1, keepdims=True)",
     "log_softmax": "({z} - np.log(np.exp({z}).sum(axis=-1, keepdims=True)))",
 }
@@ -149,11 +151,12 @@ class _Writer:
         case = self.case
         units = [units for units, _ in case.layer_sizes]
         shape = f"({case.sequences}, {case.timesteps}, "
+        dtype = ", complex" if case.execution.route == "gradient" else ""
         if not self.several:
-            return f"y = np.zeros({shape}{units[0]}))"
+            return f"y = np.zeros({shape}{units[0]}){dtype})"
         if units[0] != units[1]:
-            return f"y = [np.zeros({shape}units)) for units in {tuple(units)}]"
-        return f"y = np.zeros({(2, case.sequences, case.timesteps, units[0])})"
+            return f"y = [np.zeros({shape}units){dtype}) for units in {tuple(units)}]"
+        return f"y = np.zeros({(2, case.sequences, case.timesteps, units[0])}{dtype})"
 
     def loop(self) -> list[str]:
         """The equations, timestep by timestep, LSTM by LSTM."""
@@ -248,10 +251,17 @@ class _Writer:
                 used = f"{mask}[:, ::-1, None]" if reverse else f"{mask}[..., None]"
             else:
                 used = f"{mask}[:, :1]" if reverse else f"{mask}[:, -1:]"
-        elif from_zeros or self.first_masked_output == "initial_state":
+        elif from_zeros or self.first_masked_output == "initial_state" or self.emits_from_the_start(reverse=reverse):
             return kept
         elif config.return_sequences:
             used = f"np.logical_or.accumulate({mask}{'[:, ::-1]' if reverse else ''}, axis=1)[..., None]"
         else:
             used = f"{mask}.any(axis=1)[:, None]"
         return f"np.where({used}, {kept}, 0)"
+
+    def emits_from_the_start(self, *, reverse: bool) -> bool:
+        """Whether no output comes before a row's first used timestep."""
+        mask = mask_of(self.case.mask, self.case.sequences, self.case.timesteps)
+        if not self.case.config.return_sequences:
+            return bool(mask.any(axis=1).all())
+        return bool(mask[:, -1 if reverse else 0].all())

@@ -156,6 +156,15 @@ class AlwaysTrainable(Double):
         """Never mind."""
 
 
+class StatesConstant(Double):
+    """Gradients do not flow through the states from one timestep to the one before it."""
+
+    def double_cell(self, cell: Any) -> None:
+        """The states that it reads are constants."""
+        inner, stop = cell.call, self.double_keras.ops.stop_gradient
+        cell.call = lambda inputs, states, training=False: inner(inputs, [stop(state) for state in states], training=training)
+
+
 class CutOff(Double):
     """Outputs are zeros, so that the kernel behind the layer learns nothing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.checks import CHECKS, Check, Evidence, judge
+from conformance.judgement import Comparison, judge_values
 from conformance.matrix import documents_matrix
 from conformance.observation import Observation
 from conformance.reference_run import answer
@@ -30,8 +32,9 @@ SURFACE = (
     "u3-d2-t5-b4-seq-nostate-via_evaluate-s0",
     "u3-d2-t5-b4-seq-same_as_two_calls-s0",
     "u3-d2-t5-b4-seq-drop_both-eager-s0",
+    "u3-d2-t5-b4-seq-via_gradient-s0",
 )
-DOCUMENTS_CHECKS = {check.name for check in CHECKS} - {"loss", "relation", "dropout"}
+DOCUMENTS_CHECKS = {check.name for check in CHECKS} - {"loss", "gradients", "relation", "dropout"}
 STATEFUL_CHECKS = {"stored_state", "cut_sequence"}
 
 
@@ -103,7 +106,7 @@ def test_checks_have_names_of_their_own() -> None:
     """Reports and the kill matrix go by the name."""
     assert [check.name for check in CHECKS] == [
         "outputs", "hidden_state", "cell_state", "shapes", "dtypes", "parameter_count", "weight_shapes", "stored_state",
-        "cut_sequence", "loss", "relation", "dropout",
+        "cut_sequence", "loss", "gradients", "relation", "dropout",
     ]  # fmt: skip
     assert all(check.asserts and check.kills in DEVIATIONS for check in CHECKS)
 
@@ -186,6 +189,27 @@ def test_cut_sequence_reads_both_pieces() -> None:
 
 
 # --- messages ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("got", "largest"), [([0.5, 1.25, 9.0], 0.25), ([0.5, np.nan, 9.0], math.inf), ([0.5, 1.0], math.inf), ([0.5, 1.0, 9.0], 0.0)]
+)
+def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> None:
+    """The largest error in numbers, not in σ; of what passes none, of what cannot be compared no bound."""
+    expected, sigma = np.array([0.5, 1.0, 9.001]), np.array([0.01, 0.01, 1.0])
+    pair = Comparison(label="", got=np.array(got), expected=expected, sigma=sigma)
+    assert judge_values("outputs", [pair]).largest == largest
+
+
+def test_what_nothing_could_make_fail_is_counted() -> None:
+    """Where 8 σ reach twice the largest expected value; arrays of zeros and what is not finite are compared all the same."""
+    expected = np.array([0.5, -1.0, 0.25])
+    pairs = [
+        Comparison(label="", got=expected, expected=expected, sigma=np.array([0.24, 0.25, 100.0])),
+        Comparison(label="", got=np.zeros(3), expected=np.zeros(3), sigma=np.ones(3)),
+        Comparison(label="", got=np.full(3, np.nan), expected=np.full(3, np.nan), sigma=np.ones(3)),
+    ]
+    assert judge_values("outputs", pairs).blind == 2
 
 
 def test_message_says_what_where_got_expected_and_by_how_much() -> None:

@@ -20,6 +20,7 @@ from conformance.backends.backend import Backend
 from conformance.cli import main
 from conformance.pool import Pool
 from conformance.session import _interrupt, default_workers
+from lstm_ref.responses import OPERATIONS
 
 SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
 
@@ -318,7 +319,7 @@ def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_p
         "--case",
         "u1-d1-t1-b3-*",
         "--case",
-        "u128-d64-*",
+        "u128-*",
         "--deviation",
         "two_biases",
         "--workers",
@@ -333,11 +334,31 @@ def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_p
         stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert progress == "4 of 68 cases: u1-d1 finished, 4 not as expected\n"
+    assert progress == "4 of 388 cases: u1-d1 finished, 4 not as expected\n"
     assert process.returncode == 1
     assert "Traceback" not in stderr
-    assert "64 cases did not run: interrupted" in stdout
     read = json.loads(path.read_text(encoding="utf-8"))
-    assert len(read["results"]) == 4
-    assert (read["summary"]["stopped"], read["summary"]["not_run"]) == ("interrupted", 64)
+    missing = 388 - len(read["results"])
+    assert 0 < missing <= 384
+    assert f"{missing} cases did not run: interrupted" in stdout
+    assert (read["summary"]["stopped"], read["summary"]["not_run"]) == ("interrupted", missing)
     assert read["environment"]["implementation"] == "lstm_ref with two_biases"
+
+
+# --- sensitivity ---------------------------------------------------------------------------------------------------------------
+
+
+def test_sensitivity_shows_what_is_seen_alone() -> None:
+    """Of a few cases: every error of 1e-5 and more in every operation is rejected by each; one alone pools nothing."""
+    result = invoke("sensitivity", "--case", "u10-d5-t28-b3-seq-s0", "--case", "u2-d5-t28-b3-seq-s0")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
+    assert heading == ["relative", "error", "in", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
+    assert [operation for operation, *_ in lines] == list(OPERATIONS)
+    assert all(shares[:3] == ["100%"] * 3 for _, *shares in lines)
+    assert "pooled" not in result.stdout
+
+
+def test_sensitivity_refuses_what_is_no_case() -> None:
+    """As every command does."""
+    assert "no case" in refused(invoke("sensitivity", "--case", "u3-nothing"))

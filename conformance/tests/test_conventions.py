@@ -80,6 +80,12 @@ def test_a_profile_says_what_it_is(conventions: Conventions, float64: str, emitt
     assert str(conventions) == f"float64 is computed in {float64}; what is emitted before the first used timestep is {emitted}"
 
 
+@pytest.mark.parametrize(("products", "name"), [("tf32", "TensorFloat-32"), ("bfloat16", "bfloat16")])
+def test_a_profile_says_what_products_read(products: str, name: str) -> None:
+    """Beside all else, where it is not float32 itself."""
+    assert str(Conventions(products=products)) == f"{USUAL}; float32 products read their operands in {name}"
+
+
 def test_a_profile_is_frozen() -> None:
     """The reference follows it, and nothing changes it on the way."""
     with pytest.raises(dataclasses.FrozenInstanceError):

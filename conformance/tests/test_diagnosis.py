@@ -97,7 +97,7 @@ def test_the_closest_explanation_comes_first(monkeypatch: pytest.MonkeyPatch) ->
     near = replace(DEVIATIONS["hard_sigmoid"], name="near")
     monkeypatch.setattr("conformance.diagnosis.DEVIATIONS", {"near": near, "hard_sigmoid": DEVIATIONS["hard_sigmoid"]})
     left = {"near": 3.0, "hard_sigmoid": 2.0}
-    monkeypatch.setattr("conformance.diagnosis._difference_left", lambda *arguments: left[arguments[-1]])
+    monkeypatch.setattr("conformance.diagnosis._difference_left", lambda *arguments, **_: left[arguments[-1]])
     monkeypatch.setattr("conformance.diagnosis.ReferenceAdapter", _Named)
     assert Diagnostician().explain(LAST_OUTPUT, *observe(LAST_OUTPUT, "hard_sigmoid")) == ("hard_sigmoid", "near")
 

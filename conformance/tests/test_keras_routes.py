@@ -47,6 +47,7 @@ def test_every_route_of_keras_itself_passes(route: str, keras_adapter: KerasLaye
 HOW = {
     "call": "tf.function, dynamic time",
     "training": "tf.function, dynamic time",
+    "gradient": "gradient, tf.function, dynamic time",
     "functional": "functional model",
     "saved_model": "exported SavedModel, served",
 } | {route: f"{route}, then called" for route in ("from_config", "clone_model", "keras_file", "weights_file")}

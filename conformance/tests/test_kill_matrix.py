@@ -16,10 +16,20 @@ from conformance.matrix import documents_matrix, select
 from conformance.runner import run
 from lstm_ref.deviations import DEVIATIONS
 
-# Two sizes of the documents' matrix, and what it has no case of: a loss, a relation, dropout.
+pytestmark = pytest.mark.xdist_group("kill matrix")  # made once, for all of these tests
+
+# Two sizes of the documents' matrix, and what it has no case of: a loss, a relation, dropout, gradients.
 CASES = [
     *select(list(documents_matrix()), ["u2-d2-t6-b3-*", "u10-d5-t13-b3-*"]),
-    *map(Case.from_id, ("u2-d2-t6-b3-via_evaluate-s0", "u2-d2-t6-b3-same_as_two_calls-s0", "u2-d2-t6-b3-seq-drop_both-s0")),
+    *map(
+        Case.from_id,
+        (
+            "u2-d2-t6-b3-via_evaluate-s0",
+            "u2-d2-t6-b3-same_as_two_calls-s0",
+            "u2-d2-t6-b3-seq-drop_both-s0",
+            "u2-d2-t6-b3-via_gradient-s0",
+        ),
+    ),
 ]
 SHOWING = [name for name, deviation in DEVIATIONS.items() if any(deviation.needs <= case.offers for case in CASES)]
 

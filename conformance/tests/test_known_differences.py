@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def test_another_check_that_fails_stays_a_failure(failed: tuple[str, ...]) -> No
     """A known difference hides no unknown one."""
     differing = result(Verdict.FAIL, *failed)
     assert classify(differing, ENVIRONMENT, [WRONG]) == differing
+
+
+@pytest.mark.parametrize(("largest", "verdict"), [(1e-7, Verdict.KNOWN_DIFFERENCE), (2e-6, Verdict.FAIL), (math.inf, Verdict.FAIL)])
+def test_what_is_off_by_more_than_an_entry_says_is_not_known(largest: float, verdict: Verdict) -> None:
+    """An imprecision excuses no wrong result."""
+    off = replace(WRONG_OUTPUTS, checks=tuple(replace(check, largest=largest) for check in WRONG_OUTPUTS.checks))
+    assert classify(off, ENVIRONMENT, [replace(WRONG, within=1e-6)]).verdict is verdict
 
 
 @pytest.mark.parametrize("reason", ["ValueError: no mask of several timesteps", "KeyError: 'mask'", ""])

@@ -14,9 +14,9 @@ from conformance.case import TIME_DISTRIBUTED_OVER, Case
 from conformance.conventions import Conventions
 from conformance.observation import CallObservation
 from conformance.oracle import Oracle
-from conformance.reference_run import COMPUTED, answer
+from conformance.reference_run import answer
 from conformance.stimulus import Stimulus, draw
-from conformance.tolerance import FLUSHED_BELOW, UNIT_ROUNDOFF
+from conformance.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref import LSTM, LSTMWeights, State
 from lstm_ref.arrays import Array
 
@@ -215,9 +215,9 @@ def test_first_masked_outputs_follow_the_convention(case_id: str, conventions: C
     expected = hidden if emits_initial_state else np.zeros_like(hidden)
     assert late.any()
     np.testing.assert_array_equal(judged.calls[0].outputs[late], expected[late])
-    limit = FLUSHED_BELOW["float32"] + UNIT_ROUNDOFF["float32"] * np.abs(expected)
+    limit = UNDERFLOW["float32"] + UNIT_ROUNDOFF["float32"] * np.abs(expected)
     assert (judged.sigma[0].outputs <= limit)[late].all()
-    assert (judged.sigma[0].outputs > FLUSHED_BELOW["float32"])[~late].all()
+    assert (judged.sigma[0].outputs > UNDERFLOW["float32"])[~late].all()
 
 
 def test_without_a_convention_the_layer_decides() -> None:
@@ -347,9 +347,9 @@ def test_every_element_has_a_sigma(case_id: str) -> None:
     judged = answer(case, stimulus, dropout=stimulus.dropout_of(case))
     shapes = [[shapes_of(call) for call in calls] for calls in (judged.calls, judged.sigma)]
     assert shapes[0] == shapes[1]
-    assert all((getattr(call, name) > 0).all() for call in judged.sigma for name in COMPUTED if getattr(call, name) is not None)
+    assert all((array > 0).all() for call in judged.sigma for array in call.computed.values())
 
 
-def shapes_of(call: CallObservation) -> list[tuple[int, ...] | None]:
-    """Of outputs, states and loss."""
-    return [None if getattr(call, name) is None else getattr(call, name).shape for name in COMPUTED]
+def shapes_of(call: CallObservation) -> dict[str, tuple[int, ...]]:
+    """Of all that is computed."""
+    return {name: array.shape for name, array in call.computed.items()}

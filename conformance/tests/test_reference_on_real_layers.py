@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
-from conformance.tolerance import ELEMENT_LIMIT, UNIT_ROUNDOFF
+from conformance.tolerance import ARITHMETIC, ELEMENT_LIMIT, UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights, UnsupportedConfigError, activations
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty import rounding_sigma
@@ -52,7 +52,7 @@ def limit() -> float:
     config, weights = LSTMConfig(UNITS), LSTMWeights(*dense_weights()).astype(np.float64)
     lstm = LSTM(config, weights)
     x = np.random.default_rng(5).standard_normal((BATCH, STEPS, FEATURES)).astype(np.float32).astype(np.float64)
-    sigma = rounding_sigma(config, weights, x, lstm.run(x, lstm.zero_state(BATCH)), UNIT_ROUNDOFF["float32"])
+    sigma = rounding_sigma(config, weights, x, lstm.run(x, lstm.zero_state(BATCH)), ARITHMETIC["float32"])
     return ELEMENT_LIMIT * float(max(sigma.hidden.max(), sigma.cell.max()))
 
 
@@ -180,3 +180,22 @@ def test_unusable_activation_is_refused(keras: Any, name: str) -> None:
     cell = keras.layers.LSTMCell(UNITS, activation=name)
     with pytest.raises(UnsupportedConfigError, match="cannot be used in an LSTM"):
         LSTMConfig.from_keras(cell)
+
+
+# --- results too small for float32 ---------------------------------------------------------------------------------------------
+
+
+def test_a_real_layer_that_flushes_lies_within_sigma(keras: Any) -> None:
+    """A cell keeps all that it is given, three hundred products of some 6e-39: TensorFlow flushes each, and keeps nothing."""
+    kernel, bias = np.array([[0.0, 0.0, 1.0, 0.0]]), np.array([-62.0, 1000.0, 0.0, 1000.0])
+    weights, inputs = LSTMWeights(kernel, np.zeros((1, 4)), bias), np.full((1, 300, 1), 2.0**-37)
+    layer = keras.layers.LSTM(1, return_state=True)
+    layer.build(inputs.shape)
+    layer.set_weights(list(weights.arrays.values()))
+    cell = np.asarray(layer(inputs)[2], np.float64)
+    lstm = LSTM(LSTMConfig(1), weights)
+    trajectory = lstm.run(inputs, lstm.zero_state(1))
+    sigma = rounding_sigma(lstm.config, weights, inputs, trajectory, ARITHMETIC["float32"]).cell[:, -1]
+    error = np.abs(cell - trajectory.cell[:, -1])
+    assert np.all(error < ELEMENT_LIMIT * sigma)
+    assert np.all(error > 10 * ELEMENT_LIMIT * UNDERFLOW["float32"])

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from conformance.pooled import PooledTest
 from conformance.report import files, text
 from conformance.report.model import Plan, Report
 from conformance.verdict import CheckResult, Result, Verdict
@@ -110,6 +112,47 @@ def test_checks_are_summed_up() -> None:
     assert (count.judged, count.passed, count.numbers, count.worst, count.rms) == (2, 2, 0, None, None)
 
 
+BIASED = PooledTest(
+    of="cell",
+    what="bias",
+    precision="float32",
+    families=36,
+    estimate=1.5,
+    standard_error=0.1,
+    allowed=0.5,
+    p=3e-9,
+    verdict=Verdict.FAIL,
+)
+QUIET = replace(BIASED, of="outputs", what="mean square", precision="float16", estimate=0.1, p=1.0, verdict=Verdict.PASS)
+
+
+def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
+    """Every case passes, and the run does not; people, JSON and JUnit are told of what."""
+    biased = replace(GREEN, pooled=(BIASED, QUIET))
+    assert replace(GREEN, pooled=(QUIET,)).as_expected
+    assert not biased.as_expected
+    said = shown(biased)
+    assert re.search(r"bias of cell +±0.50 +\+1.50 ± 0.10 \(p = 3e-09\) +·", said)
+    assert re.search(r"mean square of outputs +0.50 +· +0.10 ± 0.10", said)
+    assert "FAIL of all cases together: bias of cell in float32" in said
+    files.write_json(biased, tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [(test["of"], test["verdict"]) for test in read["summary"]["pooled"]] == [("cell", "FAIL"), ("outputs", "PASS")]
+    assert "sample" not in read["results"][0]
+    files.write_junit(biased, tmp_path / "report.xml")
+    suite = ET.parse(tmp_path / "report.xml").getroot()[0]  # noqa: S314  # our own file
+    last = suite.findall("testcase")[-2:]
+    assert [case.get("name") for case in last] == ["bias of cell in float32", "mean square of outputs in float16"]
+    assert [len(case.findall("failure")) for case in last] == [1, 0]
+
+
+def test_blind_numbers_are_shown_where_there_are_any() -> None:
+    """In a column of their own, which is not there where nothing was blind."""
+    checks = (replace(PASSED, blind=12), COUNTED)
+    assert re.search(r"outputs +1 +1 +30 +1.5σ +0.50σ +12 *\n", shown(report(result(0, checks=checks), planned=1)))
+    assert "blind" not in shown(GREEN)
+
+
 # --- JSON ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +168,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
     assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
     counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
-    rest = {"planned": 4, "not_run": 1, "as_expected": False, "stopped": "", "seconds": 12.346, "coverage": []}
+    rest = {"planned": 4, "not_run": 1, "as_expected": False, "stopped": "", "seconds": 12.346, "pooled": [], "coverage": []}
     assert {name: value for name, value in read["summary"].items() if name != "checks"} == counts | rest
     assert [check["check"] for check in read["summary"]["checks"]] == ["outputs", "parameter_count"]
 
@@ -167,12 +210,18 @@ def test_junit_counts_every_planned_case(one: Report, counts: dict[str, str], tm
     assert [case.get("name") for case in suite.iter("testcase")] == list(IDS)
 
 
+def test_junit_has_the_margins(tmp_path: Path) -> None:
+    """Of each check that compares numbers, passed or failed, beside the verdict."""
+    margins = [case.findtext("system-out") for case in junit(RED, tmp_path).iter("testcase")]
+    assert margins == ["outputs: worst 1.5 σ, rms 0.5 σ", "outputs: worst 310 σ, rms 20.5 σ", None, None]
+
+
 def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
     """Message, explanation, reason, time and environment."""
     root = junit(RED, tmp_path)
     passed, failed, broken, missing = root.iter("testcase")
-    assert list(passed) == []
-    (failure,), (error,), (absent,) = list(failed), list(broken), list(missing)
+    assert [part.tag for part in passed] == ["system-out"]
+    (_, failure), (error,), (absent,) = list(failed), list(broken), list(missing)
     assert (failure.tag, failure.get("type")) == ("failure", "FAIL")
     assert failure.get("message") == "outputs: outputs[0, 1] is 1, expected 2"
     assert failure.text == "outputs: outputs[0, 1] is 1, expected 2\nexplained by: hard_sigmoid, two_biases"

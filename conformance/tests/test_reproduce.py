@@ -15,10 +15,12 @@ from conformance.case import Case
 from conformance.cli import main
 from conformance.reproduce import MAX_LINES, ROUNDINGS, reproduction
 from conformance.reproduction.data_lines import _MASKS
+from conformance.reproduction.gradient_lines import set_in_variable
 from conformance.reproduction.keras_lines import MAX_WIDTH
 from conformance.reproduction.numpy_lines import _ACTIVATIONS
 from conformance.stimulus import draw
 from lstm_ref import LSTMError, activations
+from lstm_ref.derivatives import vjp
 
 # Case id → what its script must contain.
 SAYS = {
@@ -61,6 +63,13 @@ SAYS = {
     "u3-d2-t5-b4-seq-via_keras_file-s0": ['keras.models.load_model("repro.keras")'],
     "u3-d2-t5-b4-seq-via_onnx-s0": ["onnxruntime", 'format="onnx"'],
     "u3-d2-t5-b4-seq-via_openvino-s0": ["import os\n", 'openvino.Core().compile_model("repro.xml"'],
+    "u3-d2-t5-b4-seq-via_gradient-s0": ["tf.gradients(", "W, U, b, x = arrays", "(4, 5, 3), complex", "[y, h, c], 1)).imag"],
+    "u3-d2-t5-b4-eager-via_gradient-s0": ["tf.GradientTape() as tape", "x = tf.Variable(", "tape.gradient(loss, "],
+    "u3-d2-t5-b4-seq-mask_interior-init-via_gradient-s0": ["map(keras.Variable, ", "W, U, b, h, c, x = arrays"],
+    "u3-d2-t5-b4-seq-bidi-mask_left-via_gradient-s0": ["*weights, x = arrays", "mask=mask, training=True"],
+    "u3-d2-t5-b4-seq-nobias-in_int32-via_gradient-s0": ["W, U = arrays", "for a in weights]"],
+    "u3-d2-t5-b4-seq-p_float64-via_gradient-s0": ["2**-46, 2**-46"],
+    "u3-d2-t5-b0-via_gradient-s0": ["tf.reduce_sum("],
     "u3-d2-t5-b4-seq-same_as_loop-s0": ["unroll=True", "zip(got, again, strict=True)"],
     "u3-d2-t5-b4-seq-same_as_two_calls-s0": ["x[:, :2], x[:, 2:]", "initial_state=[h, c]"],
     "u32-d28-t150-b32-seq-mask_interior-s0": ["for t in range(150)", "for r in range(32)", "/ 2 for shape"],
@@ -68,6 +77,7 @@ SAYS = {
 }  # fmt: skip
 
 EQUAL = (
+    "u3-d2-t5-b4-seq-init-eager-via_gradient-s0",
     "u3-d2-t5-b4-seq-s0",
     "u3-d2-t5-b4-seq-stateful-eager-s0",
     "u3-d2-t5-b4-seq-back-mask_right-init-s0",
@@ -86,6 +96,7 @@ DIFFERENT = {
     "u3-d2-t5-b4-seq-stateful-cells2-init-s0": "AttributeError",
     "u3-d2-t5-b4-seq-stateful-bidi-eager-s0": "TypeError",
     "u3-d2-t5-b4-seq-drop_input-eager-impl1-s0": "InvalidArgumentError",
+    "u3-d2-t2-b4-mask_first-with_masked_nan-unroll-statictime-via_gradient-s0": "AssertionError",
 }
 
 # Runs scripts one after the other, as they stand and then with an LSTM that exchanges the states it returns.
@@ -167,6 +178,41 @@ def test_compilers_are_each_backend_s_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("tensorflow", ["tf.function(lambda x: tf.gradients(", "[*(v.value for v in (*layer.trainable_variables, h, c)), x]"]),
+        ("jax", ["jax.jit(jax.grad(lambda w, h, c, x: ", "layer.stateless_call(w, ", "(0, 1, 2, 3)))(weights, h, c, x)"]),
+        ("torch", ["x = keras.Variable(", "torch.autograd.grad(loss, [v.value for v in (*layer.trainable_variables, h, c, x)])"]),
+    ],
+)
+def test_gradients_are_each_backend_s_own(backend: str, said: list[str]) -> None:
+    """Of a graph, of a function of weights and arrays, and of variables."""
+    script = " ".join(reproduction(Case.from_id("u3-d2-t5-b4-seq-init-via_gradient-s0"), backend).split())
+    assert [text for text in said if text not in script] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "line"), [("keras.Variable", "x.value.data[1, 0, 1] = np.nan"), ("tf.Variable", "x[1, 0, 1].assign(np.nan)")]
+)
+def test_what_is_not_finite_is_set_in_a_variable(variable: str, line: str) -> None:
+    """Where the inputs must be one to have a gradient."""
+    assert set_in_variable("x[1, 0, 1] = np.nan", variable) == line
+
+
+def test_stateless_calls_are_of_a_model_where_a_layer_s_lose_the_mask() -> None:
+    """One that Masking sends along is looked for in a layer's own call."""
+    script = reproduction(Case.from_id("u3-d2-t5-b4-seq-mask_right-by_masking-via_gradient-s0"), "jax")
+    assert "model.stateless_call(w," in script
+
+
+@pytest.mark.parametrize("backend", ["numpy", "openvino"])
+def test_no_gradients_where_keras_infers_only(backend: str) -> None:
+    """A refusal that says so."""
+    with pytest.raises(LSTMError, match=f"{backend}: Keras infers only"):
+        reproduction(Case.from_id("u3-d2-t5-b4-seq-via_gradient-s0"), backend)
+
+
+@pytest.mark.parametrize(
     ("case_id", "named"),
     [
         ("u3-d2-t5-b4-seq-stateful-back-bidi-mask_left-by_embedding-init-p_float16-s0", "mask_source=embedding"),
@@ -174,6 +220,10 @@ def test_compilers_are_each_backend_s_own() -> None:
         ("u3-d2-t5-b4-drop_input-s0", "dropout"),
         ("u3-d2-t5-b4-stateful-via_stateless_call-s0", "stateless_call"),
         ("u3-d2-t5-b4-stateful-via_onnx-s0", "onnx"),
+        ("u3-d2-t5-b4-stateful-via_gradient-s0", "stateful=True"),
+        ("u3-d2-t5-b4-mask_right-by_embedding-via_gradient-s0", "mask_source=embedding"),
+        ("u3-d2-t5-b4-drop_inference-via_gradient-s0", "dropout=inference"),
+        ("u3-d2-t5-b4-via_gradient-same_as_loop-s0", "relation=loop"),
     ],
 )
 def test_what_does_not_fit_is_named(case_id: str, named: str) -> None:
@@ -200,6 +250,15 @@ def test_activations_are_those_of_the_reference(name: str) -> None:
     z = np.linspace(-4, 4, 33).reshape(3, 11)
     got = eval(_ACTIVATIONS[name].format(z="z"), {"np": np, "z": z})  # noqa: S307  # likewise
     np.testing.assert_allclose(got, activations.get(name)(z), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", _ACTIVATIONS)
+def test_activations_have_the_derivatives_of_the_reference(name: str) -> None:
+    """By a complex step in each direction, as the scripts of gradients take them; off the corners."""
+    np = pytest.importorskip("numpy")
+    z, steps = np.linspace(-4, 4, 34), np.eye(34)
+    got = eval(_ACTIVATIONS[name].format(z="z"), {"np": np, "z": z + 1e-30j * steps}).imag * 1e30  # noqa: S307  # likewise
+    np.testing.assert_allclose(got.T, vjp(name)(np.tile(z, (34, 1)), steps), rtol=1e-12, atol=1e-12)
 
 
 # --- what it decides -----------------------------------------------------------------------------------------------------------
@@ -240,6 +299,12 @@ def test_command_prints_the_script() -> None:
     assert (result.exit_code, result.stdout) == (0, reproduction(Case.from_id("u3-d2-t5-b4-seq-s0"), "jax"))
 
 
+def test_chaos_is_refused() -> None:
+    """A script has one tolerance for all timesteps."""
+    with pytest.raises(LSTMError, match="chaotic weights are not expressible"):
+        reproduction(Case.from_id("u16-d8-t100-b4-weights_chaotic-s0"), "tensorflow")
+
+
 def test_command_refuses_what_is_no_case() -> None:
     """Exit code 2 and one line, like every other command."""
     result = CliRunner().invoke(main, ["reproduce", "u3"])
@@ -247,12 +312,19 @@ def test_command_refuses_what_is_no_case() -> None:
     assert "is not a case id" in result.stderr
 
 
-@pytest.mark.parametrize(("case_id", "code"), [("u1-d1-t2-b1-seq-eager-s0", 0), ("u1-d1-t2-b1-seq-stateful-bidi-eager-s0", 1)])
-def test_command_exits_as_the_script_does(case_id: str, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keras", "code"),
+    [("", 0), ("raise AssertionError('a difference, without the seconds that loading Keras takes')", 1)],
+    ids=["equal", "different"],
+)
+def test_command_exits_as_the_script_does(keras: str, code: int, tmp_path: Path) -> None:
     """0 without a difference, 1 with one."""
+    case_id = "u1-d1-t2-b1-seq-eager-s0"
+    if keras:
+        (tmp_path / "keras.py").write_text(keras, encoding="utf-8")
     command = [sys.executable, "-m", "conformance", "reproduce", case_id, "--run"]
     root = str(Path(main.callback.__code__.co_filename).parents[1])  # type: ignore[union-attr]  # a click group has one
-    environment = {**os.environ, "PYTHONPATH": root}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert ran.returncode == code
     assert ran.stdout.startswith(reproduction(Case.from_id(case_id), "tensorflow"))

@@ -10,7 +10,7 @@ import pytest
 from conformance.case import Call, Case, Family
 from conformance.matrix.documents import INPUT_DIMS, UNITS
 from conformance.reference_run import reference_run
-from conformance.stimulus import Stimulus, draw
+from conformance.stimulus import Stimulus, _draw, _draw_weights, draw
 from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
@@ -20,7 +20,9 @@ by_family = pytest.mark.parametrize(("units", "input_dim"), FAMILIES)
 
 
 def stimulus(units: int, input_dim: int, *, rest: str = "t6-b3", seed: int = 0) -> Stimulus:
-    """What one case of that size is given."""
+    """What one case of that size is given, drawn anew."""
+    _draw.cache_clear()
+    _draw_weights.cache_clear()
     return draw([Case.from_id(f"u{units}-d{input_dim}-{rest}-s{seed}")])
 
 

@@ -51,6 +51,12 @@ IDS = [
     "u3-d2-t6-b4-seq-init-p_float64-s0",
     "u3-d2-t6-b4-seq-init-same_as_rows_permuted-s0",
     "u3-d2-t6-b4-via_evaluate-s0",
+    "u3-d2-t6-b4-seq-via_gradient-s0",
+    "u3-d2-t6-b4-seq-mask_interior-init-via_gradient-s0",
+    "u3-d2-t6-b4-seq-zeromask-mask_right-via_gradient-s0",
+    "u3-d2-t6-b4-back-layers2-mask_left-via_gradient-s0",
+    "u3-d2-t6-b4-bidi-merge_ave-via_gradient-s0",
+    "u3-d2-t6-b4-seq-bidi-merge_mul-mask_right-via_gradient-s0",
 ]
 CASES = [Case.from_id(case_id) for case_id in IDS]
 
@@ -60,6 +66,9 @@ BEYOND_THE_MATRIX = [
     name for name, deviation in DEVIATIONS.items() if not any(deviation.needs <= offers for offers in OF_THE_MATRIX)
 ]
 MAY_HIDE = [name for name, deviation in DEVIATIONS.items() if deviation.hides]
+
+
+in_one_process = pytest.mark.xdist_group("surface matrix")  # made once, for both of its tests
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +83,7 @@ def blindness(matrix: list[Kills]) -> str:
     return "\n".join(f"{case_id} accepts {', '.join(names)}" for case_id, names in accepted.items() if names) or "none is blind"
 
 
+@in_one_process
 def test_every_deviation_of_the_surface_is_rejected_by_a_check(
     matrix: list[Kills], record_property: Callable[[str, object], None]
 ) -> None:
@@ -84,6 +94,7 @@ def test_every_deviation_of_the_surface_is_rejected_by_a_check(
     assert [kills.deviation for kills in matrix if not kills.by_check] == []
 
 
+@in_one_process
 def test_no_case_is_blind_without_a_reason(matrix: list[Kills]) -> None:
     """What a deviation needs is said exactly: where it is offered the deviation shows, but for those that say why they may hide."""
     assert blind_cases(matrix) == {}

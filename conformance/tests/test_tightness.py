@@ -11,7 +11,7 @@ import pytest
 
 from conformance.kill_matrix import kill_matrix
 from conformance.matrix import documents_matrix
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import DEVIATIONS, Need
 
 CASES = [
     case
@@ -21,8 +21,8 @@ CASES = [
 
 
 def off_by(size: str) -> list[str]:
-    """The deviations that are off by so much."""
-    return [name for name in DEVIATIONS if name.endswith(f"_off_by_{size}")]
+    """The deviations of what is computed forwards that are off by so much."""
+    return [name for name in DEVIATIONS if name.endswith(f"_off_by_{size}") and Need.GRADIENTS not in DEVIATIONS[name].needs]
 
 
 @pytest.mark.parametrize("name", off_by("1e-5"))

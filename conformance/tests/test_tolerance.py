@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import mpmath
 import numpy as np
 import pytest
 
-from conformance.tolerance import ELEMENT_LIMIT, FLUSHED_BELOW, RMS_LIMIT, ROUNDING_IN_SIGMA, TWO_RUNS, UNIT_ROUNDOFF
+from conformance.tolerance import (
+    ARITHMETIC,
+    ELEMENT_LIMIT,
+    RMS_LIMIT,
+    ROUNDING_IN_SIGMA,
+    TWO_RUNS,
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    arithmetic_of,
+)
 from lstm_ref.uncertainty import REPLICAS
 
 # The precisions that NumPy knows the limits of; bfloat16 has 8 bits of significand and the exponents of float32.
@@ -21,15 +31,31 @@ def test_unit_roundoff_is_half_the_gap_above_one(precision: str) -> None:
     assert UNIT_ROUNDOFF[precision] == np.finfo(precision).eps / 2
 
 
-@pytest.mark.parametrize("precision", NUMPYS)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_results_are_flushed_below_the_smallest_normal_number(precision: str) -> None:
     """As NumPy knows the precision."""
-    assert FLUSHED_BELOW[precision] == np.finfo(precision).smallest_normal
+    assert UNDERFLOW[precision] == np.finfo(precision).smallest_normal
 
 
-def test_both_tables_speak_of_the_same_precisions() -> None:
-    """A precision has both numbers or none."""
-    assert UNIT_ROUNDOFF.keys() == FLUSHED_BELOW.keys()
+def test_half_precision_underflows_gradually() -> None:
+    """By half of its smallest subnormal number, which is what a relative rounding of the smallest normal number is, too."""
+    limits = np.finfo("float16")
+    assert UNDERFLOW["float16"] == float(limits.smallest_subnormal) / 2 == UNIT_ROUNDOFF["float16"] * float(limits.smallest_normal)
+
+
+def test_the_tables_speak_of_the_same_precisions() -> None:
+    """A precision has all its numbers or none."""
+    assert UNIT_ROUNDOFF.keys() == UNDERFLOW.keys() == ARITHMETIC.keys()
+
+
+@pytest.mark.parametrize(("products", "bits"), [("tf32", 11), ("bfloat16", 8)])
+def test_operands_round_to_the_bits_that_products_read(products: str, bits: int) -> None:
+    """Of float32 alone: the other precisions' products read what they are given."""
+    assert arithmetic_of("float32", products) == replace(ARITHMETIC["float32"], operands=2.0**-bits)
+    assert arithmetic_of("float32") == ARITHMETIC["float32"]
+    assert [arithmetic_of(name, products) for name in ARITHMETIC if name != "float32"] == [
+        ARITHMETIC[name] for name in ARITHMETIC if name != "float32"
+    ]
 
 
 def test_element_limit_leaves_three_in_a_hundred_million() -> None:

@@ -11,6 +11,7 @@ from lstm_ref.arrays import Array
 from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.deviations.deviation import Deviation, Need, needing
 from lstm_ref.deviations.masks import MaskIgnored
+from lstm_ref.gradients import Gradients
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
@@ -28,6 +29,11 @@ class StatesReversed:
     def __call__(self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None) -> Answered:
         outputs, states = self.whole(inputs, initial_state, mask)
         return outputs, states[::-1]
+
+    @property
+    def gradients(self) -> Callable[..., tuple[Array, tuple[Gradients, ...]]]:
+        """Those of the whole as it should be."""
+        return self.whole.gradients
 
 
 class InitialStatesReversed(StatesReversed):

@@ -11,6 +11,7 @@ from typing import Any
 from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
+from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import LSTMWeights
 
@@ -66,6 +67,11 @@ class Need(StrEnum):
     MERGE_AVE = "merge_mode='ave'"
     MERGE_MUL = "merge_mode='mul'"
     DROPOUT = "dropout in training"
+    GRADIENTS = "gradients through a used timestep"
+    GRADIENT_CHAIN = "gradients from one used timestep to another before it, or to an initial state"
+    LONG_GRADIENT_CHAIN = "gradients from a timestep at or after an even number of others to one of those"
+    HELD_GRADIENT = "gradients of a state past a masked timestep"
+    GRADIENT_OF_INPUTS = "gradients of the inputs"
     INFERENCE = "a dropout rate at inference"
     INPUT_DROPOUT = "dropout of the inputs in training"
     RECURRENT_DROPOUT = "dropout of the hidden state in training"
@@ -92,6 +98,9 @@ class Deviation:
         layer: the reference with one method changed.
         stacked: the composition of layers one above the other, changed.
         bidirectional: the composition of two directions, changed.
+        backpropagation: the chain rule, changed; what is computed forwards stays as it should be.
+        d_stacked: the composition of layers, its chain rule changed.
+        d_bidirectional: the composition of two directions, likewise.
         dropout: the masks that it draws where masks should be drawn so in training (True), and none at inference.
     """
 
@@ -104,6 +113,9 @@ class Deviation:
     layer: type[LSTM] = LSTM
     stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
     bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
+    backpropagation: type[Backpropagation] = Backpropagation
+    d_stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
+    d_bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
     dropout: Callable[[Draws, bool], Draws] = lambda drawn, training: drawn if training else ()
 
     def build(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> LSTM:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, Bidirectional, DropoutMasks, LSTMConfig, LSTMWeights, State
+from lstm_ref import LSTM, Bidirectional, DropoutMasks, LSTMConfig, LSTMWeights, Stacked, State
 from lstm_ref.deviations import CHAPTERS, DEVIATIONS, Deviation, Need
+from lstm_ref.deviations.composition import StatesReversed
 
 Make = Callable[..., LSTMWeights]
 
@@ -78,3 +79,14 @@ def test_masks_are_drawn_in_training_only(training: bool) -> None:
     """So says the deviation that deviates in nothing."""
     drawn = ((DropoutMasks(inputs=np.ones((1, 2, 3))),),)
     assert Deviation(name="none", summary="").dropout(drawn, training) == (drawn if training else ())
+
+
+def test_exchanged_states_leave_the_gradients_alone(make_weights: Make) -> None:
+    """A deviation of what is computed forwards has the chain rule of the whole as it should be."""
+    whole = Stacked([LSTM(LSTMConfig(3, return_sequences=True, return_state=True), make_weights(3, 2))])
+    exchanged = StatesReversed(whole)
+    inputs, d_outputs = np.ones((2, 4, 2)), np.ones((2, 4, 3))
+    nothing = [State(*np.zeros((2, 2, 3)))]
+    np.testing.assert_array_equal(
+        exchanged.gradients(inputs, d_outputs, nothing)[0], whole.gradients(inputs, d_outputs, nothing)[0]
+    )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lstm_ref import DropoutMasks, LSTMConfig, LSTMWeights, State
+from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
-from lstm_ref.composite import Composite
+from lstm_ref.composite import Bidirectional, Composite
 from lstm_ref.deviations import DEVIATIONS, Deviation, Need
 
 Needs = AbstractSet[Need]
@@ -23,7 +24,7 @@ REFERENCE = Deviation(name="reference", summary="nothing is wrong")
 MERGES = {Need.MERGE_CONCAT: "concat", Need.MERGE_SUM: "sum", Need.MERGE_AVE: "ave", Need.MERGE_MUL: "mul"}
 OF_MASKS = {
     Need.MASKED_STEP, Need.MASKED_STATE, Need.HELD_STATE, Need.HELD_OUTPUT, Need.ZEROED_OUTPUT, Need.MASKED_END, Need.LATE_START,
-    Need.ASYMMETRIC_MASK, Need.ROWS_MASKED_APART, Need.MASKED_NAN,
+    Need.ASYMMETRIC_MASK, Need.ROWS_MASKED_APART, Need.MASKED_NAN, Need.HELD_GRADIENT,
 }  # fmt: skip
 OF_DROPOUT = {
     Need.DROPOUT, Need.INFERENCE, Need.INPUT_DROPOUT, Need.RECURRENT_DROPOUT, Need.MASK_SHARED, Need.MASK_PER_GATE,
@@ -34,12 +35,13 @@ OF_CALLS = {Need.CARRIED_CALL, Need.RESET}
 OF_SEVERAL_UNITS = {Need.SEVERAL_UNITS, *OF_DROPOUT}
 OF_SEVERAL_FEATURES = {Need.SEVERAL_FEATURES, *OF_DROPOUT}
 OF_SEVERAL_ROWS = {Need.SEVERAL_ROWS, *OF_MASKS}
-OF_SEVERAL_STEPS = {Need.SEVERAL_STEPS, Need.PREVIOUS_STATE, *OF_MASKS, *OF_DROPOUT}
+OF_CHAINS = {Need.GRADIENT_CHAIN, Need.LONG_GRADIENT_CHAIN}
+OF_SEVERAL_STEPS = {Need.SEVERAL_STEPS, Need.PREVIOUS_STATE, *OF_MASKS, *OF_DROPOUT, *OF_CHAINS}
 
 # What can be taken from an LSTM without leaving one that deviates all the same.
 REMOVABLE = {
     Need.SEVERAL_UNITS, Need.SEVERAL_FEATURES, Need.SEVERAL_ROWS, Need.BIAS, Need.INITIAL_STATE, Need.BACKWARDS,
-    Need.HALF_BACKWARDS, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS, *OF_CALLS,
+    Need.HALF_BACKWARDS, Need.GRADIENTS, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS, *OF_CALLS,
 }  # fmt: skip
 
 # A row each: the end is masked, the beginning, two between.
@@ -62,9 +64,32 @@ def asked(deviation: Deviation, needs: Needs) -> list[Array]:
         if number == AFTER_RESET:
             shown += reset(whole)
         is_given = needs & {Need.INITIAL_STATE, Need.LATE_START} and number == (1 if needs & OF_CALLS else 0)
-        outputs, final = whole(inputs[number], states if is_given else None, MASK if needs & OF_MASKS else None)
+        read = inputs[number], states if is_given else None, MASK if needs & OF_MASKS else None
+        if Need.GRADIENTS in needs:
+            shown += gradients(deviation, whole, read, random)
+        outputs, final = whole(*read)
         shown += [outputs, *(array for state in final for array in (state.hidden, state.cell)), *stored(whole)]
     return shown + [np.array((*array.shape, part.casts_inputs)) for part in whole.layers for array in part.weight_arrays.values()]
+
+
+def gradients(
+    deviation: Deviation, whole: Composite, read: tuple[Array, Any, Array | None], random: np.random.Generator
+) -> list[Array]:
+    """Of outputs and states weighed at random, by the deviating chain rule."""
+    layers = [LSTM(layer.config, layer.weights) for layer in whole.layers]
+    for layer in layers:
+        layer.backpropagation = deviation.backpropagation
+    right = (
+        deviation.d_bidirectional(layers[0], layers[1], whole.merge_mode)
+        if isinstance(whole, Bidirectional)
+        else deviation.d_stacked(layers)
+    )
+    inputs, given, mask = read
+    outputs, final = right(*read)
+    d_states = [State(*random.standard_normal((2, *state.hidden.shape))) for state in final]
+    d_inputs, parts = right.gradients(inputs, random.standard_normal(outputs.shape), d_states, given, mask)
+    states = [array for part in parts for array in (part.initial_state.hidden, part.initial_state.cell)] if given else []
+    return [d_inputs, *(array for part in parts for array in part.weights.values()), *states]
 
 
 def composed(deviation: Deviation, needs: Needs, random: np.random.Generator) -> Composite:
@@ -154,7 +179,7 @@ def test_a_deviation_of_one_kind_of_outputs_leaves_the_other_alone(name: str) ->
 @pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if Need.SEVERAL_STEPS in deviation.needs])
 def test_a_deviation_of_the_sequence_needs_one(name: str) -> None:
     """Of a single timestep there is no other order, and nothing to hold."""
-    needs = DEVIATIONS[name].needs - {Need.SEVERAL_STEPS, *OF_DROPOUT}
+    needs = DEVIATIONS[name].needs - {Need.SEVERAL_STEPS, *OF_DROPOUT, *OF_CHAINS}
     assert are_equal(asked(DEVIATIONS[name], needs), asked(REFERENCE, needs))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights, UnsupportedConfigError
 from lstm_ref.arrays import Array
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty import Arithmetic, RoundingSigma, rounding_sigma
 
 U32 = 2.0**-24
+FLOAT32 = Arithmetic(unit_roundoff=U32, underflow=2.0**-126)
 SIZES = [(1, 1), (2, 3), (16, 5), (40, 20)]
 
 
@@ -32,7 +35,7 @@ def run_with_sigma(config: LSTMConfig, weights: LSTMWeights, inputs: Array, seed
     """The float64 run and its σ in float32."""
     lstm = LSTM(config, weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
-    return trajectory, rounding_sigma(config, lstm.weights, inputs, trajectory, U32, seed=seed)
+    return trajectory, rounding_sigma(config, lstm.weights, inputs, trajectory, FLOAT32, seed=seed)
 
 
 @pytest.mark.parametrize(("units", "input_dim"), SIZES)
@@ -103,7 +106,9 @@ def test_sigma_scales_with_the_unit_roundoff() -> None:
     """float64's σ is float32's, times the ratio of their unit roundoffs: the propagation is linear."""
     config, weights, inputs = drawn(5, 3)
     trajectory, single = run_with_sigma(config, weights, inputs)
-    double = rounding_sigma(config, weights.astype(np.float64), inputs, trajectory, 2.0**-53)
+    double = rounding_sigma(
+        config, weights.astype(np.float64), inputs, trajectory, Arithmetic(unit_roundoff=2.0**-53, underflow=2.0**-1022)
+    )
     np.testing.assert_allclose(double.hidden, single.hidden * 2.0**-29, rtol=1e-12)
 
 
@@ -142,4 +147,13 @@ def test_other_cells_are_refused(config: LSTMConfig) -> None:
     lstm = LSTM(config, weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     with pytest.raises(UnsupportedConfigError, match="derived for forward runs"):
-        rounding_sigma(config, weights, inputs, trajectory, U32)
+        rounding_sigma(config, weights, inputs, trajectory, FLOAT32)
+
+
+def test_rounded_operands_are_refused() -> None:
+    """They are left to replicas."""
+    config, weights, inputs = drawn(2, 2)
+    lstm = LSTM(config, weights)
+    trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
+    with pytest.raises(UnsupportedConfigError, match="read their operands as they are"):
+        rounding_sigma(config, weights, inputs, trajectory, replace(FLOAT32, operands=2.0**-11))

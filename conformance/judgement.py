@@ -1,0 +1,92 @@
+"""How what was measured becomes a check's verdict: numbers by σ and the limits, facts by being equal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.compare import Gap, measure
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from conformance.verdict import CheckResult, Verdict
+from lstm_ref.arrays import Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Two arrays to compare, and how to speak of them.
+
+    Attributes:
+        label: of what they are.
+        got, expected: of one shape, or there is nothing to compare.
+        sigma: of each element.
+        place: an index in words; "" for nothing beyond the index.
+    """
+
+    label: str
+    got: Array | None
+    expected: Array
+    sigma: Array
+    place: Callable[[tuple[int, ...]], str] = lambda where: ""  # noqa: ARG005  # nothing to add
+
+
+def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
+    """Each array within 8σ at every element and within 2σ in the root mean square."""
+    gaps: list[tuple[Comparison, Gap]] = []
+    for pair in comparisons:
+        if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
+            message = f"{pair.label} has shape {getattr(pair.got, 'shape', None)}, expected {pair.sigma.shape}: not comparable"
+            return CheckResult(check=check, verdict=Verdict.FAIL, message=message, largest=math.inf)
+        if pair.expected.size:
+            gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
+    complaints = [(pair, message) for pair, gap in gaps if (message := _complaint(pair, gap))]
+    messages = [message for _, message in complaints]
+    return CheckResult(
+        check=check,
+        verdict=Verdict.FAIL if messages else Verdict.PASS,
+        message=_first_of(messages),
+        worst=max((gap.worst for _, gap in gaps), default=None),
+        rms=max((gap.rms for _, gap in gaps), default=None),
+        size=sum(gap.size for _, gap in gaps),
+        squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
+        largest=max((_largest(pair) for pair, _ in complaints), default=0.0),
+        blind=sum(_blind(pair) for pair, _ in gaps),
+    )
+
+
+def _largest(pair: Comparison) -> float:
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.abs(np.asarray(pair.got, np.float64) - pair.expected)
+    return float(errors.max()) if np.isfinite(errors).all() else math.inf
+
+
+def _blind(pair: Comparison) -> int:
+    """Elements that may differ by as much as any two numbers of the expected array's size do."""
+    most = np.abs(pair.expected).max()
+    return int(np.count_nonzero(ELEMENT_LIMIT * pair.sigma >= 2 * most)) if most > 0 else 0
+
+
+def _complaint(pair: Comparison, gap: Gap) -> str:
+    if gap.worst > ELEMENT_LIMIT:
+        index = f"[{', '.join(map(str, gap.where))}]" if gap.where else ""
+        place = pair.place(gap.where)
+        return (
+            f"{pair.label}{index} is {gap.got:.9g}, expected {gap.expected:.9g}: off by {gap.error:.2g} ({gap.worst:.3g} σ, "
+            f"limit {ELEMENT_LIMIT:g} σ){place and f' at {place}'}"
+        )
+    if gap.rms > RMS_LIMIT:
+        return f"{pair.label} as a whole is off by {gap.rms:.3g} σ (root mean square of {gap.size} elements), limit {RMS_LIMIT:g} σ"
+    return ""
+
+
+def _first_of(messages: list[str]) -> str:
+    more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+    return messages[0] + more if messages else ""
+
+
+def judge_facts(check: str, facts: Iterable[tuple[str, object, object]]) -> CheckResult:
+    """Each (label, got, expected) equal."""
+    messages = [f"{label} is {got}, expected {expected}" for label, got, expected in facts if got != expected]
+    return CheckResult(check=check, verdict=Verdict.FAIL if messages else Verdict.PASS, message=_first_of(messages))

@@ -1,0 +1,102 @@
+"""How exactly an implementation may be expected to evaluate an activation: root mean square error, in units of the unit roundoff u.
+
+A framework evaluates an activation by a few elementary functions and operations. Each operation rounds once. So does an elementary
+function, as an error of u at random: the worst errors that vector libraries promise are 1 ulp (SLEEF's u10 functions, in PyTorch),
+"a couple of ulps" (Eigen's exp and tanh, in TensorFlow and XLA) and 4 ulp (NumPy's), and an error whose worst is 2 ulp = 4u has a
+root mean square of 4u/√12 = 1.2u where it is spread evenly. An error e made on the way counts with the derivative of what follows,
+and independent errors add their squares. The budgets hold for the usual formulas, not for the best ones:
+
+- sigmoid as 1 / (1 + exp(-z)): roundings of exp, sum and quotient, g² ((1 - g)² + 1 + 1).
+- tanh, a quotient of two rounded expressions: 3 g².
+- silu, z times sigmoid: 4 g².
+- What is a sum or difference of terms that may be larger than it is has the error of its terms: u max(|z|, 1) bounds those of
+  elu and selu (exp(z) - 1), softplus and log_sigmoid (max(z, 0) + log1p …), squareplus (z + √…), gelu (1 + erf …), mish,
+  tanh_shrink (z - tanh z), and of the clipped lines (z / 6 + 1/2 …), together with the rounding of the value.
+- softmax = exp(z - m) / Σ with m the largest z: the rounding of z - m is an error of u |z - m| in the exponent, thus relative.
+- log_softmax = (z - m) - log Σ: roundings of the difference, which may be large where z is small, of the logarithm, of the sum.
+- sparsemax adds up to n values below the row's range, in sums of at most n times that.
+
+Beside this, each operation may underflow (`uncertainty`). The longest way to a value that may be tiny is silu's, of four
+operations; of a value far above it no underflow counts, and what is exact has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+
+# (argument, value) → error in units of u, of the value's shape.
+Budget = Callable[[Array, Array], Array]
+
+THREE_ROUNDINGS = math.sqrt(3)
+OPERATIONS = 4
+
+
+def _exact(z: Array, value: Array) -> Array:  # noqa: ARG001
+    return np.zeros_like(value)
+
+
+def _one_product(z: Array, value: Array) -> Array:  # noqa: ARG001
+    return np.abs(value)
+
+
+def _three_roundings(z: Array, value: Array) -> Array:  # noqa: ARG001
+    return THREE_ROUNDINGS * np.abs(value)
+
+
+def _four_roundings(z: Array, value: Array) -> Array:  # noqa: ARG001
+    return 2 * np.abs(value)
+
+
+def sigmoid(z: Array, value: Array) -> Array:  # noqa: ARG001
+    """Roundings of exp, sum and quotient."""
+    return np.asarray(value * np.sqrt(2 + (1 - value) ** 2))
+
+
+def _sum_of_larger_terms(z: Array, value: Array) -> Array:
+    return np.hypot(THREE_ROUNDINGS * np.abs(value), np.maximum(np.abs(z), 1))
+
+
+def _below_largest(z: Array) -> Array:
+    return np.asarray(z.max(axis=-1, keepdims=True) - z)
+
+
+def _softmax(z: Array, value: Array) -> Array:
+    return np.asarray(value * np.sqrt(3 + _below_largest(z) ** 2))
+
+
+def _log_softmax(z: Array, value: Array) -> Array:
+    return np.asarray(np.sqrt(_below_largest(z) ** 2 + 1 + np.square(value)))
+
+
+def _sparsemax(z: Array, value: Array) -> Array:
+    return np.asarray(np.hypot(value, z.shape[-1] * np.maximum(_below_largest(z).max(axis=-1, keepdims=True), 1)))
+
+
+# One value of the argument itself, or a bound: nothing is computed.
+EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink")
+
+BUDGETS: dict[str, Budget] = {
+    **dict.fromkeys(EXACT, _exact),
+    "leaky_relu": _one_product,
+    **dict.fromkeys(("tanh", "exponential", "softsign"), _three_roundings),
+    "sigmoid": sigmoid,
+    **dict.fromkeys(("silu", "swish"), _four_roundings),
+    **dict.fromkeys(
+        (
+            "hard_sigmoid", "hard_sigmoid_keras2", "elu", "celu", "selu", "softplus", "squareplus", "soft_shrink", "tanh_shrink",
+            "sparse_plus", "sparse_sigmoid", "hard_silu", "hard_swish", "gelu", "mish", "log_sigmoid",
+        ),
+        _sum_of_larger_terms,
+    ),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "sparsemax": _sparsemax,
+}  # fmt: skip
+
+# Activations that jump: evaluated on either side of the jump, where the argument's own error reaches it.
+JUMPING = {"hard_shrink"}

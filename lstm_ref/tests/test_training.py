@@ -1,0 +1,116 @@
+"""Training steps by numbers worked by hand, and the gradient of the whole loss by complex steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_ref import LSTM, LSTMConfig, LSTMWeights
+from lstm_ref.arrays import Array
+from lstm_ref.tests.test_gradients import STEP, ComplexLSTM
+from lstm_ref.training import SGD, Adam, Penalty, Task
+
+U = 2.0**-53
+
+
+def one(value: float) -> Array:
+    """An array of one element."""
+    return np.array([value])
+
+
+def test_a_step_of_sgd() -> None:
+    """2 - 1/4 · 3 = 5/4."""
+    assert SGD(0.25).step("w", one(2.0), one(3.0)).item() == 1.25
+
+
+def test_steps_of_adam() -> None:
+    """By the definition's own bias-corrected moments: two steps with the gradients 3 and -1, from w = 2."""
+    adam = Adam(0.25)
+    w, m, v = 2.0, 0.0, 0.0
+    got = one(w)
+    for t, g in ((1, 3.0), (2, -1.0)):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        # Keras adds ε to √v, not to its corrected value.
+        w -= 0.25 * m_hat / (math.sqrt(v_hat) + 1e-7 / math.sqrt(1 - 0.999**t))
+        got = adam.step("w", got, one(g))
+        # 1 - 0.999ᵗ loses ten bits to cancellation, on either side.
+        assert got.item() == pytest.approx(w, rel=2**12 * U)
+
+
+def test_adam_remembers_each_weight_apart() -> None:
+    """The second weight's first step is a first step."""
+    adam = Adam(0.25)
+    first = adam.step("a", one(0.0), one(3.0))
+    adam.step("a", first, one(-5.0))
+    assert adam.step("b", one(0.0), one(3.0)) == first
+
+
+@pytest.mark.parametrize(("value", "expected"), [(2.0, 0.5 + 2 * 0.25 * 2), (-2.0, -0.5 - 2 * 0.25 * 2), (0.0, 0.0)])
+def test_gradient_of_a_penalty(value: float, expected: float) -> None:
+    """l1 sign(w) + 2 l2 w."""
+    assert Penalty(l1=0.5, l2=0.25).gradient(one(value)).item() == expected
+
+
+def task(**changes: object) -> Task:
+    """A small one, with every penalty."""
+    random = np.random.default_rng(3)
+    units, input_dim = 2, 3
+    weights = LSTMWeights(*(random.standard_normal(shape) for shape in ((input_dim, 4 * units), (units, 4 * units), (4 * units,))))
+    made = Task(
+        config=LSTMConfig(units),
+        weights=weights,
+        inputs=random.standard_normal((4, 3, input_dim)),
+        targets=random.standard_normal((4, units)),
+        penalties={"kernel": Penalty(l1=0.1, l2=0.2), "bias": Penalty(l2=0.3)},
+        activity=Penalty(l1=0.4, l2=0.5),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields of a Task
+
+
+def loss(asked: Task, arrays: dict[str, Array]) -> complex:
+    """The whole loss, of weights that may be complex; |a| is a times the sign of its real part."""
+
+    def penalty(rates: Penalty, array: Array) -> complex:
+        return complex(rates.l1 * (np.sign(array.real) * array).sum() + rates.l2 * (array**2).sum())
+
+    lstm = ComplexLSTM(LSTM(asked.config, asked.weights), arrays)
+    start = LSTM(asked.config, asked.weights).zero_state(len(asked.inputs))
+    outputs = lstm.run(asked.inputs, start).hidden[:, -1]
+    penalties = sum(penalty(rates, arrays[name]) for name, rates in asked.penalties.items())
+    return complex(((outputs - asked.targets) ** 2).mean() + penalty(asked.activity, outputs) / len(outputs) + penalties)
+
+
+def test_a_step_follows_the_gradient_of_the_whole_loss() -> None:
+    """Mean squared error, penalties of the weights, and those of the outputs divided by the batch size."""
+    asked = task()
+    moved = asked.trained(SGD(1.0), 1).arrays
+    arrays = {name: array.astype(complex) for name, array in asked.weights.arrays.items()}
+    for name, array in arrays.items():
+        for index in np.ndindex(array.shape):
+            array[index] += 1j * STEP
+            derivative = loss(asked, arrays).imag / STEP
+            array[index] = array[index].real
+            # Some hundred sums and products of size 1 on either side.
+            assert moved[name][index] == pytest.approx(asked.weights.arrays[name][index] - derivative, rel=0, abs=1000 * U)
+
+
+def test_several_steps_are_one_after_the_other() -> None:
+    """Three steps are one from where two have led, with an optimizer that remembers."""
+    asked, adam = task(), Adam(0.125)
+    twice = asked.trained(adam, 2)
+    again = replace(asked, weights=twice).trained(adam, 1)
+    for name, array in asked.trained(Adam(0.125), 3).arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[name])
+
+
+def test_the_task_is_left_as_it_was() -> None:
+    """Training makes new weights."""
+    asked = task()
+    before = {name: array.copy() for name, array in asked.weights.arrays.items()}
+    asked.trained(SGD(0.5), 2)
+    for name, array in before.items():
+        np.testing.assert_array_equal(asked.weights.arrays[name], array)

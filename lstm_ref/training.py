@@ -1,0 +1,131 @@
+"""Training steps in NumPy: a loss with its penalties, back-propagation, and the optimizers SGD and Adam.
+
+The loss is the mean of the squared differences from the targets, over the batch and all outputs, plus the penalties: of a weight w,
+l1 Σ |w| + l2 Σ w²; of the outputs, the same sum divided by the batch size, as Keras' activity_regularizer has it.
+
+SGD: w ← w - η g. Adam (Kingma & Ba 2015, arXiv:1412.6980, section 2, in the order of computation that it recommends):
+m ← m + (g - m) (1 - β₁), v ← v + (g² - v) (1 - β₂), w ← w - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from lstm_ref.arrays import Array
+from lstm_ref.config import LSTMConfig
+from lstm_ref.layer import LSTM
+from lstm_ref.weights import LSTMWeights
+
+# The result of an operation on arrays; what rounds, replaces it.
+Rounded = Callable[[Array], Array]
+
+
+def _exactly(value: Array) -> Array:
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """l1 Σ |a| + l2 Σ a² of an array a."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def gradient(self, array: Array, rounded: Rounded = _exactly) -> Array:
+        """Of the shape of the array; 0 at 0, where |a| has none."""
+        return rounded(self.l1 * np.sign(array) + rounded(2 * self.l2 * array))
+
+
+class Optimizer(Protocol):
+    """Takes steps; keeps what it remembers of each weight by the weight's name."""
+
+    learning_rate: float
+
+    def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:
+        """The weight after one step."""
+
+
+@dataclass
+class SGD:
+    """Stochastic gradient descent without momentum."""
+
+    learning_rate: float
+
+    def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:  # noqa: ARG002  # no memory
+        """See Optimizer."""
+        return rounded(weight - rounded(self.learning_rate * gradient))
+
+
+@dataclass
+class Adam:
+    """Adaptive moments, with Keras' defaults."""
+
+    learning_rate: float
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    moments: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
+
+    def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:
+        """See Optimizer."""
+        t, m, v = self.moments.get(name, (0, np.zeros_like(weight), np.zeros_like(weight)))
+        t += 1
+        m = rounded(m + rounded(rounded(gradient - m) * (1 - self.beta_1)))
+        v = rounded(v + rounded(rounded(rounded(gradient**2) - v) * (1 - self.beta_2)))
+        self.moments[name] = t, m, v
+        # 1 - β₂ᵗ is a small difference of numbers near 1: the rounding of β₂ alone counts a thousandfold in it.
+        left_1, left_2 = (rounded(1 - rounded(rounded(np.asarray(beta)) ** t)) for beta in (self.beta_1, self.beta_2))
+        rate = rounded(rounded(self.learning_rate * rounded(np.sqrt(left_2))) / left_1)
+        return rounded(weight - rounded(rounded(m * rate) / rounded(rounded(np.sqrt(v)) + self.epsilon)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is trained, and for what.
+
+    Attributes:
+        config: of the LSTM, without return_state.
+        weights: that it starts from.
+        inputs: (batch, timesteps, input_dim).
+        targets: of the shape of the outputs.
+        penalties: of the weights, by their names.
+        activity: of the outputs.
+    """
+
+    config: LSTMConfig
+    weights: LSTMWeights
+    inputs: Array
+    targets: Array
+    penalties: Mapping[str, Penalty] = field(default_factory=dict)
+    activity: Penalty = Penalty()  # frozen
+
+    def trained(
+        self,
+        optimizer: Optimizer,
+        steps: int,
+        build: Callable[[LSTMConfig, LSTMWeights], LSTM] = LSTM,
+        rounded: Rounded = _exactly,
+    ) -> LSTMWeights:
+        """The weights after so many steps over the whole batch."""
+        weights = self.weights
+        for _ in range(steps):
+            gradients = self._gradients(build(replace(self.config, return_state=True), weights), rounded)
+            weights = LSTMWeights(
+                **{name: optimizer.step(name, array, gradients[name], rounded) for name, array in weights.arrays.items()}
+            )
+        return weights
+
+    def _gradients(self, lstm: LSTM, rounded: Rounded) -> dict[str, Array]:
+        outputs = lstm.present(lstm.trajectory(self.inputs))[0]
+        d_outputs = rounded(rounded(outputs - self.targets) * (2 / outputs.size))
+        d_outputs = rounded(d_outputs + rounded(self.activity.gradient(outputs, rounded) / len(outputs)))
+        found = lstm.gradients(self.inputs, d_outputs).weights
+        none = Penalty()
+        return {
+            name: rounded(gradient + self.penalties.get(name, none).gradient(lstm.weights.arrays[name], rounded))
+            for name, gradient in found.items()
+        }
