@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -271,6 +272,8 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(  # noqa: S603  # our own interpreter
         [sys.executable, "-m", "conformance", *arguments],
+        # A script's background job, as this test run may be, ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # one call, no lock
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
