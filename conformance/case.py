@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.features import FEATURES, POLICIES, Feature
+from conformance.features import FEATURES, POLICIES, TRAINING_ROUTES, Feature
 from conformance.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states
 from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
@@ -235,11 +235,7 @@ class Case:
     @property
     def in_training(self) -> bool:
         """Whether the layer is called with training=True."""
-        return self.execution.route in ("training", "gradient", "train_on_batch", "fit") or self.dropout in (
-            "input",
-            "recurrent",
-            "both",
-        )
+        return self.execution.route in TRAINING_ROUTES or self.dropout in ("input", "recurrent", "both")
 
     @property
     def dropout_rates(self) -> tuple[float, float]:

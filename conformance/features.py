@@ -43,6 +43,8 @@ ROUTES = (
     "onnx",
     "openvino",
 )
+# Those that call the layer with training=True.
+TRAINING_ROUTES = ("training", "gradient", "train_on_batch", "fit")
 RELATIONS = (
     "",
     "eager_call",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.case import PREDICTABLE_STEPS, Case
-from conformance.features import FEATURES
+from conformance.features import FEATURES, TRAINING_ROUTES
 from lstm_ref.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
@@ -133,12 +133,7 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "architecture",
         when=lambda d, a: d in DROPPING and a == "td",
     ),
-    _no(
-        "this is training",
-        "dropout",
-        "route",
-        when=lambda d, r: d == "inference" and r in ("training", "gradient", "train_on_batch", "fit"),
-    ),
+    _no("this is training", "dropout", "route", when=lambda d, r: d == "inference" and r in TRAINING_ROUTES),
     _no("there is nothing to drop", "dropout", "batch", when=lambda d, b: d in DROPPING and b == 0),
     _no("what is not compiled has no compiler", "compiled", "jit_compile", when=lambda c, j: j and not c),
     _no(
