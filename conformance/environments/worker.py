@@ -442,7 +442,7 @@ class Subject:
             if compiler and "jit_compile" not in inspect.signature(tf.function).parameters:
                 raise Unsupported("no jit_compile in this TensorFlow")
             signature = [[tf.TensorSpec(shape, dtype) for shape, dtype in self.asked["signature"]]]
-            run = tf.function(run, input_signature=signature, **compiler)
+            run = tf.function(run, input_signature=signature, autograph=False, **compiler)
             self.how = "tf.function" + (", jit" if compiler else "")
         elif self.asked["jit_compile"]:
             raise Unsupported("jit_compile: a call of a layer has no compiler on %s" % self.lanes.backend)
