@@ -118,7 +118,7 @@ def _candidates(version: str) -> Iterator[Path]:
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield Path(on_path)
-    yield from sorted(_pyenv().glob(f"{version}.*/bin/python"), reverse=True)
+    yield from sorted(_pyenv().glob(f"{version}.*[0-9]/bin/python"), reverse=True)
     try:
         yield Path(uv("python", "find", "--no-python-downloads", "--system", version, cwd=Path.home()).strip())
     except UnavailableError:
