@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,10 +10,12 @@ from conformance.adapters.base import AdapterStartError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
+from conformance.environments import DESCRIBED
 from conformance.environments.build import UnavailableError, provide
 from conformance.environments.process import Asked, UnsupportedQuestionError, Worker
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recorded import Recorder, read_recording, recording_of
+from conformance.environments.recipes import recipes
 from conformance.environments.spec import Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
@@ -37,6 +39,22 @@ class EnvironmentAdapter:
     _asked: Asked | None = field(default=None, init=False, repr=False)
     _conventions: Conventions = field(default=USUAL, init=False, repr=False)
 
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Build the environment where it is not there yet, so that starting takes no long time; `say` is told what is done.
+
+        Raises:
+            AdapterStartError: it cannot be had here, and there is no recording of it.
+        """
+        try:
+            spec = parse(self.spec)
+            provide(spec, say)
+        except UnavailableError as error:
+            if self.only_live or not recording_of(str(spec)).exists():
+                raise AdapterStartError(str(error)) from error
+            say(f"{error}\nIts recording answers in its place.")
+        except LSTMError as error:
+            raise AdapterStartError(str(error)) from error
+
     def start(self) -> Mapping[str, str]:
         """Provide the environment, start its worker and say which versions these are.
 
@@ -53,7 +71,9 @@ class EnvironmentAdapter:
         products = hello.get("products", "")
         if products:
             self._conventions = replace(self._conventions, products=products)
-        return {**hello, "environment": str(spec), "conventions": str(self.conventions)}
+        deviations = recipes().describing(hello)
+        described = {DESCRIBED: "+".join(deviations)} if deviations else {}
+        return {**hello, "environment": str(spec), **described, "conventions": str(self.conventions)}
 
     @property
     def conventions(self) -> Conventions:

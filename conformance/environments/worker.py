@@ -18,6 +18,8 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -605,6 +607,14 @@ def loops_watched(lanes: Keras) -> Iterator[List[str]]:
 # --- small things ----------------------------------------------------------------------------------------------------------------
 
 
+def module_of_keras() -> str:
+    """Where an interpreter has its Keras: before 2.4, TensorFlow brings its own alone."""
+    try:
+        return importlib.import_module("keras").__name__
+    except ImportError:
+        return "tensorflow.keras"
+
+
 def version_of(module: Any) -> Tuple[int, int]:
     """Major and minor."""
     major, minor = str(module.__version__).split(".")[:2]
@@ -660,7 +670,7 @@ def name_of(weight: Any) -> str:
 # --- the protocol ----------------------------------------------------------------------------------------------------------------
 
 SYSTEMS = {
-    "keras": lambda: Keras("keras"),
+    "keras": lambda: Keras(module_of_keras()),
     "tf-keras": lambda: Keras("tf_keras"),
     "tensorflow": lambda: Keras("tensorflow.keras"),
 }  # type: Dict[str, Callable[[], Any]]
@@ -691,8 +701,21 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         return {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
 
 
+def end_with_parent() -> None:
+    """What hangs must not outlive who asked."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
+    end_with_parent()
     # What a framework prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
