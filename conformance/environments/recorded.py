@@ -176,7 +176,7 @@ def read_recording(path: Path) -> Recording:
             for key, places in index["places"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise RecordingError(f"{path} is no recording of an environment ({type(error).__name__}: {error})") from error
+        raise RecordingError(f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error})") from error
     return Recording(provenance=provenance, answers=index["answers"], arrays=arrays)
 
 

@@ -84,7 +84,7 @@ class Keras:
             answered, calls = {}, []  # type: Arrays, List[Dict[str, Any]]
             for number, call in enumerate(question["calls"]):
                 calls.append(self.call(subject, number, call, answered))
-        shapes = [list(array.shape) for layer in subject.layers for array in layer.get_weights()]
+        shapes = [list(self.shape_of(weight)) for layer in subject.layers for weight in layer.weights]
         count = sum(int(layer.count_params()) for layer in subject.layers)
         path = "; ".join(filter(None, [subject.how, " and ".join(ran)]))
         return {"calls": calls, "parameter_count": count, "weight_shapes": shapes, "path": path}, answered
@@ -103,6 +103,10 @@ class Keras:
         for position, value in enumerate(values):
             answered["%d.returned.%d" % (number, position)] = value
         return {"returned": len(values), "dtypes": [self.dtype_of(each) for each in returned]}
+
+    def shape_of(self, weight: Any) -> Tuple[int, ...]:
+        """Of a variable, which Theano knows only by its value."""
+        return tuple(map(int, weight.shape if self.backend != "theano" else self.keras.backend.get_value(weight).shape))
 
     def keep(self, answered: Arrays, number: int, when: str, layers: Sequence[Any]) -> None:
         """The states that stateful layers hold, h and c of all side by side."""
@@ -417,15 +421,16 @@ class Subject:
     def graph(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
         """A call in Keras 1 or 2 on a static graph."""
         backend = self.lanes.keras.backend
-        backend.set_learning_phase(int(training))
         inputs = self.symbols()
         outputs = self.apply(inputs)
         self.load_weights()
         # Keras 1 counts updates of a Bidirectional's halves as its own; elsewhere each layer has its own.
         updates = [update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())]
-        function = backend.function(inputs, outputs, updates=updates)
+        phase = backend.learning_phase()
+        phases = [] if isinstance(phase, int) else [phase]
+        function = backend.function(inputs + phases, outputs, updates=updates)
         self.how = "backend.function"
-        return lambda arrays: list(function(list(arrays)))
+        return lambda arrays: list(function(list(arrays) + [int(training)] * len(phases)))
 
     def eager(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
         """A call with arrays, inside tf.function where the case is compiled."""
@@ -731,20 +736,20 @@ def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
     end_with_parent()
     # What a framework prints must not be taken for an answer.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    sys.path[0:1] = job["paths"]
-    try:
-        system = SYSTEMS[job["system"]]()
-        hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
-        said = {"protocol": PROTOCOL, "hello": hello}
-    except Exception as error:
-        system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
-    answers.write(json.dumps(said) + "\n")
-    answers.flush()
-    for line in sys.stdin if system is not None else ():
-        answers.write(json.dumps(answer_of(system, json.loads(line), job["folder"])) + "\n")
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        sys.path[0:1] = job["paths"]
+        try:
+            system = SYSTEMS[job["system"]]()
+            hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
+            said = {"protocol": PROTOCOL, "hello": hello}
+        except Exception as error:
+            system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+        answers.write(json.dumps(said) + "\n")
         answers.flush()
+        for line in sys.stdin if system is not None else ():
+            answers.write(json.dumps(answer_of(system, json.loads(line), job["folder"])) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":
