@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -199,9 +200,9 @@ class Worker:
     def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
         path = self._folder / Path(str(answered.get("arrays", ""))).name
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
         finally:
             for left in self._folder.glob(f"{self._asked}.*.npz"):

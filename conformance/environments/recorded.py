@@ -165,7 +165,7 @@ def read_recording(path: Path) -> Recording:
         RecordingError: it is not.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             index = json.loads(bytes(stored[_INDEX]))
             flat = {name: stored[name] for name in stored.files if name != _INDEX}
         provenance = index.pop("provenance")
