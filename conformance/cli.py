@@ -1,4 +1,4 @@
-"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
+"""The command line: verify, environments, record, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import track
 
 from conformance import matrix
-from conformance.adapters.base import AdapterStartError
+from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import agree
@@ -30,6 +31,7 @@ from conformance.case import Case
 from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
+from conformance.commands.environments import environments, record
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
@@ -135,6 +137,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
 @click.option(
     "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
 )
+@click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
 def verify(
     *,
     backend: str,
@@ -151,6 +154,7 @@ def verify(
     fail_fast: bool,
     workers: int | None,
     deviation: str | None,
+    spec: str | None,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
@@ -159,7 +163,13 @@ def verify(
     """
     with _refusals():
         cases = _chosen(level, seed, patterns, compiled=not eager)
-        make_adapter = partial(ReferenceAdapter, deviation) if deviation else partial(KerasLayerAdapter, backend)
+        make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
+        if deviation:
+            make_adapter = partial(ReferenceAdapter, deviation)
+        elif spec:
+            make_adapter = partial(EnvironmentAdapter, spec, time_limit)
+            EnvironmentAdapter(spec).prepare(partial(click.echo, err=True))
+            cases = [case for case in cases if isinstance(case, Case)]  # probes look into the module, which is elsewhere
         session = Session(
             planned=cases,
             selection=patterns,
@@ -260,6 +270,10 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     if runs:
         sys.stdout.flush()
         sys.exit(run_script(script))
+
+
+main.add_command(environments)
+main.add_command(record)
 
 
 @main.command(name="differences")
