@@ -198,4 +198,4 @@ def with_forget_bias(value: float) -> Deviation:
     if value == 1:
         return FORGET_BIAS_DOUBLED
     summary = f"a forget bias of {value:g} is added at run time"
-    return replace(FORGET_BIAS_DOUBLED, name="forget_bias_added", summary=summary, weights=_bias_plus(f=value))
+    return replace(FORGET_BIAS_DOUBLED, name=f"forget_bias_of_{value:g}", summary=summary, weights=_bias_plus(f=value))

@@ -126,7 +126,10 @@ def test_a_description_reads_blocks_as_the_system_does(name: str, names: str, fo
     [
         ("keras", ""),
         ("keras-1", "hard_sigmoid_keras2+twelve_arrays"),
-        ("block-lstm", "all_gates_icfo+forget_bias_doubled+states_exchanged+initial_states_exchanged+cell_clipped+kernels_stacked"),
+        (
+            "block-lstm",
+            "all_gates_icfo+forget_bias_doubled+states_exchanged+initial_states_exchanged+cell_clipped_at_3+kernels_stacked",
+        ),
         ("block-lstm-v2", "states_exchanged+initial_states_exchanged+kernels_stacked"),
         ("pytorch", "weights_transposed+two_biases"),
         ("onnx", "all_gates_iofc+weights_transposed+two_biases"),
@@ -141,7 +144,7 @@ def test_a_system_is_keras_plus_named_deviations(name: str, deviations: str) -> 
 def test_another_forget_bias_has_another_name() -> None:
     """What is not 1 is not doubled."""
     described = replace(LAYOUTS["block-lstm-v2"], forget_bias=0.5).description()
-    assert described.name.startswith("forget_bias_added+")
+    assert described.name.startswith("forget_bias_of_0.5+")
     assert described.summary.startswith("a forget bias of 0.5 is added at run time")
 
 
