@@ -31,7 +31,7 @@ from conformance.case import Case
 from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
-from conformance.commands.environments import environments, record
+from conformance.commands.environments import askable, environments, record
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
@@ -168,8 +168,7 @@ def verify(
             make_adapter = partial(ReferenceAdapter, deviation)
         elif spec:
             make_adapter = partial(EnvironmentAdapter, spec, time_limit)
-            EnvironmentAdapter(spec).prepare(partial(click.echo, err=True))
-            cases = [case for case in cases if isinstance(case, Case)]  # probes look into the module, which is elsewhere
+            cases = askable(EnvironmentAdapter(spec), cases)
         session = Session(
             planned=cases,
             selection=patterns,

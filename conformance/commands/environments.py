@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +65,20 @@ def _interpreter(versions: tuple[str, ...]) -> str:
         return f"needs {' or '.join(versions)}"
 
 
+def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
+    """What an environment can be asked of all that is planned, the environment built where it is not there.
+
+    Probes look into a module, which is elsewhere; a layer that knows no return_state is asked for outputs only.
+    """
+    adapter.prepare(partial(click.echo, err=True))
+    adapter.start()
+    try:
+        cases = [case for case in planned if isinstance(case, Case)]
+        return list(cases if "return_state" in adapter.describe()["arguments"] else matrix.without_states(cases))
+    finally:
+        adapter.stop()
+
+
 @click.command()
 @click.argument("spec")
 @click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
@@ -76,13 +91,12 @@ def record(spec: str, level: str, seed: int, output: Path | None) -> None:
     """
     adapter, console = EnvironmentAdapter(spec, only_live=True), Console(stderr=True)
     try:
-        adapter.prepare(partial(click.echo, err=True))
+        asked = askable(adapter, matrix.surface(level, seed))
         environment = adapter.start()
         recorder = adapter.record()
-        returns_state = "return_state" in adapter.describe()["arguments"]
-        cases = [case for case in matrix.surface(level, seed) if isinstance(case, Case)]
-        asked = cases if returns_state else matrix.without_states(cases)
-        for _ in run(list(track(asked, "cases asked", console=console, disable=not console.is_terminal)), adapter):
+        adapter.describe()
+        cases = [case for case in asked if isinstance(case, Case)]
+        for _ in run(list(track(cases, "cases asked", console=console, disable=not console.is_terminal)), adapter):
             pass
         path = output or recording_of(environment["environment"])
         write_recording(recorder.recording, path)

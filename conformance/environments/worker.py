@@ -48,10 +48,8 @@ class Keras:
     def __init__(self, module: str) -> None:
         self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None
         self.keras = self.tf.keras if self.tf else importlib.import_module(module)
-        self.version = str(getattr(self.keras, "__version__", "") or self.tf.__version__)
+        self.version = str(getattr(self.keras, "__version__", "") or installed_version(module))
         self.generation = int(self.version.split(".")[0])
-        if module == "tensorflow.keras" and self.generation < 3 and not hasattr(self.keras, "__version__"):
-            self.generation = 2
         self.backend = str(self.keras.backend.backend())
         if self.backend == "tensorflow":
             self.tf = self.tf or importlib.import_module("tensorflow")
@@ -295,7 +293,7 @@ class Subject:
         """As the case gives it, if this version knows it."""
         try:
             function = self.lanes.keras.activations.get(name)
-        except ValueError as error:
+        except Exception as error:  # Keras 2.0.0 raises an UnboundLocalError
             raise Unsupported("no activation %r in this version" % name) from error
         as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}
         return as_given[self.asked["activation_as"]]
@@ -524,7 +522,7 @@ class Subject:
             elif route == "keras_file":
                 path = os.path.join(folder, FILE_OF[self.generation])
                 model.save(path)
-                again = keras.models.load_model(path, compile=False) if self.generation > 1 else keras.models.load_model(path)
+                again = load_model(keras, path)
             else:
                 path = os.path.join(folder, WEIGHTS_FILE_OF[self.generation])
                 model.save_weights(path)
@@ -537,6 +535,13 @@ class Subject:
         self.layers = [again.get_layer(layer.name) for layer in self.layers]
         self.recurrent = [half for layer in self.layers for half in halves_of(layer)]
         return again
+
+
+def load_model(keras: Any, path: str) -> Any:
+    """Without its optimizer, and without what its file may ask to be run, where this version has such arguments."""
+    wanted = {"compile": False, "safe_mode": True}
+    known = inspect.signature(keras.models.load_model).parameters
+    return keras.models.load_model(path, **{name: value for name, value in wanted.items() if name in known})
 
 
 def halves_of(layer: Any) -> List[Any]:
@@ -757,6 +762,15 @@ def module_of_keras() -> str:
         return importlib.import_module("keras").__name__
     except ImportError:
         return "tensorflow.keras"
+
+
+def installed_version(module: str) -> str:
+    """Of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
+    package = module.split(".")[0]
+    try:
+        return str(importlib.import_module("importlib.metadata").version(package))
+    except ImportError:  # before Python 3.8
+        return str(importlib.import_module(package).__version__)
 
 
 def version_of(module: Any) -> Tuple[int, int]:
