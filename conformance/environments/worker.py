@@ -627,11 +627,12 @@ class Cells:
     }  # fmt: skip
     dtypes = ("float32", "float64", "float16")  # type: Tuple[str, ...]
 
-    def __init__(self, system: str, name: str) -> None:
-        self.system, self.name = system, name
+    def __init__(self, system: str, path: str) -> None:
+        self.system, self.name = system, "tf." + path
         # TensorFlow's own Keras has had no cells since 2.16; tf-keras has.
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
         self.tf = importlib.import_module("tensorflow")
+        self.made_by = functools.reduce(getattr, path.split("."), self.tf)  # type: Any
 
     def hello(self) -> Dict[str, str]:
         """What this is, in versions."""
@@ -639,8 +640,10 @@ class Cells:
 
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """To one question."""
+        if question["ask"] == "describe":
+            return self.describe()
         if question["ask"] != "lstm":
-            raise Unsupported("%s is no layer with an interface to describe" % self.name)
+            raise Unsupported("no such question: " + question["ask"])
         for feature, value in self.fixed.items():
             if question[feature] != value:
                 raise Unsupported("no %s=%r in %s" % (feature, question[feature], self.name))
@@ -662,6 +665,27 @@ class Cells:
         count = sum(int(np.prod(shape)) for shape in shapes)
         return {"calls": calls, "parameter_count": count, "weight_shapes": shapes, "path": self.name}, answered
 
+    def describe(self) -> Answer:
+        """Its arguments, and the weights of one of two units; it has no configuration, and what a sequence returns is fixed."""
+        parameters = inspect.signature(self.made_by).parameters.values()
+        arguments = {each.name: repr(each.default) for each in parameters if each.default is not each.empty}
+        zeros = {"0.kernel": np.zeros((1, 8), "f"), "0.recurrent_kernel": np.zeros((2, 8), "f"), "0.bias": np.zeros(8, "f")}
+        _, _, shapes = self.run({"units": 2, "activation": "tanh"}, zeros, np.zeros((1, 3, 1), "f"), None, [])
+        described = {
+            "arguments": arguments,
+            "config": {},
+            "not_serialised": sorted(arguments),
+            "methods": [],
+            "weights": [[name, shape] for name, shape in zip(cell_weights(zeros), shapes)],
+            "initial_bias": [],
+            "activations": [],
+            "implementation": None,
+            "docstring": inspect.getdoc(self.made_by) or "",
+            "summary": "",
+            "returns_states": True,
+        }
+        return described, {}
+
     def run(
         self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
     ) -> Tuple[Any, List[Any], List[List[int]]]:
@@ -674,17 +698,13 @@ class RNNCell(Cells):
 
     fixed = dict(Cells.fixed, compiled=True)  # a graph
 
-    def __init__(self, system: str, name: str) -> None:
-        super().__init__(system, "tf.compat.v1.nn.rnn_cell." + name)
-        self.cell = getattr(self.tf.compat.v1.nn.rnn_cell, name)
-
     def run(
         self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
     ) -> Tuple[Any, List[Any], List[List[int]]]:
         """In a graph of its own."""
         v1 = self.tf.compat.v1
         with self.tf.Graph().as_default(), v1.Session() as session:
-            cell = self.cell(question["units"], activation=self.activation(question["activation"]), **question.get("cell", {}))
+            cell = self.made_by(question["units"], activation=self.activation(question["activation"]), **question.get("cell", {}))
             start = v1.nn.rnn_cell.LSTMStateTuple(*states) if states else None
             outputs, state = v1.nn.dynamic_rnn(cell, self.tf.constant(inputs), lengths, start, None if states else inputs.dtype)
             weights = cell_weights(arrays)
@@ -707,10 +727,6 @@ class BlockLSTM(Cells):
     fixed = dict(Cells.fixed, activation="tanh")
     dtypes = ("float32", "float16")
 
-    def __init__(self, system: str, name: str) -> None:
-        super().__init__(system, "tf.raw_ops." + name)
-        self.operation = getattr(self.tf.raw_ops, name)
-
     def run(
         self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
     ) -> Tuple[Any, List[Any], List[List[int]]]:
@@ -724,7 +740,7 @@ class BlockLSTM(Cells):
         none = np.zeros(question["units"], inputs.dtype)
         peepholes = {"wc" + gate: weights.get("w_%s_diag" % gate, none) for gate in "ifo"}
         own = question.get("cell", {})
-        computed = self.operation(
+        computed = self.made_by(
             seq_len_max=timesteps, x=np.swapaxes(inputs, 0, 1), cs_prev=cell, h_prev=hidden, w=weights["kernel"], b=weights["bias"],
             **dict(peepholes, **own)
         )  # fmt: skip
@@ -831,10 +847,10 @@ SYSTEMS = {
     "keras": lambda: Keras(module_of_keras()),
     "tf-keras": lambda: Keras("tf_keras"),
     "tensorflow": lambda: Keras("tensorflow.keras"),
-    "basic-lstm-cell": lambda: RNNCell("basic-lstm-cell", "BasicLSTMCell"),
-    "lstm-cell": lambda: RNNCell("lstm-cell", "LSTMCell"),
-    "block-lstm": lambda: BlockLSTM("block-lstm", "BlockLSTM"),
-    "block-lstm-v2": lambda: BlockLSTM("block-lstm-v2", "BlockLSTMV2"),
+    "basic-lstm-cell": lambda: RNNCell("basic-lstm-cell", "compat.v1.nn.rnn_cell.BasicLSTMCell"),
+    "lstm-cell": lambda: RNNCell("lstm-cell", "compat.v1.nn.rnn_cell.LSTMCell"),
+    "block-lstm": lambda: BlockLSTM("block-lstm", "raw_ops.BlockLSTM"),
+    "block-lstm-v2": lambda: BlockLSTM("block-lstm-v2", "raw_ops.BlockLSTMV2"),
 }  # type: Dict[str, Callable[[], Any]]
 
 

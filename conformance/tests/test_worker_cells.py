@@ -17,6 +17,10 @@ from conformance.stimulus import draw
 from lstm_ref.layouts import LAYOUTS
 
 
+def made_by(num_units: int, forget_bias: float = 1.0) -> None:
+    """The signature of what makes a cell."""
+
+
 class NumPyCell(worker.Cells):
     """A BasicLSTMCell without TensorFlow: i, j, f, o of [x, h], 1 added to f, state (c, h), zeros behind a row's length."""
 
@@ -24,6 +28,7 @@ class NumPyCell(worker.Cells):
 
     def __init__(self) -> None:
         """There is nothing to import."""
+        self.made_by = made_by
 
     def run(self, question: Any, arrays: Any, inputs: Any, lengths: Any, states: Any) -> Any:
         """One timestep after the other."""
@@ -81,10 +86,19 @@ def test_what_a_cell_has_not_is_unsupported(case_id: str, said: str) -> None:
         observed(Case.from_id(case_id))
 
 
-def test_a_cell_has_no_interface_of_a_layer() -> None:
-    """There are no arguments of an LSTM layer to compare."""
-    with pytest.raises(worker.Unsupported, match="cell is no layer with an interface to describe"):
-        NumPyCell().answer({"ask": "describe"}, {})
+def test_a_cell_describes_its_arguments_and_weights() -> None:
+    """Of one of two units; it returns its states without being asked to."""
+    described, arrays = NumPyCell().answer({"ask": "describe"}, {})
+    assert described["arguments"] == {"forget_bias": "1.0"}
+    assert described["weights"] == [["kernel", [3, 8]], ["bias", [8]]]
+    assert described["returns_states"]
+    assert not arrays
+
+
+def test_a_question_of_another_kind_is_unsupported() -> None:
+    """A model file, for instance, is nothing that a cell reads."""
+    with pytest.raises(worker.Unsupported, match="no such question: model"):
+        NumPyCell().answer({"ask": "model"}, {})
 
 
 def test_peepholes_and_projection_have_the_names_of_tensorflow() -> None:
