@@ -87,7 +87,8 @@ def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallOb
             continue
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return np.inf
-        with np.errstate(invalid="ignore"):  # inf - inf is NaN, which counts as infinitely far below
+        with np.errstate(invalid="ignore"):  # NaN - 1 is NaN, which counts as infinitely far below
             apart = np.abs(ours.astype(np.float64) - theirs) / scale.max()
+        apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0
         largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
     return largest

@@ -74,7 +74,9 @@ def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> l
     adapter.start()
     try:
         cases = [case for case in planned if isinstance(case, Case)]
-        return list(cases if "return_state" in adapter.describe()["arguments"] else matrix.without_states(cases))
+        described = adapter.describe()
+        knows_states = described.get("returns_states") or "return_state" in described["arguments"]
+        return list(cases if knows_states else matrix.without_states(cases))
     finally:
         adapter.stop()
 

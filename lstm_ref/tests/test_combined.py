@@ -85,6 +85,16 @@ def test_what_only_one_replaces_is_that_of_the_one() -> None:
     assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("cell_clipped_at_3", "within a limit, here of 3"), ("forget_bias_of_-0.5", "a forget bias of -0.5 is added")],
+)
+def test_a_name_may_hold_a_value(name: str, said: str) -> None:
+    """So that a system with a value of its own is described by names alone."""
+    assert combined([name]).name == name
+    assert said in combined([name]).summary
+
+
 def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -> None:
     """Nothing is lost or added at the ends."""
     assert combined(["two_biases"]) is DEVIATIONS["two_biases"]
@@ -101,9 +111,10 @@ def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -
         (["halves_exchanged", "backward_half_not_flipped"], "each replaces bidirectional; leave one of them"),
         (["two_biases", "two_biases"], "two_biases more than once"),
         (["two_bias"], "unknown deviation 'two_bias'; did you mean two_biases"),
+        (["cell_clipped_at_three"], "unknown deviation 'cell_clipped_at_three'; did you mean cell_clipped"),
         (["?"], "DEVIATIONS holds those there are"),
     ],
-    ids=["configuration", "layer", "composition", "twice", "nearly a name", "no name"],
+    ids=["configuration", "layer", "composition", "twice", "nearly a name", "no value", "no name"],
 )
 def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
     """With both names, what they disagree on, and what to do."""
