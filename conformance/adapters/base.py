@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from conformance.case import Case
 from conformance.conventions import Conventions
@@ -42,4 +42,16 @@ class Adapter(Protocol):
 
         Raises:
             UnsupportedError: the implementation has no such thing.
+        """
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """An adapter that can say more of the API than its answers do."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """Facts of a started implementation.
+
+        They are `arguments` of the constructor and the repr of their defaults, `config`, the keys of the configuration,
+        `not_serialised`, the arguments that it lacks, `methods`, `summary`, the text of a model's, and `weights`, names and shapes.
         """
