@@ -139,7 +139,7 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     differing, known = [], []
     for case_id in common:
         arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
-        gaps = gaps_between(Case.from_id(case_id), *arrays, [one.conventions, other.conventions]).values()
+        gaps = gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()
         differs = any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps)
         if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
             known.append((case_id, explained[0]))
@@ -153,14 +153,14 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
 
 
 def gaps_between(
-    case: Case, ours: Mapping[str, Array], theirs: Mapping[str, Array], conventions: Sequence[Conventions], *, aligned: bool = True
+    case: Case, arrays: Sequence[Mapping[str, Array]], conventions: Sequence[Conventions], *, aligned: bool = True
 ) -> dict[str, Gap]:
     """The gap of each array that both hold, by its name.
 
     The difference of the two is held against the difference that their conventions make, which is mostly none, or, where not
     `aligned`, against zero. It is infinite where one has not the shape that the case asks for.
     """
-    stimulus = draw([case])
+    (ours, theirs), stimulus = arrays, draw([case])
     answers = [answer(case, stimulus, each) for each in conventions]
     gaps = {}
     for number, call in enumerate(answers[0].calls):

@@ -15,8 +15,9 @@ from conformance.upgrade.change import Kind
 from conformance.upgrade.report import UpgradeReport
 from lstm_ref import LSTMError
 
-_HEAD = """# Changes of an LSTM between two versions, as reviewed: made by `lstm-conformance upgrade FROM TO --baseline FILE --write-baseline`.
-# A run with --baseline FILE fails on a change that is not here, and on one here that no longer shows. `reason` is yours to write.
+_HEAD = """# Changes of an LSTM between two versions, as reviewed. Made by
+#     lstm-conformance upgrade FROM TO --baseline FILE --write-baseline
+# A run with --baseline FILE fails on a change that is not here, and on one here that no longer shows. Each `reason` is yours.
 
 """
 
@@ -67,6 +68,10 @@ class Judged:
     def as_expected(self) -> bool:
         """Whether the run is as it should be."""
         return self.complete and not self.unexpected and not self.stale
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {**asdict(self), "as_expected": self.as_expected}
 
 
 def judge(report: UpgradeReport, baseline: Sequence[Entry] | None) -> Judged:

@@ -74,7 +74,7 @@ class Change:
     Attributes:
         kind: what becomes of it.
         before, after: how each came out.
-        apart: by array (outputs, hidden, cell …), the largest difference of the two in σ of two runs; empty where not both answered.
+        apart: the largest difference of the two in σ of two runs, of outputs, hidden and cell …; empty where not both answered.
         minimal: id of the smallest case that changes in the same way; "" where none was sought.
         like: id of the case whose details hold for this one too, since it changes alike; "" where it has its own, or none.
         locus: where the two part, in the smallest case; None where that is not known.
@@ -112,7 +112,7 @@ class Change:
     @property
     def signature(self) -> tuple[Kind, str, str]:
         """What cases that change alike have in common: the kind, and how each side differs."""
-        return self.kind, *(_manner(result) for result in (self.before, self.after))
+        return self.kind, _manner(self.before), _manner(self.after)
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; what the pooled tests need of a result is left out."""

@@ -64,7 +64,7 @@ def _apart(before: Side, after: Side, case_id: str) -> Apart | None:
     ours, theirs = before.arrays(case_id), after.arrays(case_id)
     if ours is None or theirs is None:
         return None
-    gaps = gaps_between(Case.from_id(case_id), ours, theirs, [before.conventions, after.conventions], aligned=False)
+    gaps = gaps_between(Case.from_id(case_id), [ours, theirs], [before.conventions, after.conventions], aligned=False)
     same = ours.keys() == theirs.keys() and all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
     return Apart(gaps=gaps, same_bits=same)
 

@@ -1,27 +1,31 @@
-"""What the commands `upgrade` and `history` do, beyond reading their options."""
+"""The commands `upgrade` and `history`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from packaging.version import InvalidVersion, Version
-from rich.console import Console
 
 from conformance import matrix
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
+from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.environments.spec import parse
+from conformance.report.console import stdout
 from conformance.report.files import write_text
 from conformance.upgrade import history_text, text
-from conformance.upgrade.baseline import judge, read_baseline, write_baseline
+from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.document import Block, as_markdown, show
 from conformance.upgrade.history import History
+from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
@@ -35,28 +39,6 @@ KERAS_3 = (
 
 # The reference itself, or with a deviation, in place of an environment: proves that a change is seen.
 REFERENCE = "reference"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """Where a report is written beside the terminal; None for nowhere."""
-
-    json: Path | None = None
-    markdown: Path | None = None
-
-    def write(self, said: Mapping[str, Any], page: Sequence[Block]) -> None:
-        """Those that were asked for.
-
-        Raises:
-            LSTMError: one cannot be written.
-        """
-        texts = {self.json: partial(_as_json, said), self.markdown: partial(as_markdown, page)}
-        for path, made in texts.items():
-            if path is not None:
-                try:
-                    write_text(made(), path)
-                except OSError as error:
-                    raise LSTMError(f"{path} could not be written: {error.strerror}") from error
 
 
 def implementation(spec: str) -> Implementation:
@@ -84,51 +66,155 @@ def cases_of(level: str, seed: int, patterns: Sequence[str]) -> list[Case]:
     return matrix.select(cases, patterns)
 
 
-def upgrade(made: Upgrade, files: Files, console: Console, *, baseline: Path | None, records: bool) -> bool:
-    """Compare, show and write; whether nothing changed that the baseline does not expect.
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+_level = click.option(
+    "--level",
+    type=click.Choice(list(matrix.LEVELS)),
+    default="quick",
+    show_default=True,
+    help="Cases of the surface that are asked.",
+)
+_cases = click.option(
+    "--case", "patterns", multiple=True, metavar="ID", help="Only the cases with this id or pattern (*, ?); repeatable."
+)
+_seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
+_json = click.option("--json", "json_file", type=_FILE, help="Write the report as JSON.")
+_markdown = click.option(
+    "--markdown", "markdown_file", type=_FILE, help="Write the report as Markdown, short enough for a CI summary."
+)
+_time_limit = click.option(
+    "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
+)
 
-    Raises:
-        LSTMError, AdapterStartError, JournalError: the comparison cannot be made, or a file not be read or written.
+
+@click.command()
+@click.argument("before", metavar="FROM")
+@click.argument("after", metavar="TO")
+@_level
+@_cases
+@_seed
+@click.option("--baseline", type=_FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
+@click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
+@_json
+@_markdown
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep what both returned and what finished in this folder, and go on from it if it is there.",
+)
+@_time_limit
+@click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
+def upgrade(
+    *,
+    before: str,
+    after: str,
+    level: str,
+    patterns: tuple[str, ...],
+    seed: int,
+    baseline: Path | None,
+    records: bool,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    keep: Path | None,
+    time_limit: float,
+    reduces: bool,
+) -> None:
+    """Ask the same cases FROM one version TO another, judge both, and report what changes.
+
+    FROM and TO name environments: "keras==3.15.1 --backend jax", keras==2.2.4, tf-keras==2.21.0, tensorflow==2.15.1, installed, or
+    the path of an interpreter; `reference` is the suite's own, `reference:NAME` with a mistake that `deviations` lists.
+
+    Exit codes: 0 nothing changed that the baseline does not expect, 1 something did or the run is not whole, 2 it cannot run.
     """
     if records and baseline is None:
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
-    report = made.run()
-    if records and baseline is not None:
-        if not judge(report, ()).complete:
-            raise LSTMError(f"{baseline} is not written: the run was not whole, or compared nothing")
-        write_baseline(report, baseline)
-        expected = read_baseline(baseline)
+    report = Upgrade(
+        before=implementation(before),
+        after=implementation(after),
+        cases=cases_of(level, seed, patterns),
+        level=level,
+        seed=seed,
+        time_limit=time_limit,
+        keep=keep,
+        reduces=reduces,
+    ).run()
+    if records and baseline is not None and judge(report, ()).complete:
+        expected = _recorded(report, baseline)
     judged = judge(report, expected)
-    page = text.page(report, judged)
-    show(page, console)
-    as_expected = {"as_expected": judged.as_expected, "unexpected": [*map(str, judged.unexpected)], "stale": [*map(str, judged.stale)]}
-    files.write({**report.as_dict(), "baseline": as_expected}, page)
-    return judged.as_expected
+    _publish({**report.as_dict(), "baseline": judged.as_dict()}, text.page(report, judged), json_file, markdown_file)
+    sys.exit(0 if judged.as_expected else 1)
 
 
-def history(versions: Sequence[str], backend: str, cases: Sequence[Case], files: Files, console: Console) -> bool:
-    """Run the versions, show and write; whether every one ran every case.
+@click.command()
+@click.option(
+    "--versions",
+    metavar="V,V,…",
+    default=",".join(KERAS_3),
+    help="Versions of Keras, in order.  [default: the newest of each minor]",
+)
+@click.option(
+    "--backend", type=click.Choice(list(BACKENDS)), default="tensorflow", show_default=True, help="Keras backend to run on."
+)
+@_level
+@_cases
+@_seed
+@_json
+@_markdown
+@_time_limit
+def history(
+    *,
+    versions: str,
+    backend: str,
+    level: str,
+    patterns: tuple[str, ...],
+    seed: int,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    time_limit: float,
+) -> None:
+    """Ask the same cases of a range of Keras versions, and show what each answers and where that changes.
 
-    Raises:
-        LSTMError, AdapterStartError: a version is none, or a file cannot be written.
+    Exit codes: 0 every version ran every case, 1 some did not, 2 it cannot run.
     """
-    named = [implementation(_spec_of(version, backend)) for version in versions]
-    report = History(named, cases).run()
-    page = history_text.page(report, f"Keras on {backend}")
-    show(page, console)
-    files.write(report.as_dict(), page)
-    return report.is_whole
+    named = [_version(each.strip(), backend) for each in versions.split(",")]
+    report = History(named, cases_of(level, seed, patterns), time_limit).run()
+    _publish(report.as_dict(), history_text.page(report, f"Keras on {backend}"), json_file, markdown_file)
+    sys.exit(0 if report.is_whole else 1)
 
 
-def _spec_of(version: str, backend: str) -> str:
+def _version(text: str, backend: str) -> Implementation:
     """A version alone is one of Keras; anything else is a specification."""
     try:
-        Version(version)
+        spec = f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
-        return version
-    return f"keras=={version} --backend {backend}"
+        spec = text
+    return replace(implementation(spec), name=text)
 
 
-def _as_json(said: Mapping[str, Any]) -> str:
-    return json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
+    try:
+        write_baseline(report, baseline)
+    except OSError as error:
+        raise LSTMError(f"{baseline} could not be written: {error.strerror}") from error
+    return read_baseline(baseline)
+
+
+def _publish(said: Mapping[str, Any], page: Sequence[Block], json_file: Path | None, markdown_file: Path | None) -> None:
+    """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
+
+    Raises:
+        LSTMError: a file could not be written; the terminal has it all.
+    """
+    texts = [
+        (json_file, json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"),
+        (markdown_file, as_markdown(page)),
+    ]
+    try:
+        for path, written in texts:
+            if path is not None:
+                write_text(written, path)
+    except OSError as error:
+        raise LSTMError(f"{path} could not be written: {error.strerror}") from error
+    finally:
+        show(page, stdout())

@@ -22,7 +22,7 @@ def _head(report: HistoryReport, title: str) -> Iterator[Block]:
     yield Lines(
         [
             f"{len(report.behaviours):,} behaviours on {len(report.environments):,} versions, each judged against the oracle.",
-            "right: within rounding; wrong: not, with the deviation that explains it; crash: an exception; not there: no such thing.",
+            "right: within rounding; wrong: not, with what explains it; crash: an exception; not there: no such thing.",
             "→ marks where a version differs from the one before by more than rounding.",
         ]
     )

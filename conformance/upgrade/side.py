@@ -19,7 +19,6 @@ from conformance.session import make_diagnose
 from conformance.verdict import Result
 from lstm_ref.arrays import Array
 
-
 AnyItem = TypeVar("AnyItem")
 
 

@@ -86,7 +86,9 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         if not change.minimal:
             continue
         alike = sum(other.like == change.case_id for other in report.changes)
-        yield Heading(f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else ""))
+        yield Heading(
+            f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else "")
+        )
         yield Lines([f"{name}: {said}" for name, said in _detail(change)])
         if change.script:
             yield Script(f"as a script, of {change.minimal}", change.script)

@@ -95,5 +95,7 @@ class Upgrade:
 
 def changes_between(before: Side, after: Side, cases: Sequence[Case]) -> list[Change]:
     """Of every case that both sides have run."""
-    pairs = [(before.results[case.id], after.results[case.id]) for case in cases if case.id in before.results.keys() & after.results]
+    pairs = [
+        (before.results[case.id], after.results[case.id]) for case in cases if case.id in before.results.keys() & after.results
+    ]
     return [change_of(before, after, *pair) for pair in pairs]
