@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -124,6 +124,12 @@ class Change:
         locus = asdict(self.locus) if self.locus else None
         head = {"case_id": self.case_id, "behaviour": self.behaviour, "kind": self.kind.value}
         return {**head, "explained_by": self.explained_by, **said, "locus": locus, **sides}
+
+
+def worst_first(changes: Iterable[Change]) -> list[Change]:
+    """Those of the cases that a user may see, by kind."""
+    order = list(Kind)
+    return sorted((each for each in changes if each.kind.is_change), key=lambda each: order.index(each.kind))
 
 
 def behaviour_of(case: Case) -> str:

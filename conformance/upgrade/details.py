@@ -11,7 +11,7 @@ from conformance.matrix import allowed
 from conformance.reduce import reduce_case
 from conformance.reproduce import reproduction
 from conformance.session import REDUCTION_SECONDS
-from conformance.upgrade.change import Change
+from conformance.upgrade.change import Change, worst_first
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.locate import Arrays, locate
 from conformance.upgrade.side import Side
@@ -26,9 +26,8 @@ def detailed(changes: Sequence[Change], before: Side, after: Side) -> list[Chang
     """The changes, the first of each signature with its details, and the others with the id of that one."""
     deadline = time.perf_counter() + REDUCTION_SECONDS
     first: dict[object, Change] = {}
-    for change in changes:
-        if change.kind.is_change:
-            first.setdefault(change.signature, change)
+    for change in worst_first(changes):
+        first.setdefault(change.signature, change)
     looked_into = {
         signature: _Detail(change, before, after, lambda: time.perf_counter() < deadline).found()
         for signature, change in list(first.items())[:DETAILED]

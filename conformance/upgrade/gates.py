@@ -31,7 +31,7 @@ class Parting:
     """A timestep of a case's first call, before which nothing differs.
 
     Attributes:
-        case: one LSTM, without mask and dropout.
+        case: one LSTM, without dropout.
         timestep: from 0, in the order in which it is read.
     """
 
@@ -54,7 +54,7 @@ class Parting:
         """What it starts from, (batch, units) each."""
         given = draw([self.case]).initial_state_of(self.case, self.case.calls[0])
         start = given[0] if given else self.reference.zero_state(self.case.batch)
-        passed = self.reference.run(self._all_inputs, start)
+        passed = self.reference.run(self._all_inputs, start, draw([self.case]).mask_of(self.case, self.case.calls[0]))
         before = State(hidden=passed.hidden[:, self.timestep - 1], cell=passed.cell[:, self.timestep - 1])
         return before if self.timestep else start
 
@@ -93,7 +93,7 @@ def _gates_of(deviation: str, parting: Parting) -> Gates:
 def gates_by_states(parting: Parting, *, hidden: Array, cell: Array) -> tuple[str, str]:
     """The gates that, each alone, may have made these states, (batch, units) each, of the timestep, which is the case's last.
 
-    The output gate acts on h only; of the three that make c, one is ruled out where it would have to leave its activation's range.
+    Of a timestep that is not masked. The output gate acts on h only; of the three that make c, one is ruled out where it would have to leave its activation's range.
     """
     lstm, case = parting.reference, parting.case
     sigma = answer(case, draw([case])).sigma[0]

@@ -102,16 +102,13 @@ def _gates(change: Change, case: Case, place: _Place, observe: ObserveBoth) -> t
     """The gates that explain it, and how that is known."""
     if case.architecture != "lstm" or case.dropout != "none" or place.call:
         return "", "the gate is looked for in the first call of one LSTM only"
-    mask = draw([case]).mask_of(case, case.calls[0])
-    if mask is not None:
-        return "", "the gate is looked for without a mask only"
     parting = Parting(case=case, timestep=place.timestep)
     named = [result.explained_by[:1] for result in (change.before, change.after)]
     right = [result.verdict is Verdict.PASS for result in (change.before, change.after)]
     if all(names or is_right for names, is_right in zip(named, right, strict=True)):
         return gates_by_deviation(parting, *(names[0] if names else "" for names in named))
-    # Cut short, a sequence that is read backwards is another one.
-    cut = None if case.config.go_backwards else _asked(case, timesteps=place.timestep + 1, return_state=True)
+    # Cut short, a sequence that is read backwards is another one, and so is a mask.
+    cut = None if case.config.go_backwards or case.mask != "none" else _asked(case, timesteps=place.timestep + 1, return_state=True)
     if not any(right) or cut is None or (both := observe(cut)) is None or "0_cell" not in both[0] or "0_cell" not in both[1]:
         return "", "the gate is not known"
     wrong = both[1] if right[0] else both[0]

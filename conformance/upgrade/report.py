@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conformance.journal import without_infinity
-from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.change import Change, Kind, worst_first
 from conformance.upgrade.facts import FactChange
 from conformance.verdict import Verdict
 
@@ -45,8 +45,7 @@ class UpgradeReport:
     @property
     def changed(self) -> list[Change]:
         """Those that a user may see, the worst kinds first."""
-        order = list(Kind)
-        return sorted((each for each in self.changes if each.kind.is_change), key=lambda each: order.index(each.kind))
+        return worst_first(self.changes)
 
     @property
     def counts(self) -> dict[Kind, int]:

@@ -126,9 +126,12 @@ def _references(addresses: Sequence[str]) -> Iterator[Block]:
 
 def _judgement(report: UpgradeReport, judged: Judged) -> Iterator[Block]:
     yield Heading("Verdict")
-    if judged.unexpected:
-        what = "changes that the baseline does not expect" if judged.has_baseline else "changes"
-        yield Lines([f"{len(judged.unexpected):,} {what}", *_listed(judged.unexpected)], "bold red")
+    if judged.unexpected and judged.has_baseline:
+        said = f"{len(judged.unexpected):,} changes that the baseline does not expect"
+        yield Lines([said, *_listed(judged.unexpected)], "bold red")
+    elif judged.unexpected:
+        said = f"{len(judged.unexpected):,} changes; once reviewed, they are recorded by --baseline FILE --write-baseline"
+        yield Lines([said], "bold red")
     if judged.stale:
         yield Lines([f"{len(judged.stale):,} changes of the baseline that no longer show", *_listed(judged.stale)], "bold red")
     if judged.not_asked:
