@@ -10,10 +10,11 @@ from conformance.adapters.base import AdapterStartError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
-from conformance.environments.build import provide
-from conformance.environments.process import UnsupportedQuestionError, Worker
+from conformance.environments.build import UnavailableError, provide
+from conformance.environments.process import Asked, UnsupportedQuestionError, Worker
 from conformance.environments.protocol import observation_of, question_of
-from conformance.environments.spec import parse
+from conformance.environments.recorded import Recorder, read_recording, recording_of
+from conformance.environments.spec import Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
@@ -26,12 +27,14 @@ class EnvironmentAdapter:
     Args:
         spec: of the environment, which is built if it is not there.
         time_limit: seconds that one case may take.
+        only_live: do not take a recording where the environment cannot be had here.
     """
 
     spec: str
     time_limit: float = 60.0
+    only_live: bool = False
     keras: None = field(default=None, init=False, repr=False)
-    _worker: Worker | None = field(default=None, init=False, repr=False)
+    _asked: Asked | None = field(default=None, init=False, repr=False)
     _conventions: Conventions = field(default=USUAL, init=False, repr=False)
 
     def start(self) -> Mapping[str, str]:
@@ -42,17 +45,10 @@ class EnvironmentAdapter:
         """
         try:
             spec = parse(self.spec)
-            environment = provide(spec)
-            self._worker = Worker(
-                python=[str(environment.python)],
-                system=environment.runs,
-                paths=[str(path) for path in environment.paths],
-                variables=environment.variables,
-                time_limit=self.time_limit,
-            )
-            hello = self._worker.hello()
+            self._asked = self._open(spec)
+            hello = self._asked.hello()
         except LSTMError as error:
-            raise AdapterStartError(f"{self.spec}: {error}") from error
+            raise AdapterStartError(str(error)) from error
         self._conventions = CONVENTIONS.get(hello.get("backend", ""), USUAL)
         products = hello.get("products", "")
         if products:
@@ -81,13 +77,35 @@ class EnvironmentAdapter:
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
+    def record(self) -> Recorder:
+        """From now on, keep what is answered."""
+        self._asked = Recorder(self._running)
+        return self._asked
+
     def stop(self) -> None:
         """End the worker."""
-        if self._worker is not None:
-            self._worker.stop()
+        if self._asked is not None:
+            self._asked.stop()
 
     @property
-    def _running(self) -> Worker:
-        if self._worker is None:
+    def _running(self) -> Asked:
+        if self._asked is None:
             raise AdapterStartError(f"{self.spec} was not started")
-        return self._worker
+        return self._asked
+
+    def _open(self, spec: Spec) -> Asked:
+        """The environment's worker; where the environment cannot be had, its recording."""
+        recording = recording_of(str(spec))
+        try:
+            environment = provide(spec)
+        except UnavailableError:
+            if self.only_live or not recording.exists():
+                raise
+            return read_recording(recording)
+        return Worker(
+            python=[str(environment.python)],
+            system=environment.runs,
+            paths=[str(path) for path in environment.paths],
+            variables=environment.variables,
+            time_limit=self.time_limit,
+        )

@@ -12,6 +12,8 @@ from pathlib import Path
 from packaging.version import Version
 from uv import find_uv_bin
 
+from lstm_ref import LSTMError
+
 # The last release of the Pythons that uv does not have.
 _PYENV_RELEASES = {"3.6": "3.6.15", "3.7": "3.7.17"}
 # The worker's language.
@@ -21,7 +23,7 @@ _LAST_LINES = 12
 _VERSION = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(LSTMError):
     """An environment cannot be had on this machine; the message says why, and what would provide it."""
 
 
@@ -118,7 +120,7 @@ def _candidates(version: str) -> Iterator[Path]:
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield Path(on_path)
-    yield from sorted(_pyenv().glob(f"{version}.*/bin/python"), reverse=True)
+    yield from sorted(_pyenv().glob(f"{version}.*[0-9]/bin/python"), reverse=True)
     try:
         yield Path(uv("python", "find", "--no-python-downloads", "--system", version, cwd=Path.home()).strip())
     except UnavailableError:

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -58,6 +58,19 @@ class Answer:
 
     said: Mapping[str, Any]
     arrays: Mapping[str, Array]
+
+
+class Asked(Protocol):
+    """What answers questions: a worker, or a recording of one."""
+
+    def hello(self) -> Mapping[str, str]:
+        """What it is: name and versions."""
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """The answer to one question."""
+
+    def stop(self) -> None:
+        """No more questions."""
 
 
 @dataclass

@@ -34,7 +34,8 @@ ABOUT_RESULTS = [
     DEVIATIONS[name]
     for name in (
         "units_reversed", "first_output", "outputs_reversed", "outputs_time_major", "return_sequences_ignored",
-        "return_sequences_forced", "states_exchanged", "input_not_cast", "two_biases", "weights_transposed",
+        "return_sequences_forced", "states_exchanged", "input_not_cast", "two_biases", "twelve_arrays", "kernels_stacked",
+        "weights_transposed",
     )
 ]  # fmt: skip
 # What shows at the end of a sequence, wherever that is, so that a longer run says nothing of a shorter one.

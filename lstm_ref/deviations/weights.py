@@ -14,6 +14,9 @@ from lstm_ref.deviations.deviation import Deviation, Need, needing
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
+# In which order Keras 1 stores the arrays of the gates.
+KERAS_1_ORDER = ("i", "c", "f", "o")
+
 PARTS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -23,6 +26,23 @@ class TwoBiases(LSTM):
         return {
             name: np.concatenate([array, 0 * array]) if name == "bias" else array for name, array in super().weight_arrays.items()
         }
+
+
+class TwelveArrays(LSTM):
+    @property
+    def weight_arrays(self) -> dict[str, Array]:
+        blocks = {
+            name: dict(zip(GATE_ORDER, np.split(array, 4, axis=-1), strict=True)) for name, array in super().weight_arrays.items()
+        }
+        return {f"{name}_{gate}": block[gate] for gate in KERAS_1_ORDER for name, block in blocks.items()}
+
+
+class KernelsStacked(LSTM):
+    @property
+    def weight_arrays(self) -> dict[str, Array]:
+        arrays = super().weight_arrays
+        below = {name: arrays.pop(f"recurrent_{name}") for name in list(arrays) if f"recurrent_{name}" in arrays}
+        return {name: np.concatenate([array, below[name]]) if name in below else array for name, array in arrays.items()}
 
 
 class WeightsTransposed(LSTM):
@@ -149,6 +169,18 @@ DEVIATIONS = (
         summary="there are two biases per gate, as in cuDNN and PyTorch",
         needs=frozenset({Need.BIAS}),
         layer=TwoBiases,
+    ),
+    Deviation(
+        name="twelve_arrays",
+        summary="each gate has a kernel, a recurrent kernel and a bias of its own, in the order i, c, f, o, as in Keras 1",
+        needs=frozenset(),
+        layer=TwelveArrays,
+    ),
+    Deviation(
+        name="kernels_stacked",
+        summary="kernel and recurrent kernel are one array that [x, h] is multiplied by, as in TensorFlow's cells",
+        needs=frozenset(),
+        layer=KernelsStacked,
     ),
     Deviation(
         name="weights_transposed",
