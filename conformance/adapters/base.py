@@ -19,6 +19,10 @@ class UnsupportedError(RuntimeError):
     """The implementation says, or is known by construction, not to have what a case asks for; the message is the reason."""
 
 
+class RaisedError(RuntimeError):
+    """What the implementation raised in a process of its own: the message is that exception, type and text, in one line."""
+
+
 class Adapter(Protocol):
     """Drives one kind of implementation; it never sees what is expected."""
 
@@ -42,6 +46,7 @@ class Adapter(Protocol):
 
         Raises:
             UnsupportedError: the implementation has no such thing.
+            RaisedError: it has raised, in a process of its own; in this one, anything.
         """
 
 

@@ -101,5 +101,5 @@ def _failing(result: Result) -> set[str]:
 
 def _is_convention(side: Side, result: Result) -> bool:
     """Whether what differs from the reference is wholly explained by a convention of its time, or known as one."""
-    by_name = result.explained_by[:1] and result.explained_by[0] in CONVENTIONS
-    return bool(by_name) or any(entry.kind is KnownKind.CONVENTION for entry in known_of(result, side.environment))
+    named = result.explained_by[0].split("+") if result.explained_by else [""]
+    return {*named} <= CONVENTIONS.keys() or any(entry.kind is KnownKind.CONVENTION for entry in known_of(result, side.environment))

@@ -29,7 +29,7 @@ from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import combined
 
 # The newest patch of each minor version of Keras 3.
 KERAS_3 = (
@@ -51,8 +51,8 @@ def implementation(spec: str) -> Implementation:
     if head != REFERENCE:
         name = str(parse(spec))
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name))
-    if deviation and deviation not in DEVIATIONS:
-        raise LSTMError(f"{deviation!r} is no deviation; `lstm-conformance deviations` lists them")
+    if deviation:
+        combined(deviation.split("+"))
     return Implementation(name=spec.strip(), make_adapter=partial(ReferenceAdapter, deviation or None))
 
 
@@ -142,7 +142,8 @@ def upgrade(
     if records and baseline is not None and judge(report, ()).complete:
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
-    _publish({**report.as_dict(), "baseline": judged.as_dict()}, text.page(report, judged), json_file, markdown_file)
+    page = text.page(report, judged)
+    _publish({**report.as_dict(), "baseline": judged.as_dict()}, json_file, as_markdown(page), markdown_file, page)
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -179,7 +180,8 @@ def history(
     """
     named = [_version(each.strip(), backend) for each in versions.split(",")]
     report = History(named, cases_of(level, seed, patterns), time_limit).run()
-    _publish(report.as_dict(), history_text.page(report, f"Keras on {backend}"), json_file, markdown_file)
+    shown, written = (history_text.page(report, f"Keras on {backend}", merged=merged) for merged in (True, False))
+    _publish(report.as_dict(), json_file, as_markdown(written), markdown_file, shown)
     sys.exit(0 if report.is_whole else 1)
 
 
@@ -200,20 +202,19 @@ def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
     return read_baseline(baseline)
 
 
-def _publish(said: Mapping[str, Any], page: Sequence[Block], json_file: Path | None, markdown_file: Path | None) -> None:
+def _publish(
+    said: Mapping[str, Any], json_file: Path | None, markdown: str, markdown_file: Path | None, page: Sequence[Block]
+) -> None:
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
         LSTMError: a file could not be written; the terminal has it all.
     """
-    texts = [
-        (json_file, json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"),
-        (markdown_file, as_markdown(page)),
-    ]
+    as_json = json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
-        for path, written in texts:
+        for path, text_of in ((json_file, as_json), (markdown_file, markdown)):
             if path is not None:
-                write_text(written, path)
+                write_text(text_of, path)
     except OSError as error:
         raise LSTMError(f"{path} could not be written: {error.strerror}") from error
     finally:

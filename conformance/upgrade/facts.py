@@ -37,11 +37,12 @@ def facts_of(described: Mapping[str, Any]) -> dict[str, str]:
     facts |= {f"configuration key {name}": "there" for name in described.get("config", ())}
     facts |= {f"argument {name} in the configuration": "not serialised" for name in described.get("not_serialised", ())}
     facts |= {f"method {name}": "there" for name in described.get("methods", ())}
+    facts |= {f"activation {name}": "there" for name in described.get("activations", ())}
     facts |= {subject: _text(described[key]) for key, subject in _WHOLE.items() if key in described}
     return facts
 
 
-_WHOLE = {"summary": "summary of a model", "weights": "weights"}
+_WHOLE = {"implementation": "implementation by default", "weights": "weights", "summary": "summary of a model"}
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMError, State, activations
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import combined
 
 # What an activation's values lie in; a gate outside of it was not made by it.
 _RANGES = {
@@ -86,14 +86,15 @@ def _listed(gates: Sequence[str], last: str) -> str:
 
 def _gates_of(deviation: str, parting: Parting) -> Gates:
     reference = parting.reference
-    layer = DEVIATIONS[deviation].build(reference.config, reference.weights) if deviation else reference
+    layer = combined(deviation.split("+")).build(reference.config, reference.weights) if deviation else reference
     return layer.gates(parting.inputs, parting.state)
 
 
 def gates_by_states(parting: Parting, *, hidden: Array, cell: Array) -> tuple[str, str]:
     """The gates that, each alone, may have made these states, (batch, units) each, of the timestep, which is the case's last.
 
-    Of a timestep that is not masked. The output gate acts on h only; of the three that make c, one is ruled out where it would have to leave its activation's range.
+    The timestep is not masked. The output gate acts on h only; of the three that make c, one is ruled out where it would have to
+    leave its activation's range.
     """
     lstm, case = parting.reference, parting.case
     sigma = answer(case, draw([case])).sigma[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,10 +93,15 @@ class HistoryReport:
 RIGHT, WRONG, CRASH, MISSING = "right", "wrong", "crash", ABSENT
 
 
+_EXCEPTION = re.compile(r"\w+: ")
+
+
 def cell_of(result: Result) -> str:
     """What a result says in a word or two."""
     if result.verdict is Verdict.FAIL and result.explained_by:
         return f"{WRONG} ({result.explained_by[0]})"
+    if result.verdict is Verdict.ERROR and _EXCEPTION.match(result.reason):
+        return f"{CRASH} ({result.reason.partition(':')[0]})"
     return {Verdict.PASS: RIGHT, Verdict.FAIL: WRONG, Verdict.ERROR: CRASH, Verdict.UNSUPPORTED: MISSING}.get(result.verdict, "")
 
 

@@ -11,7 +11,7 @@ from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.references import CONVENTIONS, UPSTREAM
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import combined
 
 # Rows of changes that a page holds; JSON holds them all.
 SHOWN = 60
@@ -103,8 +103,9 @@ def _detail(change: Change) -> Iterator[tuple[str, str]]:
         first = next((f" ({check.check}: {check.message})" for check in result.checks if check.message), "")
         yield name, f"{_said(result)}{first}{kernel}"
     if change.explained_by:
-        reason = CONVENTIONS.get(change.explained_by, "")
-        yield "explained by", f"{change.explained_by}: {DEVIATIONS[change.explained_by].summary}. {reason}".rstrip()
+        names = change.explained_by.split("+")
+        reasons = [CONVENTIONS[name] for name in names if name in CONVENTIONS]
+        yield "explained by", " ".join([f"{change.explained_by}: {combined(names).summary}.", *reasons])
     if change.locus:
         yield "first difference", f"{change.locus} ({change.locus.case_id})"
     if change.apart:
