@@ -153,12 +153,21 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
 
 
 def gaps_between(
-    case: Case, arrays: Sequence[Mapping[str, Array]], conventions: Sequence[Conventions], *, aligned: bool = True
+    case: Case,
+    arrays: Sequence[Mapping[str, Array]],
+    conventions: Sequence[Conventions],
+    *,
+    aligned: bool = True,
+    both_wrong: bool = False,
 ) -> dict[str, Gap]:
-    """The gap of each array that both hold, by its name.
+    """The gap of each array that both hold, by its name; infinite where one has not the shape that the case asks for.
 
-    The difference of the two is held against the difference that their conventions make, which is mostly none, or, where not
-    `aligned`, against zero. It is infinite where one has not the shape that the case asks for.
+    Args:
+        case: what was asked.
+        arrays: what each of the two returned.
+        conventions: of each.
+        aligned: hold their difference against that which their conventions make, which is mostly none, not against zero.
+        both_wrong: take the largest σ of an array for all of it, since that of a wrong element is not known.
     """
     (ours, theirs), stimulus = arrays, draw([case])
     answers = [answer(case, stimulus, each) for each in conventions]
@@ -167,15 +176,16 @@ def gaps_between(
         for name in call.computed:
             key = f"{number}_{name}"
             if key in ours and key in theirs and ours[key].size:
-                gaps[key] = _gap(ours[key], theirs[key], [(each, number, name) for each in answers], aligned=aligned)
+                places = [(each, number, name) for each in answers]
+                gaps[key] = _gap(ours[key], theirs[key], places, aligned=aligned, both_wrong=both_wrong)
     return gaps
 
 
-def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool) -> Gap:
+def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool, both_wrong: bool) -> Gap:
     expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in places)
-    sigma = [np.asarray(each.sigma[number].computed[name]) for each, number, name in places]
+    sigma = np.maximum(*(np.asarray(each.sigma[number].computed[name]) for each, number, name in places))
     if not ours.shape == theirs.shape == expected.shape:
         return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
         moved = np.where(expected == further, 0.0, further - expected) if aligned else np.zeros_like(expected)
-    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * np.maximum(*sigma))
+    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * (np.full_like(sigma, sigma.max()) if both_wrong else sigma))

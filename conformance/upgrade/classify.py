@@ -45,7 +45,7 @@ class Apart:
 
 def change_of(before: Side, after: Side, was: Result, now: Result) -> Change:
     """The change of a case from one result to the other, which are those that the sides have given last."""
-    apart = _apart(before, after, was.case_id) if was.verdict in _ANSWERED and now.verdict in _ANSWERED else None
+    apart = _apart(before, after, was, now) if was.verdict in _ANSWERED and now.verdict in _ANSWERED else None
     if Verdict.UNSUPPORTED in (was.verdict, now.verdict):
         kind = _of_presence(was, now)
     elif Verdict.ERROR in (was.verdict, now.verdict):
@@ -59,12 +59,13 @@ def change_of(before: Side, after: Side, was: Result, now: Result) -> Change:
 _ANSWERED = (Verdict.PASS, Verdict.FAIL)
 
 
-def _apart(before: Side, after: Side, case_id: str) -> Apart | None:
+def _apart(before: Side, after: Side, was: Result, now: Result) -> Apart | None:
     """None where one side has not kept what it returned: dropout draws masks of its own."""
-    ours, theirs = before.arrays(case_id), after.arrays(case_id)
+    ours, theirs = before.arrays(was.case_id), after.arrays(now.case_id)
     if ours is None or theirs is None:
         return None
-    gaps = gaps_between(Case.from_id(case_id), [ours, theirs], [before.conventions, after.conventions], aligned=False)
+    conventions, both_wrong = [before.conventions, after.conventions], was.verdict is now.verdict is Verdict.FAIL
+    gaps = gaps_between(Case.from_id(now.case_id), [ours, theirs], conventions, aligned=False, both_wrong=both_wrong)
     same = ours.keys() == theirs.keys() and all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
     return Apart(gaps=gaps, same_bits=same)
 

@@ -143,7 +143,8 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    _publish({**report.as_dict(), "baseline": judged.as_dict()}, json_file, as_markdown(page), markdown_file, page)
+    said = {**report.as_dict(), "baseline": judged.as_dict()}
+    _publish(page, [(json_file, _as_json(said)), (markdown_file, as_markdown(page))])
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -179,9 +180,12 @@ def history(
     Exit codes: 0 every version ran every case, 1 some did not, 2 it cannot run.
     """
     named = [_version(each.strip(), backend) for each in versions.split(",")]
+    twice = [each.name for each in named if [other.name for other in named].count(each.name) > 1]
+    if twice:
+        raise LSTMError(f"{twice[0]} is there twice: name each version once")
     report = History(named, cases_of(level, seed, patterns), time_limit).run()
     shown, written = (history_text.page(report, f"Keras on {backend}", merged=merged) for merged in (True, False))
-    _publish(report.as_dict(), json_file, as_markdown(written), markdown_file, shown)
+    _publish(shown, [(json_file, _as_json(report.as_dict())), (markdown_file, as_markdown(written))])
     sys.exit(0 if report.is_whole else 1)
 
 
@@ -202,20 +206,21 @@ def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
     return read_baseline(baseline)
 
 
-def _publish(
-    said: Mapping[str, Any], json_file: Path | None, markdown: str, markdown_file: Path | None, page: Sequence[Block]
-) -> None:
+def _publish(page: Sequence[Block], texts: Sequence[tuple[Path | None, str]]) -> None:
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
         LSTMError: a file could not be written; the terminal has it all.
     """
-    as_json = json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
-        for path, text_of in ((json_file, as_json), (markdown_file, markdown)):
+        for path, written in texts:
             if path is not None:
-                write_text(text_of, path)
+                write_text(written, path)
     except OSError as error:
         raise LSTMError(f"{path} could not be written: {error.strerror}") from error
     finally:
         show(page, stdout())
+
+
+def _as_json(said: Mapping[str, Any]) -> str:
+    return json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
