@@ -1,4 +1,4 @@
-"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims, upgrade, history.
+"""The command line; `lstm-conformance --help` lists its commands.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import track
 
 from conformance import matrix
-from conformance.adapters.base import AdapterStartError
+from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import agree
@@ -30,6 +31,8 @@ from conformance.case import Case
 from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
+from conformance.commands.environments import askable, environments, record
+from conformance.commands.upgrade import history, upgrade
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
@@ -45,7 +48,6 @@ from conformance.sensitivity import detections
 from conformance.sensitivity import render as render_detections
 from conformance.session import Session, default_workers
 from conformance.tolerance import ELEMENT_LIMIT
-from conformance.upgrade.command import history, upgrade
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
@@ -143,6 +145,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
 @click.option(
     "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
 )
+@click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
 def verify(
     *,
     backend: str,
@@ -159,6 +162,7 @@ def verify(
     fail_fast: bool,
     workers: int | None,
     deviation: str | None,
+    spec: str | None,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
@@ -167,7 +171,12 @@ def verify(
     """
     with _refusals():
         cases = _chosen(level, seed, patterns, compiled=not eager)
-        make_adapter = partial(ReferenceAdapter, deviation) if deviation else partial(KerasLayerAdapter, backend)
+        make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
+        if deviation:
+            make_adapter = partial(ReferenceAdapter, deviation)
+        elif spec:
+            make_adapter = partial(EnvironmentAdapter, spec, time_limit)
+            cases = askable(EnvironmentAdapter(spec), cases)
         session = Session(
             planned=cases,
             selection=patterns,
@@ -268,6 +277,10 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     if runs:
         sys.stdout.flush()
         sys.exit(run_script(script))
+
+
+main.add_command(environments)
+main.add_command(record)
 
 
 @main.command(name="differences")

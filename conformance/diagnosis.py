@@ -27,13 +27,17 @@ class Diagnostician:
     Attributes:
         searches_left: full searches still to be made.
         known: deviations that have explained a case.
+        described: names of those that the implementation is described by, joined by +; tried before all others, on every case.
     """
 
+    described: str = ""
     searches_left: int = 8
     known: list[Deviation] = field(default_factory=list)
 
     def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
         """Names of the deviations that leave no difference, the closest first; none where nothing in the registry explains it."""
+        if self.described and _left(self.described, case, stimulus, observed) <= ELEMENT_LIMIT:
+            return (self.described,)
         found = list(_explanations(self.known, case, stimulus, observed))
         if not found and self.searches_left > 0:
             self.searches_left -= 1
@@ -48,10 +52,14 @@ def _explanations(
     for deviation in deviations:
         # One that may hide is near the reference itself, and would explain what is no mistake.
         if deviation.needs <= case.offers and not deviation.hides:
-            predicted = ReferenceAdapter(deviation.name).observe(case, stimulus)
-            left = _difference_left(case, stimulus, observed, predicted, gradients=Need.GRADIENTS in deviation.needs)
+            left = _left(deviation.name, case, stimulus, observed, gradients=Need.GRADIENTS in deviation.needs)
             if left <= ELEMENT_LIMIT:
                 yield left, deviation
+
+
+def _left(name: str, case: Case, stimulus: Stimulus, observed: Observation, *, gradients: bool = False) -> float:
+    predicted = ReferenceAdapter(name).observe(case, stimulus)
+    return _difference_left(case, stimulus, observed, predicted, gradients=gradients)
 
 
 def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, predicted: Observation, *, gradients: bool) -> float:

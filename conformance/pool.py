@@ -55,7 +55,7 @@ class Pool:
     Args:
         make_adapter: builds the adapter; sent to the workers, so a module-level callable with picklable arguments.
         workers: number of processes.
-        make_diagnose: builds what explains failing cases, one per worker.
+        make_diagnose: builds what explains failing cases, one per worker, from what the adapter says of itself.
         time_limit: seconds that a case alone may take.
         chunk: most cases that are sent to a worker at once.
         start_limit: seconds in which a worker must have loaded the implementation.
@@ -64,7 +64,7 @@ class Pool:
 
     make_adapter: Callable[[], Adapter]
     workers: int
-    make_diagnose: Callable[[], Diagnose] | None = None
+    make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None = None
     time_limit: float = 60.0
     chunk: int = 64
     start_limit: float = 600.0
@@ -204,18 +204,19 @@ class _Worker:
 _started: list[_Worker | AdapterStartError] = []
 
 
-def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _start_worker(make_adapter, make_diagnose)
 
 
-def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Start the adapter; what keeps it from starting is kept for whoever asks, since an exception here would break the pool."""
     try:
         adapter = make_adapter()
-        _started.append(_Worker(adapter, adapter.start(), make_diagnose() if make_diagnose else None))
+        environment = adapter.start()
+        _started.append(_Worker(adapter, environment, make_diagnose(environment) if make_diagnose else None))
     except AdapterStartError as error:
         _started.append(error)
     except Exception as error:  # noqa: BLE001  # a framework may raise anything while it is imported

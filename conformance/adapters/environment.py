@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError, RaisedError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
+from conformance.environments import DESCRIBED
 from conformance.environments.build import UnavailableError, provide
-from conformance.environments.process import Asked, QuestionError, UnsupportedQuestionError, Worker
+from conformance.environments.folders import cache
+from conformance.environments.process import Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
+from conformance.environments.recipes import recipes
 from conformance.environments.recorded import Recorder, read_recording, recording_of
-from conformance.environments.spec import Spec, parse
+from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
@@ -25,7 +29,7 @@ class EnvironmentAdapter:
     """Runs cases in the environment that a spec names: `keras==3.0.5 --backend jax`, `keras==2.2.4`, or the path of an interpreter.
 
     Args:
-        spec: of the environment, which is built if it is not there.
+        spec: of the environment, which is built if it is not there; or the file of a recording.
         time_limit: seconds that one case may take.
         only_live: do not take a recording where the environment cannot be had here.
     """
@@ -37,6 +41,24 @@ class EnvironmentAdapter:
     _asked: Asked | None = field(default=None, init=False, repr=False)
     _conventions: Conventions = field(default=USUAL, init=False, repr=False)
 
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Build the environment where it is not there yet, so that starting takes no long time; `say` is told what is done.
+
+        Raises:
+            AdapterStartError: it cannot be had here, and there is no recording of it.
+        """
+        if self._recording:
+            return
+        try:
+            spec = parse(self.spec)
+            provide(spec, say)
+        except UnavailableError as error:
+            if self.only_live or not recording_of(str(spec)).exists():
+                raise AdapterStartError(str(error)) from error
+            say(f"{error}\nIts recording answers in its place.")
+        except LSTMError as error:
+            raise AdapterStartError(str(error)) from error
+
     def start(self) -> Mapping[str, str]:
         """Provide the environment, start its worker and say which versions these are.
 
@@ -44,8 +66,7 @@ class EnvironmentAdapter:
             AdapterStartError: the environment cannot be had here, or its framework not be imported.
         """
         try:
-            spec = parse(self.spec)
-            self._asked = self._open(spec)
+            self._asked = read_recording(self._recording) if self._recording else self._open(parse(self.spec))
             hello = self._asked.hello()
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
@@ -53,7 +74,9 @@ class EnvironmentAdapter:
         products = hello.get("products", "")
         if products:
             self._conventions = replace(self._conventions, products=products)
-        return {**hello, "environment": str(spec), "conventions": str(self.conventions)}
+        deviations = recipes().describing(hello)
+        described = {DESCRIBED: "+".join(deviations)} if deviations else {}
+        return {**hello, "environment": hello.get("environment", self.spec), **described, "conventions": str(self.conventions)}
 
     @property
     def conventions(self) -> Conventions:
@@ -80,9 +103,14 @@ class EnvironmentAdapter:
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
+    @property
+    def _recording(self) -> Path | None:
+        """The recording that is named in place of an environment."""
+        return Path(self.spec) if self.spec.endswith(".npz") else None
+
     def record(self) -> Recorder:
         """From now on, keep what is answered."""
-        self._asked = Recorder(self._running)
+        self._asked = Recorder(self._running, str(parse(self.spec)))
         return self._asked
 
     def stop(self) -> None:
@@ -105,10 +133,19 @@ class EnvironmentAdapter:
             if self.only_live or not recording.exists():
                 raise
             return read_recording(recording)
-        return Worker(
-            python=[str(environment.python)],
+        worker = Worker(
+            command=run_by(environment.python),
             system=environment.runs,
             paths=[str(path) for path in environment.paths],
             variables=environment.variables,
             time_limit=self.time_limit,
         )
+        _check_version(spec, worker.hello())
+        return worker
+
+
+def _check_version(spec: Spec, hello: Mapping[str, str]) -> None:
+    """An overlay that is not first on the path would answer for another version."""
+    got = hello.get(spec.system, spec.version)
+    if spec.version and got != spec.version:
+        raise EnvironmentSpecError(f"{spec} was asked for, and {spec.system} {got} answers: remove its folder in {cache()}")

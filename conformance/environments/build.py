@@ -92,8 +92,7 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
 
 
 def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
-    _, interpreter = find_interpreter(base.python)
-    uv("venv", "--quiet", "--relocatable", "--python", interpreter, folder, cwd=folder.parent)
+    uv("venv", "--quiet", "--relocatable", "--python", find_interpreter(base.python), folder, cwd=folder.parent)
     python = python_of(folder)
     uv("pip", "install", "--quiet", "--python", python, *base.requirements, cwd=folder.parent)
     with TemporaryDirectory() as home:

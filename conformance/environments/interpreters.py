@@ -27,8 +27,8 @@ class UnavailableError(LSTMError):
     """An environment cannot be had on this machine; the message says why, and what would provide it."""
 
 
-def find_interpreter(versions: Sequence[str]) -> tuple[str, Path]:
-    """The first of these versions of Python that is here, and its interpreter.
+def find_interpreter(versions: Sequence[str]) -> Path:
+    """The interpreter of the first of these versions of Python that is here.
 
     Raises:
         UnavailableError: none is here.
@@ -36,7 +36,7 @@ def find_interpreter(versions: Sequence[str]) -> tuple[str, Path]:
     for version in versions:
         for candidate in _candidates(version):
             if version_of(candidate) == version:
-                return version, candidate
+                return candidate
     looked = f"this interpreter, python{versions[0]} on PATH, {_pyenv()}, and what uv knows"
     raise UnavailableError(
         f"it needs Python {' or '.join(versions)}, and none is here (looked at {looked}). To have it: {providing(versions[0])}"

@@ -27,6 +27,11 @@ WORKER = Path(__file__).with_name("worker.py")
 QUOTED = 3
 
 
+def run_by(python: Path) -> tuple[str, ...]:
+    """The worker's command in an interpreter, which is to see no packages of the user and to leave no files."""
+    return str(python), "-s", "-B", str(WORKER)
+
+
 class WorkerError(LSTMError):
     """The worker could not start, died, gave no answer in time, or none that follows the protocol."""
 
@@ -78,7 +83,7 @@ class Worker:
     """One worker process, started when it is first asked.
 
     Args:
-        python: the interpreter, or a whole command of an implementation that follows the protocol.
+        command: of a program that follows the protocol; it is given the job, in JSON, as one argument more.
         system: the worker's name for what it runs.
         paths: folders that come first where modules are sought.
         variables: of the environment.
@@ -86,7 +91,7 @@ class Worker:
         time_limit: seconds in which a question must be answered.
     """
 
-    python: Sequence[str]
+    command: Sequence[str]
     system: str
     paths: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -149,8 +154,8 @@ class Worker:
         folder = Path(self._folder.name)
         job = {"system": self.system, "paths": list(self.paths), "folder": str(folder)}
         with (folder / "stderr").open("wb") as errors:
-            self._process = subprocess.Popen(  # noqa: S603  # an interpreter that the user named, or that was built for this
-                [*self.python, "-s", "-B", str(WORKER), json.dumps(job)],
+            self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
+                [*self.command, json.dumps(job)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

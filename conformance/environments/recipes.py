@@ -79,6 +79,14 @@ class Recipes:
             )
         return self._filled_in(fitting[0], spec)
 
+    def describing(self, hello: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of the deviations that describe what a worker says it runs; none for what no lane is for."""
+        packages = {"tf-keras": "tf-keras", "tf.keras": "tensorflow", "keras": "keras"}
+        system = next((packages[name] for name in packages if name in hello), hello.get("implementation", ""))
+        version = hello.get(system, "")
+        lanes = [lane for lane in self.lanes if lane.system == system and lane.versions.contains(version or "0", prereleases=True)]
+        return lanes[0].deviations if lanes else ()
+
     def _filled_in(self, lane: Lane, spec: Spec) -> tuple[Base, Lane]:
         backend = spec.backend or next(iter(lane.bases))
 

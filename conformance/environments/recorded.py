@@ -80,10 +80,12 @@ class Recorder:
 
     Args:
         asked: what answers.
+        environment: its spec.
         command: by which it is asked, for the provenance.
     """
 
     asked: Asked
+    environment: str
     command: str = field(default_factory=lambda: " ".join(["lstm-conformance", *sys.argv[1:]]))
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     _arrays: dict[str, Mapping[str, Array]] = field(default_factory=dict, init=False)
@@ -114,7 +116,7 @@ class Recorder:
         """All that was answered."""
         provenance = {
             "protocol": PROTOCOL,
-            "hello": dict(self.hello()),
+            "hello": {**self.hello(), "environment": self.environment},
             "recorded": datetime.now(UTC).date().isoformat(),
             "platform": platform.platform(),
             "command": self.command,

@@ -18,6 +18,8 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -46,10 +48,8 @@ class Keras:
     def __init__(self, module: str) -> None:
         self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None
         self.keras = self.tf.keras if self.tf else importlib.import_module(module)
-        self.version = str(getattr(self.keras, "__version__", "") or self.tf.__version__)
+        self.version = str(getattr(self.keras, "__version__", "") or installed_version(module))
         self.generation = int(self.version.split(".")[0])
-        if module == "tensorflow.keras" and self.generation < 3 and not hasattr(self.keras, "__version__"):
-            self.generation = 2
         self.backend = str(self.keras.backend.backend())
         if self.backend == "tensorflow":
             self.tf = self.tf or importlib.import_module("tensorflow")
@@ -293,7 +293,7 @@ class Subject:
         """As the case gives it, if this version knows it."""
         try:
             function = self.lanes.keras.activations.get(name)
-        except ValueError as error:
+        except Exception as error:  # Keras 2.0.0 raises an UnboundLocalError
             raise Unsupported("no activation %r in this version" % name) from error
         as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}
         return as_given[self.asked["activation_as"]]
@@ -522,7 +522,7 @@ class Subject:
             elif route == "keras_file":
                 path = os.path.join(folder, FILE_OF[self.generation])
                 model.save(path)
-                again = keras.models.load_model(path, compile=False) if self.generation > 1 else keras.models.load_model(path)
+                again = load_model(keras, path)
             else:
                 path = os.path.join(folder, WEIGHTS_FILE_OF[self.generation])
                 model.save_weights(path)
@@ -535,6 +535,13 @@ class Subject:
         self.layers = [again.get_layer(layer.name) for layer in self.layers]
         self.recurrent = [half for layer in self.layers for half in halves_of(layer)]
         return again
+
+
+def load_model(keras: Any, path: str) -> Any:
+    """Without its optimizer, and without what its file may ask to be run, where this version has such arguments."""
+    wanted = {"compile": False, "safe_mode": True}
+    known = inspect.signature(keras.models.load_model).parameters
+    return keras.models.load_model(path, **{name: value for name, value in wanted.items() if name in known})
 
 
 def halves_of(layer: Any) -> List[Any]:
@@ -605,6 +612,23 @@ def loops_watched(lanes: Keras) -> Iterator[List[str]]:
 # --- small things ----------------------------------------------------------------------------------------------------------------
 
 
+def module_of_keras() -> str:
+    """Where an interpreter has its Keras: before 2.4, TensorFlow brings its own alone."""
+    try:
+        return importlib.import_module("keras").__name__
+    except ImportError:
+        return "tensorflow.keras"
+
+
+def installed_version(module: str) -> str:
+    """Of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
+    package = module.split(".")[0]
+    try:
+        return str(importlib.import_module("importlib.metadata").version(package))
+    except ImportError:  # before Python 3.8
+        return str(importlib.import_module(package).__version__)
+
+
 def version_of(module: Any) -> Tuple[int, int]:
     """Major and minor."""
     major, minor = str(module.__version__).split(".")[:2]
@@ -660,7 +684,7 @@ def name_of(weight: Any) -> str:
 # --- the protocol ----------------------------------------------------------------------------------------------------------------
 
 SYSTEMS = {
-    "keras": lambda: Keras("keras"),
+    "keras": lambda: Keras(module_of_keras()),
     "tf-keras": lambda: Keras("tf_keras"),
     "tensorflow": lambda: Keras("tensorflow.keras"),
 }  # type: Dict[str, Callable[[], Any]]
@@ -691,8 +715,21 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         return {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
 
 
+def end_with_parent() -> None:
+    """What hangs must not outlive who asked."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
+    end_with_parent()
     # What a framework prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -199,7 +199,7 @@ def test_an_interpreter_must_start_to_be_found(bare: Path, tmp_path: Path) -> No
     """The one on PATH that does not is passed over, and that of pyenv taken."""
     _stand_in(bare / "python3.6", "exit 127")
     good = _stand_in(tmp_path / "pyenv/versions/3.6.15/bin/python", "echo cpython 3.6")
-    assert find_interpreter(["3.7", "3.6"]) == ("3.6", good)
+    assert find_interpreter(["3.7", "3.6"]) == good
 
 
 @on_posix

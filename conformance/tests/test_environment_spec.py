@@ -85,7 +85,7 @@ def test_a_spec_is_a_value() -> None:
 
 def _asked(lane: Lane, backend: str = "") -> Spec:
     """An environment of the lane: of the lowest version that it is for."""
-    lowest = [clause.version for clause in lane.versions if clause.operator == ">="]
+    lowest = [clause.version for clause in lane.versions if clause.operator in (">=", "==")]
     return Spec(system=lane.system, version="".join(lowest), backend=backend)
 
 

@@ -24,7 +24,7 @@ class InThisProcess:
 
     def __init__(self, make_adapter: Callable[[], Adapter], _: int, make_diagnose: Any, *, time_limit: float, keep: Keep) -> None:
         self._adapter, self._keep, self.time_limit = make_adapter(), keep, time_limit
-        self._diagnose = make_diagnose()
+        self._make_diagnose = make_diagnose
 
     def environment(self) -> Mapping[str, str]:
         """What the adapter says."""
@@ -36,7 +36,7 @@ class InThisProcess:
 
     def run(self, cases: Sequence[Case]) -> Iterator[Result]:
         """One after the other."""
-        return run(cases, self._adapter, self._diagnose, self._keep)
+        return run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
 
     def stop(self) -> None:
         """Nothing to end."""

@@ -169,7 +169,8 @@ class History:
         before: tuple[Side, Result] | None = None
         for version in self.versions:
             side = self._ran.get(version.name)
-            result = None if side is None else side.results.get(asked_of([case], [side.facts])[0].id)
+            asked = asked_of([case], [side.facts]) if side else []
+            result = side.results.get(asked[0].id) if side and asked else None
             if side is None or result is None:
                 cells.append(Cell(said=""))
                 continue

@@ -14,6 +14,7 @@ from conformance.agreement import Folder, conventions_of, read_arrays
 from conformance.case import Case
 from conformance.conventions import Conventions
 from conformance.journal import identify, resume
+from conformance.matrix import without_states
 from conformance.pool import Pool
 from conformance.session import make_diagnose
 from conformance.verdict import Result
@@ -36,8 +37,7 @@ def asked_of(cases: Sequence[Case], facts: Sequence[Mapping[str, Any]]) -> list[
     """The cases, without return_state where an implementation says that it has no such argument."""
     if all("return_state" in each.get("arguments", ("return_state",)) for each in facts):
         return list(cases)
-    asked = {case.having(return_state=False).id: case.having(return_state=False) for case in cases}
-    return list(asked.values())
+    return without_states(cases)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from lstm_ref.deviations.combining import combination
 from lstm_ref.deviations.deviation import Deviation, Draws, Need
 from lstm_ref.errors import LSTMError
 
-__all__ = ["CHAPTERS", "DEVIATIONS", "Deviation", "Draws", "Need", "combined"]
+__all__ = ["CHAPTERS", "DEVIATIONS", "Deviation", "Draws", "Need", "combined", "summary_of"]
 
 CHAPTERS = (weights, equations, cells, sequence, states, masks, composition, dropout, precision, gradients)
 
@@ -54,6 +54,11 @@ def combined(deviations: Iterable[str | Deviation]) -> Deviation:
     'all_gates_icfo+forget_bias_doubled'
     """
     return combination([_of_name(each) if isinstance(each, str) else each for each in deviations])
+
+
+def summary_of(name: str) -> str:
+    """What implementations do that depart so; the names of several deviations are joined by +."""
+    return combined(name.split("+")).summary
 
 
 def _of_name(name: str) -> Deviation:

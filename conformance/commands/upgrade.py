@@ -1,10 +1,11 @@
-"""The commands `upgrade` and `history`."""
+"""`upgrade` compares two environments, `history` a range of Keras versions."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from packaging.version import InvalidVersion, Version
 
 from conformance import matrix
+from conformance.adapters.base import AdapterStartError
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
@@ -50,6 +52,8 @@ def implementation(spec: str) -> Implementation:
     head, _, deviation = spec.strip().partition(":")
     if head != REFERENCE:
         name = str(parse(spec))
+        with suppress(AdapterStartError):  # which the start of a worker says again
+            EnvironmentAdapter(name).prepare(partial(click.echo, err=True))
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name))
     if deviation:
         combined(deviation.split("+"))
