@@ -1,4 +1,4 @@
-"""The command line: verify, environments, record, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
+"""The command line; `lstm-conformance --help` lists its commands.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -32,6 +32,7 @@ from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
 from conformance.commands.environments import askable, environments, record
+from conformance.commands.upgrade import history, upgrade
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
@@ -39,6 +40,7 @@ from conformance.kill_matrix import blind_cases, kill_matrix
 from conformance.kill_matrix import render as render_kills
 from conformance.known_differences import known_differences
 from conformance.report import files, text
+from conformance.report.console import stdout
 from conformance.reproduce import known_reproduction, reproduction
 from conformance.reproduce import run as run_script
 from conformance.runner import families
@@ -50,9 +52,6 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
 FAILED, UNUSABLE = 1, 2
-
-# Wide enough for the tables when there is no terminal to ask.
-PIPED_WIDTH = 110
 
 DRAWN_CLAIM = "fewer-units-suffice"
 
@@ -76,7 +75,16 @@ _level = click.option(
 _eager = click.option("--eager", is_flag=True, help="Call layers eagerly instead of inside the backend's compiler.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Refusing(click.Group):
+    """Commands that refuse what a user can mend, wherever they are defined."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _refusals():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="keras-lstm-conformance")
 def main() -> None:
     """Decide whether an LSTM is a Keras LSTM.
@@ -101,7 +109,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
             raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
     progress = Console(stderr=True)
     kills = kill_matrix(cases, track(list(DEVIATIONS), "mistakes tried", console=progress, disable=not progress.is_terminal))
-    console = _console(KILL_MATRIX_WIDTH)
+    console = stdout(KILL_MATRIX_WIDTH)
     console.print(render_kills(kills))
     for deviation in DEVIATIONS.values():
         console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
@@ -185,7 +193,7 @@ def verify(
         report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
     unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
-    text.show(report, _console())
+    text.show(report, stdout())
     for message in filter(None, unwritten):
         _refuse(message)
     sys.exit(0 if report.as_expected else FAILED)
@@ -203,7 +211,7 @@ def sensitivity(patterns: tuple[str, ...], seed: int) -> None:
         cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
     progress = Console(stderr=True)
     shown = track(families(cases), "sets of weights", console=progress, disable=not progress.is_terminal)
-    _console().print(render_detections(detections(shown)))
+    stdout().print(render_detections(detections(shown)))
 
 
 @main.command(name="list")
@@ -250,7 +258,7 @@ def explain_case(case_id: str, backend: str, row: int, unit: int, steps: int) ->
         view.check(case)
         adapter = KerasLayerAdapter(backend)
         adapter.start()
-        explain(case, adapter, view, _console())
+        explain(case, adapter, view, stdout())
 
 
 @main.command()
@@ -297,7 +305,7 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     chosen = [known[claim_id] for claim_id in ids] or list(CLAIMS)
     if plot_file and DRAWN_CLAIM not in {claim.id for claim in chosen}:
         _refuse(f"--plot draws the claim {DRAWN_CLAIM}: name it among the ids")
-    console, settled = _console(), []
+    console, settled = stdout(), []
     for outcome in settle(chosen):
         claims_text.render(outcome, console)
         settled.append(outcome)
@@ -312,6 +320,10 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     if message := _write(files.write_text, as_json, json_file):
         _refuse(message)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
+
+
+main.add_command(upgrade)
+main.add_command(history)
 
 
 def _chosen(level: str | None, seed: int, patterns: tuple[str, ...], *, compiled: bool = True) -> list[matrix.Planned]:
@@ -342,7 +354,3 @@ def _refusals() -> Iterator[None]:
 def _refuse(message: str) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(UNUSABLE)
-
-
-def _console(piped_width: int = PIPED_WIDTH) -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=piped_width)

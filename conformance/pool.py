@@ -10,10 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.base import Adapter, AdapterStartError, Describing
 from conformance.case import Case
 from conformance.matrix import Planned
 from conformance.probes import run_probe
@@ -78,12 +79,25 @@ class Pool:
         Raises:
             AdapterStartError: the implementation cannot run here.
         """
+        return self._asked(_environment)
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the implementation says of its API, where its adapter can `describe` it; else nothing.
+
+        Raises:
+            AdapterStartError: the implementation cannot run here.
+        """
+        return self._asked(_facts)
+
+    def _asked(self, question: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What the first worker that has started answers."""
         try:
-            return self._processes.schedule(_environment).result(self.start_limit)
+            answer: Mapping[str, Any] = self._processes.schedule(question).result(self.start_limit)
         except BrokenExecutor as error:
             raise AdapterStartError("a worker process died while it loaded the implementation") from error
         except TimeoutError as error:
             raise AdapterStartError(f"no worker process has loaded the implementation within {self.start_limit:g} s") from error
+        return answer
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
         """Observe and judge every case, whatever becomes of the workers: each case has one result."""
@@ -218,6 +232,11 @@ def _this_worker() -> _Worker:
 
 def _environment() -> Mapping[str, str]:
     return _this_worker().environment
+
+
+def _facts() -> Mapping[str, Any]:
+    adapter = _this_worker().adapter
+    return adapter.describe() if isinstance(adapter, Describing) else {}
 
 
 def _run_chunk(planned: list[Planned], keep: Keep | None) -> list[Result]:

@@ -98,7 +98,7 @@ class Session:
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
-            with Progress(self.planned) as progress, _terminated_as_interrupt():
+            with Progress(self.planned) as progress, terminated_as_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
                 if folder:
@@ -174,7 +174,7 @@ def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
 
 
 @contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
+def terminated_as_interrupt() -> Iterator[None]:
     """A polite kill ends a run as Ctrl-C does: what finished is kept."""
     before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.adapters.base import AdapterStartError, UnsupportedError
+from conformance.adapters.base import AdapterStartError, RaisedError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
 from conformance.environments.build import UnavailableError, provide
 from conformance.environments.folders import cache
-from conformance.environments.process import Asked, UnsupportedQuestionError, Worker, run_by
+from conformance.environments.process import Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
-from conformance.environments.recorded import Recorder, read_recording, recording_of
 from conformance.environments.recipes import recipes
+from conformance.environments.recorded import Recorder, read_recording, recording_of
 from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
@@ -26,7 +26,7 @@ from lstm_ref import LSTMError
 
 @dataclass
 class EnvironmentAdapter:
-    """Runs cases in the environment that a spec names: `keras==3.0.5 --backend jax`, `keras==2.2.4`, a path of an interpreter …
+    """Runs cases in the environment that a spec names: `keras==3.0.5 --backend jax`, `keras==2.2.4`, or the path of an interpreter.
 
     Args:
         spec: of the environment, which is built if it is not there; or the file of a recording.
@@ -88,15 +88,18 @@ class EnvironmentAdapter:
 
         Raises:
             UnsupportedError: the implementation has no such thing.
+            RaisedError: it has raised.
         """
         question, arrays = question_of(case, stimulus)
         try:
             return observation_of(case, self._running.ask("lstm", arrays, **question))
         except UnsupportedQuestionError as error:
             raise UnsupportedError(str(error)) from error
+        except QuestionError as error:
+            raise RaisedError(str(error)) from error
 
     def describe(self) -> Mapping[str, Any]:
-        """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary …"""
+        """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
