@@ -1,0 +1,120 @@
+"""A case as a question of protocol 1, and an answer as an observation; PROTOCOL.md says what both hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from conformance.case import TIME_DISTRIBUTED_OVER, Call, Case
+from conformance.environments.process import Answer, WorkerError
+from conformance.features import FEATURES
+from conformance.observation import CallObservation, Observation
+from conformance.stimulus import Stimulus
+from lstm_ref.arrays import Array
+
+
+def question_of(case: Case, stimulus: Stimulus) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What a worker is asked of a case, and the arrays that come with it."""
+    sizes = {"units": case.config.units, **{name: getattr(case, name) for name in ("input_dim", "timesteps", "batch")}}
+    features = {feature.name: case.feature(feature) for feature in FEATURES}
+    calls = [
+        {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0} for call in case.calls
+    ]
+    return {**features, **sizes, "calls": calls, "signature": _signature(case)}, dict(_arrays(case, stimulus))
+
+
+def observation_of(case: Case, answer: Answer) -> Observation:
+    """What an answer shows.
+
+    Raises:
+        WorkerError: it lacks what the protocol asks for.
+    """
+    said = answer.said
+    try:
+        return Observation(
+            calls=tuple(_call(case, number, one, answer.arrays) for number, one in enumerate(said["calls"])),
+            parameter_count=int(said["parameter_count"]),
+            weight_shapes=tuple(tuple(shape) for shape in said["weight_shapes"]),
+            path=str(said["path"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
+
+
+def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
+    for number, weights in enumerate(stimulus.weights_of(case)):
+        for name, array in weights.arrays.items():
+            yield f"{number}.{name}", array.astype("float64" if case.precision == "float64" else "float32")
+    if case.mask_source == "embedding":
+        yield "embedding", stimulus.embedding_of(case)
+    if case.returns_loss:
+        steps = (case.timesteps,) if case.config.return_sequences else ()
+        yield "targets", split_rows(case, stimulus.targets_of(case, (case.sequences, *steps, case.outputs_width)))
+    for number, call in enumerate(case.calls):
+        read = stimulus.ids_of(case, call) if case.mask_source == "embedding" else stimulus.inputs_of(case, call)
+        yield f"{number}.inputs", split_rows(case, read)
+        mask = stimulus.mask_of(case, call)
+        if mask is not None and case.mask_source == "argument":
+            yield f"{number}.mask", split_rows(case, mask)
+        for position, state in enumerate(_states(case, call, stimulus)):
+            yield f"{number}.state.{position}", state
+
+
+def _states(case: Case, call: Call, stimulus: Stimulus) -> Iterator[Array]:
+    dtype = "float64" if case.dtype == "float64" else "float32"
+    for state in stimulus.initial_state_of(case, call) or ():
+        yield state.hidden.astype(dtype)
+        yield state.cell.astype(dtype)
+
+
+def _signature(case: Case) -> list[tuple[list[int | None], str]]:
+    """Shape and dtype of each array of a call, None where it is left open."""
+    execution = case.execution
+    rows: list[int | None] = [case.batch if execution.static_batch or case.config.stateful else None]
+    rows += [TIME_DISTRIBUTED_OVER] if case.architecture == "td" else []
+    steps = [case.timesteps if execution.static_time or execution.unroll else None]
+    embedded = case.mask_source == "embedding"
+    signature: list[tuple[list[int | None], str]] = [
+        (rows + steps, "int32") if embedded else (rows + steps + [case.input_dim], case.input_dtype)
+    ]
+    if case.mask != "none" and case.mask_source == "argument":
+        signature.append((rows + steps, "bool"))
+    if case.initial_state:
+        dtype = "float64" if case.dtype == "float64" else "float32"
+        signature += [([*rows, units], dtype) for units, _ in case.layer_sizes for _ in ("hidden", "cell")]
+    return signature
+
+
+def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> CallObservation:
+    returned = [arrays[f"{number}.returned.{position}"] for position in range(said["returned"])]
+    kept: dict[str, Any] = {
+        name: arrays.get(f"{number}.{name}") for name in ("stored_hidden", "stored_cell", "reset_hidden", "reset_cell")
+    }
+    if case.returns_loss:
+        return CallObservation(loss=np.asarray(returned[0], np.float64).reshape(1), **kept)
+    joined = [join_rows(case, array) for array in returned]
+    count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
+    return CallObservation(
+        outputs=np.concatenate(joined[:count], axis=-1),
+        hidden=_side_by_side(joined[count::2]),
+        cell=_side_by_side(joined[count + 1 :: 2]),
+        returned=tuple(array.shape for array in returned),
+        dtypes=tuple(said["dtypes"]),
+        **kept,
+    )
+
+
+def _side_by_side(arrays: list[Array]) -> Array | None:
+    return np.concatenate(arrays, axis=-1) if arrays else None
+
+
+def split_rows(case: Case, array: Any) -> Any:
+    """Rows of sequences as TimeDistributed reads them: (batch, sequences per row, …)."""
+    return np.reshape(array, (case.batch, TIME_DISTRIBUTED_OVER, *array.shape[1:])) if case.architecture == "td" else array
+
+
+def join_rows(case: Case, array: Any) -> Any:
+    """The other way round."""
+    return np.reshape(array, (case.sequences, *array.shape[2:])) if case.architecture == "td" else array

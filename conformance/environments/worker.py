@@ -1,0 +1,714 @@
+"""Runs LSTMs of one framework version and answers questions about them: protocol 1, see PROTOCOL.md beside this file.
+
+    python worker.py '{"system": "keras", "paths": [], "folder": "/where/arrays/lie"}'
+
+It is one file, longer than the others, since it is run by interpreters that have nothing else of this project: Python 3.6 and later,
+NumPy, the standard library and the framework. It never sees what is expected.
+"""
+
+import contextlib
+import functools
+import importlib
+import inspect
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import traceback
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+PROTOCOL = 1
+
+Arrays = Dict[str, Any]
+Answer = Tuple[Dict[str, Any], Arrays]
+
+TIME_DISTRIBUTED_OVER = 2
+FILE_OF = {1: "model.h5", 2: "model.h5", 3: "model.keras"}
+WEIGHTS_FILE_OF = {1: "weights.h5", 2: "weights.h5", 3: "model.weights.h5"}
+
+
+class Unsupported(Exception):
+    """The implementation has no such thing; the message says what."""
+
+
+# --- Keras' layers, of every version ---------------------------------------------------------------------------------------------
+
+
+class Keras:
+    """`keras.layers.LSTM`: stand-alone Keras 1 and 2 on TensorFlow 1 or Theano, tf.keras and tf-keras, Keras 3 on its backends."""
+
+    def __init__(self, module: str) -> None:
+        self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None
+        self.keras = self.tf.keras if self.tf else importlib.import_module(module)
+        self.version = str(getattr(self.keras, "__version__", "") or self.tf.__version__)
+        self.generation = int(self.version.split(".")[0])
+        if module == "tensorflow.keras" and self.generation < 3 and not hasattr(self.keras, "__version__"):
+            self.generation = 2
+        self.backend = str(self.keras.backend.backend())
+        if self.backend == "tensorflow":
+            self.tf = self.tf or importlib.import_module("tensorflow")
+        self.is_eager = self.generation == 3 or bool(self.tf and version_of(self.tf) >= (2, 0) and self.tf.executing_eagerly())
+        self.name = {"tensorflow.keras": "tf.keras.layers.LSTM", "tf_keras": "tf_keras.layers.LSTM"}.get(
+            module, "keras.layers.LSTM"
+        )
+        self.package = {"tensorflow.keras": "tf.keras", "tf_keras": "tf-keras"}.get(module, "keras")
+
+    def hello(self) -> Dict[str, str]:
+        """What this is, in versions."""
+        said = {"implementation": self.name, self.package: self.version, "backend": self.backend}
+        packages = {"tensorflow": "tensorflow", "theano": "theano", "jax": "jax", "torch": "torch", "openvino": "openvino"}
+        if self.backend in packages:
+            said[packages[self.backend]] = str(importlib.import_module(packages[self.backend]).__version__)
+        return said
+
+    def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """To one question."""
+        asked = {"lstm": self.lstm, "describe": self.describe}
+        if question["ask"] not in asked:
+            raise Unsupported("no such question: " + question["ask"])
+        return asked[question["ask"]](question, arrays)
+
+    def lstm(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """The calls of one case."""
+        self.forget()
+        with loops_watched(self) as ran:
+            subject = Subject(self, question, arrays)
+            for layer in subject.recurrent if question["stateful"] else ():
+                self.reset(layer)
+            answered, calls = {}, []  # type: Arrays, List[Dict[str, Any]]
+            for number, call in enumerate(question["calls"]):
+                calls.append(self.call(subject, number, call, answered))
+        shapes = [list(array.shape) for layer in subject.layers for array in layer.get_weights()]
+        count = sum(int(layer.count_params()) for layer in subject.layers)
+        path = "; ".join(filter(None, [subject.how, " and ".join(ran)]))
+        return {"calls": calls, "parameter_count": count, "weight_shapes": shapes, "path": path}, answered
+
+    def call(self, subject: "Subject", number: int, call: Dict[str, Any], answered: Arrays) -> Dict[str, Any]:
+        """One call: its arrays into `answered`, what else there is to say of it as the result."""
+        stateful = subject.asked["stateful"]
+        if call["after_reset"]:
+            for layer in subject.recurrent:
+                self.reset(layer)
+            self.keep(answered, number, "reset", subject.recurrent)
+        returned = subject.run(subject.arrays_of(number, call))
+        if stateful:
+            self.keep(answered, number, "stored", subject.recurrent)
+        values = [self.numpy(each) for each in returned]
+        for position, value in enumerate(values):
+            answered["%d.returned.%d" % (number, position)] = value
+        return {"returned": len(values), "dtypes": [self.dtype_of(each) for each in returned]}
+
+    def keep(self, answered: Arrays, number: int, when: str, layers: Sequence[Any]) -> None:
+        """The states that stateful layers hold, h and c of all side by side."""
+        states = [state for layer in layers for state in flat(layer.states)]
+        read = [np.array(self.numpy(self.value(state))) for state in states]
+        for name, arrays in (("hidden", read[0::2]), ("cell", read[1::2])):
+            answered["%d.%s_%s" % (number, when, name)] = np.concatenate(arrays, axis=-1)
+
+    def describe(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """What the layer's interface looks like: signature, configuration, methods, weights, summary."""
+        del question, arrays
+        self.forget()
+        layers = self.keras.layers
+        arguments = {name: repr(default) for name, default in signature_of(layers.LSTM).items()}
+        layer = layers.LSTM(2, **({"input_shape": (3, 1)} if self.generation < 3 else {}))
+        model = self.sequential([layer], (3, 1))
+        config = {name: json_of(value) for name, value in layer.get_config().items()}
+        described = {
+            "arguments": arguments,
+            "config": config,
+            "not_serialised": sorted(set(arguments) - set(config)),
+            "methods": [name for name in ("reset_state", "reset_states") if hasattr(layer, name)],
+            "weights": [[name_of(weight), list(array.shape)] for weight, array in zip(layer.weights, model.get_weights())],
+            "initial_bias": [array.tolist() for array in model.get_weights() if array.ndim == 1],
+            "activations": sorted(name for name, one in vars(self.keras.activations).items() if inspect.isfunction(one)),
+            "implementation": json_of(getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))),
+            "docstring": inspect.getdoc(layers.LSTM) or "",
+            "summary": self.summary(),
+        }
+        return described, {}
+
+    def summary(self) -> str:
+        """What `model.summary()` prints of LSTM(10) on (13, 5)."""
+        self.forget()
+        size = {"output_dim" if self.generation == 1 else "units": 10}
+        layer = self.keras.layers.LSTM(**dict(size, **({"input_shape": (13, 5)} if self.generation < 3 else {})))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self.sequential([layer], (13, 5)).summary()
+        return printed.getvalue()
+
+    def sequential(self, layers: List[Any], shape: Tuple[int, ...]) -> Any:
+        """A built Sequential."""
+        return self.keras.models.Sequential(([self.keras.Input(shape)] if self.generation == 3 else []) + layers)
+
+    def forget(self) -> None:
+        """What earlier questions have built."""
+        clear = getattr(self.keras.backend, "clear_session", None) or getattr(self.keras.utils, "clear_session", None)
+        if clear:
+            clear()
+
+    def reset(self, layer: Any) -> None:
+        """The states of a stateful layer, by whichever of its methods there is."""
+        (getattr(layer, "reset_state", None) or layer.reset_states)()
+
+    def value(self, variable: Any) -> Any:
+        """Of a variable, eager or not."""
+        if self.generation == 3:
+            return self.keras.ops.copy(variable.value)
+        return variable.numpy() if self.is_eager else self.keras.backend.get_value(variable)
+
+    def numpy(self, tensor: Any) -> Any:
+        """An array; bfloat16, which NumPy lacks, as float32."""
+        if self.generation == 3 and not isinstance(tensor, np.ndarray):
+            tensor = self.keras.ops.convert_to_numpy(tensor)
+        array = np.asarray(tensor.numpy() if hasattr(tensor, "numpy") else tensor)
+        return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+    def dtype_of(self, tensor: Any) -> str:
+        """By its name."""
+        if self.generation == 3:
+            return str(self.keras.backend.standardize_dtype(tensor.dtype))
+        return str(getattr(tensor.dtype, "name", tensor.dtype))
+
+
+class Subject:
+    """What a case is run on: layers with weights, and a function of one call's arrays."""
+
+    def __init__(self, lanes: Keras, asked: Dict[str, Any], arrays: Arrays) -> None:
+        self.lanes, self.asked, self.given = lanes, asked, arrays
+        self.generation, self.layer_module = lanes.generation, lanes.keras.layers
+        self.front, self.layers, self.recurrent = [], [], []  # type: List[Any], List[Any], List[Any]
+        self.how = ""
+        self.set_precision()
+        self.build()
+        self.run = self.route()  # type: Callable[[List[Any]], List[Any]]
+
+    # --- layers
+
+    def set_precision(self) -> None:
+        """Of stand-alone Keras 1 and 2, where it is one for everything."""
+        self.dtype = self.asked["dtype"]
+        if self.generation < 3 and not self.lanes.is_eager:
+            if self.dtype not in ("float32", "float64", "float16"):
+                raise Unsupported("no dtype policy %s: stand-alone Keras 1 and 2 know floatx only" % self.dtype)
+            self.lanes.keras.backend.set_floatx(self.dtype)
+        elif self.generation == 2 and self.dtype.startswith("mixed") and version_of(self.lanes.tf) < (2, 4):
+            raise Unsupported("no dtype policy %s before TensorFlow 2.4" % self.dtype)
+
+    def build(self) -> None:
+        """The layers of the case; their weights come when they have been called."""
+        asked, module = self.asked, self.layer_module
+        if asked["mask_source"] == "masking":
+            self.front = [module.Masking(mask_value=0.0, **self.typed())]
+        elif asked["mask_source"] == "embedding":
+            rows, width = self.given["embedding"].shape
+            self.front = [module.Embedding(rows, width, mask_zero=True, **self.typed())]
+        {"lstm": self.one, "layers2": self.two_layers, "cells2": self.two_cells, "bidi": self.both_ways, "td": self.distributed}[
+            asked["architecture"]
+        ]()
+
+    def typed(self) -> Dict[str, Any]:
+        """The dtype of a layer, where layers have one."""
+        return {"dtype": self.dtype} if self.generation == 3 or self.lanes.is_eager else {}
+
+    def one(self) -> None:
+        """One LSTM."""
+        self.layers = self.recurrent = [self.lstm()]
+
+    def two_layers(self) -> None:
+        """One above the other."""
+        self.layers = self.recurrent = [self.lstm(return_sequences=True), self.lstm()]
+
+    def two_cells(self) -> None:
+        """In one RNN."""
+        rnn, cell = self.classes("RNN", "LSTMCell")
+        made = self.construct(rnn, [self.construct(cell, **self.cell_arguments()) for _ in range(2)], **self.layer_arguments())
+        self.layers = self.recurrent = [made]
+
+    def both_ways(self) -> None:
+        """A Bidirectional."""
+        asked = self.asked
+        if asked["unequal"] and self.generation == 1:
+            raise Unsupported("no backward_layer in Bidirectional of Keras 1")
+        behind = {"backward_layer": self.lstm(units=asked["units"] + 1, go_backwards=True)} if asked["unequal"] else {}
+        merge_mode = None if asked["merge_mode"] == "none" else asked["merge_mode"]
+        made = self.construct(self.classes("Bidirectional")[0], self.lstm(), merge_mode=merge_mode, **dict(behind, **self.typed()))
+        self.layers, self.recurrent = [made], [made.forward_layer, made.backward_layer]
+
+    def distributed(self) -> None:
+        """A TimeDistributed."""
+        inner = self.lstm()
+        self.layers, self.recurrent = [self.layer_module.TimeDistributed(inner, **self.typed())], [inner]
+
+    def lstm(self, **changes: Any) -> Any:
+        """One LSTM layer, written as the case wants it."""
+        asked = self.asked
+        arguments = dict(self.cell_arguments(), **dict(self.layer_arguments(), **changes))
+        if asked["layer"] == "lstm":
+            if asked["use_cudnn"] != "auto":
+                arguments["use_cudnn"] = asked["use_cudnn"]
+            return self.construct(self.layer_module.LSTM, **arguments)
+        rnn, cell = self.classes("RNN", "LSTMCell")
+        of_layer = set(self.layer_arguments()) - {"dtype"}
+        one = self.construct(cell, **{name: value for name, value in arguments.items() if name not in of_layer})
+        kept = {name: value for name, value in arguments.items() if name in of_layer | {"dtype"}}
+        return self.construct(rnn, [one] if asked["layer"] == "rnnlist" else one, **kept)
+
+    def classes(self, *names: str) -> List[Any]:
+        """Classes of keras.layers, if this version has them."""
+        missing = [name for name in names if not hasattr(self.layer_module, name)]
+        if missing:
+            raise Unsupported("no keras.layers.%s in this version" % missing[0])
+        return [getattr(self.layer_module, name) for name in names]
+
+    def cell_arguments(self) -> Dict[str, Any]:
+        """What decides a timestep."""
+        asked = self.asked
+        if asked["dropout"] not in ("none", "inference"):
+            raise Unsupported("dropout in training draws masks that this protocol does not read")
+        arguments = {name: asked[name] for name in ("units", "use_bias", "implementation")}
+        for name in ("activation", "recurrent_activation"):
+            arguments[name] = self.activation(asked[name])
+        if asked["dropout"] == "inference":
+            arguments.update(dropout=0.5, recurrent_dropout=0.25)
+        # The weights are set; what initialisers do is no question here.
+        return dict(arguments, kernel_initializer="zeros", recurrent_initializer="zeros", **self.typed())
+
+    def layer_arguments(self) -> Dict[str, Any]:
+        """What decides a sequence; of a stateful layer in Keras 1, and where one is asked for, nothing is left out."""
+        asked = self.asked
+        names = ["return_sequences", "go_backwards", "stateful", "unroll"]
+        # Given only where they depart from what every version does: not every version has them.
+        names += [name for name in ("return_state", "zero_output_for_mask") if asked[name]]
+        return dict({name: asked[name] for name in names}, **self.typed())
+
+    def activation(self, name: Optional[str]) -> Any:
+        """As the case gives it, if this version knows it."""
+        try:
+            function = self.lanes.keras.activations.get(name)
+        except ValueError as error:
+            raise Unsupported("no activation %r in this version" % name) from error
+        as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}
+        return as_given[self.asked["activation_as"]]
+
+    def construct(self, made: Any, *positional: Any, **arguments: Any) -> Any:
+        """A layer, where this version's has these arguments."""
+        if self.generation == 1:
+            arguments = in_keras_1(arguments)
+        try:
+            return made(*positional, **arguments)
+        except (TypeError, ValueError) as error:  # Keras 3 raises a ValueError for an argument that it does not know
+            unknown = [name for name in arguments if re.search(r"\b%s\b" % name, str(error))]
+            if unknown and re.search("(unexpected|[Uu]nrecognized|not understood).*argument|argument.*not understood", str(error)):
+                raise Unsupported("no argument %s of %s in this version" % (unknown[0], made.__name__)) from error
+            raise
+
+    def load_weights(self) -> None:
+        """Give the LSTMs, and the embedding, the weights of the case."""
+        if self.asked["mask_source"] == "embedding":
+            self.front[0].set_weights([self.given["embedding"].astype("float32" if self.dtype != "float64" else "float64")])
+        holders = self.recurrent
+        if self.asked["architecture"] == "cells2":
+            holders = self.recurrent[0].cell.cells
+        for number, holder in enumerate(holders):
+            names = ("kernel", "recurrent_kernel", "bias")
+            arrays = [self.given["%d.%s" % (number, name)] for name in names if "%d.%s" % (number, name) in self.given]
+            if self.generation == 1:
+                set_weights_of_keras_1(self.lanes.keras.backend, holder, *arrays)
+            else:
+                holder.set_weights([array.astype("float64" if self.dtype == "float64" else "float32") for array in arrays])
+
+    # --- calls
+
+    def arrays_of(self, number: int, call: Dict[str, Any]) -> List[Any]:
+        """Inputs or ids, the mask where it is an argument, initial states where they are given."""
+        inputs = self.given["%d.inputs" % number]
+        if not self.asked["contiguous"]:
+            inputs = strided(inputs)
+        mask = [self.given["%d.mask" % number]] if self.with_mask else []
+        states = [self.given["%d.state.%d" % (number, k)] for k in range(call["states"])]
+        return [inputs] + mask + states
+
+    @property
+    def with_mask(self) -> bool:
+        """Whether a mask is passed to the layer itself."""
+        return self.asked["mask"] != "none" and self.asked["mask_source"] == "argument"
+
+    def apply(self, arrays: Sequence[Any], training: Optional[bool] = None) -> List[Any]:
+        """What the layers return, flat; of symbols, traced or eager."""
+        arrays = list(arrays)
+        inputs = arrays.pop(0)
+        mask = arrays.pop(0) if self.with_mask else None
+        for layer in self.front:
+            inputs = layer(inputs)
+        states = []  # type: List[Any]
+        for position, layer in enumerate(self.layers):
+            keywords = {"training": training} if training is not None else {}  # type: Dict[str, Any]
+            if mask is not None:
+                keywords["mask"] = mask
+            if arrays:
+                given = arrays if len(self.layers) == 1 else arrays[2 * position : 2 * position + 2]
+                keywords["initial_state"] = self.nested(given)
+            returned = flat(layer(inputs, **keywords))
+            inputs, states = returned[0], states + returned[1:]
+            if mask is not None and self.asked["go_backwards"] and position + 1 < len(self.layers):
+                mask = self.reversed(mask)
+        return [inputs] + states
+
+    def reversed(self, mask: Any) -> Any:
+        """A mask of the outputs of a layer that goes backwards, which is its caller's task."""
+        if self.generation == 3:
+            return self.lanes.keras.ops.flip(mask, axis=1)
+        return mask[:, ::-1]
+
+    def nested(self, states: Sequence[Any]) -> List[Any]:
+        """States as the layer wants them: of several cells, or of a list of one, a pair each."""
+        if self.generation == 1:
+            raise Unsupported("no initial_state in Keras 1")
+        if self.generation == 3 and (self.asked["architecture"] == "cells2" or self.asked["layer"] == "rnnlist"):
+            return [list(states[k : k + 2]) for k in range(0, len(states), 2)]
+        return list(states)
+
+    def route(self) -> Callable[[List[Any]], List[Any]]:
+        """The function of one call's arrays, by the case's route."""
+        route, generation = self.asked["route"], self.generation
+        if route in ("call", "training"):
+            if not self.lanes.is_eager:
+                return self.graph(training=route == "training")
+            if self.lanes.backend == "jax" and self.asked["compiled"]:
+                return self.stateless()
+            return self.eager(training=route == "training")
+        if route in ("functional", "predict", "predict_twice", "predict_partial", "predict_on_batch", "evaluate", "train_on_batch", "fit"):
+            model = self.model()
+        elif route in ("from_config", "clone_model", "keras_file", "weights_file"):
+            model = self.made_again(route)
+        else:
+            raise Unsupported("the route %s is no part of this protocol" % route)
+        self.how = route
+        if route in ("functional", "from_config", "clone_model", "keras_file", "weights_file"):
+            if generation < 3 and not self.lanes.is_eager:
+                self.how += ", predict_on_batch"
+                return lambda arrays: flat(model.predict_on_batch(one_or_list(arrays)))
+            return lambda arrays: flat(model(one_or_list([self.tensor(array) for array in arrays]), training=False))
+        return lambda arrays: flat(self.drive(model, route, one_or_list(arrays)))
+
+    def symbols(self) -> List[Any]:
+        """An Input for each array of a call."""
+        inputs = []
+        for shape, dtype in self.asked["signature"]:
+            if self.generation == 3:
+                inputs.append(self.lanes.keras.Input(batch_shape=shape, dtype=dtype))
+            else:
+                inputs.append(self.lanes.keras.layers.Input(batch_shape=tuple(shape), dtype=self.input_dtype(shape, dtype)))
+        return inputs
+
+    def input_dtype(self, shape: Sequence[Optional[int]], dtype: str) -> str:
+        """Stand-alone Keras 1 and 2 compute in the dtype of the Input, and cast to it what they are fed."""
+        is_computed_with = dtype != "bool" and len(shape) > 1 and not (self.asked["mask_source"] == "embedding" and dtype == "int32")
+        return self.dtype if is_computed_with and not self.lanes.is_eager else dtype
+
+    def graph(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
+        """A call in Keras 1 or 2 on a static graph."""
+        backend = self.lanes.keras.backend
+        backend.set_learning_phase(int(training))
+        inputs = self.symbols()
+        outputs = self.apply(inputs)
+        self.load_weights()
+        # Keras 1 counts updates of a Bidirectional's halves as its own; elsewhere each layer has its own.
+        updates = [update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())]
+        function = backend.function(inputs, outputs, updates=updates)
+        self.how = "backend.function"
+        return lambda arrays: list(function(list(arrays)))
+
+    def eager(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
+        """A call with arrays, inside tf.function where the case is compiled."""
+        self.apply(self.symbols(), training=False)
+        self.load_weights()
+
+        def run(tensors: Sequence[Any]) -> List[Any]:
+            return self.apply(tensors, training=training)
+
+        self.how = "eager"
+        if self.lanes.tf is not None and self.asked["compiled"]:
+            tf = self.lanes.tf
+            compiler = {"jit_compile": True} if self.asked["jit_compile"] else {}
+            if compiler and "jit_compile" not in inspect.signature(tf.function).parameters:
+                raise Unsupported("no jit_compile in this TensorFlow")
+            signature = [[tf.TensorSpec(shape, dtype) for shape, dtype in self.asked["signature"]]]
+            run = tf.function(run, input_signature=signature, autograph=False, **compiler)
+            self.how = "tf.function" + (", jit" if compiler else "")
+        elif self.asked["jit_compile"]:
+            raise Unsupported("jit_compile: a call of a layer has no compiler on %s" % self.lanes.backend)
+        return lambda arrays: flat(run([self.tensor(array) for array in arrays]))
+
+    def stateless(self) -> Callable[[List[Any]], List[Any]]:
+        """`Model.stateless_call`, jitted; what it changes is written back."""
+        model = self.model()
+        call = importlib.import_module("jax").jit(model.stateless_call, static_argnames="training")
+        self.how = "stateless_call, jit"
+
+        def run(arrays: List[Any]) -> List[Any]:
+            held = [[variable.value for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+            returned, changed = call(held[0], held[1], list(arrays), training=self.asked["route"] == "training")
+            for variable, value in zip(model.non_trainable_variables, changed):
+                variable.assign(value)
+            return flat(returned)
+
+        return run
+
+    def tensor(self, array: Any) -> Any:
+        """Of the backend."""
+        return self.lanes.keras.ops.convert_to_tensor(array) if self.generation == 3 else self.lanes.tf.convert_to_tensor(array)
+
+    # --- models
+
+    def model(self) -> Any:
+        """A functional model, compiled where its route asks for that, with the weights of the case."""
+        keras, asked = self.lanes.keras, self.asked
+        if self.with_mask and not self.lanes.is_eager:
+            raise Unsupported("a mask that is an argument is no input of a model in stand-alone Keras 1 and 2")
+        inputs = self.symbols()
+        outputs = self.apply(inputs)
+        trained = asked["route"] in ("evaluate", "train_on_batch", "fit")
+        made = keras.models.Model(one_or_list(inputs), one_or_list(outputs[:1] if trained else outputs))
+        self.load_weights()
+        options = {}  # type: Dict[str, Any]
+        if self.lanes.is_eager:
+            options["run_eagerly"] = not asked["compiled"]
+            if asked["jit_compile"] or self.generation == 3:
+                options["jit_compile"] = asked["jit_compile"]
+        if trained or options:
+            made.compile(loss="mean_squared_error" if trained or self.generation < 3 else None, optimizer=keras.optimizers.SGD(0.0), **options)
+        return made
+
+    def drive(self, model: Any, route: str, arrays: Any) -> Any:
+        """A model's own loops."""
+        batch = self.asked["batch"]
+        if route == "predict_on_batch":
+            return model.predict_on_batch(arrays)
+        if route.startswith("predict"):
+            size = batch - 1 if route == "predict_partial" else batch
+            answers = [model.predict(arrays, batch_size=size, verbose=0) for _ in range(2 if route == "predict_twice" else 1)]
+            return answers[-1]
+        targets = self.given["targets"].astype("float32")
+        if route == "evaluate":
+            return np.asarray(model.evaluate(arrays, targets, batch_size=batch, verbose=0))
+        if route == "train_on_batch":
+            return np.asarray(model.train_on_batch(arrays, targets))
+        epochs = {"nb_epoch" if self.generation == 1 else "epochs": 1}
+        history = model.fit(arrays, targets, batch_size=batch, shuffle=False, verbose=0, **epochs)
+        return np.asarray(history.history["loss"][0])
+
+    def made_again(self, route: str) -> Any:
+        """The case's model, made again from its configuration, a copy, or a file."""
+        keras, model = self.lanes.keras, self.model()
+        folder = tempfile.mkdtemp(prefix="lstm-conformance-")
+        try:
+            if route == "from_config":
+                again = keras.models.Model.from_config(model.get_config())
+                again.set_weights(model.get_weights())
+            elif route == "clone_model":
+                if not hasattr(keras.models, "clone_model"):
+                    raise Unsupported("no clone_model in this version")
+                again = keras.models.clone_model(model)
+                again.set_weights(model.get_weights())
+            elif route == "keras_file":
+                path = os.path.join(folder, FILE_OF[self.generation])
+                model.save(path)
+                again = keras.models.load_model(path, compile=False) if self.generation > 1 else keras.models.load_model(path)
+            else:
+                path = os.path.join(folder, WEIGHTS_FILE_OF[self.generation])
+                model.save_weights(path)
+                self.build()
+                again = self.model()
+                again.load_weights(path)
+                return again
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.layers = [again.get_layer(layer.name) for layer in self.layers]
+        self.recurrent = [half for layer in self.layers for half in halves_of(layer)]
+        return again
+
+
+def halves_of(layer: Any) -> List[Any]:
+    """The LSTMs in a layer that was made again."""
+    if hasattr(layer, "forward_layer"):
+        return [layer.forward_layer, layer.backward_layer]
+    return [getattr(layer, "layer", layer)]
+
+
+def in_keras_1(arguments: Dict[str, Any]) -> Dict[str, Any]:
+    """Keras 2's arguments by the names of Keras 1; `implementation` 0, 1, 2 is consume_less cpu, mem, gpu."""
+    names = {
+        "units": "output_dim", "kernel_initializer": "init", "recurrent_initializer": "inner_init",
+        "recurrent_activation": "inner_activation", "dropout": "dropout_W", "recurrent_dropout": "dropout_U",
+        "implementation": "consume_less",
+    }  # fmt: skip
+    values = {"init": "zero", "inner_init": "zero", "consume_less": ("cpu", "mem", "gpu")[arguments.get("implementation", 0)]}
+    if arguments.get("use_bias") is False:
+        raise Unsupported("no argument use_bias in Keras 1")
+    for name in ("return_state", "zero_output_for_mask", "use_cudnn"):
+        if name in arguments:
+            raise Unsupported("no argument %s in Keras 1" % name)
+    translated = {names.get(name, name): value for name, value in arguments.items() if name != "use_bias"}
+    return {name: values.get(name, value) for name, value in translated.items()}
+
+
+def set_weights_of_keras_1(backend: Any, layer: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> None:
+    """Twelve arrays by their names, or three whose blocks are i, f, c, o."""
+    if layer.consume_less == "gpu":
+        layer.set_weights([kernel, recurrent_kernel, bias])
+        return
+    for letter, array in (("W", kernel), ("U", recurrent_kernel), ("b", bias)):
+        for gate, block in zip("ifco", np.split(array, 4, axis=-1)):
+            backend.set_value(getattr(layer, letter + "_" + gate), block)
+
+
+@contextlib.contextmanager
+def loops_watched(lanes: Keras) -> Iterator[List[str]]:
+    """Which inner loops run, or are traced, each once."""
+    if lanes.generation == 3:
+        module = importlib.import_module("keras.src.backend")
+        names = {"lstm": "fused kernel", "bidirectional_lstm": "fused bidirectional kernel", "rnn": "loop"}
+    else:
+        module, names = lanes.keras.backend, {"rnn": "loop"}
+    ran = []  # type: List[str]
+    before = {name: getattr(module, name) for name in names if hasattr(module, name)}
+
+    def noting(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            returned = function(*args, **kwargs)
+            named = "unrolled loop" if what == "loop" and kwargs.get("unroll") else what
+            if named not in ran:
+                ran.append(named)
+            return returned
+
+        return call
+
+    for name, function in before.items():
+        setattr(module, name, noting(function, names[name]))
+    try:
+        yield ran
+    finally:
+        for name, function in before.items():
+            setattr(module, name, function)
+
+
+# --- small things ----------------------------------------------------------------------------------------------------------------
+
+
+def version_of(module: Any) -> Tuple[int, int]:
+    """Major and minor."""
+    major, minor = str(module.__version__).split(".")[:2]
+    return int(major), int(minor)
+
+
+def flat(tree: Any) -> List[Any]:
+    """What a call returned, without its nesting."""
+    if isinstance(tree, dict):
+        return [leaf for each in tree.values() for leaf in flat(each)]
+    return [leaf for each in tree for leaf in flat(each)] if isinstance(tree, (list, tuple)) else [tree]
+
+
+def one_or_list(arrays: Sequence[Any]) -> Any:
+    """A single array alone: Keras 1 and 2 give a model of one input no list."""
+    return arrays[0] if len(arrays) == 1 else list(arrays)
+
+
+def strided(array: Any) -> Any:
+    """The same values, not contiguous."""
+    spread = np.zeros((array.shape[0], array.shape[2], 2 * array.shape[1]), array.dtype)
+    spread[:, :, ::2] = np.swapaxes(array, 1, 2)
+    return np.swapaxes(spread[:, :, ::2], 1, 2)
+
+
+def signature_of(layer_class: Any) -> Dict[str, Any]:
+    """Arguments of a layer class and of the RNN classes that it hands others on to, with their defaults."""
+    found = {}  # type: Dict[str, Any]
+    for each in inspect.getmro(layer_class):
+        if each.__name__ in ("Layer", "object"):
+            break
+        for name, parameter in inspect.signature(each.__init__).parameters.items():
+            named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            if named and name not in ("self", "cell", "units", "output_dim"):
+                default = None if parameter.default is parameter.empty else parameter.default
+                found.setdefault(name, getattr(default, "__name__", default) if callable(default) else default)
+    return found
+
+
+def json_of(value: Any) -> Any:
+    """The value as JSON can hold it."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return str(getattr(value, "name", value))
+
+
+def name_of(weight: Any) -> str:
+    """A weight's own name, without the layer's."""
+    return re.sub(r"^lstm_\d+_|:\d+$", "", str(getattr(weight, "path", None) or weight.name).split("/")[-1])
+
+
+# --- the protocol ----------------------------------------------------------------------------------------------------------------
+
+SYSTEMS = {
+    "keras": lambda: Keras("keras"),
+    "tf-keras": lambda: Keras("tf_keras"),
+    "tensorflow": lambda: Keras("tensorflow.keras"),
+}  # type: Dict[str, Callable[[], Any]]
+
+
+def in_one_line(error: BaseException) -> str:
+    """Type and message, without the colours of a terminal."""
+    return " ".join(re.sub("\x1b\\[[0-9;]*m", "", "%s: %s" % (type(error).__name__, error)).split())
+
+
+def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, Any]:
+    """The answer to one question, its arrays written beside those of the question."""
+    try:
+        arrays = {}  # type: Arrays
+        if question.get("arrays"):
+            with np.load(os.path.join(folder, question["arrays"]), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        answer, returned = system.answer(question, arrays)
+        written = "%s.answer.npz" % question["id"]
+        unfinished = os.path.join(folder, "unfinished." + written)
+        np.savez(unfinished, **returned)
+        os.replace(unfinished, os.path.join(folder, written))
+        return dict(answer, id=question["id"], arrays=written)
+    except (Unsupported, NotImplementedError, ImportError) as error:
+        said = str(error) if isinstance(error, Unsupported) else in_one_line(error)
+        return {"id": question["id"], "unsupported": said}
+    except Exception as error:
+        return {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+
+
+def main(job: Dict[str, Any]) -> None:
+    """Say hello, then one line per question, until the input ends."""
+    # What a framework prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.path[0:1] = job["paths"]
+    try:
+        system = SYSTEMS[job["system"]]()
+        hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
+        said = {"protocol": PROTOCOL, "hello": hello}
+    except Exception as error:
+        system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+    answers.write(json.dumps(said) + "\n")
+    answers.flush()
+    for line in sys.stdin if system is not None else ():
+        answers.write(json.dumps(answer_of(system, json.loads(line), job["folder"])) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
