@@ -1,4 +1,4 @@
-"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
+"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims, model.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -30,6 +30,7 @@ from conformance.case import Case
 from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
+from conformance.cli_model import model_command
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
@@ -333,3 +334,6 @@ def _refuse(message: str) -> NoReturn:
 
 def _console(piped_width: int = PIPED_WIDTH) -> Console:
     return Console() if sys.stdout.isatty() else Console(width=piped_width)
+
+
+main.add_command(model_command(_refuse, _console))

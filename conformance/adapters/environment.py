@@ -11,12 +11,13 @@ from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.environments.build import provide
-from conformance.environments.process import UnsupportedQuestionError, Worker
+from conformance.environments.process import Answer, UnsupportedQuestionError, Worker
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.spec import parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
+from lstm_ref.arrays import Array
 
 
 @dataclass
@@ -80,6 +81,14 @@ class EnvironmentAdapter:
         """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary …"""
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Any other question of the protocol.
+
+        Raises:
+            LSTMError: the worker has no answer.
+        """
+        return self._running.ask(ask, arrays, **question)
 
     def stop(self) -> None:
         """End the worker."""

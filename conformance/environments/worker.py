@@ -69,7 +69,7 @@ class Keras:
 
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """To one question."""
-        asked = {"lstm": self.lstm, "describe": self.describe}
+        asked = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file}
         if question["ask"] not in asked:
             raise Unsupported("no such question: " + question["ask"])
         return asked[question["ask"]](question, arrays)
@@ -133,6 +133,16 @@ class Keras:
             "summary": self.summary(),
         }
         return described, {}
+
+    def model_file(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """What the model of a file predicts, and what each LSTM in it was given and returned."""
+        self.forget()
+        try:
+            loaded = LoadedModel(self, question["path"])
+        except Exception as error:
+            return {"not_loaded": in_one_line(error)}, {}
+        inputs = [arrays["input.%d" % number] for number in range(len(arrays))]
+        return loaded.answer(inputs, question)
 
     def summary(self) -> str:
         """What `model.summary()` prints of LSTM(10) on (13, 5)."""
@@ -600,6 +610,155 @@ def loops_watched(lanes: Keras) -> Iterator[List[str]]:
     finally:
         for name, function in before.items():
             setattr(module, name, function)
+
+
+# --- a user's own model file -----------------------------------------------------------------------------------------------------
+
+
+class LoadedModel:
+    """A model out of a file: its predictions, and the calls of the LSTMs in it."""
+
+    def __init__(self, lanes: Keras, path: str) -> None:
+        self.lanes = lanes
+        load = lanes.keras.models.load_model
+        known = inspect.signature(load).parameters
+        options = {"compile": False, "safe_mode": True}
+        self.model = load(path, **{name: value for name, value in options.items() if name in known})
+
+    def answer(self, inputs: List[Any], question: Dict[str, Any]) -> Answer:
+        """What it predicts; eagerly, with the calls recorded; and for replicas whose weights and inputs are moved at random."""
+        recorder = Recorder(self.lanes)
+        arrays = {"output.%d" % k: output for k, output in enumerate(self.predict(inputs))}
+        if self.lanes.is_eager:
+            with recorder.recording():
+                called = self.call(inputs)
+            arrays.update({"called.%d" % k: output for k, output in enumerate(called)})
+        said = {"outputs": len(arrays) // (2 if self.lanes.is_eager else 1), "layers": recorder.layers, "calls": recorder.calls}
+        for k, replicas in enumerate(zip(*self.replicas(inputs, question))):
+            arrays["replica.%d" % k] = np.stack(replicas)
+        arrays.update(recorder.arrays)
+        return dict(said, not_recorded=recorder.not_recorded), arrays
+
+    def reset(self) -> None:
+        """To zero states."""
+        for layer in layers_in(self.model):
+            if getattr(layer, "stateful", False) and hasattr(layer, "cell"):
+                self.lanes.reset(layer)
+
+    def predict(self, inputs: List[Any]) -> List[Any]:
+        """The outputs of its own loop, compiled where this version compiles."""
+        self.reset()
+        return [self.lanes.numpy(each) for each in flat(self.model.predict_on_batch(one_or_list(inputs)))]
+
+    def call(self, inputs: List[Any]) -> List[Any]:
+        """The outputs of an eager call."""
+        self.reset()
+        to_tensor = self.lanes.keras.ops.convert_to_tensor if self.lanes.generation == 3 else self.lanes.tf.convert_to_tensor
+        returned = self.model(one_or_list([to_tensor(array) for array in inputs]), training=False)
+        return [self.lanes.numpy(each) for each in flat(returned)]
+
+    def replicas(self, inputs: List[Any], question: Dict[str, Any]) -> Iterator[List[Any]]:
+        """Predictions with every number moved up or down by a unit roundoff."""
+        random, held = np.random.RandomState(question["seed"]), self.model.get_weights()
+
+        def moved(array: Any) -> Any:
+            if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+                return array
+            signs = random.choice([-1.0, 1.0], array.shape)
+            return (array.astype("float64") * (1 + question["unit_roundoff"] * signs)).astype(array.dtype)
+
+        for _ in range(question["replicas"]):
+            self.model.set_weights([moved(array) for array in held])
+            yield self.predict([moved(array) for array in inputs])
+        self.model.set_weights(held)
+
+
+class Recorder:
+    """What the LSTMs of a model are given and return, in calls that are not traced."""
+
+    def __init__(self, lanes: Keras) -> None:
+        self.lanes = lanes
+        self.layers, self.calls, self.arrays = [], [], {}  # type: List[Dict[str, Any]], List[Dict[str, Any]], Arrays
+        self.not_recorded = "" if lanes.is_eager else "a static graph has no calls to record"
+        self.seen, self.inside = [], set()  # type: List[Any], Any
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """While the model is called; inside of a call, weights would be read as the layer computes with them."""
+        module = self.lanes.keras.layers
+        classes = [each for each in inspect.getmro(module.LSTM) if "call" in vars(each) and each.__name__ in ("LSTM", "RNN")]
+        before = [(each, vars(each)["call"]) for each in classes if self.lanes.is_eager]
+        for each, call in before:
+            each.call = self.watched(call)
+        try:
+            yield
+        finally:
+            for each, call in before:
+                each.call = call
+        for number, layer in enumerate(self.seen):
+            self.layers.append({"name": layer.name, "cells": len(cells_of(layer))})
+            for position, cell in enumerate(cells_of(layer)):
+                for name in ("kernel", "recurrent_kernel", "bias"):
+                    if getattr(cell, name, None) is not None:
+                        array = self.lanes.numpy(self.lanes.value(getattr(cell, name)))
+                        self.arrays["layer.%d.%d.%s" % (number, position, name)] = array
+
+    def watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same method, which says what it was given and returned; of one that calls that of its base, once."""
+
+        @functools.wraps(call)
+        def recorded(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            if id(layer) in self.inside or not cells_of(layer):
+                return call(layer, *args, **kwargs)
+            given = inspect.signature(call).bind(layer, *args, **kwargs).arguments
+            self.inside.add(id(layer))
+            try:
+                held = list(flat(layer.states)) if getattr(layer, "stateful", False) else []
+                before = [self.lanes.numpy(self.lanes.value(state)) for state in held if state is not None]
+                returned = call(layer, *args, **kwargs)
+            finally:
+                self.inside.discard(id(layer))
+            try:
+                self.keep(layer, given, before, flat(returned))
+            except Exception as error:
+                self.not_recorded = "a call of %s was traced, so its numbers are not known (%s)" % (layer.name, type(error).__name__)
+            return returned
+
+        return recorded
+
+    def keep(self, layer: Any, given: Dict[str, Any], before: List[Any], returned: List[Any]) -> None:
+        """The arrays of one call."""
+        inputs, *states = flat(given.get("sequences", given.get("inputs")))
+        states = states or [state for state in flat(given.get("initial_state")) if state is not None]
+        mask = given.get("mask")
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        named = {"inputs": self.lanes.numpy(inputs)}
+        named.update({"returned.%d" % k: self.lanes.numpy(each) for k, each in enumerate(returned)})
+        named.update({"state.%d" % k: self.lanes.numpy(each) for k, each in enumerate(states)} if states else {})
+        named.update({"state.%d" % k: each for k, each in enumerate(before)} if not states else {})
+        named.update({"mask": self.lanes.numpy(mask)} if mask is not None else {})
+        number = len(self.calls)
+        self.arrays.update({"call.%d.%s" % (number, name): array for name, array in named.items()})
+        counts = {"returned": len(returned), "states": len(states or before), "mask": mask is not None}
+        if not any(layer is each for each in self.seen):
+            self.seen.append(layer)
+        position = [each is layer for each in self.seen].index(True)
+        self.calls.append(dict(counts, layer=position))
+
+
+def cells_of(layer: Any) -> List[Any]:
+    """The LSTM cells of a recurrent layer; none where one of its cells is another."""
+    cell = getattr(layer, "cell", None)
+    cells = list(getattr(cell, "cells", [cell]))
+    return cells if all(type(each).__name__ == "LSTMCell" for each in cells) else []
+
+
+def layers_in(layer: Any) -> Iterator[Any]:
+    """A layer and all within it."""
+    yield layer
+    within = [getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer")]
+    for each in list(getattr(layer, "layers", ())) + [one for one in within if one is not None]:
+        yield from layers_in(each)
 
 
 # --- small things ----------------------------------------------------------------------------------------------------------------

@@ -205,7 +205,12 @@ def _json(text: bytes, name: str) -> dict[str, Any]:
 def _deeper_than(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most):
-        level = [child for each in level for child in (each.values() if isinstance(each, dict) else each) if isinstance(child, dict | list)]
+        level = [
+            child
+            for each in level
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
         if not level:
             return False
     return True

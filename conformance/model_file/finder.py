@@ -144,9 +144,14 @@ class _Walk:
             raise LSTMError("written by Keras 1, with its twelve arrays; load it in Keras 2.0 to 2.2 and save it again")
         if layer.get("time_major"):
             raise LSTMError("time_major=True, which Keras 3 has not and the reference does not model; transpose the inputs")
-        activations = [self._activation(cell.get(name, usual)) for name, usual in _USUAL.items()]
         flags = {flag: layer.get(flag, False) for flag in _FLAGS}
-        return LSTMConfig(cell.get("units", 0), *activations, use_bias=cell.get("use_bias", True), **flags)
+        return LSTMConfig(
+            cell.get("units", 0),
+            activation=self._activation(cell.get("activation", "tanh")),
+            recurrent_activation=self._activation(cell.get("recurrent_activation", "sigmoid")),
+            use_bias=cell.get("use_bias", True),
+            **flags,
+        )
 
     def _activation(self, value: Any) -> str | None:
         """The reference's name for an activation as it is written: a name, or a function of Keras' own."""
@@ -159,9 +164,6 @@ class _Walk:
         if value == "hard_sigmoid" and self.before_keras_3:
             return "hard_sigmoid_keras2"
         return None if value is None else str(value)
-
-
-_USUAL = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 
 
 def snake_case(name: str) -> str:

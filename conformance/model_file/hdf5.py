@@ -84,7 +84,9 @@ def _refuse_what_is_no_plain_array(dataset: h5py.Dataset) -> None:
         if declared > LARGEST_ARRAY or (declared > EXPANDED_FREELY and declared > LARGEST_EXPANSION * stored):
             what = f"declares {declared:,} bytes and stores {stored:,}"
     if what:
-        raise ModelFileError(f"{dataset.name} {what}; expected an array that the file itself holds; save the model again with Keras")
+        raise ModelFileError(
+            f"{dataset.name} {what}; expected an array that the file itself holds; save the model again with Keras"
+        )
 
 
 def text_of(holder: Any, name: str) -> str | None:

@@ -132,7 +132,9 @@ def _drawn(one: ModelInput, least: int, number: int) -> Array:
         return random.randint(0, 2, shape).astype(bool)
     if one.dtype.startswith(("float", "bfloat")):
         return random.standard_normal(shape).astype("float64" if one.dtype == "float64" else "float32")
-    raise ModelFileError(f"the input {one.name!r} reads {one.dtype}, of which none can be drawn; give it arrays with --inputs FILE.npz")
+    raise ModelFileError(
+        f"the input {one.name!r} reads {one.dtype}, of which none can be drawn; give it arrays with --inputs FILE.npz"
+    )
 
 
 def _embedding_rows(config: Mapping[str, Any]) -> Iterator[int]:

@@ -57,15 +57,15 @@ class Prediction:
         outputs: of the model, in order.
         sigma: of each element: the spread of predictions when every weight and input is moved by a unit roundoff at random.
         calls: of its LSTMs.
+        called: what an eager call of the model gives, against them.
         not_recorded: why there are fewer calls than uses; "" where there are not.
-        how: it ran.
     """
 
     outputs: tuple[Array, ...]
     sigma: tuple[Array, ...]
     calls: tuple[JudgedCall, ...]
+    called: CheckResult
     not_recorded: str = ""
-    how: str = ""
 
 
 def precision_of(policies: Sequence[str]) -> str:
@@ -86,15 +86,17 @@ def prediction_of(answer: Answered, lstms: Sequence[ModelLSTM], conventions: Con
     """
     said, arrays = answer.said, answer.arrays
     outputs = tuple(arrays[f"output.{k}"] for k in range(said["outputs"]))
-    arithmetic = arithmetic_of(precision)
     sigma = tuple(
-        root_mean_square(arrays[f"replica.{k}"].astype(np.float64), output.astype(np.float64), replace(arithmetic))
+        root_mean_square(arrays[f"replica.{k}"].astype(np.float64), output.astype(np.float64), arithmetic_of(precision))
         for k, output in enumerate(outputs)
     )
-    calls = tuple(_judged(number, call, said, arrays, lstms, conventions) for number, call in enumerate(said["calls"]))
-    return Prediction(
-        outputs=outputs, sigma=sigma, calls=calls, not_recorded=str(said.get("not_recorded", "")), how=str(said.get("how", ""))
+    called = _compared(
+        "called",
+        "an eager call's output",
+        [(outputs[k], arrays[f"called.{k}"], s) for k, s in enumerate(sigma) if f"called.{k}" in arrays],
     )
+    calls = tuple(_judged(number, answer, lstms, conventions) for number in range(len(said["calls"])))
+    return Prediction(outputs=outputs, sigma=sigma, calls=calls, called=called, not_recorded=str(said.get("not_recorded", "")))
 
 
 def compare(first: Prediction, second: Prediction) -> tuple[str, Verdict]:
@@ -103,30 +105,30 @@ def compare(first: Prediction, second: Prediction) -> tuple[str, Verdict]:
         return f"{len(first.outputs)} outputs against {len(second.outputs)}", Verdict.FAIL
     if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first.outputs, second.outputs, strict=True)):
         return "bit for bit the same", Verdict.PASS
-    check = judge_values(
-        "prediction",
-        [
-            Comparison(label=f"output {k}", got=b, expected=a.astype(np.float64), sigma=TWO_RUNS * np.maximum(s, t))
-            for k, (a, b, s, t) in enumerate(zip(first.outputs, second.outputs, first.sigma, second.sigma, strict=True))
-            if s.shape == t.shape
-        ],
-    )
+    sigma = [np.maximum(s, t) if s.shape == t.shape else s for s, t in zip(first.sigma, second.sigma, strict=True)]
+    check = _compared("prediction", "output", list(zip(first.outputs, second.outputs, sigma, strict=True)))
     if check.verdict is Verdict.PASS:
         return f"the same within rounding (worst {check.worst or 0:.2g} σ)", Verdict.PASS
     return check.message, Verdict.FAIL
 
 
+def _compared(check: str, label: str, runs: Sequence[tuple[Array, Array, Array]]) -> CheckResult:
+    """Two runs that each lie within σ of the truth."""
+    return judge_values(
+        check,
+        [
+            Comparison(label=f"{label} {k}", got=got, expected=expected.astype(np.float64), sigma=TWO_RUNS * sigma)
+            for k, (expected, got, sigma) in enumerate(runs)
+        ],
+    )
+
+
 # --- one call ------------------------------------------------------------------------------------------------------------------
 
 
-def _judged(
-    number: int,
-    call: Mapping[str, Any],
-    said: Mapping[str, Any],
-    arrays: Mapping[str, Array],
-    lstms: Sequence[ModelLSTM],
-    conventions: Conventions,
-) -> JudgedCall:
+def _judged(number: int, answer: Answered, lstms: Sequence[ModelLSTM], conventions: Conventions) -> JudgedCall:
+    said, arrays = answer.said, answer.arrays
+    call = said["calls"][number]
     layer = said["layers"][call["layer"]]
     weights = [_weights(arrays, f"layer.{call['layer']}.{cell}") for cell in range(layer["cells"])]
     found = _matching(str(layer["name"]), weights, lstms)
@@ -139,7 +141,9 @@ def _judged(
     read = _Read(
         inputs=arrays[f"call.{number}.inputs"].astype(np.float64)[:MOST_ROWS],
         mask=arrays[f"call.{number}.mask"][:MOST_ROWS].astype(bool) if call["mask"] else None,
-        states=[State(*(array.astype(np.float64)[:MOST_ROWS] for array in pair)) for pair in zip(given[::2], given[1::2], strict=True)],
+        states=[
+            State(*(array.astype(np.float64)[:MOST_ROWS] for array in pair)) for pair in zip(given[::2], given[1::2], strict=True)
+        ],
     )
     return JudgedCall(path=path, check=_judge(found, read, [array[:MOST_ROWS] for array in returned], conventions))
 

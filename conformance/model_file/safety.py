@@ -1,12 +1,14 @@
 """Whether an environment may load a model file: only where all that loading would build is known to be harmless.
 
-Loading runs the constructors that a configuration names. Keras' safe mode refuses Python bytecode, but not every version has it, and
-it has been got around by naming other functions. So this is a list of what may be named, not of what may not.
+Loading runs the constructors that a configuration names. Keras' safe mode refuses Python bytecode, but not every version has it,
+and it has been got around by naming other functions. So `harmless.toml` lists what may be named, and not what may not.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from conformance.model_file.archive import ModelFile
@@ -14,29 +16,8 @@ from lstm_ref.activations import ACTIVATIONS
 
 _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
 
-# Layers, models, initialisers, regularisers, constraints, policies and operations that compute, and do nothing else.
 _HARMLESS = frozenset(
-    """
-    Functional Sequential Model InputLayer __keras_tensor__
-    LSTM LSTMCell GRU GRUCell SimpleRNN SimpleRNNCell RNN StackedRNNCells Bidirectional TimeDistributed ConvLSTM1D ConvLSTM2D
-    ConvLSTM3D Dense EinsumDense Embedding Masking Activation ReLU LeakyReLU PReLU ELU Softmax ThresholdedReLU Identity
-    Conv1D Conv2D Conv3D Convolution1D Convolution2D SeparableConv1D SeparableConv2D DepthwiseConv1D DepthwiseConv2D
-    Conv1DTranspose Conv2DTranspose Conv3DTranspose MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D
-    AveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D
-    GlobalAveragePooling3D AdaptiveAveragePooling1D AdaptiveMaxPooling1D
-    Add Subtract Multiply Average Maximum Minimum Concatenate Dot Merge Reshape Flatten Permute RepeatVector Cropping1D Cropping2D
-    ZeroPadding1D ZeroPadding2D UpSampling1D UpSampling2D BatchNormalization BatchNormalizationV1 LayerNormalization
-    GroupNormalization UnitNormalization RMSNormalization SpectralNormalization Normalization Rescaling Discretization
-    CategoryEncoding Hashing Dropout AlphaDropout SpatialDropout1D SpatialDropout2D GaussianNoise GaussianDropout
-    ActivityRegularization Attention AdditiveAttention MultiHeadAttention GroupQueryAttention
-    StringLookup IntegerLookup TextVectorization
-    Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotUniform GlorotNormal HeUniform HeNormal
-    LecunUniform LecunNormal Orthogonal OrthogonalInitializer Identity IdentityInitializer RandomNormalInitializer SeedGenerator
-    L1 L2 L1L2 OrthogonalRegularizer MaxNorm NonNeg UnitNorm MinMaxNorm
-    DTypePolicy FloatDTypePolicy Policy
-    GetItem Divide TrueDivide Negative Absolute Abs Power Sqrt Square Exp Log Mean Sum Max Min Stack Transpose ExpandDims Squeeze Cast
-    Matmul Sigmoid Tanh Relu Clip BroadcastTo Flip Split Reverse Pad
-    """.split()
+    name for group in tomllib.loads(Path(__file__).with_name("harmless.toml").read_text("utf-8")).values() for name in group
 )
 _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 

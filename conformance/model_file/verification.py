@@ -93,7 +93,9 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
     if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:
         again = [run_case(case, stimulus, as_written) for case, stimulus in questions_of(other, number)]
         if all(result.verdict.is_expected for result in again):
-            words = [f"it computes {HARD_SIGMOIDS[str(_gates_of(other))]}, and the file means {HARD_SIGMOIDS[str(_gates_of(lstm))]}"]
+            words = [
+                f"it computes {HARD_SIGMOIDS[str(_gates_of(other))]}, and the file means {HARD_SIGMOIDS[str(_gates_of(lstm))]}"
+            ]
     return Verification(path=lstm.path, results=tuple(results), explained_by=tuple(words))
 
 
@@ -104,7 +106,9 @@ def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]
     """
     assert lstm.weights is not None and lstm.found.config is not None  # noqa: S101, PT018  # for the type checker: verify says so
     precision = POLICIES[lstm.found.policy]
-    weights = LSTMWeights(**{name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()})
+    weights = LSTMWeights(
+        **{name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()}
+    )
     configured = Case(
         config=lstm.found.config,
         input_dim=weights.input_dim,

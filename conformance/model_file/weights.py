@@ -56,15 +56,15 @@ def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:
             if where.any():
                 first = [int(axis) for axis in np.argwhere(where)[0]]
                 yield (
-                    f"{name}{first} is {what}, with {np.count_nonzero(where):,} of {array.size:,} values: the training diverged, or "
-                    "the file is damaged; go back to an earlier checkpoint"
+                    f"{name}{first} is {what}, with {np.count_nonzero(where):,} of {array.size:,} values: the training diverged, "
+                    "or the file is damaged; go back to an earlier checkpoint"
                 )
         over = np.isfinite(array) & (np.abs(array) > _FLOAT16_MAX)
         if precision == "float16" and over.any():
             first = [int(axis) for axis in np.argwhere(over)[0]]
             yield (
-                f"{name}{first} is {array[tuple(first)]:.6g}, beyond float16's largest number {_FLOAT16_MAX:g}: it becomes infinite "
-                "where the layer computes; use the policy bfloat16 or float32"
+                f"{name}{first} is {array[tuple(first)]:.6g}, beyond float16's largest number {_FLOAT16_MAX:g}: it becomes "
+                "infinite where the layer computes; use the policy bfloat16 or float32"
             )
 
 
@@ -139,11 +139,8 @@ def _from_layers(root: h5py.Group, found: Sequence[FoundLSTM]) -> Iterator[tuple
             if not names:
                 yield id(each), f"its weights cannot be told from others of {top!r}; save the model as .keras"
             elif recurrent.count(names[1]) > 1:
-                yield (
-                    id(each),
-                    f"its weights have the names of another layer's ({', '.join(names)}), so that one of the two is lost: "
-                    "Keras 3.0 writes .h5 so; save the model as .keras",
-                )
+                lost = f"its weights have the names of another layer's ({', '.join(names)}), so that one of the two is lost"
+                yield id(each), f"{lost}: Keras 3.0 writes .h5 so; save the model as .keras"
             else:
                 yield id(each), list(_until_none(array_at(group, name) for name in names))
 
@@ -155,10 +152,12 @@ def _cells_of(group: h5py.Group) -> Iterator[list[str]]:
         stem, _, last = name.rpartition("/")
         if not last.startswith("recurrent_kernel") or not position:
             continue
-        shape = getattr(descend(group, name), "shape", ())
+        shape: tuple[int, ...] = getattr(descend(group, name), "shape", ())
         if len(shape) == 2 and shape[1] == 4 * shape[0]:
             following = names[position + 1 : position + 2]
-            bias = [other for other in following if other.rpartition("/")[0] == stem and other.rpartition("/")[2].startswith("bias")]
+            bias = [
+                other for other in following if other.rpartition("/")[0] == stem and other.rpartition("/")[2].startswith("bias")
+            ]
             yield [names[position - 1], name, *bias]
 
 
