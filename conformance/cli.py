@@ -32,6 +32,7 @@ from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
 from conformance.commands.environments import askable, environments, record
+from conformance.commands.model import model
 from conformance.commands.upgrade import history, upgrade
 from conformance.explain import View, explain
 from conformance.journal import JournalError
@@ -279,10 +280,6 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
         sys.exit(run_script(script))
 
 
-main.add_command(environments)
-main.add_command(record)
-
-
 @main.command(name="differences")
 def list_differences() -> None:
     """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
@@ -322,8 +319,8 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
 
 
-main.add_command(upgrade)
-main.add_command(history)
+for _command in (environments, record, upgrade, history, model):
+    main.add_command(_command)
 
 
 def _chosen(level: str | None, seed: int, patterns: tuple[str, ...], *, compiled: bool = True) -> list[matrix.Planned]:

@@ -14,7 +14,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
 from conformance.environments.build import UnavailableError, provide
 from conformance.environments.folders import cache
-from conformance.environments.process import Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
+from conformance.environments.process import Answer, Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import Recorder, read_recording, recording_of
@@ -22,6 +22,7 @@ from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
+from lstm_ref.arrays import Array
 
 
 @dataclass
@@ -112,6 +113,14 @@ class EnvironmentAdapter:
         """From now on, keep what is answered."""
         self._asked = Recorder(self._running, str(parse(self.spec)))
         return self._asked
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Any other question of the protocol.
+
+        Raises:
+            LSTMError: the worker has no answer.
+        """
+        return self._running.ask(ask, arrays, **question)
 
     def stop(self) -> None:
         """End the worker."""

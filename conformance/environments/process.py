@@ -130,7 +130,7 @@ class Worker:
         said = {"id": self._asked, "ask": ask, **question}
         if arrays:
             said["arrays"] = f"{self._asked}.question.npz"
-            np.savez(self._folder / said["arrays"], **arrays)
+            np.savez(self._folder / said["arrays"], **dict[str, Any](arrays))
         try:
             self._process.stdin.write(json.dumps(said).encode() + b"\n")
             self._process.stdin.flush()
@@ -157,7 +157,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=scrubbed(folder) | self.variables,
+                env={**scrubbed(folder), **self.variables},
                 start_new_session=True,  # Ctrl-C goes to the parent, which ends its workers
             )
         self._end = weakref.finalize(self, _end, process, folder)

@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from conformance.environments.process import PROTOCOL, Answer, QuestionError, UnsupportedQuestionError, WorkerError, Asked
+from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerError
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -155,7 +155,8 @@ def write_recording(recording: Recording, path: Path) -> None:
     provenance = {**recording.provenance, "sha256": _digest(index, flat)}
     said = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **{_INDEX: np.frombuffer(said, np.uint8)}, **flat)
+    contents: dict[str, Any] = {_INDEX: np.frombuffer(said, np.uint8), **flat}
+    np.savez_compressed(path, **contents)
 
 
 def read_recording(path: Path) -> Recording:

@@ -2,8 +2,8 @@
 
     python worker.py '{"system": "keras", "paths": [], "folder": "/where/arrays/lie"}'
 
-It is one file, longer than the others, since it is run by interpreters that have nothing else of this project: Python 3.6 and later,
-NumPy, the standard library and the framework. It never sees what is expected.
+It is one file, longer than the others, since it is run by interpreters that have nothing else of this project: Python 3.6 or
+later, NumPy, the standard library and the framework. It never sees what is expected.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Keras:
     """`keras.layers.LSTM`: stand-alone Keras 1 and 2 on TensorFlow 1 or Theano, tf.keras and tf-keras, Keras 3 on its backends."""
 
     def __init__(self, module: str) -> None:
-        self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None
+        self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None  # type: Any
         self.keras = self.tf.keras if self.tf else importlib.import_module(module)
         self.version = str(getattr(self.keras, "__version__", "") or installed_version(module))
         self.generation = int(self.version.split(".")[0])
@@ -69,7 +69,7 @@ class Keras:
 
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """To one question."""
-        asked = {"lstm": self.lstm, "describe": self.describe}
+        asked = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file}
         if question["ask"] not in asked:
             raise Unsupported("no such question: " + question["ask"])
         return asked[question["ask"]](question, arrays)
@@ -132,11 +132,23 @@ class Keras:
             "weights": [[name_of(weight), list(array.shape)] for weight, array in zip(layer.weights, model.get_weights())],
             "initial_bias": [array.tolist() for array in model.get_weights() if array.ndim == 1],
             "activations": sorted(name for name, one in vars(self.keras.activations).items() if inspect.isfunction(one)),
-            "implementation": json_of(getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))),
+            "implementation": json_of(
+                getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))
+            ),
             "docstring": inspect.getdoc(layers.LSTM) or "",
             "summary": self.summary(),
         }
         return described, {}
+
+    def model_file(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """What the model of a file predicts, and what each LSTM in it was given and returned."""
+        self.forget()
+        try:
+            loaded = LoadedModel(self, question["path"])
+        except Exception as error:
+            return {"not_loaded": in_one_line(error)}, {}
+        inputs = [arrays["input.%d" % number] for number in range(len(arrays))]
+        return loaded.answer(inputs, question)
 
     def summary(self) -> str:
         """What `model.summary()` prints of LSTM(10) on (13, 5)."""
@@ -299,7 +311,7 @@ class Subject:
             function = self.lanes.keras.activations.get(name)
         except Exception as error:  # Keras 2.0.0 raises an UnboundLocalError
             raise Unsupported("no activation %r in this version" % name) from error
-        as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}
+        as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}  # noqa: PLW0108  # what is asked: a function that is none of Keras' own
         return as_given[self.asked["activation_as"]]
 
     def construct(self, made: Any, *positional: Any, **arguments: Any) -> Any:
@@ -338,12 +350,12 @@ class Subject:
             inputs = strided(inputs)
         mask = [self.given["%d.mask" % number]] if self.with_mask else []
         states = [self.given["%d.state.%d" % (number, k)] for k in range(call["states"])]
-        return [inputs] + mask + states
+        return [inputs, *mask, *states]
 
     @property
     def with_mask(self) -> bool:
         """Whether a mask is passed to the layer itself."""
-        return self.asked["mask"] != "none" and self.asked["mask_source"] == "argument"
+        return bool(self.asked["mask"] != "none" and self.asked["mask_source"] == "argument")
 
     def apply(self, arrays: Sequence[Any], training: Optional[bool] = None) -> List[Any]:
         """What the layers return, flat; of symbols, traced or eager."""
@@ -364,7 +376,7 @@ class Subject:
             inputs, states = returned[0], states + returned[1:]
             if mask is not None and self.asked["go_backwards"] and position + 1 < len(self.layers):
                 mask = self.reversed(mask)
-        return [inputs] + states
+        return [inputs, *states]
 
     def reversed(self, mask: Any) -> Any:
         """A mask of the outputs of a layer that goes backwards, which is its caller's task."""
@@ -389,7 +401,16 @@ class Subject:
             if self.lanes.backend == "jax" and self.asked["compiled"]:
                 return self.stateless()
             return self.eager(training=route == "training")
-        if route in ("functional", "predict", "predict_twice", "predict_partial", "predict_on_batch", "evaluate", "train_on_batch", "fit"):
+        if route in (
+            "functional",
+            "predict",
+            "predict_twice",
+            "predict_partial",
+            "predict_on_batch",
+            "evaluate",
+            "train_on_batch",
+            "fit",
+        ):
             model = self.model()
         elif route in ("from_config", "clone_model", "keras_file", "weights_file"):
             model = self.made_again(route)
@@ -415,7 +436,9 @@ class Subject:
 
     def input_dtype(self, shape: Sequence[Optional[int]], dtype: str) -> str:
         """Stand-alone Keras 1 and 2 compute in the dtype of the Input, and cast to it what they are fed."""
-        is_computed_with = dtype != "bool" and len(shape) > 1 and not (self.asked["mask_source"] == "embedding" and dtype == "int32")
+        is_computed_with = (
+            dtype != "bool" and len(shape) > 1 and not (self.asked["mask_source"] == "embedding" and dtype == "int32")
+        )
         return self.dtype if is_computed_with and not self.lanes.is_eager else dtype
 
     def graph(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
@@ -425,7 +448,9 @@ class Subject:
         outputs = self.apply(inputs)
         self.load_weights()
         # Keras 1 counts updates of a Bidirectional's halves as its own; elsewhere each layer has its own.
-        updates = [update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())]
+        updates = [
+            update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())
+        ]
         phase = backend.learning_phase()
         phases = [] if isinstance(phase, int) else [phase]
         function = backend.function(inputs + phases, outputs, updates=updates)
@@ -490,7 +515,11 @@ class Subject:
             if asked["jit_compile"] or self.generation == 3:
                 options["jit_compile"] = asked["jit_compile"]
         if trained or options:
-            made.compile(loss="mean_squared_error" if trained or self.generation < 3 else None, optimizer=keras.optimizers.SGD(0.0), **options)
+            made.compile(
+                loss="mean_squared_error" if trained or self.generation < 3 else None,
+                optimizer=keras.optimizers.SGD(0.0),
+                **options,
+            )
         return made
 
     def drive(self, model: Any, route: str, arrays: Any) -> Any:
@@ -625,7 +654,7 @@ class Cells:
     """
 
     # What there is no argument for: a case that asks for another value asks for something that these are not.
-    fixed = {
+    fixed = {  # noqa: RUF012  # typing.ClassVar in a comment is no annotation
         "architecture": "lstm", "go_backwards": False, "stateful": False, "zero_output_for_mask": False, "use_bias": True,
         "recurrent_activation": "sigmoid", "mask_source": "argument", "dropout": "none", "layer": "lstm", "unroll": False,
         "use_cudnn": "auto", "jit_compile": False, "route": "call",
@@ -701,7 +730,7 @@ class Cells:
 class RNNCell(Cells):
     """`BasicLSTMCell` or `LSTMCell` in `dynamic_rnn`, as programs for TensorFlow 1 have it."""
 
-    fixed = dict(Cells.fixed, compiled=True)  # a graph
+    fixed = dict(Cells.fixed, compiled=True)  # noqa: RUF012  # likewise; a graph
 
     def run(
         self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
@@ -729,7 +758,7 @@ class RNNCell(Cells):
 class BlockLSTM(Cells):
     """`BlockLSTM` or `BlockLSTMV2`, one operation for the whole sequence."""
 
-    fixed = dict(Cells.fixed, activation="tanh")
+    fixed = dict(Cells.fixed, activation="tanh")  # noqa: RUF012  # likewise
     dtypes = ("float32", "float16")
 
     def run(
@@ -774,6 +803,158 @@ def lengths_of(mask: Any) -> Any:
     return lengths
 
 
+# --- a user's own model file -----------------------------------------------------------------------------------------------------
+
+
+class LoadedModel:
+    """A model out of a file: its predictions, and the calls of the LSTMs in it."""
+
+    def __init__(self, lanes: Keras, path: str) -> None:
+        self.lanes = lanes
+        load = lanes.keras.models.load_model
+        known = inspect.signature(load).parameters
+        options = {"compile": False, "safe_mode": True}
+        self.model = load(path, **{name: value for name, value in options.items() if name in known})
+
+    def answer(self, inputs: List[Any], question: Dict[str, Any]) -> Answer:
+        """What it predicts; eagerly, with the calls recorded; and for replicas whose weights and inputs are moved at random."""
+        recorder = Recorder(self.lanes)
+        arrays = {"output.%d" % k: output for k, output in enumerate(self.predict(inputs))}
+        if self.lanes.is_eager:
+            with recorder.recording():
+                called = self.call(inputs)
+            arrays.update({"called.%d" % k: output for k, output in enumerate(called)})
+        said = {"outputs": len(arrays) // (2 if self.lanes.is_eager else 1), "layers": recorder.layers, "calls": recorder.calls}
+        for k, replicas in enumerate(zip(*self.replicas(inputs, question))):
+            arrays["replica.%d" % k] = np.stack(replicas)
+        arrays.update(recorder.arrays)
+        return dict(said, not_recorded=recorder.not_recorded), arrays
+
+    def reset(self) -> None:
+        """To zero states."""
+        for layer in layers_in(self.model):
+            if getattr(layer, "stateful", False) and hasattr(layer, "cell"):
+                self.lanes.reset(layer)
+
+    def predict(self, inputs: List[Any]) -> List[Any]:
+        """The outputs of its own loop, compiled where this version compiles."""
+        self.reset()
+        return [self.lanes.numpy(each) for each in flat(self.model.predict_on_batch(one_or_list(inputs)))]
+
+    def call(self, inputs: List[Any]) -> List[Any]:
+        """The outputs of an eager call."""
+        self.reset()
+        to_tensor = self.lanes.keras.ops.convert_to_tensor if self.lanes.generation == 3 else self.lanes.tf.convert_to_tensor
+        returned = self.model(one_or_list([to_tensor(array) for array in inputs]), training=False)
+        return [self.lanes.numpy(each) for each in flat(returned)]
+
+    def replicas(self, inputs: List[Any], question: Dict[str, Any]) -> Iterator[List[Any]]:
+        """Predictions with every number moved up or down by a unit roundoff."""
+        random, held = np.random.RandomState(question["seed"]), self.model.get_weights()
+
+        def moved(array: Any) -> Any:
+            if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+                return array
+            signs = random.choice([-1.0, 1.0], array.shape)
+            return (array.astype("float64") * (1 + question["unit_roundoff"] * signs)).astype(array.dtype)
+
+        for _ in range(question["replicas"]):
+            self.model.set_weights([moved(array) for array in held])
+            yield self.predict([moved(array) for array in inputs])
+        self.model.set_weights(held)
+
+
+class Recorder:
+    """What the LSTMs of a model are given and return, in calls that are not traced."""
+
+    def __init__(self, lanes: Keras) -> None:
+        self.lanes = lanes
+        self.layers, self.calls, self.arrays = [], [], {}  # type: List[Dict[str, Any]], List[Dict[str, Any]], Arrays
+        self.not_recorded = "" if lanes.is_eager else "a static graph has no calls to record"
+        self.seen, self.inside = [], set()  # type: List[Any], Any
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """While the model is called; inside of a call, weights would be read as the layer computes with them."""
+        module = self.lanes.keras.layers
+        classes = [each for each in inspect.getmro(module.LSTM) if "call" in vars(each) and each.__name__ in ("LSTM", "RNN")]
+        before = [(each, vars(each)["call"]) for each in classes if self.lanes.is_eager]  # type: List[Tuple[Any, Any]]
+        for each, call in before:
+            each.call = self.watched(call)
+        try:
+            yield
+        finally:
+            for each, call in before:
+                each.call = call
+        for number, layer in enumerate(self.seen):
+            self.layers.append({"name": layer.name, "cells": len(cells_of(layer))})
+            for position, cell in enumerate(cells_of(layer)):
+                for name in ("kernel", "recurrent_kernel", "bias"):
+                    if getattr(cell, name, None) is not None:
+                        array = self.lanes.numpy(self.lanes.value(getattr(cell, name)))
+                        self.arrays["layer.%d.%d.%s" % (number, position, name)] = array
+
+    def watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same method, which says what it was given and returned; of one that calls that of its base, once."""
+
+        @functools.wraps(call)
+        def recorded(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            if id(layer) in self.inside or not cells_of(layer):
+                return call(layer, *args, **kwargs)
+            given = inspect.signature(call).bind(layer, *args, **kwargs).arguments
+            self.inside.add(id(layer))
+            try:
+                held = list(flat(layer.states)) if getattr(layer, "stateful", False) else []
+                before = [self.lanes.numpy(self.lanes.value(state)) for state in held if state is not None]
+                returned = call(layer, *args, **kwargs)
+            finally:
+                self.inside.discard(id(layer))
+            try:
+                self.keep(layer, given, before, flat(returned))
+            except Exception as error:
+                self.not_recorded = "a call of %s was traced, so its numbers are not known (%s)" % (
+                    layer.name,
+                    type(error).__name__,
+                )
+            return returned
+
+        return recorded
+
+    def keep(self, layer: Any, given: Dict[str, Any], before: List[Any], returned: List[Any]) -> None:
+        """The arrays of one call."""
+        inputs, *states = flat(given.get("sequences", given.get("inputs")))
+        states = states or [state for state in flat(given.get("initial_state")) if state is not None]
+        mask = given.get("mask")
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        named = {"inputs": self.lanes.numpy(inputs)}
+        named.update({"returned.%d" % k: self.lanes.numpy(each) for k, each in enumerate(returned)})
+        named.update({"state.%d" % k: self.lanes.numpy(each) for k, each in enumerate(states)} if states else {})
+        named.update({"state.%d" % k: each for k, each in enumerate(before)} if not states else {})
+        named.update({"mask": self.lanes.numpy(mask)} if mask is not None else {})
+        number = len(self.calls)
+        self.arrays.update({"call.%d.%s" % (number, name): array for name, array in named.items()})
+        counts = {"returned": len(returned), "states": len(states or before), "mask": mask is not None}
+        if not any(layer is each for each in self.seen):
+            self.seen.append(layer)
+        position = [each is layer for each in self.seen].index(True)
+        self.calls.append(dict(counts, layer=position))
+
+
+def cells_of(layer: Any) -> List[Any]:
+    """The LSTM cells of a recurrent layer; none where one of its cells is another."""
+    cell = getattr(layer, "cell", None)
+    cells = list(getattr(cell, "cells", [cell]))
+    return cells if all(type(each).__name__ == "LSTMCell" for each in cells) else []
+
+
+def layers_in(layer: Any) -> Iterator[Any]:
+    """A layer and all within it."""
+    yield layer
+    within = [getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer")]
+    for each in list(getattr(layer, "layers", ())) + [one for one in within if one is not None]:
+        yield from layers_in(each)
+
+
 # --- small things ----------------------------------------------------------------------------------------------------------------
 
 
@@ -787,7 +968,7 @@ def module_of_keras() -> str:
 
 def installed_version(module: str) -> str:
     """Of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
-    package = module.split(".")[0]
+    package = module.split(".", maxsplit=1)[0]
     try:
         return str(importlib.import_module("importlib.metadata").version(package))
     except ImportError:  # before Python 3.8
@@ -822,7 +1003,8 @@ def strided(array: Any) -> Any:
 def signature_of(layer_class: Any) -> Dict[str, Any]:
     """Arguments of a layer class and of the RNN classes that it hands others on to, with their defaults."""
     found = {}  # type: Dict[str, Any]
-    for each in inspect.getmro(layer_class):
+    lineage = inspect.getmro(layer_class)  # type: Sequence[Any]
+    for each in lineage:
         if each.__name__ in ("Layer", "object"):
             break
         for name, parameter in inspect.signature(each.__init__).parameters.items():

@@ -50,7 +50,9 @@ def test_arrays_go_there_and_come_back(worker: Worker) -> None:
     """Of any dtype and shape, and nothing is left in the folder afterwards."""
     given = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([True, False]), "c": np.zeros((0, 2), np.int32)}
     answer = worker.ask("double", given)
-    assert {name: array.tolist() for name, array in answer.arrays.items()} == {name: (2 * array).tolist() for name, array in given.items()}
+    assert {name: array.tolist() for name, array in answer.arrays.items()} == {
+        name: (2 * array).tolist() for name, array in given.items()
+    }
     assert [path.name for path in Path(answer.said["folder"]).iterdir()] == ["stderr"]
 
 

@@ -1,4 +1,4 @@
-"""Recordings answer what was asked when they were made, and nothing else; damage shows; the adapter takes them for an environment."""
+"""Recordings answer what was asked when they were made, and nothing else; damage shows; an adapter takes them as an environment."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def _adapter(asked: Any) -> EnvironmentAdapter:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of what the cases above answered."""
-    recorder = Recorder(Reference(hello_said=(("keras", "2.2.4"), ("backend", "theano"))), "keras==2.2.4 --backend theano", "command")
+    recorder = Recorder(
+        Reference(hello_said=(("keras", "2.2.4"), ("backend", "theano"))), "keras==2.2.4 --backend theano", "command"
+    )
     adapter = _adapter(recorder)
     assert len(list(run([CASE, UNSUPPORTED, RAISES, DIES], adapter))) == 4
     path = tmp_path_factory.mktemp("recorded") / "file.npz"
@@ -166,4 +168,3 @@ def test_fingerprints_forgive_the_last_digits_only() -> None:
 def test_a_recording_lies_under_the_name_of_its_environment() -> None:
     """In words that a file name can hold."""
     assert recording_of("keras==2.2.4 --backend theano").name == "keras-2.2.4-backend-theano.npz"
-

@@ -27,28 +27,28 @@ from conformance.verdict import Verdict
 # What a framework says of how it is used here is no concern of these tests.
 pytestmark = [pytest.mark.xdist_group("keras"), pytest.mark.filterwarnings("ignore")]
 
-CASES = """
-u3-d2-t5-b4-seq-s0
-u3-d2-t5-b4-seq-nostate-eager-s0
-u3-d2-t5-b4-seq-stateful-staticbatch-s0
-u3-d2-t5-b4-seq-back-layers2-mask_left-s0
-u3-d2-t5-b4-seq-back-cells2-init-eager-s0
-u3-d2-t5-b4-seq-bidi-unequal-s0
-u3-d2-t5-b4-seq-bidi-merge_none-mask_left-by_masking-s0
-u3-d2-t5-b4-seq-nostate-td-eager-s0
-u3-d2-t5-b4-seq-zeromask-mask_left-by_embedding-eager-s0
-u3-d2-t5-b4-seq-eager-rnn-impl1-s0
-u3-d2-t5-b4-seq-act_relu-ract_hard_sigmoid-strided-eager-as_lambda-s0
-u3-d2-t5-b4-seq-p_mixed_bfloat16-eager-s0
-u3-d2-t5-b4-seq-in_int32-unroll-nocudnn-statictime-s0
-u3-d2-t5-b4-seq-drop_inference-jit-s0
-u3-d2-t5-b4-nostate-via_train_on_batch-s0
-u3-d2-t5-b4-nostate-eager-via_fit-s0
-u3-d2-t5-b4-seq-eager-via_predict_partial-s0
-u3-d2-t5-b4-seq-via_keras_file-s0
-u3-d2-t5-b4-seq-via_weights_file-s0
-u3-d2-t5-b4-seq-bidi-via_clone_model-s0
-""".split()
+CASES = [
+    "u3-d2-t5-b4-seq-s0",
+    "u3-d2-t5-b4-seq-nostate-eager-s0",
+    "u3-d2-t5-b4-seq-stateful-staticbatch-s0",
+    "u3-d2-t5-b4-seq-back-layers2-mask_left-s0",
+    "u3-d2-t5-b4-seq-back-cells2-init-eager-s0",
+    "u3-d2-t5-b4-seq-bidi-unequal-s0",
+    "u3-d2-t5-b4-seq-bidi-merge_none-mask_left-by_masking-s0",
+    "u3-d2-t5-b4-seq-nostate-td-eager-s0",
+    "u3-d2-t5-b4-seq-zeromask-mask_left-by_embedding-eager-s0",
+    "u3-d2-t5-b4-seq-eager-rnn-impl1-s0",
+    "u3-d2-t5-b4-seq-act_relu-ract_hard_sigmoid-strided-eager-as_lambda-s0",
+    "u3-d2-t5-b4-seq-p_mixed_bfloat16-eager-s0",
+    "u3-d2-t5-b4-seq-in_int32-unroll-nocudnn-statictime-s0",
+    "u3-d2-t5-b4-seq-drop_inference-jit-s0",
+    "u3-d2-t5-b4-nostate-via_train_on_batch-s0",
+    "u3-d2-t5-b4-nostate-eager-via_fit-s0",
+    "u3-d2-t5-b4-seq-eager-via_predict_partial-s0",
+    "u3-d2-t5-b4-seq-via_keras_file-s0",
+    "u3-d2-t5-b4-seq-via_weights_file-s0",
+    "u3-d2-t5-b4-seq-bidi-via_clone_model-s0",
+]
 
 
 @pytest.fixture(scope="module")
