@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
-from lstm_ref.deviations import DEVIATIONS, Need, combined
+from lstm_ref.deviations import DEVIATIONS, Need, combined, summary_of
 from lstm_ref.deviations.cells import with_cell_clip
 from lstm_ref.gradients import Backpropagation
 
@@ -74,6 +74,7 @@ def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
     both = combined(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
     assert both.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
     assert both.summary.count("; ") == 2
+    assert summary_of(both.name) == both.summary
     assert both.needs >= {Need.PREVIOUS_STATE, Need.BIAS, Need.STATES, Need.FLOAT32}
     assert both.hides == DEVIATIONS["sigmoid_off_by_1e-6"].hides
 
