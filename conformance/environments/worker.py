@@ -231,7 +231,9 @@ class Subject:
         ]()
 
     def typed(self) -> Dict[str, Any]:
-        """The dtype of a layer, where layers have one."""
+        """The dtype of a layer, where layers have one; TensorFlow 2.4 knows no policy by its name alone."""
+        if self.generation == 2 and self.dtype.startswith("mixed"):
+            return {"dtype": self.lanes.keras.mixed_precision.Policy(self.dtype)}
         return {"dtype": self.dtype} if self.generation == 3 or self.lanes.is_eager else {}
 
     def one(self) -> None:
