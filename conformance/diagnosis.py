@@ -36,8 +36,11 @@ class Diagnostician:
 
     def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
         """Names of the deviations that leave no difference, the closest first; none where nothing in the registry explains it."""
-        if self.described and _left(self.described, case, stimulus, observed) <= ELEMENT_LIMIT:
-            return (self.described,)
+        if self.described:
+            # A description explains nothing in a case that it leaves as it is.
+            described, bare = (_left(name, case, stimulus, observed) for name in (self.described, ""))
+            if described <= ELEMENT_LIMIT < bare:
+                return (self.described,)
         found = list(_explanations(self.known, case, stimulus, observed))
         if not found and self.searches_left > 0:
             self.searches_left -= 1
@@ -58,7 +61,8 @@ def _explanations(
 
 
 def _left(name: str, case: Case, stimulus: Stimulus, observed: Observation, *, gradients: bool = False) -> float:
-    predicted = ReferenceAdapter(name).observe(case, stimulus)
+    """What a deviation, or "" for none, leaves."""
+    predicted = ReferenceAdapter(name or None).observe(case, stimulus)
     return _difference_left(case, stimulus, observed, predicted, gradients=gradients)
 
 

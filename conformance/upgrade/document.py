@@ -36,7 +36,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Script:
-    """Code, with what it does."""
+    """Code, which a terminal names only, with its title."""
 
     title: str
     code: str
@@ -56,9 +56,8 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                     console.print(Text(line, style=style), soft_wrap=True)
             case Rows(columns, rows):
                 console.print(_table(columns, rows))
-            case Script(title, code):
+            case Script(title):
                 console.print(Text(title), soft_wrap=True)
-                console.print(Text(code.rstrip()), soft_wrap=True)
 
 
 def as_markdown(blocks: Sequence[Block]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
+from conformance.upgrade.facts import FactChange
 from conformance.upgrade.references import CONVENTIONS, UPSTREAM
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
@@ -41,7 +42,14 @@ def _facts(report: UpgradeReport) -> Iterator[Block]:
         yield Lines(["what changed of the API is not known: one of the two says nothing of its own"])
     if report.facts:
         yield Heading("API")
-        yield Rows(("", "from", "to"), [(fact.subject, fact.before, fact.after) for fact in report.facts])
+        folded: dict[tuple[str, str, str], list[FactChange]] = collections.defaultdict(list)
+        for fact in report.facts:
+            folded[fact.subject.partition(" ")[0], fact.before, fact.after].append(fact)
+        rows = [("; ".join(fact.subject for fact in alike), *pair) for (_, *pair), alike in folded.items()]
+        yield Rows(("", "from", "to"), [row for row in rows if "\n" not in "".join(row)])
+        for subject, before, after in rows:
+            if "\n" in before + after:
+                yield Script(f"{subject} is another text", f"{before}\n\n{after}")
         yield from _references([address for fact in report.facts for address in fact.upstream])
 
 
@@ -91,7 +99,8 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         )
         yield Lines([f"{name}: {said}" for name, said in _detail(change)])
         if change.script:
-            yield Script(f"as a script, of {change.minimal}", change.script)
+            backend = report.environments[1].get("backend", "")
+            yield Script(f"as a script: lstm-conformance reproduce {change.minimal} --backend {backend}", change.script)
         yield from _references(change.upstream)
 
 
