@@ -13,9 +13,10 @@ from rich.text import Text
 
 @dataclass(frozen=True)
 class Heading:
-    """A line above what follows."""
+    """A line above what follows; level 1 is that of a whole file."""
 
     text: str
+    level: int = 2
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def _markdown(block: Block) -> str:
     match block:
-        case Heading(text):
-            return f"\n## {_escaped(text)}\n"
+        case Heading(text, level):
+            return f"{'' if level == 1 else chr(10)}{'#' * level} {_escaped(text)}\n"
         case Lines(lines):
             return "\n".join(f"{_escaped(line)}  " for line in lines) + "\n"
         case Rows(columns, rows):

@@ -9,7 +9,7 @@ from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.facts import FactChange
-from conformance.upgrade.references import CONVENTIONS, UPSTREAM
+from conformance.upgrade.references import CONVENTIONS, UPSTREAM, known_of
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -97,7 +97,8 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         yield Heading(
             f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else "")
         )
-        yield Lines([f"{name}: {said}" for name, said in _detail(change)])
+        known = [entry.id for entry in known_of(change.after, report.environments[1])]
+        yield Lines([f"{name}: {said}" for name, said in (*_detail(change), *(("known difference", name) for name in known))])
         if change.script:
             backend = report.environments[1].get("backend", "")
             yield Script(f"as a script: lstm-conformance reproduce {change.minimal} --backend {backend}", change.script)
