@@ -195,7 +195,7 @@ def history(
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
     cases = cases_of(level, seed, patterns)
     named = {backend: [_version(name, backend) for name in names] for backend in backends}
-    reports = {backend: History(versions, cases, time_limit).run() for backend, versions in named.items()}
+    reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
     said = {backend: report.as_dict() for backend, report in reports.items()}
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]

@@ -123,6 +123,39 @@ def test_first_of_each_change_is_looked_into() -> None:
 
 
 @pytest.mark.parametrize(
+    ("case", "does", "gates", "because"),
+    [
+        (PLAIN, "candidate_off_by_1e-3", "c", "by the deviation candidate_off_by_1e-3"),
+        (PLAIN, "candidate_off_by_1e-3+candidate_tanh_missing", "", "no gate alone explains c within"),
+        ("u3-d2-t5-b4-seq-back-s{}", "candidate_off_by_1e-3+candidate_tanh_missing", "", "no gate alone"),
+        (MASKED, "mask_ignored_by_hidden", "", "no gate: all four are the same"),
+    ],
+    ids=["by the deviation", "by the states", "read backwards, made smaller", "no gate's"],
+)
+def test_gate_is_named_where_it_can_be_known(case: str, does: str, gates: str, because: str) -> None:
+    """By the deviation that explains the change, else by the states of the first timestep that differs."""
+    (change,) = upgraded(version(), version({}, otherwise=does), case.format(0)).changes
+    assert change.kind is Kind.NOW_WRONG
+    assert change.locus is not None
+    assert change.locus.gates == gates
+    assert change.locus.because.startswith(because)
+
+
+@pytest.mark.parametrize("case", ["u3-d2-t5-b4-seq-nostate-via_fit-s0", DROPPED.format(0)], ids=["a loss", "drawn masks"])
+def test_first_difference_is_not_sought_where_it_cannot_be_seen(case: str) -> None:
+    """A loss has no timesteps, and masks that are drawn anew make two runs differ everywhere."""
+    (change,) = upgraded(version(), version({}, otherwise="output_tanh_missing"), case).changes
+    assert (change.kind, bool(change.minimal), change.locus) == (Kind.NOW_WRONG, True, None)
+
+
+def test_details_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the smallest case so far, here the case itself."""
+    monkeypatch.setattr("conformance.upgrade.details.REDUCTION_SECONDS", -1.0)
+    (change,) = upgraded(version(), version({}, otherwise="hard_sigmoid_keras2"), PLAIN.format(0)).changes
+    assert change.minimal == PLAIN.format(0)
+
+
+@pytest.mark.parametrize(
     ("case", "script"), [(PLAIN.format(0), "layer = keras.layers.LSTM(1"), (DROPPED.format(0), "")], ids=["expressible", "not"]
 )
 def test_change_of_keras_3_has_a_script(case: str, script: str) -> None:
