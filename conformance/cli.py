@@ -32,13 +32,14 @@ from conformance.catalogue import as_markdown
 from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
 from conformance.claims import text as claims_text
 from conformance.commands.environments import askable, environments, record
+from conformance.commands.model import model
 from conformance.commands.upgrade import history, upgrade
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
 from conformance.kill_matrix import blind_cases, kill_matrix
 from conformance.kill_matrix import render as render_kills
-from conformance.known_differences import known_differences
+from conformance.known_differences import EARLIER, known_differences
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.reproduce import known_reproduction, reproduction
@@ -279,15 +280,11 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
         sys.exit(run_script(script))
 
 
-main.add_command(environments)
-main.add_command(record)
-
-
 @main.command(name="differences")
 def list_differences() -> None:
     """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
     with _refusals():
-        click.echo(as_markdown(known_differences()), nl=False)
+        click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)
 
 
 @main.command()
@@ -322,8 +319,8 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
 
 
-main.add_command(upgrade)
-main.add_command(history)
+for _command in (environments, record, upgrade, history, model):
+    main.add_command(_command)
 
 
 def _chosen(level: str | None, seed: int, patterns: tuple[str, ...], *, compiled: bool = True) -> list[matrix.Planned]:

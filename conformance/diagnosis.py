@@ -14,7 +14,7 @@ from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT
-from lstm_ref.deviations import DEVIATIONS, Deviation, Need
+from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combined
 
 
 @dataclass
@@ -36,17 +36,19 @@ class Diagnostician:
 
     def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
         """Names of the deviations that leave no difference, the closest first; none where nothing in the registry explains it."""
-        if self.described:
-            # A description explains nothing in a case that it leaves as it is.
-            described, bare = (_left(name, case, stimulus, observed) for name in (self.described, ""))
-            if described <= ELEMENT_LIMIT < bare:
-                return (self.described,)
+        if can_show(self.described, case) and _left(self.described, case, stimulus, observed) <= ELEMENT_LIMIT:
+            return (self.described,)
         found = list(_explanations(self.known, case, stimulus, observed))
         if not found and self.searches_left > 0:
             self.searches_left -= 1
             found = list(_explanations(DEVIATIONS.values(), case, stimulus, observed))
             self.known += [deviation for _, deviation in found]
         return tuple(deviation.name for _, deviation in sorted(found, key=lambda pair: pair[0]))
+
+
+def can_show(described: str, case: Case) -> bool:
+    """Whether any deviation of a description can show in a case; else it would explain what is no mistake."""
+    return any(combined([name]).needs <= case.offers for name in described.split("+") if name)
 
 
 def _explanations(
@@ -61,8 +63,7 @@ def _explanations(
 
 
 def _left(name: str, case: Case, stimulus: Stimulus, observed: Observation, *, gradients: bool = False) -> float:
-    """What a deviation, or "" for none, leaves."""
-    predicted = ReferenceAdapter(name or None).observe(case, stimulus)
+    predicted = ReferenceAdapter(name).observe(case, stimulus)
     return _difference_left(case, stimulus, observed, predicted, gradients=gradients)
 
 
@@ -91,7 +92,8 @@ def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallOb
             continue
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return np.inf
-        with np.errstate(invalid="ignore"):  # inf - inf is NaN, which counts as infinitely far below
+        with np.errstate(invalid="ignore"):  # NaN - 1 is NaN, which counts as infinitely far below
             apart = np.abs(ours.astype(np.float64) - theirs) / scale.max()
+        apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0
         largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
     return largest

@@ -18,8 +18,8 @@ from conformance.agreement import Folder
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
-from conformance.environments import DESCRIBED
 from conformance.diagnosis import Diagnostician
+from conformance.environments import DESCRIBED
 from conformance.journal import identify, resume
 from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import Planned, allowed, cell_count

@@ -263,7 +263,10 @@ def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -
     """
     scale = arithmetic.unit_roundoff / disturbance_of(arithmetic)
     with np.errstate(invalid="ignore", over="ignore"):
-        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0))
+        apart = np.abs(replicas - expected)
+        largest = apart.max(axis=0)
+        # As parts of the largest: the square of what a saturated gate lets through underflows.
+        deviations = largest * np.sqrt(np.mean((apart / np.where(largest == 0, 1, largest)) ** 2, axis=0))
         deviations *= np.where(deviations > FIRST_ORDER, 1.0, scale)
         sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)

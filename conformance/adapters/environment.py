@@ -14,7 +14,7 @@ from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
 from conformance.environments.build import UnavailableError, provide
 from conformance.environments.folders import cache
-from conformance.environments.process import Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
+from conformance.environments.process import Answer, Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import Recorder, read_recording, recording_of
@@ -22,6 +22,7 @@ from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
+from lstm_ref.arrays import Array
 
 
 @dataclass
@@ -50,7 +51,7 @@ class EnvironmentAdapter:
         if self._recording:
             return
         try:
-            spec = parse(self.spec)
+            spec = self._named
             provide(spec, say)
         except UnavailableError as error:
             if self.only_live or not recording_of(str(spec)).exists():
@@ -66,7 +67,7 @@ class EnvironmentAdapter:
             AdapterStartError: the environment cannot be had here, or its framework not be imported.
         """
         try:
-            self._asked = read_recording(self._recording) if self._recording else self._open(parse(self.spec))
+            self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
             hello = self._asked.hello()
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
@@ -104,14 +105,26 @@ class EnvironmentAdapter:
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
     @property
+    def _named(self) -> Spec:
+        return recipes().shortest(parse(self.spec))
+
+    @property
     def _recording(self) -> Path | None:
         """The recording that is named in place of an environment."""
         return Path(self.spec) if self.spec.endswith(".npz") else None
 
     def record(self) -> Recorder:
         """From now on, keep what is answered."""
-        self._asked = Recorder(self._running, str(parse(self.spec)))
+        self._asked = Recorder(self._running, str(self._named))
         return self._asked
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Any other question of the protocol.
+
+        Raises:
+            LSTMError: the worker has no answer.
+        """
+        return self._running.ask(ask, arrays, **question)
 
     def stop(self) -> None:
         """End the worker."""

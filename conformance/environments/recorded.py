@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from conformance.environments.process import PROTOCOL, Answer, QuestionError, UnsupportedQuestionError, WorkerError, Asked
+from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerError
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -155,7 +155,8 @@ def write_recording(recording: Recording, path: Path) -> None:
     provenance = {**recording.provenance, "sha256": _digest(index, flat)}
     said = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **{_INDEX: np.frombuffer(said, np.uint8)}, **flat)
+    contents: dict[str, Any] = {_INDEX: np.frombuffer(said, np.uint8), **flat}
+    np.savez_compressed(path, **contents)
 
 
 def read_recording(path: Path) -> Recording:
@@ -165,7 +166,7 @@ def read_recording(path: Path) -> Recording:
         RecordingError: it is not.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             index = json.loads(bytes(stored[_INDEX]))
             flat = {name: stored[name] for name in stored.files if name != _INDEX}
         provenance = index.pop("provenance")
@@ -176,7 +177,7 @@ def read_recording(path: Path) -> Recording:
             for key, places in index["places"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise RecordingError(f"{path} is no recording of an environment ({type(error).__name__}: {error})") from error
+        raise RecordingError(f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error})") from error
     return Recording(provenance=provenance, answers=index["answers"], arrays=arrays)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from conformance.environments import worker
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import combined
+from lstm_ref.layouts import LAYOUTS
 
 LANES = recipes().lanes
 
@@ -110,8 +112,14 @@ def test_a_lane_is_of_a_system_with_backends_and_deviations_that_there_are(lane:
     """A misspelt name would lead nowhere."""
     assert lane.system in (*VERSIONED, *CELLS)
     assert set(lane.bases) <= set(BACKENDS)
-    assert set(lane.deviations) <= set(DEVIATIONS)
-    assert lane.runs in ("keras", *CELLS)
+    assert combined(lane.deviations).name == "+".join(lane.deviations)
+    assert lane.runs in worker.SYSTEMS
+
+
+@pytest.mark.parametrize("lane", [lane for lane in LANES if lane.system in CELLS], ids=lambda lane: lane.system)
+def test_a_cell_is_described_as_its_layout_is(lane: Lane) -> None:
+    """What its lane says of it is what was settled by running it."""
+    assert "+".join(lane.deviations) == LAYOUTS[lane.system].description().name
 
 
 def test_every_system_has_a_lane() -> None:

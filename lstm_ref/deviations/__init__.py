@@ -16,6 +16,7 @@ the mask is inverted: True masks a timestep
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -44,6 +45,10 @@ DEVIATIONS: Mapping[str, Deviation] = MappingProxyType(
 )
 
 
+# What a value is part of the name of, as in cell_clipped_at_3; the registry holds each with a value that shows everywhere.
+WITH_A_VALUE = {"cell_clipped_at": cells.with_cell_clip, "forget_bias_of": weights.with_forget_bias}
+
+
 def combined(deviations: Iterable[str | Deviation]) -> Deviation:
     """Several deviations, by name or with weights of their own, as one; none of them is the reference itself.
 
@@ -62,6 +67,9 @@ def summary_of(name: str) -> str:
 
 
 def _of_name(name: str) -> Deviation:
+    kind, _, value = name.rpartition("_")
+    if kind in WITH_A_VALUE and re.fullmatch(r"-?\d+(\.\d+)?", value):
+        return WITH_A_VALUE[kind](float(value))
     if name not in DEVIATIONS:
         near = difflib.get_close_matches(name, DEVIATIONS, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "lstm_ref.deviations.DEVIATIONS holds those there are"

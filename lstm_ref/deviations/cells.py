@@ -112,6 +112,7 @@ def with_cell_clip(limit: float) -> Deviation:
     """The cell state kept within [-limit, limit]."""
     return replace(
         CELL_CLIPPED,
+        name=f"cell_clipped_at_{limit:g}",
         summary=f"the cell state is kept within a limit, here of {limit:g}",
         layer=type("CellClipped", (CellClipped,), {"cell_limit": limit}),
     )

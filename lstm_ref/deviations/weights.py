@@ -104,6 +104,13 @@ def _gate_orders() -> list[Deviation]:
 
 _RECURRENT = needing(Need.PREVIOUS_STATE, Need.SEVERAL_UNITS)
 
+FORGET_BIAS_DOUBLED = Deviation(
+    name="forget_bias_doubled",
+    summary="a forget bias of 1 is added at run time to a bias that holds it already",
+    needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
+    weights=_bias_plus(f=1),
+)
+
 DEVIATIONS = (
     *_gate_orders(),
     Deviation(
@@ -149,12 +156,7 @@ DEVIATIONS = (
         needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
         weights=_bias_plus(f=-1),
     ),
-    Deviation(
-        name="forget_bias_doubled",
-        summary="a forget bias of 1 is added at run time to a bias that holds it already",
-        needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
-        weights=_bias_plus(f=1),
-    ),
+    FORGET_BIAS_DOUBLED,
     *(
         Deviation(
             name=f"forget_bias_on_{gate}",
@@ -189,3 +191,11 @@ DEVIATIONS = (
         layer=WeightsTransposed,
     ),
 )
+
+
+def with_forget_bias(value: float) -> Deviation:
+    """A forget bias of this value, added at run time."""
+    if value == 1:
+        return FORGET_BIAS_DOUBLED
+    summary = f"a forget bias of {value:g} is added at run time"
+    return replace(FORGET_BIAS_DOUBLED, name=f"forget_bias_of_{value:g}", summary=summary, weights=_bias_plus(f=value))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
-from lstm_ref.deviations import DEVIATIONS, Need, combined
+from lstm_ref.deviations import DEVIATIONS, Need, combined, summary_of
 from lstm_ref.deviations.cells import with_cell_clip
 from lstm_ref.gradients import Backpropagation
 
@@ -74,6 +74,7 @@ def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
     both = combined(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
     assert both.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
     assert both.summary.count("; ") == 2
+    assert summary_of(both.name) == both.summary
     assert both.needs >= {Need.PREVIOUS_STATE, Need.BIAS, Need.STATES, Need.FLOAT32}
     assert both.hides == DEVIATIONS["sigmoid_off_by_1e-6"].hides
 
@@ -83,6 +84,16 @@ def test_what_only_one_replaces_is_that_of_the_one() -> None:
     both = combined(["halves_exchanged", "recurrent_term_missing"])
     assert both.bidirectional is DEVIATIONS["halves_exchanged"].bidirectional
     assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("cell_clipped_at_3", "within a limit, here of 3"), ("forget_bias_of_-0.5", "a forget bias of -0.5 is added")],
+)
+def test_a_name_may_hold_a_value(name: str, said: str) -> None:
+    """So that a system with a value of its own is described by names alone."""
+    assert combined([name]).name == name
+    assert said in combined([name]).summary
 
 
 def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -> None:
@@ -101,9 +112,10 @@ def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -
         (["halves_exchanged", "backward_half_not_flipped"], "each replaces bidirectional; leave one of them"),
         (["two_biases", "two_biases"], "two_biases more than once"),
         (["two_bias"], "unknown deviation 'two_bias'; did you mean two_biases"),
+        (["cell_clipped_at_three"], "unknown deviation 'cell_clipped_at_three'; did you mean cell_clipped"),
         (["?"], "DEVIATIONS holds those there are"),
     ],
-    ids=["configuration", "layer", "composition", "twice", "nearly a name", "no name"],
+    ids=["configuration", "layer", "composition", "twice", "nearly a name", "no value", "no name"],
 )
 def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
     """With both names, what they disagree on, and what to do."""
