@@ -54,17 +54,17 @@ class Version:
 
     does: Mapping[str, str] = field(default_factory=dict)
     otherwise: str = ""
-    backend: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def conventions(self) -> Conventions:
         """Of the backend that it pretends to run on."""
-        return CONVENTIONS.get(self.backend, USUAL)
+        return CONVENTIONS.get(self.environment.get("backend", ""), USUAL)
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
-        return {"implementation": "version", "backend": self.backend}
+        return {"implementation": "version", **self.environment}
 
     def describe(self) -> Mapping[str, Any]:
         """What it was told to say."""
@@ -100,3 +100,14 @@ def _nudged(call: Any) -> Any:
 def version(does: Mapping[str, str] | None = None, name: str = "", **said: Any) -> Implementation:
     """Such a version, named."""
     return Implementation(name=name or "version", make_adapter=partial(Version, does or {}, **said))
+
+
+def interrupting(after: int) -> Callable[..., None]:
+    """Takes the place of `Progress.finished`: an interruption by the result of that number."""
+    left = iter(range(after - 1))
+
+    def finished(*_: object) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return finished

@@ -8,6 +8,11 @@ from collections.abc import Mapping, Sequence
 from conformance.upgrade.document import Block, Heading, Lines, Rows
 from conformance.upgrade.history import RIGHT, HistoryReport, Row
 
+HEAD = (
+    Heading("What each version answers", level=1),
+    Lines(["Made by `lstm-conformance history`, from runs of every version that is named."]),
+)
+
 # Names of behaviours in one folded row.
 NAMED = 8
 

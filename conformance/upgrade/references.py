@@ -49,11 +49,10 @@ class Upstream:
     when: Mapping[str, tuple[Any, ...]]
 
     def lies_between(self, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-        """Whether one of two environments has it and the other has not."""
-        if not all("keras" in each for each in (before, after)):
-            return False
+        """Whether one of two environments of the same major version has it and the other has not."""
+        versions = [Version(each.get("keras", "0")) for each in (before, after)]
         on = not self.backends or {before.get("backend"), after.get("backend")} <= {*self.backends}
-        return on and (Version(before["keras"]) >= self.since) != (Version(after["keras"]) >= self.since)
+        return on and {version.major for version in versions} == {self.since.major} and min(versions) < self.since <= max(versions)
 
     def speaks_of(self, case: Case) -> bool:
         """Whether it changes what such a case shows."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
-from conformance.upgrade.references import CONVENTIONS, UPSTREAM
+from conformance.upgrade.facts import FactChange
+from conformance.upgrade.references import CONVENTIONS, UPSTREAM, known_of
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -41,7 +42,14 @@ def _facts(report: UpgradeReport) -> Iterator[Block]:
         yield Lines(["what changed of the API is not known: one of the two says nothing of its own"])
     if report.facts:
         yield Heading("API")
-        yield Rows(("", "from", "to"), [(fact.subject, fact.before, fact.after) for fact in report.facts])
+        folded: dict[tuple[str, str, str], list[FactChange]] = collections.defaultdict(list)
+        for fact in report.facts:
+            folded[fact.subject.partition(" ")[0], fact.before, fact.after].append(fact)
+        rows = [("; ".join(fact.subject for fact in alike), *pair) for (_, *pair), alike in folded.items()]
+        yield Rows(("", "from", "to"), [row for row in rows if "\n" not in "".join(row)])
+        for subject, before, after in rows:
+            if "\n" in before + after:
+                yield Script(f"{subject} is another text", f"{before}\n\n{after}")
         yield from _references([address for fact in report.facts for address in fact.upstream])
 
 
@@ -89,9 +97,11 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         yield Heading(
             f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else "")
         )
-        yield Lines([f"{name}: {said}" for name, said in _detail(change)])
+        known = [entry.id for entry in known_of(change.after, report.environments[1])]
+        yield Lines([f"{name}: {said}" for name, said in (*_detail(change), *(("known difference", name) for name in known))])
         if change.script:
-            yield Script(f"as a script, of {change.minimal}", change.script)
+            backend = report.environments[1].get("backend", "")
+            yield Script(f"as a script: lstm-conformance reproduce {change.minimal} --backend {backend}", change.script)
         yield from _references(change.upstream)
 
 
