@@ -20,7 +20,7 @@ SHOWN = 60
 
 def page(report: UpgradeReport, judged: Judged) -> list[Block]:
     """The whole report, with what of it a baseline expects."""
-    return [*_head(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
+    return [*_head(report), *_kernels(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
 
 
 def _head(report: UpgradeReport) -> Iterator[Block]:
@@ -35,6 +35,16 @@ def _head(report: UpgradeReport) -> Iterator[Block]:
 def _versions(environment: Mapping[str, str]) -> str:
     left_out = ("suite", "platform", "conventions")
     return ", ".join(f"{name} {value}" for name, value in environment.items() if name not in left_out)
+
+
+def _kernels(report: UpgradeReport) -> Iterator[Block]:
+    """What computes the sequence, where both answered and it is another one now."""
+    paths = [(each.before.path, each.after.path) for each in report.changes if each.before.path and each.after.path]
+    kernels = collections.Counter((was.rpartition("; ")[2], now.rpartition("; ")[2]) for was, now in paths)
+    rows = [(was, now, f"{count:,}") for (was, now), count in kernels.most_common() if was != now]
+    if rows:
+        yield Heading("What really ran")
+        yield Rows(("from", "to", "cases"), rows)
 
 
 def _facts(report: UpgradeReport) -> Iterator[Block]:
