@@ -4,3 +4,6 @@ A spec (spec.py) names an environment; a recipe (recipes.toml) says how it is ma
 that runs inside; process.py talks with it, protocol.py translates cases and observations, recorded.py answers in its place from
 recordings.
 """
+
+# What an adapter says of itself under this name: the deviations that describe it, joined by +.
+DESCRIBED = "described by"

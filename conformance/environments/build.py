@@ -92,19 +92,18 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
 
 
 def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
-    _, interpreter = find_interpreter(base.python)
-    uv("venv", "--quiet", "--relocatable", "--python", interpreter, folder, cwd=folder.parent)
+    uv("venv", "--quiet", "--relocatable", "--python", find_interpreter(base.python), folder, cwd=folder.parent)
     python = python_of(folder)
-    if base.requirements:
-        uv("pip", "install", "--quiet", "--python", python, *base.requirements, cwd=folder.parent)
-    if base.imports:
-        with TemporaryDirectory() as home:
-            run_or_explain(
-                [str(python), "-c", f"import {', '.join(base.imports)}"],
-                cwd=Path(home),
-                variables={**variables, "HOME": home, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},
-            )
+    uv("pip", "install", "--quiet", "--python", python, *base.requirements, cwd=folder.parent)
+    with TemporaryDirectory() as home:
+        run_or_explain(
+            [str(python), "-c", f"import {', '.join(base.imports)}"],
+            cwd=Path(home),
+            variables={**variables, "HOME": home, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},
+        )
 
 
 def _make_overlay(python: Path, requirements: tuple[str, ...], folder: Path) -> None:
-    uv("pip", "install", "--quiet", "--no-deps", "--python", python, "--target", folder, *requirements, cwd=folder.parent)
+    # Copied, for people look into a Keras and change it: what is linked would change in uv's own cache as well.
+    options = ("--quiet", "--no-deps", "--link-mode", "copy", "--python", python, "--target", folder)
+    uv("pip", "install", *options, *requirements, cwd=folder.parent)

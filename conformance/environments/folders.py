@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -26,6 +26,9 @@ from conformance.environments.interpreters import UnavailableError
 
 VARIABLE = "LSTM_CONFORMANCE_CACHE"
 MARKER = "environment.json"
+
+# Seconds in which another process has certainly checked a folder; one that takes longer is building it.
+_CHECKED = 2
 
 # Takes a line on what is being done.
 Say = Callable[[str], None]
@@ -53,7 +56,7 @@ class Folder:
     def path(self) -> Path:
         """Its place: readable, and another one for other requirements."""
         made_from = json.dumps([self.requirements, self.python])
-        name = re.sub(r"[^\w.]+", "-", self.requirements[0] if self.requirements else f"python-{self.python[0]}")
+        name = re.sub(r"[^\w.]+", "-", self.requirements[0])
         return cache() / self.kind / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
     def provide(self, say: Say) -> Path:
@@ -67,25 +70,31 @@ class Folder:
                 if not self._is_whole():
                     self._make(say)
         except OSError as error:
-            raise UnavailableError(
-                f"{error.filename or self.path} cannot be used: {error.strerror}; {VARIABLE} names another folder for environments"
-            ) from error
+            raise UnavailableError(f"{error}; {VARIABLE} names another folder for environments") from error
         return self.path
 
     def _is_whole(self) -> bool:
         try:
-            said = json.loads((self.path / MARKER).read_bytes())
-        except (OSError, ValueError):
+            as_made = json.loads((self.path / MARKER).read_bytes()) == self._marker(self.path)
+        except (OSError, ValueError, TypeError):  # TypeError: of a package without metadata
             return False
-        return bool(said == self._marker(self.path)) and self.works(self.path)
+        return as_made and self.works(self.path)
 
     def _marker(self, folder: Path) -> dict[str, Any]:
-        return {"requirements": list(self.requirements), "python": list(self.python), "holds": held_in(folder)}
+        packages = packages_of(folder)
+        versions = sorted((one.metadata["Name"], one.version) for one in distributions(path=[str(packages)]))
+        entries = sorted({path.name for path in packages.iterdir()} - {"__pycache__", MARKER})
+        return {
+            "requirements": list(self.requirements),
+            "python": list(self.python),
+            "versions": dict(versions),
+            "entries": entries,
+        }
 
     def _make(self, say: Say) -> None:
         for left_over in self.path.parent.glob(f"{self.path.name}.part-*"):
             shutil.rmtree(left_over, ignore_errors=True)
-        say(f"{self.path.name}: {'damaged, made anew' if self.path.exists() else 'made'} in {self.path.parent}")
+        say(f"building {self.path}{', which is damaged' if self.path.exists() else ''}")
         with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
             made = Path(temporary) / "made"
             self.make(made)
@@ -99,9 +108,9 @@ class Folder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self.path}.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_CHECKED)
         except Timeout:
-            say(f"{self.path.name}: another process makes it; waiting for that")
+            say(f"waiting for another process that builds {self.path}")
             lock.acquire()
         try:
             yield
@@ -115,9 +124,6 @@ def cache() -> Path:
     return Path(asked).expanduser().absolute() if asked else user_cache_path("keras-lstm-conformance", appauthor=False)
 
 
-def held_in(folder: Path) -> Mapping[str, str]:
-    """The packages in a folder, or in a virtual environment, with their versions; "" for a file or folder of none's metadata."""
-    packages = next(iter([*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]), folder)
-    others = {path.name for path in packages.iterdir()} - {"__pycache__", MARKER}
-    known = {f"{one.metadata['Name']}": one.version for one in distributions(path=[str(packages)])}
-    return dict(sorted({**dict.fromkeys(others, ""), **known}.items()))
+def packages_of(folder: Path) -> Path:
+    """Where the packages of a virtual environment lie; of any other folder, in itself."""
+    return next(iter([*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]), folder)

@@ -12,6 +12,8 @@ from pathlib import Path
 from packaging.version import Version
 from uv import find_uv_bin
 
+from lstm_ref import LSTMError
+
 # The last release of the Pythons that uv does not have.
 _PYENV_RELEASES = {"3.6": "3.6.15", "3.7": "3.7.17"}
 # The worker's language.
@@ -21,12 +23,12 @@ _LAST_LINES = 12
 _VERSION = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(LSTMError):
     """An environment cannot be had on this machine; the message says why, and what would provide it."""
 
 
-def find_interpreter(versions: Sequence[str]) -> tuple[str, Path]:
-    """The first of these versions of Python that is here, and its interpreter.
+def find_interpreter(versions: Sequence[str]) -> Path:
+    """The interpreter of the first of these versions of Python that is here.
 
     Raises:
         UnavailableError: none is here.
@@ -34,7 +36,7 @@ def find_interpreter(versions: Sequence[str]) -> tuple[str, Path]:
     for version in versions:
         for candidate in _candidates(version):
             if version_of(candidate) == version:
-                return version, candidate
+                return candidate
     looked = f"this interpreter, python{versions[0]} on PATH, {_pyenv()}, and what uv knows"
     raise UnavailableError(
         f"it needs Python {' or '.join(versions)}, and none is here (looked at {looked}). To have it: {providing(versions[0])}"
@@ -118,7 +120,7 @@ def _candidates(version: str) -> Iterator[Path]:
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield Path(on_path)
-    yield from sorted(_pyenv().glob(f"{version}.*/bin/python"), reverse=True)
+    yield from sorted(_pyenv().glob(f"{version}.*[0-9]/bin/python"), reverse=True)
     try:
         yield Path(uv("python", "find", "--no-python-downloads", "--system", version, cwd=Path.home()).strip())
     except UnavailableError:

@@ -6,14 +6,16 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -25,6 +27,11 @@ WORKER = Path(__file__).with_name("worker.py")
 
 # Lines of what a worker wrote to stderr that are quoted where it died.
 QUOTED = 3
+
+
+def run_by(python: Path) -> tuple[str, ...]:
+    """The worker's command in an interpreter, which is to see no packages of the user and to leave no files."""
+    return str(python), "-s", "-B", str(WORKER)
 
 
 class WorkerError(LSTMError):
@@ -60,12 +67,25 @@ class Answer:
     arrays: Mapping[str, Array]
 
 
+class Asked(Protocol):
+    """What answers questions: a worker, or a recording of one."""
+
+    def hello(self) -> Mapping[str, str]:
+        """What it is: name and versions."""
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """The answer to one question."""
+
+    def stop(self) -> None:
+        """No more questions."""
+
+
 @dataclass
 class Worker:
     """One worker process, started when it is first asked.
 
     Args:
-        python: the interpreter, or a whole command of an implementation that follows the protocol.
+        command: of a program that follows the protocol; it is given the job, in JSON, as one argument more.
         system: the worker's name for what it runs.
         paths: folders that come first where modules are sought.
         variables: of the environment.
@@ -73,17 +93,18 @@ class Worker:
         time_limit: seconds in which a question must be answered.
     """
 
-    python: Sequence[str]
+    command: Sequence[str]
     system: str
     paths: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     start_limit: float = 300.0
     time_limit: float = 120.0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
-    _folder: tempfile.TemporaryDirectory[str] | None = field(default=None, init=False, repr=False)
+    _folder: Path = field(default=Path(), init=False, repr=False)
     _lines: queue.Queue[bytes] = field(default_factory=queue.Queue, init=False, repr=False)
     _hello: Mapping[str, str] = field(default_factory=dict, init=False, repr=False)
     _asked: int = field(default=0, init=False, repr=False)
+    _end: Callable[[], object] = field(default=lambda: None, init=False, repr=False)
 
     def hello(self) -> Mapping[str, str]:
         """What the worker runs: name and versions.
@@ -104,12 +125,12 @@ class Worker:
             WorkerError: the process died, or gave no answer in time.
         """
         self.hello()
-        assert self._process and self._process.stdin and self._folder  # noqa: S101, PT018  # for the type checker: hello says so
-        folder, self._asked = Path(self._folder.name), self._asked + 1
+        assert self._process and self._process.stdin  # noqa: S101, PT018  # for the type checker: hello says so
+        self._asked += 1
         said = {"id": self._asked, "ask": ask, **question}
         if arrays:
             said["arrays"] = f"{self._asked}.question.npz"
-            np.savez(folder / said["arrays"], **arrays)
+            np.savez(self._folder / said["arrays"], **dict[str, Any](arrays))
         try:
             self._process.stdin.write(json.dumps(said).encode() + b"\n")
             self._process.stdin.flush()
@@ -120,33 +141,28 @@ class Worker:
             raise UnsupportedQuestionError(str(answered["unsupported"]))
         if "error" in answered:
             raise QuestionError(str(answered["error"]), str(answered.get("traceback", "")))
-        return Answer(said=answered, arrays=self._read(folder, answered))
+        return Answer(said=answered, arrays=self._read(answered))
 
     def stop(self) -> None:
         """End the process; the next question starts another."""
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._process = None
+        self._end()
 
     def _start(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lstm-conformance-")
-        folder = Path(self._folder.name)
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
         job = {"system": self.system, "paths": list(self.paths), "folder": str(folder)}
         with (folder / "stderr").open("wb") as errors:
-            self._process = subprocess.Popen(  # noqa: S603  # an interpreter that the user named, or that was built for this
-                [*self.python, "-s", "-B", str(WORKER), json.dumps(job)],
+            process = self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
+                [*self.command, json.dumps(job)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=scrubbed(folder) | self.variables,
+                env={**scrubbed(folder), **self.variables},
                 start_new_session=True,  # Ctrl-C goes to the parent, which ends its workers
             )
-        weakref.finalize(self, _end, self._process)
+        self._end = weakref.finalize(self, _end, process, folder)
         self._lines = queue.Queue()
-        threading.Thread(target=_pump, args=(self._process.stdout, self._lines), daemon=True).start()
+        threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
         said = self._line(self.start_limit, "while it imported the framework")
         if said.get("protocol") != PROTOCOL:
             self.stop()
@@ -175,21 +191,21 @@ class Worker:
 
     def _ending(self) -> str:
         """How it ended, and the last that it wrote."""
-        assert self._process and self._folder  # noqa: S101, PT018  # for the type checker: it was started
+        assert self._process  # noqa: S101  # for the type checker: it was started
         code = self._process.wait()
-        written = (Path(self._folder.name) / "stderr").read_text("utf-8", "replace").strip().splitlines()
+        written = (self._folder / "stderr").read_text("utf-8", "replace").strip().splitlines()
         self.stop()
         return f"exit code {code}" + "".join(f"; {line.strip()}" for line in written[-QUOTED:])
 
-    def _read(self, folder: Path, answered: Mapping[str, Any]) -> dict[str, Array]:
-        path = folder / Path(str(answered.get("arrays", ""))).name
+    def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
+        path = self._folder / Path(str(answered.get("arrays", ""))).name
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
         finally:
-            for left in folder.glob(f"{self._asked}.*.npz"):
+            for left in self._folder.glob(f"{self._asked}.*.npz"):
                 left.unlink(missing_ok=True)
 
 
@@ -201,12 +217,14 @@ def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
     lines.put(b"")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Whatever becomes of who asked, the process ends and its folder goes."""
     process.kill()
     process.wait()
     with contextlib.suppress(OSError):  # what was still to be written to it
         if process.stdin:
             process.stdin.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def scrubbed(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from conformance.environments.spec import EnvironmentSpecError, Spec
-from lstm_ref import LSTMError
 
 FILE = Path(__file__).with_name("recipes.toml")
 
@@ -29,7 +28,7 @@ class Base:
 
     python: tuple[str, ...]
     requirements: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
+    imports: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,53 +79,43 @@ class Recipes:
             )
         return self._filled_in(fitting[0], spec)
 
+    def shortest(self, spec: Spec) -> Spec:
+        """The same environment without a backend that goes without saying."""
+        lanes = self._of(spec.system, spec.version)
+        return replace(spec, backend="") if lanes and spec.backend == next(iter(lanes[0].bases)) else spec
+
+    def describing(self, hello: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of the deviations that describe what a worker says it runs; none for what no lane is for."""
+        packages = {"tf-keras": "tf-keras", "tf.keras": "tensorflow", "keras": "keras"}
+        system = next((packages[name] for name in packages if name in hello), hello.get("implementation", ""))
+        lanes = self._of(system, hello.get(system, ""))
+        return lanes[0].deviations if lanes else ()
+
+    def _of(self, system: str, version: str) -> list[Lane]:
+        return [lane for lane in self.lanes if lane.system == system and lane.versions.contains(version or "0", prereleases=True)]
+
     def _filled_in(self, lane: Lane, spec: Spec) -> tuple[Base, Lane]:
         backend = spec.backend or next(iter(lane.bases))
-        base = self.bases[lane.bases[backend]]
 
         def fill(template: str) -> str:
             return template.format(version=spec.version, backend=backend)
 
-        requirements = (*map(fill, lane.requirements), *base.requirements)
-        filled = Lane(
-            system=lane.system,
-            versions=lane.versions,
-            bases={backend: lane.bases[backend]},
-            overlay=tuple(map(fill, lane.overlay)),
-            variables={name: fill(value) for name, value in lane.variables.items()},
-            runs=lane.runs,
-            deviations=lane.deviations,
-        )
-        return Base(python=base.python, requirements=requirements, imports=base.imports), filled
+        base = self.bases[lane.bases[backend]]
+        requirements = tuple(map(fill, lane.requirements))
+        variables = {name: fill(value) for name, value in lane.variables.items()}
+        filled = replace(lane, requirements=requirements, overlay=tuple(map(fill, lane.overlay)), variables=variables)
+        return replace(base, requirements=(*requirements, *base.requirements)), filled
 
 
 @cache
 def recipes(file: Path = FILE) -> Recipes:
-    """The recipes of the file, validated.
-
-    Raises:
-        LSTMError: the file holds none; the message says which one and what is wrong.
-    """
+    """The recipes of the file."""
     with file.open("rb") as opened:
         said = tomllib.load(opened)
-    bases = {name: _base(name, fields) for name, fields in said["base"].items()}
-    lanes = tuple(_lane(fields) for fields in said["lane"])
-    missing = {name for lane in lanes for name in lane.bases.values()} - bases.keys()
-    if missing:
-        raise LSTMError(f"{file.name}: there is no base {', '.join(sorted(missing))}; there are {', '.join(bases)}")
-    return Recipes(bases=bases, lanes=lanes)
+    bases = {name: Base(**_frozen(fields)) for name, fields in said["base"].items()}
+    lanes = [Lane(**{**_frozen(fields), "versions": SpecifierSet(fields.get("versions", ""))}) for fields in said["lane"]]
+    return Recipes(bases=bases, lanes=tuple(lanes))
 
 
-def _base(name: str, fields: Mapping[str, Any]) -> Base:
-    try:
-        return Base(**{key: tuple(value) for key, value in fields.items()})
-    except TypeError as error:
-        raise LSTMError(f"{FILE.name}, base {name}: {error}") from error
-
-
-def _lane(fields: Mapping[str, Any]) -> Lane:
-    lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-    try:
-        return Lane(**{**fields, **lists, "versions": SpecifierSet(fields.get("versions", ""))})
-    except (TypeError, ValueError) as error:
-        raise LSTMError(f"{FILE.name}, lane of {fields.get('system')} {fields.get('versions', '')}: {error}") from error
+def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}

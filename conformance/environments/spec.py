@@ -63,7 +63,7 @@ class Spec:
             raise EnvironmentSpecError(f"{self.system} is no system{_meant(self.system, systems[:-1])} {_WRITTEN}")
         if (self.system == INTERPRETER) != (self.interpreter is not None):
             raise EnvironmentSpecError(
-                f"{self.system} with the interpreter {self.interpreter}: {INTERPRETER} has one, no other does"
+                f"the system {INTERPRETER} has an interpreter, no other has; got {self.system} with {self.interpreter}"
             )
         if self.backend not in ("", *BACKENDS):
             raise EnvironmentSpecError(
@@ -82,11 +82,12 @@ def parse(text: str) -> Spec:
     Raises:
         EnvironmentSpecError: it names none.
     """
+    text = text.strip()
     asked = _BACKEND.search(text)
     backend = asked["name"] if asked else ""
-    head = (text[: asked.start()] if asked else text).strip()
-    if "--" in head.split() or " --" in f" {head}":
-        raise EnvironmentSpecError(f"{text.strip()} cannot be read: `--backend NAME` is the only option. {_WRITTEN}")
+    head = text[: asked.start()] if asked else text
+    if " --" in f" {head}":
+        raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_WRITTEN}")
     if "/" in head or os.sep in head:
         return Spec(system=INTERPRETER, interpreter=Path(head).expanduser().absolute(), backend=backend)
     parts = _PARTS.fullmatch(head)
@@ -95,6 +96,8 @@ def parse(text: str) -> Spec:
     system, relation, version = parts["system"], parts["relation"], parts["version"]
     if system in VERSIONED and version and relation != "==":
         raise EnvironmentSpecError(f"{head} asks for no single version: write {system}=={version}")
+    if system == INTERPRETER:
+        raise EnvironmentSpecError(f"which {INTERPRETER}? Write its path, as in ./venv/bin/python")
     return Spec(system=system, version=version, backend=backend)
 
 

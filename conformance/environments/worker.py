@@ -2,8 +2,8 @@
 
     python worker.py '{"system": "keras", "paths": [], "folder": "/where/arrays/lie"}'
 
-It is one file, longer than the others, since it is run by interpreters that have nothing else of this project: Python 3.6 and later,
-NumPy, the standard library and the framework. It never sees what is expected.
+It is one file, longer than the others, since it is run by interpreters that have nothing else of this project: Python 3.6 or
+later, NumPy, the standard library and the framework. It never sees what is expected.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -44,12 +46,10 @@ class Keras:
     """`keras.layers.LSTM`: stand-alone Keras 1 and 2 on TensorFlow 1 or Theano, tf.keras and tf-keras, Keras 3 on its backends."""
 
     def __init__(self, module: str) -> None:
-        self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None
+        self.tf = importlib.import_module("tensorflow") if module == "tensorflow.keras" else None  # type: Any
         self.keras = self.tf.keras if self.tf else importlib.import_module(module)
-        self.version = str(getattr(self.keras, "__version__", "") or self.tf.__version__)
+        self.version = str(getattr(self.keras, "__version__", "") or installed_version(module))
         self.generation = int(self.version.split(".")[0])
-        if module == "tensorflow.keras" and self.generation < 3 and not hasattr(self.keras, "__version__"):
-            self.generation = 2
         self.backend = str(self.keras.backend.backend())
         if self.backend == "tensorflow":
             self.tf = self.tf or importlib.import_module("tensorflow")
@@ -84,7 +84,7 @@ class Keras:
             answered, calls = {}, []  # type: Arrays, List[Dict[str, Any]]
             for number, call in enumerate(question["calls"]):
                 calls.append(self.call(subject, number, call, answered))
-        shapes = [list(array.shape) for layer in subject.layers for array in layer.get_weights()]
+        shapes = [list(self.shape_of(weight)) for layer in subject.layers for weight in layer.weights]
         count = sum(int(layer.count_params()) for layer in subject.layers)
         path = "; ".join(filter(None, [subject.how, " and ".join(ran)]))
         return {"calls": calls, "parameter_count": count, "weight_shapes": shapes, "path": path}, answered
@@ -103,6 +103,10 @@ class Keras:
         for position, value in enumerate(values):
             answered["%d.returned.%d" % (number, position)] = value
         return {"returned": len(values), "dtypes": [self.dtype_of(each) for each in returned]}
+
+    def shape_of(self, weight: Any) -> Tuple[int, ...]:
+        """Of a variable, which Theano knows only by its value."""
+        return tuple(map(int, weight.shape if self.backend != "theano" else self.keras.backend.get_value(weight).shape))
 
     def keep(self, answered: Arrays, number: int, when: str, layers: Sequence[Any]) -> None:
         """The states that stateful layers hold, h and c of all side by side."""
@@ -128,7 +132,9 @@ class Keras:
             "weights": [[name_of(weight), list(array.shape)] for weight, array in zip(layer.weights, model.get_weights())],
             "initial_bias": [array.tolist() for array in model.get_weights() if array.ndim == 1],
             "activations": sorted(name for name, one in vars(self.keras.activations).items() if inspect.isfunction(one)),
-            "implementation": json_of(getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))),
+            "implementation": json_of(
+                getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))
+            ),
             "docstring": inspect.getdoc(layers.LSTM) or "",
             "summary": self.summary(),
         }
@@ -225,7 +231,9 @@ class Subject:
         ]()
 
     def typed(self) -> Dict[str, Any]:
-        """The dtype of a layer, where layers have one."""
+        """The dtype of a layer, where layers have one; TensorFlow 2.4 knows no policy by its name alone."""
+        if self.generation == 2 and self.dtype.startswith("mixed"):
+            return {"dtype": self.lanes.keras.mixed_precision.Policy(self.dtype)}
         return {"dtype": self.dtype} if self.generation == 3 or self.lanes.is_eager else {}
 
     def one(self) -> None:
@@ -303,9 +311,9 @@ class Subject:
         """As the case gives it, if this version knows it."""
         try:
             function = self.lanes.keras.activations.get(name)
-        except ValueError as error:
+        except Exception as error:  # Keras 2.0.0 raises an UnboundLocalError
             raise Unsupported("no activation %r in this version" % name) from error
-        as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}
+        as_given = {"name": name, "function": function, "lambda": lambda x: function(x)}  # noqa: PLW0108  # what is asked: a function that is none of Keras' own
         return as_given[self.asked["activation_as"]]
 
     def construct(self, made: Any, *positional: Any, **arguments: Any) -> Any:
@@ -344,12 +352,12 @@ class Subject:
             inputs = strided(inputs)
         mask = [self.given["%d.mask" % number]] if self.with_mask else []
         states = [self.given["%d.state.%d" % (number, k)] for k in range(call["states"])]
-        return [inputs] + mask + states
+        return [inputs, *mask, *states]
 
     @property
     def with_mask(self) -> bool:
         """Whether a mask is passed to the layer itself."""
-        return self.asked["mask"] != "none" and self.asked["mask_source"] == "argument"
+        return bool(self.asked["mask"] != "none" and self.asked["mask_source"] == "argument")
 
     def apply(self, arrays: Sequence[Any], training: Optional[bool] = None) -> List[Any]:
         """What the layers return, flat; of symbols, traced or eager."""
@@ -370,7 +378,7 @@ class Subject:
             inputs, states = returned[0], states + returned[1:]
             if mask is not None and self.asked["go_backwards"] and position + 1 < len(self.layers):
                 mask = self.reversed(mask)
-        return [inputs] + states
+        return [inputs, *states]
 
     def reversed(self, mask: Any) -> Any:
         """A mask of the outputs of a layer that goes backwards, which is its caller's task."""
@@ -395,7 +403,16 @@ class Subject:
             if self.lanes.backend == "jax" and self.asked["compiled"]:
                 return self.stateless()
             return self.eager(training=route == "training")
-        if route in ("functional", "predict", "predict_twice", "predict_partial", "predict_on_batch", "evaluate", "train_on_batch", "fit"):
+        if route in (
+            "functional",
+            "predict",
+            "predict_twice",
+            "predict_partial",
+            "predict_on_batch",
+            "evaluate",
+            "train_on_batch",
+            "fit",
+        ):
             model = self.model()
         elif route in ("from_config", "clone_model", "keras_file", "weights_file"):
             model = self.made_again(route)
@@ -421,21 +438,26 @@ class Subject:
 
     def input_dtype(self, shape: Sequence[Optional[int]], dtype: str) -> str:
         """Stand-alone Keras 1 and 2 compute in the dtype of the Input, and cast to it what they are fed."""
-        is_computed_with = dtype != "bool" and len(shape) > 1 and not (self.asked["mask_source"] == "embedding" and dtype == "int32")
+        is_computed_with = (
+            dtype != "bool" and len(shape) > 1 and not (self.asked["mask_source"] == "embedding" and dtype == "int32")
+        )
         return self.dtype if is_computed_with and not self.lanes.is_eager else dtype
 
     def graph(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
         """A call in Keras 1 or 2 on a static graph."""
         backend = self.lanes.keras.backend
-        backend.set_learning_phase(int(training))
         inputs = self.symbols()
         outputs = self.apply(inputs)
         self.load_weights()
         # Keras 1 counts updates of a Bidirectional's halves as its own; elsewhere each layer has its own.
-        updates = [update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())]
-        function = backend.function(inputs, outputs, updates=updates)
+        updates = [
+            update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())
+        ]
+        phase = backend.learning_phase()
+        phases = [] if isinstance(phase, int) else [phase]
+        function = backend.function(inputs + phases, outputs, updates=updates)
         self.how = "backend.function"
-        return lambda arrays: list(function(list(arrays)))
+        return lambda arrays: list(function(list(arrays) + [int(training)] * len(phases)))
 
     def eager(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
         """A call with arrays, inside tf.function where the case is compiled."""
@@ -495,7 +517,11 @@ class Subject:
             if asked["jit_compile"] or self.generation == 3:
                 options["jit_compile"] = asked["jit_compile"]
         if trained or options:
-            made.compile(loss="mean_squared_error" if trained or self.generation < 3 else None, optimizer=keras.optimizers.SGD(0.0), **options)
+            made.compile(
+                loss="mean_squared_error" if trained or self.generation < 3 else None,
+                optimizer=keras.optimizers.SGD(0.0),
+                **options,
+            )
         return made
 
     def drive(self, model: Any, route: str, arrays: Any) -> Any:
@@ -532,7 +558,7 @@ class Subject:
             elif route == "keras_file":
                 path = os.path.join(folder, FILE_OF[self.generation])
                 model.save(path)
-                again = keras.models.load_model(path, compile=False) if self.generation > 1 else keras.models.load_model(path)
+                again = load_model(keras, path)
             else:
                 path = os.path.join(folder, WEIGHTS_FILE_OF[self.generation])
                 model.save_weights(path)
@@ -545,6 +571,13 @@ class Subject:
         self.layers = [again.get_layer(layer.name) for layer in self.layers]
         self.recurrent = [half for layer in self.layers for half in halves_of(layer)]
         return again
+
+
+def load_model(keras: Any, path: str) -> Any:
+    """Without its optimizer, and without what its file may ask to be run, where this version has such arguments."""
+    wanted = {"compile": False, "safe_mode": True}
+    known = inspect.signature(keras.models.load_model).parameters
+    return keras.models.load_model(path, **{name: value for name, value in wanted.items() if name in known})
 
 
 def halves_of(layer: Any) -> List[Any]:
@@ -610,6 +643,166 @@ def loops_watched(lanes: Keras) -> Iterator[List[str]]:
     finally:
         for name, function in before.items():
             setattr(module, name, function)
+
+
+# --- TensorFlow's cells ----------------------------------------------------------------------------------------------------------
+
+
+class Cells:
+    """What TensorFlow's cells and operations share: Keras' kernels one below the other, [x, h], their blocks left as they are.
+
+    States are given and returned in the system's own order, so that the answer shows how it reads what it gets. A question may
+    hold "cell", arguments of the system's own, and the arrays "0.peepholes" (i, f, o) and "0.projection" that they ask for.
+    """
+
+    # What there is no argument for: a case that asks for another value asks for something that these are not.
+    fixed = {  # noqa: RUF012  # typing.ClassVar in a comment is no annotation
+        "architecture": "lstm", "go_backwards": False, "stateful": False, "zero_output_for_mask": False, "use_bias": True,
+        "recurrent_activation": "sigmoid", "mask_source": "argument", "dropout": "none", "layer": "lstm", "unroll": False,
+        "use_cudnn": "auto", "jit_compile": False, "route": "call",
+    }  # fmt: skip
+    dtypes = ("float32", "float64", "float16")  # type: Tuple[str, ...]
+
+    def __init__(self, system: str, path: str) -> None:
+        self.system, self.name = system, "tf." + path
+        # TensorFlow's own Keras has had no cells since 2.16; tf-keras has.
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+        self.tf = importlib.import_module("tensorflow")
+        self.made_by = functools.reduce(getattr, path.split("."), self.tf)  # type: Any
+
+    def hello(self) -> Dict[str, str]:
+        """What this is, in versions."""
+        return {"implementation": self.system, "name": self.name, "tensorflow": str(self.tf.__version__)}
+
+    def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """To one question."""
+        if question["ask"] == "describe":
+            return self.describe()
+        if question["ask"] != "lstm":
+            raise Unsupported("no such question: " + question["ask"])
+        for feature, value in self.fixed.items():
+            if question[feature] != value:
+                raise Unsupported("no %s=%r in %s" % (feature, question[feature], self.name))
+        if question["dtype"] not in self.dtypes:
+            raise Unsupported("no dtype %s in %s" % (question["dtype"], self.name))
+        return self.lstm(question, arrays)
+
+    def lstm(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """The calls of one case."""
+        typed = {name: array if array.dtype == bool else array.astype(question["dtype"]) for name, array in arrays.items()}
+        calls, answered, shapes = [], {}, []  # type: List[Dict[str, Any]], Arrays, List[List[int]]
+        for number, call in enumerate(question["calls"]):
+            mask = arrays.get("%d.mask" % number)
+            states = [typed["%d.state.%d" % (number, position)] for position in range(call["states"])]
+            outputs, kept, shapes = self.run(question, typed, typed["%d.inputs" % number], lengths_of(mask), states)
+            returned = [outputs if question["return_sequences"] else outputs[:, -1]] + (kept if question["return_state"] else [])
+            answered.update({"%d.returned.%d" % (number, position): array for position, array in enumerate(returned)})
+            calls.append({"returned": len(returned), "dtypes": [array.dtype.name for array in returned]})
+        count = sum(int(np.prod(shape)) for shape in shapes)
+        return {"calls": calls, "parameter_count": count, "weight_shapes": shapes, "path": self.name}, answered
+
+    def describe(self) -> Answer:
+        """Its arguments, and the weights of one of two units; it has no configuration, and what a sequence returns is fixed."""
+        parameters = inspect.signature(self.made_by).parameters.values()
+        arguments = {each.name: repr(each.default) for each in parameters if each.default is not each.empty}
+        zeros = {"0.kernel": np.zeros((1, 8), "f"), "0.recurrent_kernel": np.zeros((2, 8), "f"), "0.bias": np.zeros(8, "f")}
+        _, _, shapes = self.run({"units": 2, "activation": "tanh"}, zeros, np.zeros((1, 3, 1), "f"), None, [])
+        described = {
+            "arguments": arguments,
+            "config": {},
+            "not_serialised": sorted(arguments),
+            "methods": [],
+            "weights": [[name, shape] for name, shape in zip(cell_weights(zeros), shapes)],
+            "initial_bias": [],
+            "activations": [],
+            "implementation": None,
+            "docstring": inspect.getdoc(self.made_by) or "",
+            "summary": "",
+            "returns_states": True,
+        }
+        return described, {}
+
+    def run(
+        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
+    ) -> Tuple[Any, List[Any], List[List[int]]]:
+        """Outputs (batch, timesteps, units), both final states, and the shapes of the weights."""
+        raise NotImplementedError
+
+
+class RNNCell(Cells):
+    """`BasicLSTMCell` or `LSTMCell` in `dynamic_rnn`, as programs for TensorFlow 1 have it."""
+
+    fixed = dict(Cells.fixed, compiled=True)  # noqa: RUF012  # likewise; a graph
+
+    def run(
+        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
+    ) -> Tuple[Any, List[Any], List[List[int]]]:
+        """In a graph of its own."""
+        v1 = self.tf.compat.v1
+        with self.tf.Graph().as_default(), v1.Session() as session:
+            cell = self.made_by(question["units"], activation=self.activation(question["activation"]), **question.get("cell", {}))
+            start = v1.nn.rnn_cell.LSTMStateTuple(*states) if states else None
+            outputs, state = v1.nn.dynamic_rnn(cell, self.tf.constant(inputs), lengths, start, None if states else inputs.dtype)
+            weights = cell_weights(arrays)
+            for variable in cell.weights:
+                variable.load(weights["projection" if "projection" in variable.name else name_of(variable)], session)
+            computed = session.run([outputs, state[0], state[1]])
+            return computed[0], computed[1:], [variable.shape.as_list() for variable in cell.weights]
+
+    def activation(self, name: str) -> Any:
+        """A function of TensorFlow's own."""
+        found = self.tf.identity if name == "linear" else getattr(self.tf.nn, name, None)
+        if found is None:
+            raise Unsupported("no tf.nn.%s" % name)
+        return found
+
+
+class BlockLSTM(Cells):
+    """`BlockLSTM` or `BlockLSTMV2`, one operation for the whole sequence."""
+
+    fixed = dict(Cells.fixed, activation="tanh")  # noqa: RUF012  # likewise
+    dtypes = ("float32", "float16")
+
+    def run(
+        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
+    ) -> Tuple[Any, List[Any], List[List[int]]]:
+        """Beyond the longest sequence everything is zeros, so only sequences of one length are run."""
+        batch, timesteps, _ = inputs.shape
+        if lengths is not None and (lengths != timesteps).any():
+            raise Unsupported("no lengths of single rows in %s" % self.name)
+        zeros = np.zeros((batch, question["units"]), inputs.dtype)
+        cell, hidden = states or [zeros, zeros]
+        weights = cell_weights(arrays)
+        none = np.zeros(question["units"], inputs.dtype)
+        peepholes = {"wc" + gate: weights.get("w_%s_diag" % gate, none) for gate in "ifo"}
+        own = question.get("cell", {})
+        computed = self.made_by(
+            seq_len_max=timesteps, x=np.swapaxes(inputs, 0, 1), cs_prev=cell, h_prev=hidden, w=weights["kernel"], b=weights["bias"],
+            **dict(peepholes, **own)
+        )  # fmt: skip
+        cells, outputs = (np.swapaxes(computed[position].numpy(), 0, 1) for position in (1, 6))
+        used = [weights["kernel"], weights["bias"]] + (list(peepholes.values()) if own.get("use_peephole") else [])
+        return outputs, [cells[:, -1], outputs[:, -1]], [list(array.shape) for array in used]
+
+
+def cell_weights(arrays: Arrays) -> Arrays:
+    """Keras' weights by the names of TensorFlow's cells."""
+    weights = {"kernel": np.concatenate([arrays["0.kernel"], arrays["0.recurrent_kernel"]]), "bias": arrays["0.bias"]}
+    if "0.peepholes" in arrays:
+        weights.update(zip(("w_i_diag", "w_f_diag", "w_o_diag"), arrays["0.peepholes"]))
+    if "0.projection" in arrays:
+        weights["projection"] = arrays["0.projection"]
+    return weights
+
+
+def lengths_of(mask: Any) -> Any:
+    """How many timesteps each row has, where the mask says nothing else."""
+    if mask is None:
+        return None
+    lengths = mask.sum(axis=1)
+    if (mask != (np.arange(mask.shape[1]) < lengths[:, np.newaxis])).any():
+        raise Unsupported("no mask but one of lengths: timesteps at the end of a row")
+    return lengths
 
 
 # --- a user's own model file -----------------------------------------------------------------------------------------------------
@@ -687,7 +880,7 @@ class Recorder:
         """While the model is called; inside of a call, weights would be read as the layer computes with them."""
         module = self.lanes.keras.layers
         classes = [each for each in inspect.getmro(module.LSTM) if "call" in vars(each) and each.__name__ in ("LSTM", "RNN")]
-        before = [(each, vars(each)["call"]) for each in classes if self.lanes.is_eager]
+        before = [(each, vars(each)["call"]) for each in classes if self.lanes.is_eager]  # type: List[Tuple[Any, Any]]
         for each, call in before:
             each.call = self.watched(call)
         try:
@@ -721,7 +914,10 @@ class Recorder:
             try:
                 self.keep(layer, given, before, flat(returned))
             except Exception as error:
-                self.not_recorded = "a call of %s was traced, so its numbers are not known (%s)" % (layer.name, type(error).__name__)
+                self.not_recorded = "a call of %s was traced, so its numbers are not known (%s)" % (
+                    layer.name,
+                    type(error).__name__,
+                )
             return returned
 
         return recorded
@@ -764,6 +960,23 @@ def layers_in(layer: Any) -> Iterator[Any]:
 # --- small things ----------------------------------------------------------------------------------------------------------------
 
 
+def module_of_keras() -> str:
+    """Where an interpreter has its Keras: before 2.4, TensorFlow brings its own alone."""
+    try:
+        return importlib.import_module("keras").__name__
+    except ImportError:
+        return "tensorflow.keras"
+
+
+def installed_version(module: str) -> str:
+    """Of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
+    package = module.split(".", maxsplit=1)[0]
+    try:
+        return str(importlib.import_module("importlib.metadata").version(package))
+    except ImportError:  # before Python 3.8
+        return str(importlib.import_module(package).__version__)
+
+
 def version_of(module: Any) -> Tuple[int, int]:
     """Major and minor."""
     major, minor = str(module.__version__).split(".")[:2]
@@ -792,7 +1005,8 @@ def strided(array: Any) -> Any:
 def signature_of(layer_class: Any) -> Dict[str, Any]:
     """Arguments of a layer class and of the RNN classes that it hands others on to, with their defaults."""
     found = {}  # type: Dict[str, Any]
-    for each in inspect.getmro(layer_class):
+    lineage = inspect.getmro(layer_class)  # type: Sequence[Any]
+    for each in lineage:
         if each.__name__ in ("Layer", "object"):
             break
         for name, parameter in inspect.signature(each.__init__).parameters.items():
@@ -819,9 +1033,13 @@ def name_of(weight: Any) -> str:
 # --- the protocol ----------------------------------------------------------------------------------------------------------------
 
 SYSTEMS = {
-    "keras": lambda: Keras("keras"),
+    "keras": lambda: Keras(module_of_keras()),
     "tf-keras": lambda: Keras("tf_keras"),
     "tensorflow": lambda: Keras("tensorflow.keras"),
+    "basic-lstm-cell": lambda: RNNCell("basic-lstm-cell", "compat.v1.nn.rnn_cell.BasicLSTMCell"),
+    "lstm-cell": lambda: RNNCell("lstm-cell", "compat.v1.nn.rnn_cell.LSTMCell"),
+    "block-lstm": lambda: BlockLSTM("block-lstm", "raw_ops.BlockLSTM"),
+    "block-lstm-v2": lambda: BlockLSTM("block-lstm-v2", "raw_ops.BlockLSTMV2"),
 }  # type: Dict[str, Callable[[], Any]]
 
 
@@ -850,23 +1068,36 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         return {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
 
 
+def end_with_parent() -> None:
+    """What hangs must not outlive who asked."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
+    end_with_parent()
     # What a framework prints must not be taken for an answer.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    sys.path[0:1] = job["paths"]
-    try:
-        system = SYSTEMS[job["system"]]()
-        hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
-        said = {"protocol": PROTOCOL, "hello": hello}
-    except Exception as error:
-        system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
-    answers.write(json.dumps(said) + "\n")
-    answers.flush()
-    for line in sys.stdin if system is not None else ():
-        answers.write(json.dumps(answer_of(system, json.loads(line), job["folder"])) + "\n")
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        sys.path[0:1] = job["paths"]
+        try:
+            system = SYSTEMS[job["system"]]()
+            hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
+            said = {"protocol": PROTOCOL, "hello": hello}
+        except Exception as error:
+            system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+        answers.write(json.dumps(said) + "\n")
         answers.flush()
+        for line in sys.stdin if system is not None else ():
+            answers.write(json.dumps(answer_of(system, json.loads(line), job["folder"])) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.matrix.covering import pairs
 from conformance.matrix.drawn import drawn
-from conformance.matrix.grids import BASE, GRIDS, Grid, singles
+from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, singles
 from conformance.matrix.selection import Planned
 from conformance.probes import PROBES
 
@@ -62,3 +62,9 @@ def surface(level: str, seed: int = 0) -> list[Planned]:
     for each in itertools.islice(LEVELS.values(), list(LEVELS).index(level) + 1):
         found |= {case.id: case for case in each.cases(base) if case.id not in found}
     return [*found.values(), *([] if level == "quick" else PROBES)]
+
+
+def without_states(cases: Iterable[Case]) -> list[Case]:
+    """The same asked for outputs only, once each, as of a layer that knows no return_state; those that need it are left out."""
+    asked = (case.having(return_state=False) for case in cases)
+    return [case for case in dict.fromkeys(asked) if allowed(case)]
