@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.facts import FactChange
-from conformance.upgrade.references import CONVENTIONS, UPSTREAM, known_of
+from conformance.upgrade.references import CONVENTIONS, known_of, reference_lines
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -138,11 +138,9 @@ def _sigma(worst: float) -> str:
     return f"{worst:.3g} σ" if worst < 1e6 else "more than 1e6 σ"
 
 
-def _references(addresses: Sequence[str]) -> Iterator[Block]:
-    summaries = {each.address: each.summary for each in UPSTREAM}
-    said = [f"upstream: {address} {f'({summaries[address]})' if address in summaries else ''}".rstrip() for address in addresses]
-    if said:
-        yield Lines(list(dict.fromkeys(said)))
+def _references(addresses: Iterable[str]) -> Iterator[Block]:
+    if said := reference_lines(addresses):
+        yield Lines(said)
 
 
 def _judgement(report: UpgradeReport, judged: Judged) -> Iterator[Block]:
