@@ -35,7 +35,7 @@ from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
 from conformance.kill_matrix import blind_cases, kill_matrix
 from conformance.kill_matrix import render as render_kills
-from conformance.known_differences import known_differences
+from conformance.known_differences import EARLIER, known_differences
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.reproduce import known_reproduction, reproduction
@@ -278,7 +278,7 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
 def list_differences() -> None:
     """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
     with _refusals():
-        click.echo(as_markdown(known_differences()), nl=False)
+        click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)
 
 
 for _command in (claims, environments, record, upgrade, history, model):

@@ -14,7 +14,7 @@ from conformance.observation import ARRAYS, CallObservation, Observation
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT
-from lstm_ref.deviations import DEVIATIONS, Deviation, Need
+from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combined
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Diagnostician:
 
     def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
         """Names of the deviations that leave no difference, the closest first; none where nothing in the registry explains it."""
-        if self.described and _left(self.described, case, stimulus, observed) <= ELEMENT_LIMIT:
+        if can_show(self.described, case) and _left(self.described, case, stimulus, observed) <= ELEMENT_LIMIT:
             return (self.described,)
         found = list(_explanations(self.known, case, stimulus, observed))
         if not found and self.searches_left > 0:
@@ -44,6 +44,11 @@ class Diagnostician:
             found = list(_explanations(DEVIATIONS.values(), case, stimulus, observed))
             self.known += [deviation for _, deviation in found]
         return tuple(deviation.name for _, deviation in sorted(found, key=lambda pair: pair[0]))
+
+
+def can_show(described: str, case: Case) -> bool:
+    """Whether any deviation of a description can show in a case; else it would explain what is no mistake."""
+    return any(combined([name]).needs <= case.offers for name in described.split("+") if name)
 
 
 def _explanations(

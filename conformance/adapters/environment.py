@@ -51,7 +51,7 @@ class EnvironmentAdapter:
         if self._recording:
             return
         try:
-            spec = parse(self.spec)
+            spec = self._named
             provide(spec, say)
         except UnavailableError as error:
             if self.only_live or not recording_of(str(spec)).exists():
@@ -67,7 +67,7 @@ class EnvironmentAdapter:
             AdapterStartError: the environment cannot be had here, or its framework not be imported.
         """
         try:
-            self._asked = read_recording(self._recording) if self._recording else self._open(parse(self.spec))
+            self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
             hello = self._asked.hello()
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
@@ -105,13 +105,17 @@ class EnvironmentAdapter:
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
     @property
+    def _named(self) -> Spec:
+        return recipes().shortest(parse(self.spec))
+
+    @property
     def _recording(self) -> Path | None:
         """The recording that is named in place of an environment."""
         return Path(self.spec) if self.spec.endswith(".npz") else None
 
     def record(self) -> Recorder:
         """From now on, keep what is answered."""
-        self._asked = Recorder(self._running, str(parse(self.spec)))
+        self._asked = Recorder(self._running, str(self._named))
         return self._asked
 
     def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:

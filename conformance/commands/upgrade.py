@@ -160,7 +160,13 @@ def upgrade(
     help="Versions of Keras, in order.  [default: the newest of each minor]",
 )
 @click.option(
-    "--backend", type=click.Choice(list(BACKENDS)), default="tensorflow", show_default=True, help="Keras backend to run on."
+    "--backend",
+    "backends",
+    type=click.Choice(list(BACKENDS)),
+    multiple=True,
+    default=("tensorflow",),
+    show_default=True,
+    help="Keras backend to run on; repeatable.",
 )
 @_level
 @_cases
@@ -171,7 +177,7 @@ def upgrade(
 def history(
     *,
     versions: str,
-    backend: str,
+    backends: tuple[str, ...],
     level: str,
     patterns: tuple[str, ...],
     seed: int,
@@ -183,14 +189,20 @@ def history(
 
     Exit codes: 0 every version ran every case, 1 some did not, 2 it cannot run.
     """
-    named = [_version(each.strip(), backend) for each in versions.split(",")]
-    twice = [each.name for each in named if [other.name for other in named].count(each.name) > 1]
+    names = [each.strip() for each in versions.split(",")]
+    twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
-    report = History(named, cases_of(level, seed, patterns), time_limit).run()
-    shown, written = (history_text.page(report, f"Keras on {backend}", merged=merged) for merged in (True, False))
-    _publish(shown, [(json_file, _as_json(report.as_dict())), (markdown_file, as_markdown(written))])
-    sys.exit(0 if report.is_whole else 1)
+    cases = cases_of(level, seed, patterns)
+    named = {backend: [_version(name, backend) for name in names] for backend in backends}
+    reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
+    said = {backend: report.as_dict() for backend, report in reports.items()}
+    shown, written = (
+        [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
+        for merged in (True, False)
+    )
+    _publish(shown, [(json_file, _as_json(said)), (markdown_file, as_markdown([*history_text.HEAD, *written]))])
+    sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
 def _version(text: str, backend: str) -> Implementation:

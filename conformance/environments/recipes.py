@@ -79,13 +79,20 @@ class Recipes:
             )
         return self._filled_in(fitting[0], spec)
 
+    def shortest(self, spec: Spec) -> Spec:
+        """The same environment without a backend that goes without saying."""
+        lanes = self._of(spec.system, spec.version)
+        return replace(spec, backend="") if lanes and spec.backend == next(iter(lanes[0].bases)) else spec
+
     def describing(self, hello: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the deviations that describe what a worker says it runs; none for what no lane is for."""
         packages = {"tf-keras": "tf-keras", "tf.keras": "tensorflow", "keras": "keras"}
         system = next((packages[name] for name in packages if name in hello), hello.get("implementation", ""))
-        version = hello.get(system, "")
-        lanes = [lane for lane in self.lanes if lane.system == system and lane.versions.contains(version or "0", prereleases=True)]
+        lanes = self._of(system, hello.get(system, ""))
         return lanes[0].deviations if lanes else ()
+
+    def _of(self, system: str, version: str) -> list[Lane]:
+        return [lane for lane in self.lanes if lane.system == system and lane.versions.contains(version or "0", prereleases=True)]
 
     def _filled_in(self, lane: Lane, spec: Spec) -> tuple[Base, Lane]:
         backend = spec.backend or next(iter(lane.bases))

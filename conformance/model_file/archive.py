@@ -102,7 +102,7 @@ def _file_at(path: Path) -> IO[bytes]:
                 "and save the model with model.save('model.keras')"
             )
         raise ModelFileError("a folder; expected a .keras or .h5 file, as model.save('model.keras') writes it")
-    if not path.exists():
+    if not path.is_file():
         raise ModelFileError("there is no such file; expected the path of a .keras or .h5 file")
     return path.open("rb")
 

@@ -2,68 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from conformance.adapters.base import Adapter
 from conformance.adapters.environment import EnvironmentAdapter
-from conformance.model_file.archive import ModelFile, opened
+from conformance.model_file.contents import Contents, read_apart
 from conformance.model_file.errors import ModelFileError
-from conformance.model_file.finder import find_lstms
 from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
-from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.loading import raised, reason_and_mend
-from conformance.model_file.prediction import Prediction, compare, precision_of, prediction_of, question_of
+from conformance.model_file.prediction import Answered, Prediction, compare, precision_of, prediction_of, question_of
 from conformance.model_file.report import InEnvironment, ModelReport
-from conformance.model_file.safety import reasons_not_to_load
 from conformance.model_file.verification import verify
-from conformance.model_file.weights import orphans, with_weights
 from conformance.verdict import Verdict, in_one_line
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
+_TELL = "report it with the file's configuration"
+
+
+class ModelAdapter(Adapter, Protocol):
+    """An implementation that also loads model files."""
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answered:
+        """A question of the protocol.
+
+        Raises:
+            LSTMError: it has no answer.
+        """
+
+    def describe(self) -> Mapping[str, Any]:
+        """The LSTM's interface; its arguments among others."""
+
+    def stop(self) -> None:
+        """End it."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Subject:
-    """What every environment is asked of: the file, its LSTMs, and what the model reads.
+    """What every environment is asked of: the file, and what the model reads.
 
     Attributes:
-        file: as it was read; its weights are closed.
-        lstms: in it.
+        file: what was read of it.
         read: by the model; none where it is not run.
         not_run: why it is not.
     """
 
-    file: ModelFile
-    lstms: tuple[ModelLSTM, ...]
+    file: Contents
     read: tuple[Array, ...]
     not_run: tuple[str, ...]
 
 
-def examine(path: Path, specs: Sequence[str], inputs: Path | None = None) -> ModelReport:
+def examine(
+    path: Path,
+    specs: Sequence[str],
+    inputs: Path | None = None,
+    *,
+    make: Callable[[str], ModelAdapter] = EnvironmentAdapter,
+    read_file: Callable[[Path], Contents] = read_apart,
+) -> ModelReport:
     """Read a model file, verify its LSTMs in each environment, and the whole model where it may be loaded.
+
+    Args:
+        path: of the file.
+        specs: of one or two environments.
+        inputs: a file of arrays that the model is to predict on; random numbers without one.
+        make: the adapter of an environment.
+        read_file: how the file is read.
 
     Raises:
         ModelFileError: the file cannot be read, or has no LSTM; or the inputs do not fit.
         AdapterStartError: an environment cannot be had.
     """
-    with opened(path) as file:
-        found = find_lstms(file.config, file.keras_version)
-        lstms, unclaimed = with_weights(file, found), orphans(file, found)
-        not_run = reasons_not_to_load(file)
-    if not lstms and not unclaimed:
+    file = read_file(path)
+    if not file.lstms and not file.unclaimed:
         raise ModelFileError(f"{path} has no LSTM: there is nothing to verify")
-    read, cannot = _inputs(file, inputs) if not not_run else ((), "")
-    subject = _Subject(file=file, lstms=lstms, read=read, not_run=tuple(filter(None, [*not_run, cannot])))
-    examined = [_in_environment(spec, subject) for spec in specs]
+    read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
+    subject = _Subject(file=file, read=read, not_run=tuple(filter(None, [*file.not_loadable, cannot])))
+    examined = [_in_environment(spec, make(spec), subject) for spec in specs]
     predictions = [prediction for _, prediction in examined if prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
     return ModelReport(
         path=str(path),
         keras_version=file.keras_version,
-        lstms=lstms,
-        unclaimed=unclaimed,
+        lstms=file.lstms,
+        unclaimed=file.unclaimed,
         not_loadable=subject.not_run,
         environments=tuple(each for each, _ in examined),
         compared=compared,
@@ -72,7 +97,7 @@ def examine(path: Path, specs: Sequence[str], inputs: Path | None = None) -> Mod
     )
 
 
-def _inputs(file: ModelFile, own: Path | None) -> tuple[tuple[Array, ...], str]:
+def _inputs(file: Contents, own: Path | None) -> tuple[tuple[Array, ...], str]:
     """What the model is to predict on; or why there is nothing."""
     asked = inputs_of(file.config)
     if own is not None:
@@ -83,11 +108,10 @@ def _inputs(file: ModelFile, own: Path | None) -> tuple[tuple[Array, ...], str]:
         return (), str(error)
 
 
-def _in_environment(spec: str, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
-    adapter = EnvironmentAdapter(spec)
+def _in_environment(spec: str, adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
     versions = adapter.start()
     try:
-        verifications = tuple(verify(lstm, number, adapter) for number, lstm in enumerate(subject.lstms))
+        verifications = tuple(verify(lstm, number, adapter) for number, lstm in enumerate(subject.file.lstms))
         found: dict[str, Any] = {"spec": spec, "versions": versions, "verifications": verifications}
         if subject.not_run:
             return InEnvironment(**found, loaded=False), None
@@ -96,17 +120,15 @@ def _in_environment(spec: str, subject: _Subject) -> tuple[InEnvironment, Predic
         adapter.stop()
 
 
-def _whole_model(
-    found: Mapping[str, Any], adapter: EnvironmentAdapter, subject: _Subject
-) -> tuple[InEnvironment, Prediction | None]:
+def _whole_model(found: Mapping[str, Any], adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
     """What the model predicts; an environment that does not load it, or cannot run it, is a finding."""
-    precision = precision_of([lstm.found.policy for lstm in subject.lstms])
+    precision = precision_of([lstm.found.policy for lstm in subject.file.lstms])
     arrays = {f"input.{number}": array for number, array in enumerate(subject.read)}
     try:
         answer = adapter.ask("model", arrays, **question_of(str(subject.file.path.resolve()), precision))
         message = str(answer.said.get("not_loaded", ""))
         if not message:
-            prediction = prediction_of(answer, subject.lstms, adapter.conventions, precision)
+            prediction = prediction_of(answer, subject.file.lstms, adapter.conventions, precision)
             found = {**found, "calls": prediction.calls, "called": prediction.called, "not_recorded": prediction.not_recorded}
             return InEnvironment(**found, loaded=True), prediction
     except LSTMError as error:
@@ -115,7 +137,7 @@ def _whole_model(
         return InEnvironment(**found, loaded=True, raised=raised(str(error)), reason=reason, mend=mend), None
     except (KeyError, TypeError, ValueError) as error:
         return InEnvironment(
-            **found, loaded=True, raised=in_one_line(error), reason="the answer could not be judged", mend=""
+            **found, loaded=True, raised=in_one_line(error), reason="its answer does not follow the protocol", mend=_TELL
         ), None
     reason, mend = reason_and_mend(message, subject.file, adapter.describe())
     return InEnvironment(**found, loaded=False, raised=raised(message), reason=reason, mend=mend), None

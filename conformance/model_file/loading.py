@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.model_file.archive import ModelFile
+from conformance.model_file.contents import Contents
 
 # Of a message that is quoted.
 LONGEST = 300
@@ -34,7 +34,7 @@ def raised(message: str) -> str:
     return message if len(message) <= LONGEST else message[:LONGEST] + " …"
 
 
-def reason_and_mend(message: str, file: ModelFile, described: Mapping[str, Any]) -> tuple[str, str]:
+def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any]) -> tuple[str, str]:
     """Why the file does not load, and what to do; from the arguments that this Keras' LSTM has, where the message is not known."""
     for known in _KNOWN:
         if (match := re.search(known.pattern, message)) is not None:

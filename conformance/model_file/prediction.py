@@ -136,6 +136,8 @@ def _judged(number: int, answer: Answered, lstms: Sequence[ModelLSTM], conventio
         message = f"the layer {layer['name']!r} has weights that no LSTM of the file has: they were changed by loading"
         return JudgedCall(path=str(layer["name"]), check=CheckResult(check="weights", verdict=Verdict.FAIL, message=message))
     path = found[0].path if len(found) == 1 else found[0].path.rpartition("/")[0]
+    if reason := next((one.found.reason for one in found if one.found.config is None), ""):
+        return JudgedCall(path=path, check=CheckResult(check="call", verdict=Verdict.UNSUPPORTED, message=reason))
     returned = [arrays[f"call.{number}.returned.{k}"] for k in range(call["returned"])]
     given = [arrays[f"call.{number}.state.{k}"] for k in range(call["states"])]
     read = _Read(

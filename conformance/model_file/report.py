@@ -118,10 +118,11 @@ _UNSAID = ("implementation", "environment", "conventions", "platform", "python",
 
 def _table(report: ModelReport) -> Table:
     table = Table(box=box.SIMPLE)
-    for name, justify in (("LSTM", "left"), ("input_dim → units", "right"), ("parameters", "right"), ("uses", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's literal
+    table.add_column("LSTM", no_wrap=True)
+    for name in ("input_dim → units", "parameters", "uses"):
+        table.add_column(name, justify="right")
     for each in report.environments:
-        table.add_column(f"in {escape(each.spec)}", justify="left")
+        table.add_column(f"in {escape(each.spec)}", overflow="fold")
     for number, lstm in enumerate(report.lstms):
         weights = lstm.weights
         sizes = "–" if weights is None else f"{weights.input_dim} → {weights.units}"

@@ -83,7 +83,7 @@ class Verification:
 
 def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
     """One LSTM of the model in one started implementation; `number` tells it from others of its size."""
-    if lstm.faults or lstm.weights is None:
+    if lstm.faults or lstm.found.reason or lstm.weights is None:
         return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.found.reason)
     as_written = AsWritten(adapter)
     diagnose = Diagnostician(searches_left=1).explain

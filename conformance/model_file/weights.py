@@ -32,7 +32,7 @@ def with_weights(file: ModelFile, found: Sequence[FoundLSTM]) -> tuple[ModelLSTM
 def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
     """What the arrays are to the LSTM: its weights, or a fault; a text is the fault itself."""
     if found.config is None:
-        return ModelLSTM(found=found, weights=None)
+        return ModelLSTM(found=found, weights=_if_they_fit(arrays))
     fault, weights = arrays if isinstance(arrays, str) else "", None
     expected = 3 if found.config.use_bias else 2
     if not fault and len(arrays) != expected:
@@ -47,6 +47,14 @@ def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
     if fault or weights is None:
         return ModelLSTM(found=found, weights=None, faults=(fault,))
     return ModelLSTM(found=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])))
+
+
+def _if_they_fit(arrays: list[Array] | str) -> LSTMWeights | None:
+    """Of an LSTM that is not verified: its weights are known again in a model that is loaded."""
+    try:
+        return LSTMWeights.from_arrays(*arrays) if isinstance(arrays, list) and len(arrays) in (2, 3) else None
+    except LSTMError:
+        return None
 
 
 def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:

@@ -97,7 +97,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (CASE, Verdict.PASS, ""),
         (UNSUPPORTED, Verdict.UNSUPPORTED, "no argument zero_output_for_mask"),
-        (RAISES, Verdict.ERROR, "QuestionError: ValueError: no"),
+        (RAISES, Verdict.ERROR, "ValueError: no"),
         (DIES, Verdict.ERROR, "WorkerError: the process died"),
         (CASE.having(seed=1), Verdict.UNSUPPORTED, "not among what was recorded"),
     ],

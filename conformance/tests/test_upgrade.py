@@ -15,10 +15,13 @@ from conformance.journal import JournalError
 from conformance.pool import Pool
 from conformance.progress import Progress
 from conformance.tests.doubles import Dying, NotInstalled
-from conformance.tests.upgrade_doubles import InThisProcess, version
+from conformance.tests.upgrade_doubles import InThisProcess, interrupting, version
+from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.document import Rows
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation, asked_of, interleaved
+from conformance.upgrade.text import page
 from conformance.upgrade.upgrade import Upgrade
 
 MASKED = "u3-d2-t5-b4-seq-mask_left-s{}"
@@ -104,7 +107,9 @@ def test_change_names_its_behaviour(all_changes: Mapping[str, Change]) -> None:
 def test_right_by_two_conventions_is_a_changed_convention() -> None:
     """Each side is right by what its backend does where Keras promises nothing."""
     case = LATE.format(0)
-    report = upgraded(version(backend="torch"), version({case: "initial_hidden_emitted"}, backend="numpy"), case, reduces=False)
+    before = version(environment={"backend": "torch"})
+    after = version({case: "initial_hidden_emitted"}, environment={"backend": "numpy"})
+    report = upgraded(before, after, case, reduces=False)
     assert [change.kind for change in report.changes] == [Kind.CONVENTION]
 
 
@@ -118,6 +123,57 @@ def test_first_of_each_change_is_looked_into() -> None:
     assert (first.locus.timestep, first.locus.gates) == (1, "i, f and o")
     assert first.no_script == "scripts are made for Keras 3 only"
     assert [other.like for other in others] == [first.case_id] * 2
+
+
+@pytest.mark.parametrize(
+    ("case", "does", "gates", "because"),
+    [
+        (PLAIN, "candidate_off_by_1e-3", "c", "by the deviation candidate_off_by_1e-3"),
+        (PLAIN, "candidate_off_by_1e-3+candidate_tanh_missing", "", "no gate alone explains c within"),
+        ("u3-d2-t5-b4-seq-back-s{}", "candidate_off_by_1e-3+candidate_tanh_missing", "", "no gate alone"),
+        (MASKED, "mask_ignored_by_hidden", "", "no gate: all four are the same"),
+    ],
+    ids=["by the deviation", "by the states", "read backwards, made smaller", "no gate's"],
+)
+def test_gate_is_named_where_it_can_be_known(case: str, does: str, gates: str, because: str) -> None:
+    """By the deviation that explains the change, else by the states of the first timestep that differs."""
+    (change,) = upgraded(version(), version({}, otherwise=does), case.format(0)).changes
+    assert change.kind is Kind.NOW_WRONG
+    assert change.locus is not None
+    assert change.locus.gates == gates
+    assert change.locus.because.startswith(because)
+
+
+@pytest.mark.parametrize("case", ["u3-d2-t5-b4-seq-nostate-via_fit-s0", DROPPED.format(0)], ids=["a loss", "drawn masks"])
+def test_first_difference_is_not_sought_where_it_cannot_be_seen(case: str) -> None:
+    """A loss has no timesteps, and masks that are drawn anew make two runs differ everywhere."""
+    (change,) = upgraded(version(), version({}, otherwise="output_tanh_missing"), case).changes
+    assert (change.kind, bool(change.minimal), change.locus) == (Kind.NOW_WRONG, True, None)
+
+
+def test_details_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the smallest case so far, here the case itself."""
+    monkeypatch.setattr("conformance.upgrade.details.REDUCTION_SECONDS", -1.0)
+    (change,) = upgraded(version(), version({}, otherwise="hard_sigmoid_keras2"), PLAIN.format(0)).changes
+    assert change.minimal == PLAIN.format(0)
+
+
+@pytest.mark.parametrize(
+    ("case", "script"), [(PLAIN.format(0), "layer = keras.layers.LSTM(1"), (DROPPED.format(0), "")], ids=["expressible", "not"]
+)
+def test_change_of_keras_3_has_a_script(case: str, script: str) -> None:
+    """Which needs Keras only, or the reason why there is none."""
+    environment = {"keras": "3.15.1", "backend": "tensorflow"}
+    (change,) = upgraded(version(), version({}, otherwise="ValueError", environment=environment), case).changes
+    assert script in change.script
+    assert bool(change.no_script) is not bool(change.script)
+
+
+def test_another_kernel_is_reported() -> None:
+    """Also where it changes nothing."""
+    report = upgraded(version(), version(environment={"kernel": "fused kernel"}), PLAIN.format(0), MASKED.format(0))
+    blocks = page(report, judge(report, None))
+    assert Rows(("from", "to", "cases"), [("loop", "fused kernel", "2")]) in blocks
 
 
 @pytest.mark.parametrize("lacking", [0, 1], ids=["before", "after"])
@@ -156,7 +212,7 @@ def test_interrupted_run_keeps_what_finished_and_is_gone_on_from(tmp_path: Path,
     """The report says so and has what both sides have run; what the folder holds is not run again."""
     cases = [PLAIN.format(0), MASKED.format(0)]
     with monkeypatch.context() as patched:
-        patched.setattr(Progress, "finished", _interrupting(after=3))
+        patched.setattr(Progress, "finished", interrupting(after=3))
         first = upgraded(version(), version(), *cases, keep=tmp_path)
     assert (first.stopped, len(first.changes), first.not_run) == ("interrupted", 1, 1)
     again = upgraded(version(), version(), *cases, keep=tmp_path)
@@ -165,16 +221,6 @@ def test_interrupted_run_keeps_what_finished_and_is_gone_on_from(tmp_path: Path,
     assert [seconds[change.case_id] for change in first.changes] == [change.after.seconds for change in first.changes]
     with pytest.raises(JournalError, match="journal of another run"):
         upgraded(version(), version(), cases[0], keep=tmp_path)
-
-
-def _interrupting(after: int) -> Any:
-    left = iter(range(after - 1))
-
-    def finished(*_: object) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    return finished
 
 
 def test_items_come_in_turn() -> None:

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import main
-from conformance.tests.upgrade_doubles import InThisProcess
+from conformance.progress import Progress
+from conformance.tests.upgrade_doubles import InThisProcess, interrupting
 
 MASKED = ("--case", "u3-d2-t5-b4-seq-mask_left-s0", "--case", "u3-d2-t5-b4-seq-s0")
 WRONG = "reference:mask_ignored"
@@ -107,7 +108,7 @@ def test_history_shows_when_a_behaviour_changes(tmp_path: Path) -> None:
     markdown = (tmp_path / "h.md").read_text(encoding="utf-8")
     assert "| mask=left | wrong (mask\\_inverted) | → wrong (mask\\_ignored) | → right | right |" in markdown
     report = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"))
-    assert [cell["changed"] for cell in report["behaviours"][1]["cells"]] == [False, True, True, False]
+    assert [cell["changed"] for cell in report["tensorflow"]["behaviours"][1]["cells"]] == [False, True, True, False]
 
 
 def test_versions_that_show_the_same_share_a_column() -> None:
@@ -132,3 +133,21 @@ def test_history_names_a_version_that_cannot_run() -> None:
     result = invoke("history", "--versions", "reference,/no/such/python", *MASKED)
     assert result.exit_code == 1
     assert "/no/such/python did not run" in result.stdout
+
+
+def test_interrupted_history_shows_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is empty, and the run fails."""
+    monkeypatch.setattr(Progress, "finished", interrupting(after=2))
+    result = invoke("history", "--versions", f"reference,{WRONG},reference:mask_inverted", *MASKED[:2])
+    assert result.exit_code == 1
+    assert "the run was interrupted: what is empty did not run" in result.stdout
+
+
+def test_history_of_several_backends_is_one_page(tmp_path: Path) -> None:
+    """A table each, as the documentation shows it."""
+    backends = ("--backend", "numpy", "--backend", "torch")
+    invoke("history", "--versions", "reference", *backends, *MASKED[:2], "--markdown", tmp_path / "h.md")
+    text = (tmp_path / "h.md").read_text(encoding="utf-8")
+    assert text.startswith("# What each version answers\n")
+    assert "## Keras on numpy" in text
+    assert "## Keras on torch" in text

@@ -97,8 +97,9 @@ def test_upstream_reference_speaks_of_cases_that_can_be(upstream: Upstream) -> N
         ({"keras": "3.10.0", "backend": "numpy"}, {"keras": "3.15.1", "backend": "numpy"}, False),
         ({"keras": "3.9.2", "backend": "torch"}, {"keras": "3.10.0", "backend": "torch"}, False),
         ({"keras": "3.9.2", "backend": "numpy"}, {"implementation": "lstm_ref"}, False),
+        ({"keras": "2.2.4", "backend": "numpy"}, {"keras": "3.15.1", "backend": "numpy"}, False),
     ],
-    ids=["up", "down", "both have it", "another backend", "no Keras"],
+    ids=["up", "down", "both have it", "another backend", "no Keras", "another history"],
 )
 def test_change_names_what_lies_between_two_versions(before: Mapping[str, str], after: Mapping[str, str], *, named: bool) -> None:
     """Where one of them has it and the other has not, on a backend where it shows."""

@@ -54,17 +54,17 @@ class Version:
 
     does: Mapping[str, str] = field(default_factory=dict)
     otherwise: str = ""
-    backend: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def conventions(self) -> Conventions:
         """Of the backend that it pretends to run on."""
-        return CONVENTIONS.get(self.backend, USUAL)
+        return CONVENTIONS.get(self.environment.get("backend", ""), USUAL)
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
-        return {"implementation": "version", "backend": self.backend}
+        return {"implementation": "version", **self.environment}
 
     def describe(self) -> Mapping[str, Any]:
         """What it was told to say."""
@@ -84,7 +84,8 @@ class Version:
             raise _ERRORS[does]("it does not go")
         nudged = does.partition("+")[2] == "nudged" or does == "nudged"
         observed = ReferenceAdapter(does.removesuffix("nudged").removesuffix("+") or None).observe(case, stimulus)
-        return replace(observed, calls=tuple(map(_nudged, observed.calls))) if nudged else observed
+        calls = tuple(map(_nudged, observed.calls)) if nudged else observed.calls
+        return replace(observed, calls=calls, path=f"eager; {self.environment.get('kernel', 'loop')}")
 
 
 _ERRORS: Mapping[str, type[Exception]] = {"ValueError": ValueError, "TypeError": TypeError}
@@ -100,3 +101,14 @@ def _nudged(call: Any) -> Any:
 def version(does: Mapping[str, str] | None = None, name: str = "", **said: Any) -> Implementation:
     """Such a version, named."""
     return Implementation(name=name or "version", make_adapter=partial(Version, does or {}, **said))
+
+
+def interrupting(after: int) -> Callable[..., None]:
+    """Takes the place of `Progress.finished`: an interruption by the result of that number."""
+    left = iter(range(after - 1))
+
+    def finished(*_: object) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return finished

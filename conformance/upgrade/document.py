@@ -13,9 +13,10 @@ from rich.text import Text
 
 @dataclass(frozen=True)
 class Heading:
-    """A line above what follows."""
+    """A line above what follows; level 1 is that of a whole file."""
 
     text: str
+    level: int = 2
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Script:
-    """Code, with what it does."""
+    """Code, which a terminal names only, with its title."""
 
     title: str
     code: str
@@ -56,9 +57,8 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                     console.print(Text(line, style=style), soft_wrap=True)
             case Rows(columns, rows):
                 console.print(_table(columns, rows))
-            case Script(title, code):
+            case Script(title):
                 console.print(Text(title), soft_wrap=True)
-                console.print(Text(code.rstrip()), soft_wrap=True)
 
 
 def as_markdown(blocks: Sequence[Block]) -> str:
@@ -77,8 +77,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def _markdown(block: Block) -> str:
     match block:
-        case Heading(text):
-            return f"\n## {_escaped(text)}\n"
+        case Heading(text, level):
+            return f"{'' if level == 1 else chr(10)}{'#' * level} {_escaped(text)}\n"
         case Lines(lines):
             return "\n".join(f"{_escaped(line)}  " for line in lines) + "\n"
         case Rows(columns, rows):

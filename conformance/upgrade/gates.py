@@ -115,7 +115,9 @@ def gates_by_states(parting: Parting, *, hidden: Array, cell: Array) -> tuple[st
             "c": (cell - gates.f * before.cell) / gates.i,
         }
     found = tuple(gate for gate, values in needed.items() if _possible(gate, values, case))
-    return _listed(found, "or"), "h follows from c, which is another one" if found else "no gate alone explains c"
+    if not found:
+        return "", "no gate alone explains c within its activation's range"
+    return _listed(found, "or"), "h follows from c, which is another one"
 
 
 def _possible(gate: str, values: Array, case: Case) -> bool:

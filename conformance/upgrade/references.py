@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -49,11 +49,10 @@ class Upstream:
     when: Mapping[str, tuple[Any, ...]]
 
     def lies_between(self, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-        """Whether one of two environments has it and the other has not."""
-        if not all("keras" in each for each in (before, after)):
-            return False
+        """Whether one of two environments of the same major version has it and the other has not."""
+        versions = [Version(each.get("keras", "0")) for each in (before, after)]
         on = not self.backends or {before.get("backend"), after.get("backend")} <= {*self.backends}
-        return on and (Version(before["keras"]) >= self.since) != (Version(after["keras"]) >= self.since)
+        return on and {version.major for version in versions} == {self.since.major} and min(versions) < self.since <= max(versions)
 
     def speaks_of(self, case: Case) -> bool:
         """Whether it changes what such a case shows."""
@@ -86,3 +85,9 @@ def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, s
     said = [entry.upstream for entry in known if entry.upstream]
     said += [each.address for each in UPSTREAM if each.lies_between(before, after) and each.speaks_of(case)]
     return replace(change, upstream=tuple(dict.fromkeys(said)))
+
+
+def reference_lines(addresses: Iterable[str]) -> list[str]:
+    """A line each, once, with what it changes where that is known."""
+    summaries = {each.address: f" ({each.summary}, since {each.since})" for each in UPSTREAM}
+    return [f"upstream: {address}{summaries.get(address, '')}" for address in dict.fromkeys(addresses)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
-from conformance.upgrade.references import CONVENTIONS, UPSTREAM
+from conformance.upgrade.facts import FactChange
+from conformance.upgrade.references import CONVENTIONS, known_of, reference_lines
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -19,7 +20,7 @@ SHOWN = 60
 
 def page(report: UpgradeReport, judged: Judged) -> list[Block]:
     """The whole report, with what of it a baseline expects."""
-    return [*_head(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
+    return [*_head(report), *_kernels(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
 
 
 def _head(report: UpgradeReport) -> Iterator[Block]:
@@ -36,12 +37,29 @@ def _versions(environment: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in environment.items() if name not in left_out)
 
 
+def _kernels(report: UpgradeReport) -> Iterator[Block]:
+    """What computes the sequence, where both answered and it is another one now."""
+    paths = [(each.before.path, each.after.path) for each in report.changes if each.before.path and each.after.path]
+    kernels = collections.Counter((was.rpartition("; ")[2], now.rpartition("; ")[2]) for was, now in paths)
+    rows = [(was, now, f"{count:,}") for (was, now), count in kernels.most_common() if was != now]
+    if rows:
+        yield Heading("What really ran")
+        yield Rows(("from", "to", "cases"), rows)
+
+
 def _facts(report: UpgradeReport) -> Iterator[Block]:
     if not report.knows_facts:
         yield Lines(["what changed of the API is not known: one of the two says nothing of its own"])
     if report.facts:
         yield Heading("API")
-        yield Rows(("", "from", "to"), [(fact.subject, fact.before, fact.after) for fact in report.facts])
+        folded: dict[tuple[str, str, str], list[FactChange]] = collections.defaultdict(list)
+        for fact in report.facts:
+            folded[fact.subject.partition(" ")[0], fact.before, fact.after].append(fact)
+        rows = [("; ".join(fact.subject for fact in alike), *pair) for (_, *pair), alike in folded.items()]
+        yield Rows(("", "from", "to"), [row for row in rows if "\n" not in "".join(row)])
+        for subject, before, after in rows:
+            if "\n" in before + after:
+                yield Script(f"{subject} is another text", f"{before}\n\n{after}")
         yield from _references([address for fact in report.facts for address in fact.upstream])
 
 
@@ -89,9 +107,11 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         yield Heading(
             f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else "")
         )
-        yield Lines([f"{name}: {said}" for name, said in _detail(change)])
+        known = [entry.id for entry in known_of(change.after, report.environments[1])]
+        yield Lines([f"{name}: {said}" for name, said in (*_detail(change), *(("known difference", name) for name in known))])
         if change.script:
-            yield Script(f"as a script, of {change.minimal}", change.script)
+            backend = report.environments[1].get("backend", "")
+            yield Script(f"as a script: lstm-conformance reproduce {change.minimal} --backend {backend}", change.script)
         yield from _references(change.upstream)
 
 
@@ -118,11 +138,9 @@ def _sigma(worst: float) -> str:
     return f"{worst:.3g} σ" if worst < 1e6 else "more than 1e6 σ"
 
 
-def _references(addresses: Sequence[str]) -> Iterator[Block]:
-    summaries = {each.address: each.summary for each in UPSTREAM}
-    said = [f"upstream: {address} {f'({summaries[address]})' if address in summaries else ''}".rstrip() for address in addresses]
-    if said:
-        yield Lines(list(dict.fromkeys(said)))
+def _references(addresses: Iterable[str]) -> Iterator[Block]:
+    if said := reference_lines(addresses):
+        yield Lines(said)
 
 
 def _judgement(report: UpgradeReport, judged: Judged) -> Iterator[Block]:
