@@ -24,6 +24,7 @@ from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Deviation
+from lstm_ref.layout_forms import PROJECTION
 from lstm_ref.layouts import LAYOUTS, PEEPHOLES
 
 _ARRAYS = ("outputs", "hidden", "cell")
@@ -80,10 +81,11 @@ class Variant:
         """The system with these arguments, as Keras 3 plus deviations."""
         usual = LAYOUTS[system]
         changed = {name: self.arguments.get(name, getattr(usual, name)) for name in ("forget_bias", "cell_clip")}
-        own = {name.removeprefix("0."): array.astype(np.float64) for name, array in self._own(Case.from_id(self.case_id)).items()}
-        if "peepholes" in own:
-            own.update(zip(PEEPHOLES[0], own["peepholes"], strict=True))
-        return replace(usual, **changed).description(own, self.arguments.get("proj_clip", np.inf))
+        own = {name: array.astype(np.float64) for name, array in self._own(Case.from_id(self.case_id)).items()}
+        named = dict(zip(PEEPHOLES[0], own.get("0.peepholes", ()), strict=False))
+        if "0.projection" in own:
+            named[PROJECTION] = own["0.projection"]
+        return replace(usual, **changed).description(named, self.arguments.get("proj_clip", np.inf))
 
     def _drawn(self) -> tuple[Case, Stimulus]:
         case = Case.from_id(self.case_id)

@@ -16,6 +16,7 @@ from conformance.claims.measure import build_lstm, random_inputs, random_state, 
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded, signatures
 from conformance.claims.systems import TF_KERAS
+from conformance.environments.worker import signature_of
 
 # The signature that the documents print, argument by argument.
 STATED_DEFAULTS = {
@@ -55,7 +56,7 @@ def defaults_of_the_signature() -> Finding:
     keras = import_keras()
     defaults = {version: _defaults(described["arguments"]) for version, described in signatures().items()}
     stated = [version for version in defaults if FIRST <= version <= LAST]
-    here = {name: repr(each.default) for name, each in inspect.signature(keras.layers.LSTM.__init__).parameters.items()}
+    here = {name: repr(default) for name, default in signature_of(keras.layers.LSTM).items()}
     return judge_under(
         f"Keras is stand-alone Keras {FIRST} to {LAST}",
         when=[
@@ -66,7 +67,6 @@ def defaults_of_the_signature() -> Finding:
             *(_as_stated(f"Keras {version}", found) for version, found in defaults.items() if version not in stated),
             *(_as_stated(spec, _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
             _as_stated(f"Keras {keras.__version__}, run here", _defaults(here)),
-            note("implementation of a layer built here without that argument", keras.layers.LSTM(1).cell.implementation),
             *_changes({**defaults, Version(keras.__version__): _defaults(here)}),
         ],
     )

@@ -28,7 +28,13 @@ class System:
             raise ValueError(f"{self.name} needs an environment that stands for it")
 
 
-KERAS_3_ON = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", "openvino": "OpenVINO", "numpy": "NumPy"}
+KERAS_3_ON = {
+    "": "TensorFlow",
+    " --backend jax": "JAX",
+    " --backend torch": "PyTorch",
+    " --backend openvino": "OpenVINO",
+    " --backend numpy": "NumPy",
+}
 
 TF_KERAS = (
     "tf-keras==2.21.0",
@@ -47,7 +53,7 @@ SYSTEMS: tuple[System, ...] = (
         System(
             name=f"keras.layers.LSTM of Keras 3 on {name}",
             documents=("D0", "D1", "D2", "D3"),
-            environments=(f"keras==3.15.1 --backend {backend}",),
+            environments=(f"keras==3.15.1{backend}",),
         )
         for backend, name in KERAS_3_ON.items()
     ),
