@@ -11,7 +11,7 @@ from conformance.upgrade.references import reference_lines
 
 HEAD = (
     Heading("What each version answers", level=1),
-    Lines(["Made by `lstm-conformance history`, from runs of every version that is named."]),
+    Lines(["Made by lstm-conformance history, from runs of every version that is named."]),
 )
 
 # Names of behaviours in one folded row of a terminal.
