@@ -88,19 +88,19 @@ def summary_table() -> Finding:
     keras.Sequential([keras.Input((13, 5)), keras.layers.LSTM(10)]).summary(print_fn=lines.append, line_length=80)
     older = {spec: str(recorded(spec).describe()["summary"]) for spec in (*KERAS_1, *KERAS_2, *reversed(TF_KERAS))}
     return judge(
-        *_of_summary("here", "\n".join(lines)),
-        *(evidence for spec, summary in older.items() for evidence in _of_summary(spec, summary)),
+        _of_summary(f"Keras {keras.__version__}, run here", "\n".join(lines)),
+        *(_of_summary(spec, summary) for spec, summary in older.items()),
     )
 
 
-def _of_summary(label: str, summary: str) -> tuple[Evidence, Evidence]:
-    """The layer's row, and the lines below; Keras 2.0.0 counts in floats."""
+def _of_summary(label: str, summary: str) -> Evidence:
+    """Output shape and parameters in the layer's row, and the totals below."""
     row = re.search(r"\(LSTM\)\W+(\(.*?\))\W+([\d,.]+)", summary)
-    shown = (row[1], _number(row[2])) if row else ()
-    totals = {kind: _total(kind, summary) for kind in ("Total", "Trainable", "Non-trainable")}
-    return (
-        equal(f"{label}: output shape and parameters in the layer's row", shown, ("(None, 10)", 640)),
-        equal(f"{label}: parameters in the lines below", totals, {"Total": 640, "Trainable": 640, "Non-trainable": 0}),
+    totals = [_total(kind, summary) for kind in ("Total", "Trainable", "Non-trainable")]
+    return equal(
+        f"{label}: shape and parameters of the layer, parameters in total, trainable and not",
+        (*((row[1], _number(row[2])) if row else ("", -1)), *totals),
+        ("(None, 10)", 640, 640, 640, 0),
     )
 
 
@@ -111,6 +111,7 @@ def _total(kind: str, summary: str) -> int:
 
 
 def _number(printed: str) -> int:
+    """Keras 2.0.0 counts in floats."""
     return int(float(printed.replace(",", "")))
 
 

@@ -193,10 +193,7 @@ def colah_consistent() -> Finding:
         ],
         otherwise=[
             at_most(f'recurrent_activation="hard_sigmoid" of Keras 3: {label}', gap(hard, written_out), limit),
-            *(
-                _recorded_gap(spec, ast.literal_eval(recorded(spec).describe()["arguments"]["recurrent_activation"]))
-                for spec in KERAS_2_BEFORE_SIGMOID
-            ),
+            *(_recorded_gap(spec, _default_of(spec), "its default ") for spec in KERAS_2_BEFORE_SIGMOID),
         ],
     )
 
@@ -205,7 +202,11 @@ def colah_consistent() -> Finding:
 KERAS_2_BEFORE_SIGMOID = ("keras==2.0.6", "keras==2.2.4")
 
 
-def _recorded_gap(spec: str, recurrent_activation: str) -> Evidence:
+def _default_of(spec: str) -> str:
+    return str(ast.literal_eval(recorded(spec).describe()["arguments"]["recurrent_activation"]))
+
+
+def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evidence:
     """How far the recorded outputs of a layer with this recurrent activation lie from the equations."""
     case = Case.from_id("u3-d2-t5-b4-seq-s0").having(recurrent_activation=recurrent_activation)
     stimulus = draw([case])
@@ -213,7 +214,7 @@ def _recorded_gap(spec: str, recurrent_activation: str) -> Evidence:
     observed = recorded(spec).observe(case, stimulus).calls[0].outputs[:, -1]
     written_out = _concatenated_lstm(weights, stimulus.inputs_of(case, call).astype(np.float32))
     return at_most(
-        f'{spec}, recurrent_activation="{recurrent_activation}", recorded: largest difference from the equations over [h, x]',
+        f'{spec}, {words}recurrent_activation="{recurrent_activation}", recorded: largest difference from these equations',
         gap(observed, written_out),
         ELEMENT_LIMIT * float(sigma.outputs.max()),
     )

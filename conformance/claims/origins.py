@@ -55,21 +55,29 @@ def defaults_of_the_signature() -> Finding:
     """The stated defaults against those of every stand-alone Keras from 1.0.8 on, of tf.keras, and of the Keras run here."""
     keras = import_keras()
     defaults = {version: _defaults(described["arguments"]) for version, described in signatures().items()}
-    stated = [version for version in defaults if FIRST <= version <= LAST]
-    here = {name: repr(default) for name, default in signature_of(keras.layers.LSTM).items()}
+    here = {
+        Version(keras.__version__): _defaults({name: repr(default) for name, default in signature_of(keras.layers.LSTM).items()})
+    }
+    inside = {version: found for version, found in defaults.items() if FIRST <= version <= LAST}
+    outside = {version: found for version, found in defaults.items() if version not in inside}
     return judge_under(
         f"Keras is stand-alone Keras {FIRST} to {LAST}",
-        when=[
-            note("versions", [str(version) for version in stated]),
-            *(_as_stated(f"Keras {version}", defaults[version]) for version in stated),
-        ],
+        when=list(_spans(inside)),
         otherwise=[
-            *(_as_stated(f"Keras {version}", found) for version, found in defaults.items() if version not in stated),
+            *_spans(outside),
             *(_as_stated(spec, _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
-            _as_stated(f"Keras {keras.__version__}, run here", _defaults(here)),
-            *_changes({**defaults, Version(keras.__version__): _defaults(here)}),
+            *_spans(here, ", run here"),
+            *_changes({**defaults, **here}),
         ],
     )
+
+
+def _spans(defaults: Mapping[Version, Mapping[str, str]], words: str = "") -> Iterator[Evidence]:
+    """Successive versions with the same defaults at once."""
+    for _, group in itertools.groupby(defaults, key=defaults.__getitem__):
+        versions = list(group)
+        several = f" to {versions[-1]}, {len(versions)} versions" if len(versions) > 1 else ""
+        yield _as_stated(f"Keras {versions[0]}{several}{words}", defaults[versions[0]])
 
 
 def _defaults(arguments: Mapping[str, str]) -> dict[str, str]:
