@@ -98,9 +98,8 @@ def show(report: ModelReport, console: Console) -> None:
         console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
 
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
-    say(
-        f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {_counted(len(report.lstms), 'LSTM')}, {count:,} parameters"
-    )
+    lstms = _counted(len(report.lstms), "LSTM")
+    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters")
     for each in report.environments:
         versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
         say(f"{each.label} {each.spec}: {versions}")
