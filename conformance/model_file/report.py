@@ -183,7 +183,8 @@ def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
         yield each.reason
     if each.loaded and not each.raised:
         failing = [one for one in each.calls if not one.check.verdict.is_expected]
-        yield f"the model predicts on {report.read}; {len(each.calls) - len(failing)} of {len(each.calls)} recorded LSTM calls pass"
+        calls = f"; {len(each.calls) - len(failing)} of {len(each.calls)} recorded LSTM calls pass" if each.calls else ""
+        yield f"the model predicts on {report.read}{calls}"
         for one in failing:
             yield f"  {one.path}: {one.check.message}"
         if each.called is not None and not each.called.verdict.is_expected:
