@@ -211,6 +211,7 @@ def test_classes_are_named_as_archives_name_them(name: str, expected: str) -> No
 def test_files_that_keras_has_saved(tmp_path: Path) -> None:
     """Every LSTM of a real model, in both formats, has the weights that its layer has."""
     import keras  # noqa: PLC0415  # a framework is imported by what needs it
+
     layers = keras.layers
     inner_input = keras.Input((None, 3))
     both = layers.Bidirectional(layers.LSTM(2, return_sequences=True), name="both")
