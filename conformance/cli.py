@@ -6,9 +6,6 @@ cannot run here.
 
 from __future__ import annotations
 
-import collections
-import difflib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,8 +26,7 @@ from conformance.agreement import agree
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.catalogue import as_markdown
-from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
-from conformance.claims import text as claims_text
+from conformance.commands.claims import claims
 from conformance.commands.environments import askable, environments, record
 from conformance.commands.model import model
 from conformance.commands.upgrade import history, upgrade
@@ -53,8 +49,6 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
 FAILED, UNUSABLE = 1, 2
-
-DRAWN_CLAIM = "fewer-units-suffice"
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _backend = click.option(
@@ -287,39 +281,7 @@ def list_differences() -> None:
         click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)
 
 
-@main.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--json", "json_file", type=_FILE, help="Write verdicts and evidence as JSON.")
-@click.option("--plot", "plot_file", type=_FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG.")
-def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None) -> None:
-    """Settle the documents' statements by running them, and show the evidence."""
-    known = {claim.id: claim for claim in CLAIMS}
-    for claim_id in ids:
-        if claim_id not in known:
-            near = difflib.get_close_matches(claim_id, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of: {', '.join(known)}"
-            _refuse(f"unknown claim {claim_id!r}; {hint}")
-    chosen = [known[claim_id] for claim_id in ids] or list(CLAIMS)
-    if plot_file and DRAWN_CLAIM not in {claim.id for claim in chosen}:
-        _refuse(f"--plot draws the claim {DRAWN_CLAIM}: name it among the ids")
-    console, settled = stdout(), []
-    for outcome in settle(chosen):
-        claims_text.render(outcome, console)
-        settled.append(outcome)
-    if not ids:
-        claims_text.render_systems(SYSTEMS, console)
-    counts = collections.Counter(outcome.outcome for outcome in settled)
-    console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
-    for outcome in settled:
-        if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
-            plot_accuracy(outcome.finding, plot_file)
-    as_json = json.dumps([claims_text.as_json(outcome) for outcome in settled], indent=1, ensure_ascii=False) + "\n"
-    if message := _write(files.write_text, as_json, json_file):
-        _refuse(message)
-    sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
-
-
-for _command in (environments, record, upgrade, history, model):
+for _command in (claims, environments, record, upgrade, history, model):
     main.add_command(_command)
 
 

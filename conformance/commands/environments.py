@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from conformance import matrix
 from conformance.adapters.environment import EnvironmentAdapter
-from conformance.case import Case
+from conformance.claims.cells import variants_of
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
@@ -66,46 +67,47 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 
 
 def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
-    """What an environment can be asked of all that is planned, the environment built where it is not there.
-
-    Probes look into a module, which is elsewhere; a layer that knows no return_state is asked for outputs only.
-    """
-    adapter.prepare(partial(click.echo, err=True))
+    """What an environment can be asked of all that is planned, the environment built where it is not there."""
+    adapter.prepare(_say)
     adapter.start()
     try:
-        cases = [case for case in planned if isinstance(case, Case)]
-        described = adapter.describe()
-        knows_states = described.get("returns_states") or "return_state" in described["arguments"]
-        return list(cases if knows_states else matrix.without_states(cases))
+        return list(matrix.cases_for(adapter.describe(), planned))
     finally:
         adapter.stop()
+
+
+_say = partial(click.echo, err=True)
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
+@click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
 )
-def record(spec: str, level: str, seed: int, output: Path | None) -> None:
+def record(spec: str, level: str, seed: int, describe_only: bool, output: Path | None) -> None:
     """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
 
     A recording says which versions answered, on which platform, when, and by which command they were asked; a hash shows damage.
     """
     adapter, console = EnvironmentAdapter(spec, only_live=True), Console(stderr=True)
-    asked = askable(adapter, matrix.surface(level, seed))
+    adapter.prepare(_say)
     try:
         environment = adapter.start()
         recorder = adapter.record()
-        adapter.describe()
-        cases = [case for case in asked if isinstance(case, Case)]
+        described = adapter.describe()
+        cases = [] if describe_only else matrix.cases_for(described, matrix.surface(level, seed))
         for _ in run(list(track(cases, "cases asked", console=console, disable=not console.is_terminal)), adapter):
             pass
+        for variant in () if describe_only else variants_of(spec):
+            with suppress(LSTMError):  # what it raised is recorded too
+                variant.ask(adapter)
         path = output or recording_of(environment["environment"])
         write_recording(recorder.recording, path)
     except OSError as error:
         raise LSTMError(f"{error.filename} could not be written: {error.strerror}") from error
     finally:
         adapter.stop()
-    click.echo(f"{path}: {len(asked):,} cases, {path.stat().st_size / 1024:.0f} KiB")
+    click.echo(f"{path}: {len(cases):,} cases, {path.stat().st_size / 1024:.0f} KiB")

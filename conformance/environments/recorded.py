@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from lstm_ref.arrays import Array
 
 FOLDER = Path(__file__).parents[1] / "recordings"
 _INDEX = "index"
+
+# How the answer begins to what was not asked then.
+NOT_RECORDED = "not among what was recorded"
 
 
 class RecordingError(LSTMError):
@@ -61,7 +65,7 @@ class Recording:
         key = key_of(ask, question, arrays or {})
         said = self.answers.get(key)
         if said is None:
-            raise UnsupportedQuestionError(f"not among what was recorded on {self.provenance['recorded']}")
+            raise UnsupportedQuestionError(f"{NOT_RECORDED} on {self.provenance['recorded']}")
         if "unsupported" in said:
             raise UnsupportedQuestionError(str(said["unsupported"]))
         if "error" in said:
@@ -86,7 +90,7 @@ class Recorder:
 
     asked: Asked
     environment: str
-    command: str = field(default_factory=lambda: " ".join(["lstm-conformance", *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: shlex.join(["lstm-conformance", *sys.argv[1:]]))
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     _arrays: dict[str, Mapping[str, Array]] = field(default_factory=dict, init=False)
 

@@ -6,6 +6,7 @@ It is one file, longer than the others, since it is run by interpreters that hav
 later, NumPy, the standard library and the framework. It never sees what is expected.
 """
 
+import ast
 import contextlib
 import functools
 import importlib
@@ -131,7 +132,11 @@ class Keras:
             "methods": [name for name in ("reset_state", "reset_states") if hasattr(layer, name)],
             "weights": [[name_of(weight), list(array.shape)] for weight, array in zip(layer.weights, model.get_weights())],
             "initial_bias": [array.tolist() for array in model.get_weights() if array.ndim == 1],
-            "activations": sorted(name for name, one in vars(self.keras.activations).items() if inspect.isfunction(one)),
+            "activations": sorted(
+                name
+                for name, one in vars(self.keras.activations).items()
+                if inspect.isfunction(one) and not re.search(HELPERS, name)
+            ),
             "implementation": json_of(
                 getattr(getattr(layer, "cell", layer), "implementation", getattr(layer, "consume_less", None))
             ),
@@ -1003,7 +1008,7 @@ def strided(array: Any) -> Any:
 
 
 def signature_of(layer_class: Any) -> Dict[str, Any]:
-    """Arguments of a layer class and of the RNN classes that it hands others on to, with their defaults."""
+    """Arguments of a layer class and of the RNN classes that it hands others on to, with their defaults, named or not."""
     found = {}  # type: Dict[str, Any]
     lineage = inspect.getmro(layer_class)  # type: Sequence[Any]
     for each in lineage:
@@ -1014,7 +1019,16 @@ def signature_of(layer_class: Any) -> Dict[str, Any]:
             if named and name not in ("self", "cell", "units", "output_dim"):
                 default = None if parameter.default is parameter.empty else parameter.default
                 found.setdefault(name, getattr(default, "__name__", default) if callable(default) else default)
+        for name, default in re.findall(TAKEN_FROM_KWARGS, inspect.getsource(each.__init__)):
+            found.setdefault(name, ast.literal_eval(default))
     return found
+
+
+# Functions in the module of activations that are none.
+HELPERS = r"^_|serial|^get$|keras"
+
+# kwargs.pop("implementation", 2): an argument that no signature names.
+TAKEN_FROM_KWARGS = r"""kwargs\.pop\(\s*["'](\w+)["'],\s*([\w."']+)\s*\)"""
 
 
 def json_of(value: Any) -> Any:

@@ -51,6 +51,12 @@ def test_what_differs_must_be_what_is_described_and_the_other_way_round(trial: T
     assert trial.reason in judged.reason
 
 
+def test_a_description_that_cannot_show_explains_nothing() -> None:
+    """What is near the reference by an array's largest σ, if not by each number's own, is near it with such a description too."""
+    failed = Result(case_id=PLAIN.id, group="all", verdict=Verdict.FAIL, explained_by=(SLOPE,))
+    assert as_described(failed, {DESCRIBED: SLOPE}) is failed
+
+
 def test_a_probe_shows_no_deviation() -> None:
     """It is no case."""
     probe = Result(case_id="probe-orthogonal-s0", group="probes", verdict=Verdict.PASS)

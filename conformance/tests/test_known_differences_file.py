@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.checks import CHECKS
+from conformance.environments.recipes import recipes
+from conformance.environments.recorded import recording_of
+from conformance.environments.spec import parse
 from conformance.features import FEATURES
 from conformance.known_differences import EARLIER, KnownDifference, classify, known_differences, values_of
 from conformance.matrix import allowed
@@ -114,3 +118,17 @@ def test_evidence_of_every_entry_of_tensorflow_is_shown() -> None:
     on_tensorflow = {entry.id for entry in ENTRIES.values() if "tensorflow" in entry.backends}
     current = {name for name in on_tensorflow if ENTRIES[name].first <= Version(version("keras")) <= ENTRIES[name].last}
     assert current == set(SHOWN_ON_TENSORFLOW)
+
+
+# --- each entry of earlier systems, shown by a recording
+
+
+@pytest.mark.parametrize("entry", EARLIER_ENTRIES.values(), ids=EARLIER_ENTRIES)
+def test_a_recording_shows_what_an_earlier_system_does(entry: KnownDifference) -> None:
+    """Of the last version that has it, on the first backend that is named."""
+    spec = parse(f"{entry.package}=={entry.last}" + (f" --backend {entry.backends[0]}" if entry.package == "keras" else ""))
+    adapter = EnvironmentAdapter(str(recording_of(str(recipes().shortest(spec)))))
+    environment = adapter.start()
+    (shown,) = run([Case.from_id(entry.evidence)], adapter)
+    known = classify(shown, environment)
+    assert (known.verdict, known.known) == (Verdict.KNOWN_DIFFERENCE, entry.id), known

@@ -16,9 +16,12 @@ from conformance.pool import Pool
 from conformance.progress import Progress
 from conformance.tests.doubles import Dying, NotInstalled
 from conformance.tests.upgrade_doubles import InThisProcess, interrupting, version
+from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.document import Rows
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation, asked_of, interleaved
+from conformance.upgrade.text import page
 from conformance.upgrade.upgrade import Upgrade
 
 MASKED = "u3-d2-t5-b4-seq-mask_left-s{}"
@@ -164,6 +167,13 @@ def test_change_of_keras_3_has_a_script(case: str, script: str) -> None:
     (change,) = upgraded(version(), version({}, otherwise="ValueError", environment=environment), case).changes
     assert script in change.script
     assert bool(change.no_script) is not bool(change.script)
+
+
+def test_another_kernel_is_reported() -> None:
+    """Also where it changes nothing."""
+    report = upgraded(version(), version(environment={"kernel": "fused kernel"}), PLAIN.format(0), MASKED.format(0))
+    blocks = page(report, judge(report, None))
+    assert Rows(("from", "to", "cases"), [("loop", "fused kernel", "2")]) in blocks
 
 
 @pytest.mark.parametrize("lacking", [0, 1], ids=["before", "after"])

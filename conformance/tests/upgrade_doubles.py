@@ -84,7 +84,8 @@ class Version:
             raise _ERRORS[does]("it does not go")
         nudged = does.partition("+")[2] == "nudged" or does == "nudged"
         observed = ReferenceAdapter(does.removesuffix("nudged").removesuffix("+") or None).observe(case, stimulus)
-        return replace(observed, calls=tuple(map(_nudged, observed.calls))) if nudged else observed
+        calls = tuple(map(_nudged, observed.calls)) if nudged else observed.calls
+        return replace(observed, calls=calls, path=f"eager; {self.environment.get('kernel', 'loop')}")
 
 
 _ERRORS: Mapping[str, type[Exception]] = {"ValueError": ValueError, "TypeError": TypeError}

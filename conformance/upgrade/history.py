@@ -16,9 +16,10 @@ from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
 from conformance.progress import Progress
 from conformance.session import terminated_as_interrupt
-from conformance.upgrade.change import behaviour_of
+from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
+from conformance.upgrade.references import UPSTREAM
 from conformance.upgrade.side import Implementation, Side, asked_of, interleaved
 from conformance.verdict import Result, Verdict
 
@@ -45,10 +46,17 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A behaviour, or a fact of the API, over all versions; `cells` has one for each."""
+    """A behaviour, or a fact of the API, over all versions.
+
+    Attributes:
+        name: of it.
+        cells: one for each version.
+        upstream: addresses of what Keras' own repository says of its changes.
+    """
 
     name: str
     cells: tuple[Cell, ...]
+    upstream: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -166,6 +174,7 @@ class History:
     def _row(self, case: Case) -> Row:
         """Of a behaviour; where a version is asked without return_state, its answer to that stands here."""
         cells: list[Cell] = []
+        upstream: list[str] = []
         before: tuple[Side, Result] | None = None
         for version in self.versions:
             side = self._ran.get(version.name)
@@ -174,9 +183,11 @@ class History:
             if side is None or result is None:
                 cells.append(Cell(said=""))
                 continue
-            cells.append(Cell(said=cell_of(result), changed=before is not None and _changed(before, (side, result))))
+            change = _change(before, (side, result)) if before else None
+            cells.append(Cell(said=cell_of(result), changed=change is not None))
+            upstream += change.upstream if change else ()
             before = side, result
-        return Row(name=behaviour_of(case), cells=tuple(cells))
+        return Row(name=behaviour_of(case), cells=tuple(cells), upstream=tuple(dict.fromkeys(upstream)))
 
     def _facts(self) -> Iterator[Row]:
         """The facts that are not the same in all versions that say any."""
@@ -185,10 +196,12 @@ class History:
             said = [each.get(subject, ABSENT) if each else "" for each in facts]
             cells = [Cell(said=now, changed=bool(was and now) and was != now) for was, now in itertools.pairwise(["", *said])]
             if any(cell.changed for cell in cells):
-                yield Row(name=subject, cells=tuple(cells))
+                said_upstream = tuple(each.address for each in UPSTREAM if each.fact == subject)
+                yield Row(name=subject, cells=tuple(cells), upstream=said_upstream)
 
 
-def _changed(before: tuple[Side, Result], after: tuple[Side, Result]) -> bool:
-    if before[1].case_id != after[1].case_id:
-        return before[1].verdict is not after[1].verdict
-    return change_of(before[0], after[0], before[1], after[1]).kind.is_change
+def _change(before: tuple[Side, Result], after: tuple[Side, Result]) -> Change | None:
+    """From one version to the next; None where nothing changes that a user may see."""
+    (was_on, was), (now_on, now) = before, after
+    change = change_of(was_on, now_on, was, now)
+    return change if change.kind.is_change else None

@@ -7,25 +7,26 @@ from collections.abc import Mapping, Sequence
 
 from conformance.upgrade.document import Block, Heading, Lines, Rows
 from conformance.upgrade.history import RIGHT, HistoryReport, Row
+from conformance.upgrade.references import reference_lines
 
 HEAD = (
     Heading("What each version answers", level=1),
-    Lines(["Made by `lstm-conformance history`, from runs of every version that is named."]),
+    Lines(["Made by lstm-conformance history, from runs of every version that is named."]),
 )
 
-# Names of behaviours in one folded row.
-NAMED = 8
+# Names of behaviours in one folded row of a terminal.
+NAMED = 6
 
 
 def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
     """The whole report; `merged`, versions that show what the one before shows share its column."""
-    columns = _columns(report, merged=merged)
+    columns, most = _columns(report, merged=merged), NAMED if merged else len(report.behaviours)
     same = [row for row in report.behaviours if len({cell.said for cell in row.cells}) == 1 and not row.changes]
     blocks: list[Block] = [Heading(title), Lines(_legend(report))]
-    blocks += _table("behaviour", [row for row in report.behaviours if row not in same], columns)
+    blocks += _table("behaviour", [row for row in report.behaviours if row not in same], columns, most)
     blocks.append(Lines(_always(same)))
     if report.facts:
-        blocks += [Heading("API"), *_table("", report.facts, columns)]
+        blocks += [Heading("API"), *_table("", report.facts, columns, most)]
     return [*blocks, *_end(report)]
 
 
@@ -61,15 +62,19 @@ def _differs(report: HistoryReport, place: int) -> bool:
     return any(now.changed or now.said != was.said for was, now in cells)
 
 
-def _table(name: str, rows: Sequence[Row], columns: Mapping[str, int]) -> list[Block]:
+def _table(name: str, rows: Sequence[Row], columns: Mapping[str, int], most: int) -> list[Block]:
     """The rows, those that are alike as one, those that change first; nothing where there are none."""
     folded: dict[tuple[str, ...], list[Row]] = collections.defaultdict(list)
     for row in sorted(rows, key=lambda row: not row.changes):
         folded[tuple(str(row.cells[place]) for place in columns.values())].append(row)
-    return [Rows((name, *columns), [(_named(alike), *cells) for cells, alike in folded.items()])] if folded else []
+    if not folded:
+        return []
+    table = Rows((name, *columns), [(_named(alike, most), *cells) for cells, alike in folded.items()])
+    references = reference_lines(address for row in rows for address in row.upstream)
+    return [table, Lines(references)] if references else [table]
 
 
-def _named(rows: Sequence[Row], most: int = NAMED) -> str:
+def _named(rows: Sequence[Row], most: int) -> str:
     more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
     return "; ".join(row.name for row in rows[:most]) + more
 

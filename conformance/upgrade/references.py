@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -85,3 +85,9 @@ def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, s
     said = [entry.upstream for entry in known if entry.upstream]
     said += [each.address for each in UPSTREAM if each.lies_between(before, after) and each.speaks_of(case)]
     return replace(change, upstream=tuple(dict.fromkeys(said)))
+
+
+def reference_lines(addresses: Iterable[str]) -> list[str]:
+    """A line each, once, with what it changes where that is known."""
+    summaries = {each.address: f" ({each.summary}, since {each.since})" for each in UPSTREAM}
+    return [f"upstream: {address}{summaries.get(address, '')}" for address in dict.fromkeys(addresses)]

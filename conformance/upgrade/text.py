@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.facts import FactChange
-from conformance.upgrade.references import CONVENTIONS, UPSTREAM, known_of
+from conformance.upgrade.references import CONVENTIONS, known_of, reference_lines
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -20,7 +20,7 @@ SHOWN = 60
 
 def page(report: UpgradeReport, judged: Judged) -> list[Block]:
     """The whole report, with what of it a baseline expects."""
-    return [*_head(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
+    return [*_head(report), *_kernels(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
 
 
 def _head(report: UpgradeReport) -> Iterator[Block]:
@@ -35,6 +35,16 @@ def _head(report: UpgradeReport) -> Iterator[Block]:
 def _versions(environment: Mapping[str, str]) -> str:
     left_out = ("suite", "platform", "conventions")
     return ", ".join(f"{name} {value}" for name, value in environment.items() if name not in left_out)
+
+
+def _kernels(report: UpgradeReport) -> Iterator[Block]:
+    """What computes the sequence, where both answered and it is another one now."""
+    paths = [(each.before.path, each.after.path) for each in report.changes if each.before.path and each.after.path]
+    kernels = collections.Counter((was.rpartition("; ")[2], now.rpartition("; ")[2]) for was, now in paths)
+    rows = [(was, now, f"{count:,}") for (was, now), count in kernels.most_common() if was != now]
+    if rows:
+        yield Heading("What really ran")
+        yield Rows(("from", "to", "cases"), rows)
 
 
 def _facts(report: UpgradeReport) -> Iterator[Block]:
@@ -128,11 +138,9 @@ def _sigma(worst: float) -> str:
     return f"{worst:.3g} σ" if worst < 1e6 else "more than 1e6 σ"
 
 
-def _references(addresses: Sequence[str]) -> Iterator[Block]:
-    summaries = {each.address: each.summary for each in UPSTREAM}
-    said = [f"upstream: {address} {f'({summaries[address]})' if address in summaries else ''}".rstrip() for address in addresses]
-    if said:
-        yield Lines(list(dict.fromkeys(said)))
+def _references(addresses: Iterable[str]) -> Iterator[Block]:
+    if said := reference_lines(addresses):
+        yield Lines(said)
 
 
 def _judgement(report: UpgradeReport, judged: Judged) -> Iterator[Block]:
