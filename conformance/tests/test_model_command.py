@@ -255,7 +255,11 @@ def test_own_inputs_that_do_not_fit(tmp_path: Path, save: Callable[[Path], None]
     ("message", "reason"),
     [
         ("… Unrecognized keyword arguments: ['batch_shape']", "Keras 2's InputLayer"),
-        ("Could not locate class 'Functional'. … {'module': 'tf_keras.src.engine.functional'", "modules of different names"),
+        (
+            "Could not locate class 'Functional'. Make sure … @keras.saving.register_keras_serializable()",
+            "modules of different names",
+        ),
+        ("Could not deserialize class 'Functional' because its parent module", "modules of different names"),
         ("Could not interpret initializer identifier: {'module': 'keras.initializers', 'class_name': 'Orthogonal'", "Orthogonal"),
         ("TypeError: Could not locate class 'LSTM'. Make sure custom classes", "Keras 3 does not find LSTM without"),
         ("Layer 'lstm_cell' expected 3 variables, but received 0 variables during loading", "a Bidirectional was made from"),
