@@ -81,7 +81,8 @@ def examine(
         raise ModelFileError(f"{path} has no LSTM: there is nothing to verify")
     read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
     subject = _Subject(file=file, read=read, not_run=tuple(filter(None, [*file.not_loadable, cannot])))
-    examined = [_in_environment(spec, make(spec), subject) for spec in specs]
+    labels = ("FROM", "TO") if len(specs) == 2 else ("IN",)
+    examined = [_in_environment(label, spec, make(spec), subject) for label, spec in zip(labels, specs, strict=True)]
     predictions = [prediction for _, prediction in examined if prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
     return ModelReport(
@@ -108,11 +109,11 @@ def _inputs(file: Contents, own: Path | None) -> tuple[tuple[Array, ...], str]:
         return (), str(error)
 
 
-def _in_environment(spec: str, adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
+def _in_environment(label: str, spec: str, adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
     versions = adapter.start()
     try:
         verifications = tuple(verify(lstm, number, adapter) for number, lstm in enumerate(subject.file.lstms))
-        found: dict[str, Any] = {"spec": spec, "versions": versions, "verifications": verifications}
+        found: dict[str, Any] = {"label": label, "spec": spec, "versions": versions, "verifications": verifications}
         if subject.not_run:
             return InEnvironment(**found, loaded=False), None
         return _whole_model(found, adapter, subject)

@@ -36,9 +36,10 @@ def raised(message: str) -> str:
 
 def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any]) -> tuple[str, str]:
     """Why the file does not load, and what to do; from the arguments that this Keras' LSTM has, where the message is not known."""
-    for known in _KNOWN:
-        if (match := re.search(known.pattern, message)) is not None:
-            return known.reason.format(*match.groups()), known.mend
+    for said in (raised(message), message):  # what is quoted around it may hold anything
+        for known in _KNOWN:
+            if (match := re.search(known.pattern, said)) is not None:
+                return known.reason.format(*match.groups()), known.mend
     arguments = set(described.get("arguments", {}))
     strange = sorted({name for lstm in _lstm_arguments(file.config) for name in lstm} - arguments - _OF_EVERY_LAYER)
     if arguments and strange:

@@ -25,6 +25,7 @@ class InEnvironment:
     """How a model came out in one environment.
 
     Attributes:
+        label: what tells it from the other: FROM, TO.
         spec: of the environment, as it was asked for.
         versions: that it says it has.
         verifications: one per LSTM, in the order of the model.
@@ -37,6 +38,7 @@ class InEnvironment:
         not_recorded: why some calls are missing.
     """
 
+    label: str
     spec: str
     versions: Mapping[str, str]
     verifications: tuple[Verification, ...]
@@ -96,9 +98,11 @@ def show(report: ModelReport, console: Console) -> None:
         console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
 
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
-    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {len(report.lstms)} LSTMs, {count:,} parameters")
+    lstms = _counted(len(report.lstms), "LSTM")
+    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters")
     for each in report.environments:
-        say(f"{each.spec}: {', '.join(f'{name} {value}' for name, value in each.versions.items() if name not in _UNSAID)}")
+        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
+        say(f"{each.label} {each.spec}: {versions}")
     console.print(_table(report))
     for line in _details(report):
         say(line)
@@ -108,12 +112,16 @@ def show(report: ModelReport, console: Console) -> None:
         say(f"the file was loaded nowhere, so the whole model was not run: {reason}")
     for each in report.environments:
         for line in _of_environment(each, report):
-            say(f"{each.spec}: {line}")
+            say(line if line.startswith(" ") else f"{each.label}: {line}")
     if report.compared:
         say(f"predictions of both: {report.compared}", str(STYLE[report.agreement]))
 
 
 _UNSAID = ("implementation", "environment", "conventions", "platform", "python", "numpy")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _table(report: ModelReport) -> Table:
@@ -122,7 +130,7 @@ def _table(report: ModelReport) -> Table:
     for name in ("input_dim → units", "parameters", "uses"):
         table.add_column(name, justify="right")
     for each in report.environments:
-        table.add_column(f"in {escape(each.spec)}", overflow="fold")
+        table.add_column(each.label)
     for number, lstm in enumerate(report.lstms):
         weights = lstm.weights
         sizes = "–" if weights is None else f"{weights.input_dim} → {weights.units}"
@@ -160,7 +168,7 @@ def _details(report: ModelReport) -> Iterator[str]:
         for each in report.environments if not lstm.faults and not lstm.found.reason else ():
             verification = each.verifications[number]
             if verification.message and verification.verdict is not Verdict.PASS:
-                yield f"{lstm.path} in {each.spec}: {verification.message}"
+                yield f"{each.label}: {lstm.path}: {verification.message}"
             for name in verification.explained_by[:3]:
                 known = DEVIATIONS.get(name)
                 yield f"  explained: {name if known is None else f'it matches the reference if {known.summary} ({name})'}"
@@ -175,7 +183,8 @@ def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
         yield each.reason
     if each.loaded and not each.raised:
         failing = [one for one in each.calls if not one.check.verdict.is_expected]
-        yield f"the model predicts on {report.read}; {len(each.calls) - len(failing)} of {len(each.calls)} recorded LSTM calls pass"
+        calls = f"; {len(each.calls) - len(failing)} of {len(each.calls)} recorded LSTM calls pass" if each.calls else ""
+        yield f"the model predicts on {report.read}{calls}"
         for one in failing:
             yield f"  {one.path}: {one.check.message}"
         if each.called is not None and not each.called.verdict.is_expected:
@@ -215,6 +224,7 @@ def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
 
 def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
     return {
+        "label": each.label,
         "spec": each.spec,
         "versions": dict(each.versions),
         "loaded": each.loaded,

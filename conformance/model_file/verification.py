@@ -109,8 +109,10 @@ def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]
     weights = LSTMWeights(
         **{name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()}
     )
+    # What a Bidirectional sets is no argument of its halves: not every version has it.
+    zeroes = lstm.found.arguments.get("zero_output_for_mask") is True
     configured = Case(
-        config=lstm.found.config,
+        config=replace(lstm.found.config, zero_output_for_mask=zeroes),
         input_dim=weights.input_dim,
         timesteps=TIMESTEPS,
         batch=ROWS,

@@ -149,6 +149,17 @@ def test_inputs_suit_the_weights(tmp_path: Path, scale: float) -> None:
     assert 2.0**-6 < size < 2.0**7
 
 
+def test_half_of_a_bidirectional_is_asked_by_its_own_arguments(tmp_path: Path) -> None:
+    """What its Bidirectional sets in it, an early Keras has no argument for."""
+    inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
+    both = node("Bidirectional", "both", layer=lstm_node("ahead", return_sequences=True))
+    stored = {f"layers/bidirectional/{half}_layer/cell": weights_of() for half in ("forward", "backward")}
+    lstms = read(write_keras(tmp_path / "model.keras", model_node(inputs, both), stored))
+    assert [lstm.found.config is not None and lstm.found.config.zero_output_for_mask for lstm in lstms] == [True, True]
+    asked = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
+    assert {config.zero_output_for_mask for config in asked} == {False}
+
+
 def test_each_layer_is_asked_in_several_ways(tmp_path: Path) -> None:
     """As it is configured, with all that it can return, masked, from a state."""
     (lstm,) = read(one_lstm(tmp_path / "model.keras", go_backwards=True, unroll=True))
@@ -244,8 +255,13 @@ def test_own_inputs_that_do_not_fit(tmp_path: Path, save: Callable[[Path], None]
     ("message", "reason"),
     [
         ("… Unrecognized keyword arguments: ['batch_shape']", "Keras 2's InputLayer"),
-        ("Could not locate class 'Functional'. … {'module': 'tf_keras.src.engine.functional'", "modules of different names"),
+        (
+            "Could not locate class 'Functional'. Make sure … @keras.saving.register_keras_serializable()",
+            "modules of different names",
+        ),
+        ("Could not deserialize class 'Functional' because its parent module", "modules of different names"),
         ("Could not interpret initializer identifier: {'module': 'keras.initializers', 'class_name': 'Orthogonal'", "Orthogonal"),
+        ("TypeError: Could not locate class 'LSTM'. Make sure custom classes", "Keras 3 does not find LSTM without"),
         ("Layer 'lstm_cell' expected 3 variables, but received 0 variables during loading", "a Bidirectional was made from"),
         ("Unrecognized keyword arguments passed to Dense: {'quantization_config': None}", "an argument quantization_config"),
         ("Unrecognized keyword arguments passed to LSTM: {'peephole': True}", "Keras' LSTM has no argument peephole"),
