@@ -72,7 +72,7 @@ def _render_verified(verified: Verified, console: Console) -> None:
             (f"{as_described} of {asked} as described", style),
             f"  {verified.environment}: Keras 3{' with ' * bool(verified.described)}{verified.described.replace('+', ', ')}; "
             f"{verified.count(Verdict.KNOWN_DIFFERENCE)} show a difference, {verified.count(Verdict.UNSUPPORTED)} more it has not; "
-            f"{'recorded ' if verified.recorded else 'run now'}{verified.recorded}",
+            f"{'recorded ' if verified.recorded else 'run now'}{verified.recorded.partition(' on ')[0]}",
         ),
     )
     for result in verified.unexplained:

@@ -142,7 +142,7 @@ def test_systems_print_what_came_of_them() -> None:
     render_systems(systems, {"a-claim": "holds"}, [verified], Console(file=stream, width=40))
     assert stream.getvalue() == (
         "a layer  [D0, D1]\n"
-        "  1 of 2 as described  layer==1: Keras 3 with a, b; 0 show a difference, 0 more it has not; recorded 2026-11-21 on Linux\n"
+        "  1 of 2 as described  layer==1: Keras 3 with a, b; 0 show a difference, 0 more it has not; recorded 2026-11-21\n"
         "    FAIL another-case: no likeness\n"
         "a table  [D2]\n"
         "  holds  a-claim, on layer==1, layer==2\n"
