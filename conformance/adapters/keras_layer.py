@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import AdapterStartError, UnsupportedError
-from conformance.adapters.keras_build import Parts, arrays_of, join_rows
+from conformance.adapters.keras_build import Parts, arrays_of
 from conformance.adapters.keras_paths import watched
 from conformance.adapters.keras_routes import Maker, Subject
 from conformance.backends import BACKENDS
 from conformance.case import Call, Case, Family
 from conformance.conventions import Conventions
 from conformance.observation import CallObservation, Observation
-from conformance.stimulus import Stimulus
+from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case import TIME_DISTRIBUTED_OVER, Call, Case
+from conformance.case import Call, Case
 from conformance.environments.process import Answer, WorkerError
 from conformance.features import FEATURES
 from conformance.observation import CallObservation, Observation
-from conformance.stimulus import Stimulus
+from conformance.stimulus import Stimulus, join_rows, signature_of, split_rows
 from lstm_ref.arrays import Array
 
 
@@ -22,7 +22,7 @@ def question_of(case: Case, stimulus: Stimulus) -> tuple[dict[str, Any], dict[st
     calls = [
         {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0} for call in case.calls
     ]
-    return {**features, **sizes, "calls": calls, "signature": _signature(case)}, dict(_arrays(case, stimulus))
+    return {**features, **sizes, "calls": calls, "signature": signature_of(case)}, dict(_arrays(case, stimulus))
 
 
 def observation_of(case: Case, answer: Answer) -> Observation:
@@ -69,24 +69,6 @@ def _states(case: Case, call: Call, stimulus: Stimulus) -> Iterator[Array]:
         yield state.cell.astype(dtype)
 
 
-def _signature(case: Case) -> list[tuple[list[int | None], str]]:
-    """Shape and dtype of each array of a call, None where it is left open."""
-    execution = case.execution
-    rows: list[int | None] = [case.batch if execution.static_batch or case.config.stateful else None]
-    rows += [TIME_DISTRIBUTED_OVER] if case.architecture == "td" else []
-    steps = [case.timesteps if execution.static_time or execution.unroll else None]
-    embedded = case.mask_source == "embedding"
-    signature: list[tuple[list[int | None], str]] = [
-        (rows + steps, "int32") if embedded else (rows + steps + [case.input_dim], case.input_dtype)
-    ]
-    if case.mask != "none" and case.mask_source == "argument":
-        signature.append((rows + steps, "bool"))
-    if case.initial_state:
-        dtype = "float64" if case.dtype == "float64" else "float32"
-        signature += [([*rows, units], dtype) for units, _ in case.layer_sizes for _ in ("hidden", "cell")]
-    return signature
-
-
 def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> CallObservation:
     returned = [arrays[f"{number}.returned.{position}"] for position in range(said["returned"])]
     kept: dict[str, Any] = {
@@ -108,13 +90,3 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
 
 def _side_by_side(arrays: list[Array]) -> Array | None:
     return np.concatenate(arrays, axis=-1) if arrays else None
-
-
-def split_rows(case: Case, array: Any) -> Any:
-    """Rows of sequences as TimeDistributed reads them: (batch, sequences per row, …)."""
-    return np.reshape(array, (case.batch, TIME_DISTRIBUTED_OVER, *array.shape[1:])) if case.architecture == "td" else array
-
-
-def join_rows(case: Case, array: Any) -> Any:
-    """The other way round."""
-    return np.reshape(array, (case.sequences, *array.shape[2:])) if case.architecture == "td" else array
