@@ -405,7 +405,8 @@ class Subject:
         if route in ("call", "training"):
             if not self.lanes.is_eager:
                 return self.graph(training=route == "training")
-            if self.lanes.backend == "jax" and self.asked["compiled"]:
+            # What stateless calls lose of a stateful layer's state is that route's own difference.
+            if self.lanes.backend == "jax" and self.asked["compiled"] and not self.asked["stateful"]:
                 return self.stateless()
             return self.eager(training=route == "training")
         if route in (
