@@ -13,13 +13,13 @@ import numpy as np
 
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.case import Case
+from conformance.claims.measure import SIGMAS
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.spec import parse
 from conformance.observation import CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus, draw
-from conformance.tolerance import ELEMENT_LIMIT
 from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
@@ -71,7 +71,7 @@ class Variant:
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)
         (sigma,) = answer(case, stimulus).sigma
         off = max(_off(name, observed, expected, sigma) for name in _ARRAYS)
-        if off > ELEMENT_LIMIT:
+        if off > SIGMAS:
             reason = f"{off:.3g} σ off what describes it, {description.name}"
             return Result(case_id=self.name, group="cells", verdict=Verdict.FAIL, reason=reason)
         reason = f"as described: {description.summary}"

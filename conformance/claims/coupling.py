@@ -12,6 +12,7 @@ from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     FLOAT32_ROUNDOFF,
+    SIGMAS,
     as_arrays,
     build_lstm,
     default_lstm,
@@ -29,7 +30,6 @@ from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded
 from conformance.reference_run import answer
 from conformance.stimulus import draw
-from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
@@ -216,7 +216,7 @@ def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evid
     return at_most(
         f'{spec}, {words}recurrent_activation="{recurrent_activation}", recorded: largest difference from these equations',
         gap(observed, written_out),
-        ELEMENT_LIMIT * float(sigma.outputs.max()),
+        SIGMAS * float(sigma.outputs.max()),
     )
 
 
