@@ -81,6 +81,10 @@ def _difference_left(case: Case, stimulus: Stimulus, observed: Observation, pred
     return max(_arrays_apart(got, expected, sigma, gradients=gradients) for got, expected, sigma in calls)
 
 
+# σ where nothing is finite, so that what is not finite there must be the same.
+_LEAST = float(np.finfo(np.float64).tiny)
+
+
 def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallObservation, *, gradients: bool) -> float:
     largest = 0.0
     scales = {name: getattr(sigma, name.removeprefix("stored_").removeprefix("reset_")) for name in ARRAYS}
@@ -92,8 +96,9 @@ def _arrays_apart(got: CallObservation, expected: CallObservation, sigma: CallOb
             continue
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return np.inf
+        finite = np.isfinite(theirs) if theirs.shape == scale.shape else np.full(scale.shape, fill_value=True)
         with np.errstate(invalid="ignore"):  # NaN - 1 is NaN, which counts as infinitely far below
-            apart = np.abs(ours.astype(np.float64) - theirs) / scale.max()
+            apart = np.abs(ours.astype(np.float64) - theirs) / scale.max(where=finite, initial=_LEAST)
         apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0
         largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
     return largest

@@ -69,9 +69,7 @@ def gates_by_deviation(parting: Parting, before: str, after: str) -> tuple[str, 
         first, second = (_gates_of(name, parting) for name in (before, after))
     except LSTMError:
         return "", "the gate is not known"
-    differing = tuple(
-        gate for gate, one, other in zip(GATE_ORDER, first, second, strict=True) if not np.allclose(one, other, rtol=1e-9, atol=0)
-    )
+    differing = tuple(gate for gate, one, other in zip(GATE_ORDER, first, second, strict=True) if not np.array_equal(one, other))
     names = ", then ".join(name for name in (before, after) if name)
     if not differing:
         return "", f"no gate: all four are the same (by the deviation {names})"
