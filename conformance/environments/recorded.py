@@ -122,7 +122,7 @@ class Recorder:
             "protocol": PROTOCOL,
             "hello": {**self.hello(), "environment": self.environment},
             "recorded": datetime.now(UTC).date().isoformat(),
-            "platform": platform.platform(),
+            "platform": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
             "command": self.command,
         }
         return Recording(provenance=provenance, answers=self._answers, arrays=self._arrays)
