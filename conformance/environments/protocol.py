@@ -19,9 +19,7 @@ def question_of(case: Case, stimulus: Stimulus) -> tuple[dict[str, Any], dict[st
     """What a worker is asked of a case, and the arrays that come with it."""
     sizes = {"units": case.config.units, **{name: getattr(case, name) for name in ("input_dim", "timesteps", "batch")}}
     features = {feature.name: case.feature(feature) for feature in FEATURES}
-    calls = [
-        {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0} for call in case.calls
-    ]
+    calls = [_call_of(case, call) for call in case.calls]
     return {**features, **sizes, "calls": calls, "signature": signature_of(case)}, dict(_arrays(case, stimulus))
 
 
@@ -43,6 +41,13 @@ def observation_of(case: Case, answer: Answer) -> Observation:
         raise WorkerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
 
 
+def _call_of(case: Case, call: Call) -> dict[str, Any]:
+    """Whether the states are reset before a call, and how many initial states and gradients belong to it."""
+    said = {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0}
+    gradients = len(case.gradients_of(call))
+    return {**said, "gradients": gradients} if gradients else said
+
+
 def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
     for number, weights in enumerate(stimulus.weights_of(case)):
         for name, array in weights.arrays.items():
@@ -52,6 +57,8 @@ def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
     if case.returns_loss:
         steps = (case.timesteps,) if case.config.return_sequences else ()
         yield "targets", split_rows(case, stimulus.targets_of(case, (case.sequences, *steps, case.outputs_width)))
+    if case.execution.route == "gradient":
+        yield from ((f"weigh.{position}", array) for position, array in enumerate(_weights_of_sum(case, stimulus)))
     for number, call in enumerate(case.calls):
         read = stimulus.ids_of(case, call) if case.mask_source == "embedding" else stimulus.inputs_of(case, call)
         yield f"{number}.inputs", split_rows(case, read)
@@ -60,6 +67,15 @@ def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
             yield f"{number}.mask", split_rows(case, mask)
         for position, state in enumerate(_states(case, call, stimulus)):
             yield f"{number}.state.{position}", state
+
+
+def _weights_of_sum(case: Case, stimulus: Stimulus) -> Iterator[Array]:
+    """Of each array that a call returns, in the sum whose gradients are taken; the same in every call."""
+    outputs, states = stimulus.cotangents_of(case, case.calls[0])
+    halves = case.architecture == "bidi" and case.merge_mode == "none"
+    yield from (split_rows(case, each) for each in (np.split(outputs, [case.config.units], axis=-1) if halves else [outputs]))
+    if case.config.return_state:
+        yield from (array for state in states for array in (state.hidden, state.cell))
 
 
 def _states(case: Case, call: Call, stimulus: Stimulus) -> Iterator[Array]:
@@ -84,6 +100,12 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
         cell=_side_by_side(joined[count + 1 :: 2]),
         returned=tuple(array.shape for array in returned),
         dtypes=tuple(said["dtypes"]),
+        gradients={
+            name: join_rows(case, arrays[f"{number}.gradient.{position}"])
+            if name == "inputs"
+            else arrays[f"{number}.gradient.{position}"]
+            for position, name in enumerate(case.gradients_of(case.calls[number]))
+        },
         **kept,
     )
 

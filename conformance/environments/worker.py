@@ -101,9 +101,11 @@ class Keras:
         if stateful:
             self.keep(answered, number, "stored", subject.recurrent)
         values = [self.numpy(each) for each in returned]
+        count = len(values) - call.get("gradients", 0)
         for position, value in enumerate(values):
-            answered["%d.returned.%d" % (number, position)] = value
-        return {"returned": len(values), "dtypes": [self.dtype_of(each) for each in returned]}
+            name = ("returned", position) if position < count else ("gradient", position - count)
+            answered["%d.%s.%d" % (number, *name)] = value
+        return {"returned": count, "dtypes": [self.dtype_of(each) for each in returned[:count]]}
 
     def shape_of(self, weight: Any) -> Tuple[int, ...]:
         """Of a variable, which Theano knows only by its value."""
@@ -403,12 +405,9 @@ class Subject:
         """The function of one call's arrays, by the case's route."""
         route, generation = self.asked["route"], self.generation
         if route in ("call", "training"):
-            if not self.lanes.is_eager:
-                return self.graph(training=route == "training")
-            # What stateless calls lose of a stateful layer's state is that route's own difference.
-            if self.lanes.backend == "jax" and self.asked["compiled"] and not self.asked["stateful"]:
-                return self.stateless()
-            return self.eager(training=route == "training")
+            return self.called(training=route == "training")
+        if route == "gradient":
+            return self.differentiated()
         if route in (
             "functional",
             "predict",
@@ -431,6 +430,23 @@ class Subject:
                 return lambda arrays: flat(model.predict_on_batch(one_or_list(arrays)))
             return lambda arrays: flat(model(one_or_list([self.tensor(array) for array in arrays]), training=False))
         return lambda arrays: flat(self.drive(model, route, one_or_list(arrays)))
+
+    def called(self, *, training: bool) -> Callable[[List[Any]], List[Any]]:
+        """The layers, as layers are called."""
+        if not self.lanes.is_eager:
+            return self.graph(training=training)
+        # What stateless calls lose of a stateful layer's state is that route's own difference.
+        if self.lanes.backend == "jax" and self.asked["compiled"] and not self.asked["stateful"]:
+            return self.stateless()
+        return self.eager(training=training)
+
+    def differentiated(self) -> Callable[[List[Any]], List[Any]]:
+        """A call in training, and the gradients of what it returns."""
+        if self.lanes.backend in ("numpy", "openvino"):
+            raise Unsupported("Keras infers only on %s: there are no gradients" % self.lanes.backend)
+        if self.lanes.backend == "jax":
+            return self.stateless_gradient()
+        return self.eager(training=True) if self.lanes.is_eager else self.graph(training=False)
 
     def symbols(self) -> List[Any]:
         """An Input for each array of a call."""
@@ -459,6 +475,10 @@ class Subject:
         updates = [
             update for layer in {id(one): one for one in self.recurrent}.values() for update in getattr(layer, "updates", ())
         ]
+        if self.asked["route"] == "gradient":
+            sources = self.trainable() + [inputs[position] for position in self.floating()]
+            found = backend.gradients(self.weighed(outputs), sources)
+            outputs = outputs + [backend.zeros_like(of) if one is None else one for one, of in zip(found, sources)]
         phase = backend.learning_phase()
         phases = [] if isinstance(phase, int) else [phase]
         function = backend.function(inputs + phases, outputs, updates=updates)
@@ -471,6 +491,8 @@ class Subject:
         self.load_weights()
 
         def run(tensors: Sequence[Any]) -> List[Any]:
+            if self.asked["route"] == "gradient":
+                return self.tape(tensors) if self.lanes.tf is not None else self.autograd(tensors)
             return self.apply(tensors, training=training)
 
         self.how = "eager"
@@ -498,6 +520,87 @@ class Subject:
             for variable, value in zip(model.non_trainable_variables, changed):
                 variable.assign(value)
             return flat(returned)
+
+        return run
+
+    # --- gradients
+
+    def trainable(self) -> List[Any]:
+        """The weights of the LSTMs, as the backend has them: kernel, recurrent kernel and bias of each."""
+        variables = [each for layer in self.layers for each in layer.trainable_weights]
+        if self.generation == 1 and len(variables) > 3 * len(self.recurrent):
+            raise Unsupported("Keras 1 has twelve arrays of weights here, which this protocol does not differentiate")
+        return [variable.value for variable in variables] if self.generation == 3 else variables
+
+    def floating(self) -> List[int]:
+        """Positions of the arrays of a call that have gradients."""
+        return [position for position, (_, dtype) in enumerate(self.asked["signature"]) if "float" in dtype]
+
+    def weighed(self, returned: Sequence[Any]) -> Any:
+        """The sum of what is returned, weighed as the question says, whose gradients are asked for."""
+        total = None  # type: Any
+        for position, tensor in enumerate(returned):
+            if "weigh.%d" % position in self.given:
+                weighed = self.total(tensor, self.given["weigh.%d" % position])
+                total = weighed if total is None else total + weighed
+        return total
+
+    def total(self, tensor: Any, weights: Any) -> Any:
+        """Sum of products."""
+        if self.generation == 3:
+            ops = self.lanes.keras.ops
+            return ops.sum(tensor * ops.convert_to_tensor(weights, dtype=tensor.dtype))
+        if self.lanes.is_eager:
+            return self.lanes.tf.reduce_sum(tensor * self.lanes.tf.cast(weights, tensor.dtype))
+        backend = self.lanes.keras.backend
+        return backend.sum(tensor * backend.variable(weights.astype(self.dtype)))
+
+    def tape(self, tensors: Sequence[Any]) -> List[Any]:
+        """TensorFlow's."""
+        chosen = [tensors[position] for position in self.floating()]
+        with self.lanes.tf.GradientTape() as tape:
+            tape.watch(chosen)
+            returned = self.apply(tensors, training=True)
+            total = self.weighed(returned)
+        return returned + list(tape.gradient(total, self.trainable() + chosen, unconnected_gradients="zero"))
+
+    def autograd(self, tensors: Sequence[Any]) -> List[Any]:
+        """PyTorch's."""
+        floating = self.floating()
+        leaves = [each.detach().requires_grad_() if position in floating else each for position, each in enumerate(tensors)]
+        returned = self.apply(leaves, training=True)
+        sources = self.trainable() + [leaves[position] for position in floating]
+        grad = importlib.import_module("torch").autograd.grad
+        return returned + list(grad(self.weighed(returned), sources, allow_unused=True, materialize_grads=True))
+
+    def stateless_gradient(self) -> Callable[[List[Any]], List[Any]]:
+        """JAX's, of `Model.stateless_call`; what it changes is written back."""
+        jax, model, floating = importlib.import_module("jax"), self.model(), self.floating()
+        own = [each for layer in self.layers for each in layer.trainable_variables]
+        places = [[variable is each for variable in model.trainable_variables].index(True) for each in own]
+
+        def differentiated(trainable: List[Any], other: List[Any], arrays: List[Any]) -> Any:
+            def total(weights: List[Any], floats: List[Any]) -> Any:
+                held, given = list(trainable), list(arrays)
+                for into, positions, values in ((held, places, weights), (given, floating, floats)):
+                    for position, value in zip(positions, values):
+                        into[position] = value
+                returned, changed = model.stateless_call(held, other, given, training=True)
+                return self.weighed(flat(returned)), (flat(returned), changed)
+
+            sources = [trainable[place] for place in places], [arrays[position] for position in floating]
+            (of_weights, of_arrays), (returned, changed) = jax.grad(total, argnums=(0, 1), has_aux=True)(*sources)
+            return list(returned) + list(of_weights) + list(of_arrays), changed
+
+        function = jax.jit(differentiated) if self.asked["compiled"] else differentiated
+        self.how = "gradient of stateless_call" + (", jit" if self.asked["compiled"] else "")
+
+        def run(arrays: List[Any]) -> List[Any]:
+            held = [[variable.value for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+            returned, changed = function(held[0], held[1], [self.tensor(array) for array in arrays])
+            for variable, value in zip(model.non_trainable_variables, changed):
+                variable.assign(value)
+            return list(returned)
 
         return run
 

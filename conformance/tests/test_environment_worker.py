@@ -48,6 +48,8 @@ CASES = [
     "u3-d2-t5-b4-seq-via_keras_file-s0",
     "u3-d2-t5-b4-seq-via_weights_file-s0",
     "u3-d2-t5-b4-seq-bidi-via_clone_model-s0",
+    "u3-d2-t5-b4-seq-bidi-merge_none-mask_left-init-eager-via_gradient-s0",
+    "u3-d2-t5-b4-seq-layers2-via_gradient-s0",
 ]
 
 
@@ -103,7 +105,7 @@ def test_what_the_worker_answers_passes_every_check(worker: Any, tmp_path: Path,
     ("case_id", "reason"),
     [
         ("u3-d2-t5-b4-seq-drop_both-eager-s0", "draws masks that this protocol does not read"),
-        ("u3-d2-t5-b4-seq-via_gradient-s0", "the route gradient is no part of this protocol"),
+        ("u3-d2-t5-b4-seq-via_stateless_call-s0", "the route stateless_call is no part of this protocol"),
     ],
 )
 def test_what_the_protocol_does_not_ask_is_unsupported(worker: Any, tmp_path: Path, case_id: str, reason: str) -> None:
