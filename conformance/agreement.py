@@ -105,20 +105,30 @@ class _Observed:
                 f"{folder} holds no observations ({error}); make it with: lstm-conformance verify --keep {folder}"
             ) from error
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
-        conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
-        conventions = replace(conventions, products=environment.get("products", ""))
-        return cls(name=name, environment=environment, conventions=conventions, files=files)
+        return cls(name=name, environment=environment, conventions=conventions_of(environment), files=files)
 
     def known(self, case_id: str) -> list[str]:
         """The known differences, other than crashes, that a case may show here."""
         return [entry.id for entry in covering_entries(case_id, self.environment) if entry.checks]
 
-    def arrays(self, case_id: str) -> dict[str, Array]:
-        try:
-            with self.files[case_id].open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return {name: np.asarray(stored[name], np.float64) for name in stored.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            raise LSTMError(f"{self.files[case_id]} cannot be read: {error}") from error
+
+def conventions_of(environment: Mapping[str, str]) -> Conventions:
+    """Those of the backend that an environment names."""
+    conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
+    return replace(conventions, products=environment.get("products", ""))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """What a folder keeps of a case, in float64: by number of the call and name, as `0_outputs`.
+
+    Raises:
+        LSTMError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name], np.float64) for name in stored.files}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise LSTMError(f"{path} cannot be read: {error}") from error
 
 
 def _compare(one: _Observed, other: _Observed) -> Agreement:
@@ -128,7 +138,8 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     worst, rms = 0.0, 0.0
     differing, known = [], []
     for case_id in common:
-        gaps = _gaps(Case.from_id(case_id), one, other)
+        arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
+        gaps = gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()
         differs = any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps)
         if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
             known.append((case_id, explained[0]))
@@ -141,28 +152,40 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     )
 
 
-def _gaps(case: Case, one: _Observed, other: _Observed) -> list[Gap]:
-    """The gap of each array: the difference of the two against the difference that their conventions make, which is mostly none.
+def gaps_between(
+    case: Case,
+    arrays: Sequence[Mapping[str, Array]],
+    conventions: Sequence[Conventions],
+    *,
+    aligned: bool = True,
+    both_wrong: bool = False,
+) -> dict[str, Gap]:
+    """The gap of each array that both hold, by its name; infinite where one has not the shape that the case asks for.
 
-    It is infinite where one has not the shape that the case asks for.
+    Args:
+        case: what was asked.
+        arrays: what each of the two returned.
+        conventions: of each.
+        aligned: hold their difference against that which their conventions make, which is mostly none, not against zero.
+        both_wrong: take the largest σ of an array for all of it, since that of a wrong element is not known.
     """
-    stimulus = draw([case])
-    answers = [answer(case, stimulus, each.conventions) for each in (one, other)]
-    ours, theirs = one.arrays(case.id), other.arrays(case.id)
-    gaps = []
+    (ours, theirs), stimulus = arrays, draw([case])
+    answers = [answer(case, stimulus, each) for each in conventions]
+    gaps = {}
     for number, call in enumerate(answers[0].calls):
         for name in call.computed:
             key = f"{number}_{name}"
             if key in ours and key in theirs and ours[key].size:
-                gaps.append(_gap(ours[key], theirs[key], *((each, number, name) for each in answers)))
+                places = [(each, number, name) for each in answers]
+                gaps[key] = _gap(ours[key], theirs[key], places, aligned=aligned, both_wrong=both_wrong)
     return gaps
 
 
-def _gap(ours: Array, theirs: Array, mine: tuple[Answer, int, str], yours: tuple[Answer, int, str]) -> Gap:
-    expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in (mine, yours))
-    sigma = [np.asarray(each.sigma[number].computed[name]) for each, number, name in (mine, yours)]
+def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool, both_wrong: bool) -> Gap:
+    expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in places)
+    sigma = np.maximum(*(np.asarray(each.sigma[number].computed[name]) for each, number, name in places))
     if not ours.shape == theirs.shape == expected.shape:
         return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
-        moved = np.where(expected == further, 0.0, further - expected)
-    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * np.maximum(*sigma))
+        moved = np.where(expected == further, 0.0, further - expected) if aligned else np.zeros_like(expected)
+    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * (np.full_like(sigma, sigma.max()) if both_wrong else sigma))

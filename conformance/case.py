@@ -308,6 +308,7 @@ def _offered_by_form(case: Case) -> dict[Need, bool]:
         Need.BIAS: config.use_bias,
         Need.TANH: config.activation == "tanh",
         Need.SIGMOID: config.recurrent_activation == "sigmoid",
+        Need.HARD_SIGMOID: "hard_sigmoid" in (config.activation, config.recurrent_activation),
         Need.ACTIVATIONS_APART: config.activation != config.recurrent_activation,
         Need.WIDE_INPUTS: case.input_dtype != case.precision,
         Need.FRACTIONS: case.input_dtype != "int32",

@@ -1,4 +1,4 @@
-"""The command line: verify, list, agree, explain, reproduce, differences, deviations, sensitivity, claims.
+"""The command line; `lstm-conformance --help` lists its commands.
 
 Exit codes: 0 everything as expected; 1 something differs, or the run ended before its plan; 2 wrong usage, or the implementation
 cannot run here.
@@ -6,9 +6,6 @@ cannot run here.
 
 from __future__ import annotations
 
-import collections
-import difflib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,22 +18,26 @@ from rich.console import Console
 from rich.progress import track
 
 from conformance import matrix
-from conformance.adapters.base import AdapterStartError
+from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import agree
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.catalogue import as_markdown
-from conformance.claims import CLAIMS, SYSTEMS, plot_accuracy, settle
-from conformance.claims import text as claims_text
+from conformance.commands.claims import claims
+from conformance.commands.environments import askable, environments, record
+from conformance.commands.model import model
+from conformance.commands.upgrade import history, upgrade
 from conformance.explain import View, explain
 from conformance.journal import JournalError
 from conformance.kill_matrix import WIDTH as KILL_MATRIX_WIDTH
 from conformance.kill_matrix import blind_cases, kill_matrix
 from conformance.kill_matrix import render as render_kills
-from conformance.known_differences import known_differences
+from conformance.known_differences import EARLIER, known_differences
 from conformance.report import files, text
+from conformance.report.console import stdout
 from conformance.reproduce import known_reproduction, reproduction
 from conformance.reproduce import run as run_script
 from conformance.runner import families
@@ -48,11 +49,6 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
 FAILED, UNUSABLE = 1, 2
-
-# Wide enough for the tables when there is no terminal to ask.
-PIPED_WIDTH = 110
-
-DRAWN_CLAIM = "fewer-units-suffice"
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _backend = click.option(
@@ -74,7 +70,16 @@ _level = click.option(
 _eager = click.option("--eager", is_flag=True, help="Call layers eagerly instead of inside the backend's compiler.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Refusing(click.Group):
+    """Commands that refuse what a user can mend, wherever they are defined."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _refusals():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="keras-lstm-conformance")
 def main() -> None:
     """Decide whether an LSTM is a Keras LSTM.
@@ -99,7 +104,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
             raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
     progress = Console(stderr=True)
     kills = kill_matrix(cases, track(list(DEVIATIONS), "mistakes tried", console=progress, disable=not progress.is_terminal))
-    console = _console(KILL_MATRIX_WIDTH)
+    console = stdout(KILL_MATRIX_WIDTH)
     console.print(render_kills(kills))
     for deviation in DEVIATIONS.values():
         console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
@@ -135,6 +140,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
 @click.option(
     "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
 )
+@click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
 def verify(
     *,
     backend: str,
@@ -151,6 +157,7 @@ def verify(
     fail_fast: bool,
     workers: int | None,
     deviation: str | None,
+    spec: str | None,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
@@ -159,7 +166,12 @@ def verify(
     """
     with _refusals():
         cases = _chosen(level, seed, patterns, compiled=not eager)
-        make_adapter = partial(ReferenceAdapter, deviation) if deviation else partial(KerasLayerAdapter, backend)
+        make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
+        if deviation:
+            make_adapter = partial(ReferenceAdapter, deviation)
+        elif spec:
+            make_adapter = partial(EnvironmentAdapter, spec, time_limit)
+            cases = askable(EnvironmentAdapter(spec), cases)
         session = Session(
             planned=cases,
             selection=patterns,
@@ -176,7 +188,7 @@ def verify(
         report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
     unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
-    text.show(report, _console())
+    text.show(report, stdout())
     for message in filter(None, unwritten):
         _refuse(message)
     sys.exit(0 if report.as_expected else FAILED)
@@ -194,7 +206,7 @@ def sensitivity(patterns: tuple[str, ...], seed: int) -> None:
         cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
     progress = Console(stderr=True)
     shown = track(families(cases), "sets of weights", console=progress, disable=not progress.is_terminal)
-    _console().print(render_detections(detections(shown)))
+    stdout().print(render_detections(detections(shown)))
 
 
 @main.command(name="list")
@@ -241,7 +253,7 @@ def explain_case(case_id: str, backend: str, row: int, unit: int, steps: int) ->
         view.check(case)
         adapter = KerasLayerAdapter(backend)
         adapter.start()
-        explain(case, adapter, view, _console())
+        explain(case, adapter, view, stdout())
 
 
 @main.command()
@@ -266,39 +278,11 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
 def list_differences() -> None:
     """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
     with _refusals():
-        click.echo(as_markdown(known_differences()), nl=False)
+        click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)
 
 
-@main.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--json", "json_file", type=_FILE, help="Write verdicts and evidence as JSON.")
-@click.option("--plot", "plot_file", type=_FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG.")
-def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None) -> None:
-    """Settle the documents' statements by running them, and show the evidence."""
-    known = {claim.id: claim for claim in CLAIMS}
-    for claim_id in ids:
-        if claim_id not in known:
-            near = difflib.get_close_matches(claim_id, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of: {', '.join(known)}"
-            _refuse(f"unknown claim {claim_id!r}; {hint}")
-    chosen = [known[claim_id] for claim_id in ids] or list(CLAIMS)
-    if plot_file and DRAWN_CLAIM not in {claim.id for claim in chosen}:
-        _refuse(f"--plot draws the claim {DRAWN_CLAIM}: name it among the ids")
-    console, settled = _console(), []
-    for outcome in settle(chosen):
-        claims_text.render(outcome, console)
-        settled.append(outcome)
-    if not ids:
-        claims_text.render_systems(SYSTEMS, console)
-    counts = collections.Counter(outcome.outcome for outcome in settled)
-    console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
-    for outcome in settled:
-        if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
-            plot_accuracy(outcome.finding, plot_file)
-    as_json = json.dumps([claims_text.as_json(outcome) for outcome in settled], indent=1, ensure_ascii=False) + "\n"
-    if message := _write(files.write_text, as_json, json_file):
-        _refuse(message)
-    sys.exit(0 if all(outcome.as_expected for outcome in settled) else FAILED)
+for _command in (claims, environments, record, upgrade, history, model):
+    main.add_command(_command)
 
 
 def _chosen(level: str | None, seed: int, patterns: tuple[str, ...], *, compiled: bool = True) -> list[matrix.Planned]:
@@ -329,7 +313,3 @@ def _refusals() -> Iterator[None]:
 def _refuse(message: str) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(UNUSABLE)
-
-
-def _console(piped_width: int = PIPED_WIDTH) -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=piped_width)

@@ -57,7 +57,7 @@ def resume(
 
 def as_dict(result: Result) -> dict[str, Any]:
     """The result as JSON can hold it: infinity and NaN by their names."""
-    said: dict[str, Any] = _as_json(asdict(result))
+    said: dict[str, Any] = without_infinity(asdict(result))
     return said
 
 
@@ -122,11 +122,12 @@ def _line(said: Mapping[str, Any]) -> bytes:
     return json.dumps(said, allow_nan=False).encode() + b"\n"
 
 
-def _as_json(value: Any) -> Any:
+def without_infinity(value: Any) -> Any:
+    """The value as JSON can hold it: tuples as lists, infinity and NaN by their names."""
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: without_infinity(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [without_infinity(item) for item in value]
     return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -25,6 +25,8 @@ from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 
 FILE = Path(__file__).with_name("known_differences.toml")
+# Those that no current version has: of systems that environments and recordings bring back.
+EARLIER = FILE.with_name("earlier_differences.toml")
 # Passing cases that are no chance any more.
 MANY = 10
 
@@ -52,7 +54,7 @@ class KnownDifference:
         summary: what is different, in one sentence.
         reason: where in Keras it comes from.
         backends: on which it was seen.
-        first, last: the Keras versions between which it was seen, both included.
+        first, last: the versions of `package` between which it was seen, both included.
         seen: the date of that run.
         when: which cases it covers: feature, size, probe or backend → values; one of several such conditions is enough.
         checks: names of the checks that fail, any of them.
@@ -61,6 +63,8 @@ class KnownDifference:
         evidence: id of a minimal case that shows it.
         script: shows it with Keras alone, where a script made from the evidence cannot.
         upstream: address of Keras' own issue, where there is one.
+        package: the package whose versions are meant.
+        implementation: which alone it is seen in, as an adapter names it; "" for whatever has the package.
         sometimes: why a covered case may pass; empty where each one differs. Such an entry is fixed when no case shows it.
     """
 
@@ -80,6 +84,8 @@ class KnownDifference:
     script: str = ""
     upstream: str = ""
     sometimes: str = ""
+    package: str = "keras"
+    implementation: str = ""
 
     def covers(self, values: Mapping[str, Any], backend: str, version: Version) -> bool:
         """Whether a case with these features, on that backend and version, must show it."""
@@ -88,6 +94,10 @@ class KnownDifference:
         return here and any(
             all(_holds(name, here_values.get(name), allowed) for name, allowed in each.items()) for each in self.when
         )
+
+    def is_of(self, environment: Mapping[str, str]) -> bool:
+        """Whether what runs there is what the entry speaks of, in some version."""
+        return self.package in environment and self.implementation in ("", environment.get("implementation", ""))
 
     def explains(self, result: Result) -> bool:
         """Whether a result that is not as expected differs as the entry says, and in nothing else."""
@@ -125,11 +135,11 @@ def known_differences(file: Path = FILE) -> tuple[KnownDifference, ...]:
 def covering_entries(
     case_id: str, environment: Mapping[str, str], known: Iterable[KnownDifference] | None = None
 ) -> list[KnownDifference]:
-    """The entries that say something of a case on an implementation; none where it is not Keras."""
-    if "keras" not in environment:
-        return []
-    values, backend, version = values_of(case_id), environment.get("backend", ""), Version(environment["keras"])
-    return [entry for entry in (known_differences() if known is None else known) if entry.covers(values, backend, version)]
+    """The entries that say something of a case on an implementation."""
+    entries = [*known_differences(), *known_differences(EARLIER)] if known is None else known
+    here = [entry for entry in entries if entry.is_of(environment)]
+    values = values_of(case_id) if here else {}
+    return [entry for entry in here if entry.covers(values, environment.get("backend", ""), Version(environment[entry.package]))]
 
 
 def classify(result: Result, environment: Mapping[str, str], known: Iterable[KnownDifference] | None = None) -> Result:
@@ -150,14 +160,13 @@ def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> lis
 
     A single covered case that passes may do so by chance: the entry's own evidence must pass, or MANY of its cases and no other.
     """
-    if "keras" not in environment:
-        return list(results)
-    shown = {result.known for result in results}
-    version, backend = Version(environment["keras"]), environment.get("backend", "")
-    doubtful = [entry for entry in known_differences() if entry.sometimes and entry.id not in shown]
+    shown, backend = {result.known for result in results}, environment.get("backend", "")
+    entries = (entry for entry in (*known_differences(), *known_differences(EARLIER)) if entry.is_of(environment))
+    doubtful = [entry for entry in entries if entry.sometimes and entry.id not in shown]
     passed = {result.case_id: values_of(result.case_id) for result in results if result.verdict is Verdict.PASS} if doubtful else {}
     gone: dict[str, list[str]] = {}
     for entry in doubtful:
+        version = Version(environment[entry.package])
         covered = [case_id for case_id, values in passed.items() if entry.covers(values, backend, version)]
         if entry.evidence in covered or len(covered) >= MANY:
             for case_id in covered:

@@ -10,10 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.base import Adapter, AdapterStartError, Describing
 from conformance.case import Case
 from conformance.matrix import Planned
 from conformance.probes import run_probe
@@ -54,7 +55,7 @@ class Pool:
     Args:
         make_adapter: builds the adapter; sent to the workers, so a module-level callable with picklable arguments.
         workers: number of processes.
-        make_diagnose: builds what explains failing cases, one per worker.
+        make_diagnose: builds what explains failing cases, one per worker, from what the adapter says of itself.
         time_limit: seconds that a case alone may take.
         chunk: most cases that are sent to a worker at once.
         start_limit: seconds in which a worker must have loaded the implementation.
@@ -63,7 +64,7 @@ class Pool:
 
     make_adapter: Callable[[], Adapter]
     workers: int
-    make_diagnose: Callable[[], Diagnose] | None = None
+    make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None = None
     time_limit: float = 60.0
     chunk: int = 64
     start_limit: float = 600.0
@@ -78,12 +79,25 @@ class Pool:
         Raises:
             AdapterStartError: the implementation cannot run here.
         """
+        return self._asked(_environment)
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the implementation says of its API, where its adapter can `describe` it; else nothing.
+
+        Raises:
+            AdapterStartError: the implementation cannot run here.
+        """
+        return self._asked(_facts)
+
+    def _asked(self, question: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What the first worker that has started answers."""
         try:
-            return self._processes.schedule(_environment).result(self.start_limit)
+            answer: Mapping[str, Any] = self._processes.schedule(question).result(self.start_limit)
         except BrokenExecutor as error:
             raise AdapterStartError("a worker process died while it loaded the implementation") from error
         except TimeoutError as error:
             raise AdapterStartError(f"no worker process has loaded the implementation within {self.start_limit:g} s") from error
+        return answer
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
         """Observe and judge every case, whatever becomes of the workers: each case has one result."""
@@ -190,18 +204,19 @@ class _Worker:
 _started: list[_Worker | AdapterStartError] = []
 
 
-def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _start_worker(make_adapter, make_diagnose)
 
 
-def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[], Diagnose] | None) -> None:
+def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Start the adapter; what keeps it from starting is kept for whoever asks, since an exception here would break the pool."""
     try:
         adapter = make_adapter()
-        _started.append(_Worker(adapter, adapter.start(), make_diagnose() if make_diagnose else None))
+        environment = adapter.start()
+        _started.append(_Worker(adapter, environment, make_diagnose(environment) if make_diagnose else None))
     except AdapterStartError as error:
         _started.append(error)
     except Exception as error:  # noqa: BLE001  # a framework may raise anything while it is imported
@@ -217,6 +232,11 @@ def _this_worker() -> _Worker:
 
 def _environment() -> Mapping[str, str]:
     return _this_worker().environment
+
+
+def _facts() -> Mapping[str, Any]:
+    adapter = _this_worker().adapter
+    return adapter.describe() if isinstance(adapter, Describing) else {}
 
 
 def _run_chunk(planned: list[Planned], keep: Keep | None) -> list[Result]:

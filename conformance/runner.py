@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from conformance.adapters.base import Adapter, UnsupportedError
+from conformance.adapters.base import Adapter, RaisedError, UnsupportedError
 from conformance.case import Case, Family
 from conformance.checks import Evidence, judge
 from conformance.observation import Observation
@@ -57,6 +57,8 @@ def run_case(
         related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
     except UnsupportedError as unsupported:
         return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason=str(unsupported))
+    except RaisedError as raised:
+        return error_result(case, str(raised))
     except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
         return error_result(case, in_one_line(error))
     seconds = time.perf_counter() - started

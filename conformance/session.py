@@ -17,7 +17,9 @@ from conformance.adapters.base import Adapter
 from conformance.agreement import Folder
 from conformance.case import Case
 from conformance.checks import CHECKS
+from conformance.description import as_described
 from conformance.diagnosis import Diagnostician
+from conformance.environments import DESCRIBED
 from conformance.journal import identify, resume
 from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import Planned, allowed, cell_count
@@ -96,7 +98,7 @@ class Session:
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
-            with Progress(self.planned) as progress, _terminated_as_interrupt():
+            with Progress(self.planned) as progress, terminated_as_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
                 if folder:
@@ -119,7 +121,7 @@ class Session:
         come: Iterable[Result] = pool.run(self.planned)
         if self.journal:
             come = resume(self.journal, identify(environment, asdict(self.plan)), self.planned, pool.run)
-        return (classify(result, environment) for result in come)
+        return (as_described(classify(result, environment), environment) for result in come)
 
     def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:
         """The results, the first that differ unexpectedly with their minimal cases."""
@@ -166,13 +168,13 @@ def default_workers() -> int:
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
 
 
-def make_diagnose() -> Diagnose:
-    """What explains failing cases, one per worker."""
-    return Diagnostician().explain
+def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
+    """What explains failing cases of such an implementation, one per worker."""
+    return Diagnostician(described=environment.get(DESCRIBED, "")).explain
 
 
 @contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
+def terminated_as_interrupt() -> Iterator[None]:
     """A polite kill ends a run as Ctrl-C does: what finished is kept."""
     before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:

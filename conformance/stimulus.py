@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from conformance.case import Call, Case, Family
+from conformance.case import TIME_DISTRIBUTED_OVER, Call, Case, Family
 from conformance.masks import mask_of
 from lstm_ref import GATE_ORDER, DropoutMasks, LSTMError, LSTMWeights, State
 from lstm_ref.arrays import Array, representable
@@ -160,6 +161,34 @@ class Stimulus:
         ids = ids[:, call.start : call.stop]
         mask = self.mask_of(case, call)
         return ids if mask is None else np.where(mask, ids, 0).astype(np.int32)
+
+
+def signature_of(case: Case) -> list[tuple[tuple[int | None, ...], str]]:
+    """Shape and dtype of each array that a call is given: inputs or ids, mask, initial states; None where it is left open."""
+    execution = case.execution
+    rows: tuple[int | None, ...] = (case.batch if execution.static_batch or case.config.stateful else None,)
+    rows += (TIME_DISTRIBUTED_OVER,) if case.architecture == "td" else ()
+    steps = case.timesteps if execution.static_time or execution.unroll else None
+    if case.mask_source == "embedding":
+        signature: list[tuple[tuple[int | None, ...], str]] = [((*rows, steps), "int32")]
+    else:
+        signature = [((*rows, steps, case.input_dim), case.input_dtype)]
+    if case.mask != "none" and case.mask_source == "argument":
+        signature.append(((*rows, steps), "bool"))
+    if case.initial_state:
+        dtype = "float64" if case.dtype == "float64" else "float32"
+        signature += [((*rows, units), dtype) for units, _ in case.layer_sizes for _ in ("hidden", "cell")]
+    return signature
+
+
+def split_rows(case: Case, array: Any) -> Any:
+    """Rows of sequences as TimeDistributed reads them: (batch, sequences per row, …)."""
+    return np.reshape(array, (case.batch, TIME_DISTRIBUTED_OVER, *array.shape[1:])) if case.architecture == "td" else array
+
+
+def join_rows(case: Case, array: Any) -> Any:
+    """The other way round."""
+    return np.reshape(array, (case.sequences, *array.shape[2:])) if case.architecture == "td" else array
 
 
 def draw(cases: Sequence[Case]) -> Stimulus:

@@ -48,8 +48,11 @@ def lstm_gates(z: Mapping[str, Array], activation: Activation, recurrent_activat
     )
 
 
-def lstm_step(gates: Gates, state: State, activation: Activation) -> State:
-    """The state after one timestep, from its gates and the state before it, (batch, units) each."""
-    c_t = gates.f * state.cell + gates.i * gates.candidate
-    h_t = gates.o * activation(c_t)
-    return State(hidden=h_t, cell=c_t)
+def new_cell(gates: Gates, state: State) -> Array:
+    """c_t from the gates and the state before, (batch, units) each."""
+    return np.asarray(gates.f * state.cell + gates.i * gates.candidate)
+
+
+def new_hidden(gates: Gates, cell: Array, activation: Activation) -> Array:
+    """h_t from the gates and c_t, (batch, units) each."""
+    return np.asarray(gates.o * activation(cell))

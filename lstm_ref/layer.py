@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_ref import activations, sequence
 from lstm_ref.arrays import Array
-from lstm_ref.cell import Gates, lstm_gates, lstm_step, preactivation
+from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
@@ -168,7 +168,17 @@ class LSTM:
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep; x_t: (batch, input_dim)."""
-        return lstm_step(self.gates(x_t, state), state, self.cell_activation)
+        gates = self.gates(x_t, state)
+        c_t = self.new_cell(gates, state)
+        return State(hidden=self.new_hidden(gates, c_t), cell=c_t)
+
+    def new_cell(self, gates: Gates, state: State) -> Array:
+        """c_t from the gates and the state before, (batch, units) each."""
+        return new_cell(gates, state)
+
+    def new_hidden(self, gates: Gates, cell: Array) -> Array:
+        """h_t from the gates and c_t, (batch, units) each."""
+        return new_hidden(gates, cell, self.cell_activation)
 
     def hold(self, use: Array, new: State, old: State) -> State:
         """The state after a timestep under a mask; use: (batch, 1)."""

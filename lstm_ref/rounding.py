@@ -179,14 +179,19 @@ class RoundingLSTM(LSTM):
 
     def step(self, x_t: Array, state: State) -> State:
         """The state after one timestep, with the roundings of its products and sum; after a lost one, any state at all."""
-        gates = self.gates(x_t, state)
-        c_t = self.rounding.rounded(self.rounding.rounded(gates.f * state.cell) + self.rounding.rounded(gates.i * gates.candidate))
-        h_t = self.rounding.rounded(gates.o * self.cell_activation(c_t))
-        lost = self.lost(state.hidden)
+        new, lost = super().step(x_t, state), self.lost(state.hidden)
         if not lost.any():
-            return State(hidden=h_t, cell=c_t)
-        end, most = self.rounding.either_end(h_t.shape), self._over_copies(np.abs(state.cell), np.max) + 1
-        return State(hidden=np.where(lost, end, h_t), cell=np.where(lost, end * most, c_t))
+            return new
+        end, most = self.rounding.either_end(new.hidden.shape), self._over_copies(np.abs(state.cell), np.max) + 1
+        return State(hidden=np.where(lost, end, new.hidden), cell=np.where(lost, end * most, new.cell))
+
+    def new_cell(self, gates: Gates, state: State) -> Array:
+        """c_t, with the roundings of its products and sum."""
+        return self.rounding.rounded(self.rounding.rounded(gates.f * state.cell) + self.rounding.rounded(gates.i * gates.candidate))
+
+    def new_hidden(self, gates: Gates, cell: Array) -> Array:
+        """h_t, with the rounding of its product."""
+        return self.rounding.rounded(super().new_hidden(gates, cell))
 
     def lost(self, hidden: Array) -> Array:
         """Which rows the replicas no longer agree on, (batch, 1)."""
@@ -258,7 +263,10 @@ def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -
     """
     scale = arithmetic.unit_roundoff / disturbance_of(arithmetic)
     with np.errstate(invalid="ignore", over="ignore"):
-        deviations = np.sqrt(np.mean((replicas - expected) ** 2, axis=0))
+        apart = np.abs(replicas - expected)
+        largest = apart.max(axis=0)
+        # As parts of the largest: the square of what a saturated gate lets through underflows.
+        deviations = largest * np.sqrt(np.mean((apart / np.where(largest == 0, 1, largest)) ** 2, axis=0))
         deviations *= np.where(deviations > FIRST_ORDER, 1.0, scale)
         sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from conformance.case import Case
 from conformance.conventions import Conventions
@@ -17,6 +17,10 @@ class AdapterStartError(RuntimeError):
 
 class UnsupportedError(RuntimeError):
     """The implementation says, or is known by construction, not to have what a case asks for; the message is the reason."""
+
+
+class RaisedError(RuntimeError):
+    """What the implementation raised in a process of its own: the message is that exception, type and text, in one line."""
 
 
 class Adapter(Protocol):
@@ -42,4 +46,17 @@ class Adapter(Protocol):
 
         Raises:
             UnsupportedError: the implementation has no such thing.
+            RaisedError: it has raised, in a process of its own; in this one, anything.
+        """
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """An adapter that can say more of the API than its answers do."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """Facts of a started implementation.
+
+        They are `arguments` of the constructor and the repr of their defaults, `config`, the keys of the configuration,
+        `not_serialised`, the arguments that it lacks, `methods`, `summary`, the text of a model's, and `weights`, names and shapes.
         """

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from conformance.case import TIME_DISTRIBUTED_OVER, Call, Case
-from conformance.stimulus import Stimulus
+from conformance.case import Call, Case
+from conformance.stimulus import Stimulus, split_rows
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
 
@@ -169,16 +167,6 @@ def _distributed(keras: Any, case: Case) -> tuple[list[Any], list[Any], list[Any
 
 
 _ARCHITECTURES = {"lstm": _one, "layers2": _two_layers, "cells2": _two_cells, "bidi": _two_directions, "td": _distributed}
-
-
-def split_rows(case: Case, array: Any) -> Any:
-    """Rows of sequences as TimeDistributed reads them: (batch, sequences per row, …)."""
-    return np.reshape(array, (case.batch, TIME_DISTRIBUTED_OVER, *array.shape[1:])) if case.architecture == "td" else array
-
-
-def join_rows(case: Case, array: Any) -> Any:
-    """The other way round."""
-    return np.reshape(array, (case.sequences, *array.shape[2:])) if case.architecture == "td" else array
 
 
 def arrays_of(case: Case, call: Call, stimulus: Stimulus) -> list[Array]:

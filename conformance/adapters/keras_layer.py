@@ -5,6 +5,7 @@ Keras is imported by `start()` and not before: its backend is fixed at that mome
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -19,14 +20,14 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import AdapterStartError, UnsupportedError
-from conformance.adapters.keras_build import Parts, arrays_of, join_rows
+from conformance.adapters.keras_build import Parts, arrays_of
 from conformance.adapters.keras_paths import watched
 from conformance.adapters.keras_routes import Maker, Subject
 from conformance.backends import BACKENDS
 from conformance.case import Call, Case, Family
 from conformance.conventions import Conventions
 from conformance.observation import CallObservation, Observation
-from conformance.stimulus import Stimulus
+from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 
@@ -58,7 +59,7 @@ class KerasLayerAdapter:
         # TensorFlow advises against tracing many functions, which is what a suite of many layers does.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
-            with _quiet_stderr():
+            with _quiet_stderr(), _loaded_for_good():
                 framework = importlib.import_module(BACKENDS[self.backend].package)
                 self.keras = importlib.import_module("keras")
                 self.keras.ops.zeros(1)
@@ -241,6 +242,15 @@ def _as_masks(mask: Any, to_numpy: Callable[[Any], Array]) -> Array | None:
     if mask is None:
         return None
     return np.stack([to_numpy(each) for each in (mask if isinstance(mask, list | tuple) else [mask])]).astype(np.float64)
+
+
+@contextmanager
+def _loaded_for_good() -> Iterator[None]:
+    """Keras clears its session before each new layer, which collects garbage: not among what was loaded, as that takes longest."""
+    is_first = "keras" not in sys.modules
+    yield
+    if is_first:
+        gc.freeze()
 
 
 @contextmanager

@@ -6,16 +6,17 @@ import importlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from conformance.adapters.base import UnsupportedError
-from conformance.adapters.keras_build import Parts, apply_parts, arrays_of, build_parts, load_weights, split_rows
+from conformance.adapters.keras_build import Parts, apply_parts, arrays_of, build_parts, load_weights
 from conformance.backends import BACKENDS, exporting
-from conformance.case import TIME_DISTRIBUTED_OVER, Case
-from conformance.stimulus import Stimulus
+from conformance.case import Case
+from conformance.stimulus import Stimulus, signature_of, split_rows
 
 # One call's arrays: inputs or ids, the mask where it is an argument, initial states where they are given.
 Arrays = Sequence[Any]
@@ -90,7 +91,7 @@ class Maker:
             return apply_parts(self.keras, parts, case, arrays, with_mask=self._with_mask, training=training)
 
         if compiler and backend.compile:
-            run, how = backend.compile(apply, case, self._signature, self._as_tensors)
+            run, how = backend.compile(apply, case, partial(signature_of, self.case), self._as_tensors)
             return Subject(parts=parts, run=run, how=how)
         not_run = "jit_compile: a call of a layer has no compiler here" if case.execution.jit_compile else ""
         return Subject(parts=parts, run=lambda arrays: apply(self._as_tensors(arrays)), how="eager", not_run=not_run)
@@ -121,7 +122,7 @@ class Maker:
             return [*returned, *of_weights, *of_arrays]
 
         if backend.compiler(self.case) and backend.compile:
-            run, how = backend.compile(apply, self.case, self._signature, self._as_tensors)
+            run, how = backend.compile(apply, self.case, partial(signature_of, self.case), self._as_tensors)
             return Subject(parts=parts, run=run, how=f"gradient, {how}")
         return Subject(parts=parts, run=apply, how="gradient, eager")
 
@@ -216,7 +217,7 @@ class Maker:
         return model, parts
 
     def _symbolic(self, parts: Parts, *, training: bool | None) -> tuple[list[Any], list[Any]]:
-        inputs = [self.keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in self._signature()]
+        inputs = [self.keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in signature_of(self.case)]
         return inputs, apply_parts(self.keras, parts, self.case, inputs, with_mask=self._with_mask, training=training)
 
     def _trainer(self, route: str) -> Subject:
@@ -292,24 +293,6 @@ class Maker:
     @property
     def _with_mask(self) -> bool:
         return self.case.mask != "none" and self.case.mask_source == "argument"
-
-    def _signature(self) -> list[tuple[tuple[int | None, ...], str]]:
-        """Shape and dtype of each array of a call, None where it is left open."""
-        case, execution = self.case, self.case.execution
-        fixed_batch = execution.static_batch or case.config.stateful
-        rows: tuple[int | None, ...] = (case.batch if fixed_batch else None,)
-        rows += (TIME_DISTRIBUTED_OVER,) if case.architecture == "td" else ()
-        steps = case.timesteps if execution.static_time or execution.unroll else None
-        if case.mask_source == "embedding":
-            signature: list[tuple[tuple[int | None, ...], str]] = [((*rows, steps), "int32")]
-        else:
-            signature = [((*rows, steps, case.input_dim), case.input_dtype)]
-        if self._with_mask:
-            signature.append(((*rows, steps), "bool"))
-        if case.initial_state:
-            dtype = "float64" if case.dtype == "float64" else "float32"
-            signature += [((*rows, units), dtype) for units, _ in case.layer_sizes for _ in ("hidden", "cell")]
-        return signature
 
 
 def _as_declared(session: Any, arrays: Arrays) -> list[Any]:

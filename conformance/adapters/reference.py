@@ -17,12 +17,12 @@ from conformance.oracle import Oracle
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTM, DropoutMasks
 from lstm_ref.arrays import Array, representable
-from lstm_ref.deviations import DEVIATIONS, Deviation
+from lstm_ref.deviations import Deviation, combined
 
 
 @dataclass(frozen=True)
 class ReferenceAdapter:
-    """Runs the reference call by call, as a user would; with the name of a deviation, a known wrong implementation."""
+    """Runs the reference call by call, as a user would; with the name of a deviation, or several joined by +, another one."""
 
     deviation: str | None = None
     conventions: Conventions = USUAL
@@ -35,7 +35,7 @@ class ReferenceAdapter:
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """In float64, on inputs rounded to the case's precision; the results get the dtype that Keras would return."""
-        deviation = Deviation(name="", summary="") if self.deviation is None else DEVIATIONS[self.deviation]
+        deviation = Deviation(name="", summary="") if self.deviation is None else combined(self.deviation.split("+"))
         drawn = deviation.dropout(stimulus.dropout_of(case), case.in_training)
         layer: type[LSTM] = deviation.layer
         precision = case.precision if layer.casts_inputs else "float64"

@@ -1,4 +1,4 @@
-"""The documents' statements about what an LSTM layer is, each as one experiment on real Keras 3.
+"""The documents' statements about what an LSTM layer is, each as one experiment on real Keras.
 
 | theme | file | claims |
 |---|---|---|
@@ -11,13 +11,15 @@
 | capacity | capacity.py | fewer-units-suffice |
 
 A claim measures (measure.py), its verdict is computed from the measurements (judging.py), `settle` runs claims one by one
-(model.py), text.py prints them. `SYSTEMS` says of every system that the documents name whether claims run it.
+(model.py), text.py prints them. `SYSTEMS` names the systems of the documents, and the environments that stand for each:
+verification.py asks those the surface's quick level, cells.py what only TensorFlow's cells have, recorded.py reads what older
+versions answered.
 """
 
 from conformance.claims import capacity, counts, coupling, origins, sizes, states, steps
 from conformance.claims.capacity import plot_accuracy
 from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled, Side, settle
-from conformance.claims.systems import System
+from conformance.claims.systems import SYSTEMS, System
 
 __all__ = [
     "CLAIMS",
@@ -108,7 +110,7 @@ CLAIMS: tuple[Claim, ...] = (
         id="defaults-of-the-signature",
         documents=("D0",),
         statement="The layer's defaults are the printed ones, among them hard_sigmoid gates and implementation 1.",
-        expected=ClaimVerdict.NOT_YET_SETTLED,
+        expected=ClaimVerdict.HOLDS_ONLY_WHEN,
         run=origins.defaults_of_the_signature,
     ),
     Claim(
@@ -135,8 +137,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="num-units-is-hidden-size",
         documents=("D1",),
-        statement="In TensorFlow's BasicLSTMCell, hidden state and unprojected output both have num_units elements.",
-        expected=ClaimVerdict.NOT_YET_SETTLED,
+        statement="In TensorFlow's cells, hidden state and output both have num_units elements.",
+        expected=ClaimVerdict.HOLDS_ONLY_WHEN,
         run=sizes.num_units_is_hidden_size,
     ),
     Claim(
@@ -257,73 +259,5 @@ CLAIMS: tuple[Claim, ...] = (
         statement="No paper is named as the source of Keras' LSTM.",
         expected=ClaimVerdict.FAILS,
         run=origins.no_paper,
-    ),
-)
-
-SYSTEMS: tuple[System, ...] = (
-    System(
-        name="keras.layers.LSTM of Keras 3 on TensorFlow",
-        documents=("D0", "D1", "D2", "D3"),
-        claims=tuple(claim.id for claim in CLAIMS if claim.expected is not ClaimVerdict.NOT_YET_SETTLED),
-    ),
-    System(
-        name="keras.layers.LSTM of Keras 3 on JAX",
-        documents=("D0", "D1", "D2", "D3"),
-        missing="the claims run on Keras' TensorFlow backend only",
-    ),
-    System(
-        name="keras.layers.LSTM of Keras 3 on PyTorch",
-        documents=("D0", "D1", "D2", "D3"),
-        missing="the claims run on Keras' TensorFlow backend only",
-    ),
-    System(
-        name="keras.layers.LSTM of Keras 3 on OpenVINO",
-        documents=("D0", "D1", "D2", "D3"),
-        missing="the claims run on Keras' TensorFlow backend only",
-    ),
-    System(
-        name="keras.layers.LSTM of Keras 3 on NumPy",
-        documents=("D0", "D1", "D2", "D3"),
-        missing="the claims run on Keras' TensorFlow backend only",
-    ),
-    System(
-        name="tf.keras.layers.LSTM of Keras 2",
-        documents=("D3",),
-        missing="an environment with tf-keras, or with TensorFlow before 2.16",
-    ),
-    System(
-        name="stand-alone Keras 2.0 to 2.3 with the printed signature",
-        documents=("D0",),
-        missing="an environment for each of these versions",
-    ),
-    System(
-        name="Keras 1.x",
-        documents=("D0",),
-        missing="an environment with Keras 1 on Theano",
-    ),
-    System(
-        name="BasicLSTMCell of TensorFlow 1",
-        documents=("D1",),
-        missing="an environment with tf-keras, or with TensorFlow 1",
-    ),
-    System(
-        name="LSTMCell of TensorFlow 1, with and without projection",
-        documents=("D1",),
-        missing="an environment with tf-keras, or with TensorFlow 1",
-    ),
-    System(
-        name="the blog's equations",
-        documents=("D1", "D2", "D3"),
-        claims=("colah-consistent",),
-    ),
-    System(
-        name="model.summary()",
-        documents=("D2", "D3"),
-        claims=("summary-table",),
-    ),
-    System(
-        name="Sequential of LSTM and Dense",
-        documents=("D2",),
-        claims=("last-step-feeds-dense",),
     ),
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.claims.frameworks import EXTRA, import_keras
-from conformance.claims.judging import at_most, judge, leave_open, note
+from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_keras
+from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
 from lstm_ref.arrays import Array
@@ -59,14 +59,15 @@ class Training:
 
 
 def fewer_units_suffice() -> Finding:
-    """Test accuracy of LSTM(units) and Dense(10) after a short training, from 4 units to 128."""
+    """Test accuracy of LSTM(units) and Dense(10) after a short training, from 4 units to 128.
+
+    Raises:
+        MissingFrameworkError: scikit-learn is not installed.
+    """
     try:
         digits = _load_digits()
     except ImportError as error:
-        return leave_open(
-            f"needs scikit-learn's bundled digits ({error}); install {EXTRA}",
-            unsettled=("test accuracy by units",),
-        )
+        raise MissingFrameworkError(f"this claim needs scikit-learn's bundled digits ({error}); install {EXTRA}") from error
     trained = [_train(units, digits) for units in UNITS]
     sufficient = [training.units for training in trained if min(training.accuracies) > STATED_ACCURACY]
     fewest = min(sufficient, default=2 * max(UNITS))
@@ -88,7 +89,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         item.measured for item in finding.evidence if isinstance(item.measured, Mapping) and "units" in item.measured
     ]
     if not rows:
-        raise ValueError("the finding holds no accuracies to plot: it is not one of fewer-units-suffice, or that was not settled")
+        raise ValueError("the finding holds no accuracies to plot: it is not one of fewer-units-suffice")
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  # needed to draw only
     except ImportError as error:

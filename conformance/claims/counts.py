@@ -9,8 +9,10 @@ import numpy as np
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import Recorder, build_lstm, default_lstm, random_inputs, random_state, random_weights
-from conformance.claims.model import Finding
+from conformance.claims.model import Evidence, Finding
+from conformance.claims.recorded import recorded
 from conformance.claims.sizes import INPUT_DIMS, UNITS
+from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS
 from lstm_ref.arrays import Array
 
 
@@ -80,23 +82,37 @@ def timesteps_free_count() -> Finding:
 
 
 def summary_table() -> Finding:
-    """What `model.summary()` prints of LSTM(10) on (13, 5)."""
+    """What `model.summary()` prints of LSTM(10) on (13, 5), by the Keras run here and by the recorded versions."""
     keras = import_keras()
     lines: list[str] = []
     keras.Sequential([keras.Input((13, 5)), keras.layers.LSTM(10)]).summary(print_fn=lines.append, line_length=80)
-    text = "\n".join(lines)
-    row = re.search(r"\(LSTM\)\W+(\(.*?\))\W+(\d[\d,]*)", text)
-    totals = {kind: _total(kind, text) for kind in ("Total", "Trainable", "Non-trainable")}
+    older = {spec: str(recorded(spec).describe()["summary"]) for spec in (*KERAS_1, *KERAS_2, *reversed(TF_KERAS))}
     return judge(
-        equal("output shape and parameters in the layer's row", row.groups() if row else (), ("(None, 10)", "640")),
-        equal("parameters in the lines below", totals, {"Total": 640, "Trainable": 640, "Non-trainable": 0}),
+        _of_summary(f"Keras {keras.__version__}, run here", "\n".join(lines)),
+        *(_of_summary(spec, summary) for spec, summary in older.items()),
+    )
+
+
+def _of_summary(label: str, summary: str) -> Evidence:
+    """Output shape and parameters in the layer's row, and the totals below."""
+    row = re.search(r"\(LSTM\)\W+(\(.*?\))\W+([\d,.]+)", summary)
+    totals = [_total(kind, summary) for kind in ("Total", "Trainable", "Non-trainable")]
+    return equal(
+        f"{label}: shape and parameters of the layer, parameters in total, trainable and not",
+        (*((row[1], _number(row[2])) if row else ("", -1)), *totals),
+        ("(None, 10)", 640, 640, 640, 0),
     )
 
 
 def _total(kind: str, summary: str) -> int:
     """The number in the line "<kind> params: 640 (2.50 KB)"; -1 where there is none."""
-    found = re.search(rf"^\s*{kind} params: ([\d,]+)", summary, re.MULTILINE)
-    return int(found[1].replace(",", "")) if found else -1
+    found = re.search(rf"^\s*{kind} params: ([\d,.]+)", summary, re.MULTILINE)
+    return _number(found[1]) if found else -1
+
+
+def _number(printed: str) -> int:
+    """Keras 2.0.0 counts in floats."""
+    return int(float(printed.replace(",", "")))
 
 
 def _count(units: int, input_dim: int, *, use_bias: bool = True) -> int:

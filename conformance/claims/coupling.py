@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
 
+from conformance.case import Case
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     FLOAT32_ROUNDOFF,
+    SIGMAS,
     as_arrays,
     build_lstm,
     default_lstm,
@@ -20,11 +23,13 @@ from conformance.claims.measure import (
     random_state,
     random_weights,
     record,
-    reference_lstm,
     rounding_limit,
     run_lstm,
 )
 from conformance.claims.model import Evidence, Finding
+from conformance.claims.recorded import recorded
+from conformance.reference_run import answer
+from conformance.stimulus import draw
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
@@ -170,14 +175,13 @@ def _sizes(x_t: Array, weights: LSTMWeights, gate: str) -> tuple[Array, Array]:
 
 
 def colah_consistent() -> Finding:
-    """The layer against the equations over the concatenated [h, x], with sigmoid and with the hard sigmoids."""
+    """The layer against the equations over the concatenated [h, x], with sigmoid and with the hard sigmoids of Keras 3 and 2."""
     weights, inputs = random_weights(4, 5), random_inputs(2, 6, 5)
     written_out, limit = _concatenated_lstm(weights, inputs), rounding_limit(weights, inputs, runs=1)
     default, hard = run_lstm(weights, inputs), run_lstm(weights, inputs, recurrent_activation="hard_sigmoid")
-    keras2 = reference_lstm(weights, recurrent_activation="hard_sigmoid_keras2")(inputs)
     label = "largest difference from the equations over [h, x]"
     return judge_under(
-        "recurrent_activation is the sigmoid, as it is by default in the Keras run here",
+        "recurrent_activation is the sigmoid, as it is by default since Keras 2.3.0",
         when=[
             at_most(f"default arguments: {label}", gap(default, written_out), limit),
             at_most(
@@ -185,12 +189,34 @@ def colah_consistent() -> Finding:
                 gap(run_lstm(weights, inputs, recurrent_activation="sigmoid"), written_out),
                 limit,
             ),
+            *(_recorded_gap(spec, "sigmoid") for spec in KERAS_2_BEFORE_SIGMOID),
         ],
         otherwise=[
             at_most(f'recurrent_activation="hard_sigmoid" of Keras 3: {label}', gap(hard, written_out), limit),
-            at_most(f"hard sigmoid of Keras 1 and 2, by the reference: {label}", gap(keras2, written_out), limit),
+            *(_recorded_gap(spec, _default_of(spec), "its default ") for spec in KERAS_2_BEFORE_SIGMOID),
         ],
-        unsettled=("stand-alone Keras 2.0–2.2 with its defaults: its hard sigmoid is only computed by the reference here",),
+    )
+
+
+# Stand-alone versions from the time of the printed signature; 2.0.0, older still, does not return its states.
+KERAS_2_BEFORE_SIGMOID = ("keras==2.0.6", "keras==2.2.4")
+
+
+def _default_of(spec: str) -> str:
+    return str(ast.literal_eval(recorded(spec).describe()["arguments"]["recurrent_activation"]))
+
+
+def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evidence:
+    """How far the recorded outputs of a layer with this recurrent activation lie from the equations."""
+    case = Case.from_id("u3-d2-t5-b4-seq-s0").having(recurrent_activation=recurrent_activation)
+    stimulus = draw([case])
+    (call,), ((weights,), (sigma,)) = case.calls, (stimulus.weights_of(case), answer(case, stimulus).sigma)
+    observed = recorded(spec).observe(case, stimulus).calls[0].outputs[:, -1]
+    written_out = _concatenated_lstm(weights, stimulus.inputs_of(case, call).astype(np.float32))
+    return at_most(
+        f'{spec}, {words}recurrent_activation="{recurrent_activation}", recorded: largest difference from these equations',
+        gap(observed, written_out),
+        SIGMAS * float(sigma.outputs.max()),
     )
 
 

@@ -3,7 +3,6 @@
 all evidence agrees                                           holds
 some evidence disagrees                                       fails
 under a condition all agrees, outside it all disagrees        holds only when
-what was measured agrees, a system it needs is not run here   not yet settled here
 """
 
 from __future__ import annotations
@@ -51,16 +50,13 @@ def judge(*evidence: Evidence, exception: str = "", under_exception: Sequence[Ev
     return Finding(verdict=verdict, evidence=(*evidence, *_on(Side.WHEN, under_exception)), condition=shown)
 
 
-def judge_under(
-    condition: str, *, when: Sequence[Evidence], otherwise: Sequence[Evidence], unsettled: tuple[str, ...] = ()
-) -> Finding:
+def judge_under(condition: str, *, when: Sequence[Evidence], otherwise: Sequence[Evidence]) -> Finding:
     """Judge a statement by both sides of a condition; a side that is not what the condition says makes it fail.
 
     Args:
         condition: under which the statement is expected to hold.
         when: what was measured under it.
         otherwise: what was measured outside it; what agrees there says that the condition is not the right one.
-        unsettled: parts that need a system which is not run here.
     """
     if not _all_agree(when):
         verdict = ClaimVerdict.FAILS
@@ -74,25 +70,7 @@ def judge_under(
         verdict=verdict,
         evidence=(*_on(Side.WHEN, when), *_on(Side.OTHERWISE, otherwise)),
         condition=condition if verdict is ClaimVerdict.HOLDS_ONLY_WHEN else "",
-        unsettled=unsettled,
     )
-
-
-def leave_open(missing: str, *, here: Sequence[Evidence] = (), unsettled: tuple[str, ...]) -> Finding:
-    """Judge a statement about a system that is not run here by what can be: agreement leaves it open, disagreement fails it."""
-    refuted = any(item.agrees is False for item in here)
-    return Finding(
-        verdict=ClaimVerdict.FAILS if refuted else ClaimVerdict.NOT_YET_SETTLED,
-        evidence=tuple(here),
-        condition="" if refuted else missing,
-        unsettled=unsettled,
-    )
-
-
-def leave_half_open(condition: str, *, otherwise: Sequence[Evidence], unsettled: tuple[str, ...]) -> Finding:
-    """Judge a statement of which only the side outside its condition is run here: it is open unless it holds even there."""
-    verdict = ClaimVerdict.HOLDS if _all_agree(otherwise) else ClaimVerdict.NOT_YET_SETTLED
-    return Finding(verdict=verdict, evidence=_on(Side.OTHERWISE, otherwise), condition=condition, unsettled=unsettled)
 
 
 def _all_agree(evidence: Sequence[Evidence]) -> bool:

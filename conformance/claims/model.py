@@ -18,7 +18,6 @@ class ClaimVerdict(StrEnum):
     HOLDS = "holds"
     FAILS = "fails"
     HOLDS_ONLY_WHEN = "holds only when"
-    NOT_YET_SETTLED = "not yet settled here"
 
 
 class Side(StrEnum):
@@ -64,19 +63,17 @@ class Finding:
         verdict: computed from the evidence.
         evidence: the measurements, at least one.
         condition: for "holds only when" the condition; for "fails" the special case in which the statement would hold, if there is
-            one; for "not yet settled here" what is missing.
-        unsettled: parts of the statement that need a system which is not run here.
+            one.
     """
 
     verdict: ClaimVerdict
     evidence: tuple[Evidence, ...]
     condition: str = ""
-    unsettled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.evidence and self.verdict is not ClaimVerdict.NOT_YET_SETTLED:
+        if not self.evidence:
             raise ValueError(f"the verdict {self.verdict.value!r} needs evidence")
-        if self.verdict in {ClaimVerdict.HOLDS_ONLY_WHEN, ClaimVerdict.NOT_YET_SETTLED} and not self.condition:
+        if self.verdict is ClaimVerdict.HOLDS_ONLY_WHEN and not self.condition:
             raise ValueError(f"the verdict {self.verdict.value!r} needs its condition said")
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from packaging.version import Version
 
 from conformance.claims.frameworks import import_keras, import_tensorflow
-from conformance.claims.judging import equal, judge, leave_half_open, note
+from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import build_lstm, random_inputs, random_state, random_weights
-from conformance.claims.model import Finding
+from conformance.claims.model import Evidence, Finding
+from conformance.claims.recorded import recorded, signatures
+from conformance.claims.systems import TF_KERAS
+from conformance.environments.worker import signature_of
 
 # The signature that the documents print, argument by argument.
 STATED_DEFAULTS = {
@@ -39,29 +45,63 @@ STATED_DEFAULTS = {
 }
 
 
+# The versions of stand-alone Keras whose signature it is.
+FIRST, LAST = Version("2.0.9"), Version("2.2.5")
+
+_NO_ARGUMENT = "no argument"
+
+
 def defaults_of_the_signature() -> Finding:
-    """The stated defaults against the signature of the Keras run here; older versions are not run."""
+    """The stated defaults against those of every stand-alone Keras from 1.0.8 on, of tf.keras, and of the Keras run here."""
     keras = import_keras()
-    parameters = inspect.signature(keras.layers.LSTM.__init__).parameters
-    found = {name: parameters[name].default if name in parameters else "no argument" for name in STATED_DEFAULTS}
-    differing = [name for name in STATED_DEFAULTS if found[name] != STATED_DEFAULTS[name]]
-    return leave_half_open(
-        "the Keras versions that the statement speaks of, 2.0 to 2.2, are not run here",
+    defaults = {version: _defaults(described["arguments"]) for version, described in signatures().items()}
+    here = {
+        Version(keras.__version__): _defaults({name: repr(default) for name, default in signature_of(keras.layers.LSTM).items()})
+    }
+    inside = {version: found for version, found in defaults.items() if FIRST <= version <= LAST}
+    outside = {version: found for version, found in defaults.items() if version not in inside}
+    return judge_under(
+        f"Keras is stand-alone Keras {FIRST} to {LAST}",
+        when=list(_spans(inside)),
         otherwise=[
-            note("version of Keras", keras.__version__),
-            equal(f"arguments of {len(STATED_DEFAULTS)} whose default differs from the stated one", len(differing), 0),
-            *(equal(f"default of {name}", str(found[name]), str(STATED_DEFAULTS[name])) for name in differing),
-            note("implementation of a layer built without that argument", keras.layers.LSTM(1).cell.implementation),
-            note(
-                "arguments that the statement does not name",
-                sorted(parameters.keys() - STATED_DEFAULTS - {"self", "units", "kwargs"}),
-            ),
+            *_spans(outside),
+            *(_as_stated(spec, _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
+            *_spans(here, ", run here"),
+            *_changes({**defaults, **here}),
         ],
-        unsettled=(
-            "Keras 2.0–2.2: whether every default is as stated",
-            "since which version recurrent_activation is sigmoid and implementation is 2",
-        ),
     )
+
+
+def _spans(defaults: Mapping[Version, Mapping[str, str]], words: str = "") -> Iterator[Evidence]:
+    """Successive versions with the same defaults at once."""
+    for _, group in itertools.groupby(defaults, key=defaults.__getitem__):
+        versions = list(group)
+        several = f" to {versions[-1]}, {len(versions)} versions" if len(versions) > 1 else ""
+        yield _as_stated(f"Keras {versions[0]}{several}{words}", defaults[versions[0]])
+
+
+def _defaults(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Of the stated arguments, as Python writes them."""
+    return {name: arguments.get(name, _NO_ARGUMENT) for name in STATED_DEFAULTS}
+
+
+def _as_stated(label: str, found: Mapping[str, str]) -> Evidence:
+    """How many defaults are not as stated, and which, unless they are too many to be of this signature."""
+    differing = [f"{name} {found[name]}" for name, value in STATED_DEFAULTS.items() if found[name] != repr(value)]
+    which = f" ({', '.join(differing)})" if 0 < len(differing) < len(STATED_DEFAULTS) // 2 else ""
+    return equal(f"{label}: defaults that are not as stated{which}", len(differing), 0)
+
+
+def _changes(defaults: Mapping[Version, Mapping[str, str]]) -> Iterator[Evidence]:
+    """Since which version each default is what it is, of those that have changed since Keras 2.0.0."""
+    of_keras_2 = {version: found for version, found in defaults.items() if version.major > 1}
+    for name in STATED_DEFAULTS:
+        since = {
+            str(next(iter(group))): value
+            for value, group in itertools.groupby(of_keras_2, key=lambda version: of_keras_2[version][name])
+        }
+        if len(since) > 1:
+            yield note(f"default of {name}, by the version since which it is so", since)
 
 
 def no_paper() -> Finding:

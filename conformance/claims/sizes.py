@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.claims.cells import PROJECTED, WIDE
 from conformance.claims.frameworks import import_keras
-from conformance.claims.judging import above, at_most, equal, judge, leave_open, note
+from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     as_arrays,
     default_lstm,
@@ -20,6 +21,9 @@ from conformance.claims.measure import (
     run_lstm,
 )
 from conformance.claims.model import Evidence, Finding
+from conformance.claims.recorded import recorded
+from conformance.observation import Observation
+from lstm_ref.arrays import Array
 
 # The values that the documents name.
 UNITS = (1, 2, 10, 32, 100, 128)
@@ -124,25 +128,37 @@ def _state_sizes(units: int, input_dim: int, timesteps: int) -> tuple[int, int]:
 
 
 def num_units_is_hidden_size() -> Finding:
-    """What Keras 3 can show of it: the hidden size is units, the output is the hidden state, and nothing can project it."""
+    """Sizes of what TensorFlow's cells return, as they were recorded, with and without a projection; and of Keras' own layer."""
     keras = import_keras()
-    batch, timesteps, input_dim, units = 2, 6, 28, 128
-    weights, inputs = random_weights(units, input_dim), random_inputs(batch, timesteps, input_dim)
+    basic, plain = WIDE.ask(recorded("basic-lstm-cell")), WIDE.ask(recorded("lstm-cell"))
+    projected = PROJECTED.ask(recorded("lstm-cell"))
+    weights, inputs = random_weights(128, 28), random_inputs(2, 6, 28)
     output, hidden, _ = run_lstm(weights, inputs, return_state=True)
     arguments = inspect.signature(keras.layers.LSTM.__init__).parameters
-    return leave_open(
-        "BasicLSTMCell and LSTMCell(num_proj) of TensorFlow 1 are not run here",
-        here=[
-            equal("Keras 3: sizes of hidden state and output at units = 128", (hidden.shape[-1], output.shape[-1]), (units, units)),
-            at_most("Keras 3: largest difference between output and hidden state", gap(output, hidden), 0),
+    return judge_under(
+        "the cell has no projection: LSTMCell with num_proj=p returns p values and feeds them back, its cell state keeps num_units",
+        when=[
+            equal("BasicLSTMCell(128): sizes of output and hidden state", _sizes_of(basic), (128, 128)),
+            equal("BasicLSTMCell(128) on 28 features: parameters", basic.parameter_count, 80_384),
+            equal("LSTMCell(128): sizes of output and hidden state", _sizes_of(plain), (128, 128)),
+            equal("Keras 3, LSTM(128): sizes of output and hidden state", (output.shape[-1], hidden.shape[-1]), (128, 128)),
+            equal("Keras 3, LSTM(128) on 28 features: parameters", weights.count, 80_384),
             equal("Keras 3: arguments that name a projection", [name for name in arguments if "proj" in name], ()),
-            equal("Keras 3: parameters at units = 128, input_dim = 28", weights.count, 80_384),
         ],
-        unsettled=(
-            "BasicLSTMCell(num_units): hidden and output size",
-            "LSTMCell(num_units, num_proj): the output size is num_proj",
-        ),
+        otherwise=[
+            equal("LSTMCell(3, num_proj=2): sizes of output and hidden state", _sizes_of(projected), (3, 3)),
+            note("LSTMCell(3, num_proj=2): size of the cell state", _returned(projected, "hidden").shape[-1]),
+        ],
     )
+
+
+def _sizes_of(observed: Observation) -> tuple[int, int]:
+    """Of output and hidden state of a cell, which returns its states as (c, h)."""
+    return _returned(observed, "outputs").shape[-1], _returned(observed, "cell").shape[-1]
+
+
+def _returned(observed: Observation, place: str) -> Array:
+    return np.asarray(getattr(observed.calls[0], place))
 
 
 def num_units_is_capacity() -> Finding:

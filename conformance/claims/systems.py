@@ -1,10 +1,10 @@
-"""The systems that the documents name: which of them the claims run, and which are not yet settled here."""
+"""The systems that the documents name: the environments that stand for each, and the claims that run it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.claims.model import ClaimVerdict
+from conformance.environments.spec import INSTALLED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,20 +14,75 @@ class System:
     Attributes:
         name: the system.
         documents: which documents name it.
-        claims: ids of the claims that run it; without one it is not yet settled here.
-        missing: what would settle it; empty where claims run it.
+        environments: specs of those that are verified for it; those of a system with claims are what its claims run or read.
+        claims: ids of the claims that run it, where it is no LSTM that cases can be asked of.
     """
 
     name: str
     documents: tuple[str, ...]
+    environments: tuple[str, ...]
     claims: tuple[str, ...] = ()
-    missing: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.claims) == bool(self.missing):
-            raise ValueError(f"{self.name} is either run by claims or misses something that it is to say")
+        if not self.environments:
+            raise ValueError(f"{self.name} needs an environment that stands for it")
 
-    @property
-    def status(self) -> str:
-        """In words, whether claims run it."""
-        return "settled here" if self.claims else ClaimVerdict.NOT_YET_SETTLED.value
+
+KERAS_3_ON = {
+    "": "TensorFlow",
+    " --backend jax": "JAX",
+    " --backend torch": "PyTorch",
+    " --backend openvino": "OpenVINO",
+    " --backend numpy": "NumPy",
+}
+
+# The last versions that have one of the differences in earlier_differences.toml.
+EARLIER_ON_NUMPY = tuple(f"keras=={version} --backend numpy" for version in ("3.14.1", "3.13.2", "3.6.0", "3.2.1", "3.1.1"))
+
+TF_KERAS = (
+    "tf-keras==2.21.0",
+    "tensorflow==2.15.1",
+    "tensorflow==2.14.1",
+    "tensorflow==2.13.1",
+    "tensorflow==2.12.1",
+    "tensorflow==2.4.4",
+    "tensorflow==2.0.4",
+)
+KERAS_2 = tuple(f"keras=={version}{on}" for version in ("2.0.0", "2.0.6", "2.2.4", "2.3.1") for on in ("", " --backend theano"))
+KERAS_1 = ("keras==1.2.2",)
+
+SYSTEMS: tuple[System, ...] = (
+    *(
+        System(
+            name=f"keras.layers.LSTM of Keras 3 on {name}",
+            documents=("D0", "D1", "D2", "D3"),
+            environments=(f"keras==3.15.1{backend}", *(EARLIER_ON_NUMPY if name == "NumPy" else ())),
+        )
+        for backend, name in KERAS_3_ON.items()
+    ),
+    System(name="tf.keras.layers.LSTM of Keras 2", documents=("D3",), environments=TF_KERAS),
+    System(name="stand-alone Keras 2.0 to 2.3 with the printed signature", documents=("D0",), environments=KERAS_2),
+    System(name="Keras 1.x", documents=("D0",), environments=KERAS_1),
+    System(name="BasicLSTMCell of TensorFlow 1", documents=("D1",), environments=("basic-lstm-cell",)),
+    System(name="LSTMCell of TensorFlow 1, with and without projection", documents=("D1",), environments=("lstm-cell",)),
+    System(name="the operation BlockLSTM of TensorFlow 1", documents=("D1",), environments=("block-lstm",)),
+    System(name="the operation BlockLSTMV2 of TensorFlow 2", documents=("D1",), environments=("block-lstm-v2",)),
+    System(
+        name="the blog's equations",
+        documents=("D1", "D2", "D3"),
+        environments=(INSTALLED, "keras==2.0.6", "keras==2.2.4"),
+        claims=("colah-consistent",),
+    ),
+    System(
+        name="model.summary()",
+        documents=("D2", "D3"),
+        environments=(INSTALLED, *TF_KERAS, *KERAS_2, *KERAS_1),
+        claims=("summary-table",),
+    ),
+    System(
+        name="Sequential of LSTM and Dense",
+        documents=("D2",),
+        environments=(INSTALLED,),
+        claims=("last-step-feeds-dense",),
+    ),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,18 +12,18 @@ from rich.text import Text
 
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, Side, Value
 from conformance.claims.systems import System
+from conformance.claims.verification import Verified
+from conformance.verdict import Verdict
 
 _STYLES = {
     ClaimVerdict.HOLDS.value: "green",
     ClaimVerdict.FAILS.value: "red",
     ClaimVerdict.HOLDS_ONLY_WHEN.value: "cyan",
-    ClaimVerdict.NOT_YET_SETTLED.value: "yellow",
     "error": "bold red",
 }
 _CONDITION_WORDS = {
     ClaimVerdict.FAILS: "would hold only when",
     ClaimVerdict.HOLDS_ONLY_WHEN: "holds only when",
-    ClaimVerdict.NOT_YET_SETTLED: "missing",
 }
 _SIGNS = {True: "agrees", False: "disagrees", None: "measured"}
 
@@ -45,12 +45,39 @@ def render(settled: Settled, console: Console) -> None:
         _render_finding(settled.finding, console)
 
 
-def render_systems(systems: Iterable[System], console: Console) -> None:
-    """Print one line per system that the documents name: whether claims run it, and what is missing where none does."""
+def render_systems(systems: Iterable[System], outcomes: Mapping[str, str], verified: Iterable[Verified], console: Console) -> None:
+    """Print what came of each system: the outcomes of its claims, or a line for each environment that was verified for it."""
+    by_spec = {each.environment: each for each in verified}
     for system in systems:
-        style = "green" if system.claims else "yellow"
-        tag, reason = ", ".join(system.documents), ", ".join(system.claims) or system.missing
-        _line(console, Text.assemble((system.status.upper(), style), f"  {system.name}  [{tag}]  {reason}"))
+        _render_system(system, outcomes, [by_spec[spec] for spec in system.environments if not system.claims], console)
+
+
+def _render_system(system: System, outcomes: Mapping[str, str], verified: Sequence[Verified], console: Console) -> None:
+    _line(console, Text.assemble((system.name, "bold"), f"  [{', '.join(system.documents)}]"))
+    for claim in system.claims:
+        style = _STYLES[outcomes[claim]]
+        _line(console, Text.assemble("  ", (outcomes[claim], style), f"  {claim}, on {', '.join(system.environments)}"))
+    for each in verified:
+        _render_verified(each, console)
+
+
+def _render_verified(verified: Verified, console: Console) -> None:
+    asked = len(verified.results) - verified.count(Verdict.UNSUPPORTED)
+    as_described = asked - len(verified.unexplained)
+    style = "red" if verified.unexplained else "green"
+    _line(
+        console,
+        Text.assemble(
+            "  ",
+            (f"{as_described} of {asked} as described", style),
+            f"  {verified.environment}: Keras 3{' with ' * bool(verified.described)}{verified.described.replace('+', ', ')}; "
+            f"{verified.count(Verdict.KNOWN_DIFFERENCE)} show a difference, {verified.count(Verdict.UNSUPPORTED)} more it has not; "
+            f"{'recorded ' if verified.recorded else 'run now'}{verified.recorded.partition(' on ')[0]}",
+        ),
+    )
+    for result in verified.unexplained:
+        said = result.reason or next((check.message for check in result.checks if check.message), "")
+        _line(console, Text(f"    {result.verdict} {result.case_id}: {said}", "red"))
 
 
 def as_json(settled: Settled) -> dict[str, Any]:
@@ -65,7 +92,6 @@ def as_json(settled: Settled) -> dict[str, Any]:
         "outcome": settled.outcome,
         "as_expected": settled.as_expected,
         "condition": finding.condition if finding else "",
-        "unsettled": list(finding.unsettled) if finding else [],
         "evidence": [asdict(item) for item in finding.evidence] if finding else [],
         "error": settled.error,
         "seconds": round(settled.seconds, 3),
@@ -81,8 +107,6 @@ def _render_finding(finding: Finding, console: Console) -> None:
             _line(console, _evidence_line(item))
     if finding.condition:
         _line(console, Text(f"  {_CONDITION_WORDS[finding.verdict]}: {finding.condition}", "cyan"))
-    for part in finding.unsettled:
-        _line(console, Text(f"  {ClaimVerdict.NOT_YET_SETTLED.value}: {part}", "yellow"))
 
 
 def _evidence_line(item: Evidence) -> Text:

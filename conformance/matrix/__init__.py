@@ -2,7 +2,18 @@
 
 from conformance.matrix.documents import cell_count, documents_matrix
 from conformance.matrix.grids import allowed
-from conformance.matrix.levels import LEVELS, Level, surface
+from conformance.matrix.levels import LEVELS, Level, cases_for, surface, without_states
 from conformance.matrix.selection import Planned, select
 
-__all__ = ["LEVELS", "Level", "Planned", "allowed", "cell_count", "documents_matrix", "select", "surface"]
+__all__ = [
+    "LEVELS",
+    "Level",
+    "Planned",
+    "allowed",
+    "cases_for",
+    "cell_count",
+    "documents_matrix",
+    "select",
+    "surface",
+    "without_states",
+]

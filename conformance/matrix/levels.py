@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.matrix.covering import pairs
 from conformance.matrix.drawn import drawn
-from conformance.matrix.grids import BASE, GRIDS, Grid, singles
+from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, singles
 from conformance.matrix.selection import Planned
 from conformance.probes import PROBES
 
@@ -62,3 +63,23 @@ def surface(level: str, seed: int = 0) -> list[Planned]:
     for each in itertools.islice(LEVELS.values(), list(LEVELS).index(level) + 1):
         found |= {case.id: case for case in each.cases(base) if case.id not in found}
     return [*found.values(), *([] if level == "quick" else PROBES)]
+
+
+def without_states(cases: Iterable[Case]) -> list[Case]:
+    """The same asked for outputs only, once each, as of a layer that knows no return_state; those that need it are left out."""
+    asked = (case.having(return_state=False) for case in cases)
+    return [case for case in dict.fromkeys(asked) if allowed(case)]
+
+
+def cases_for(described: Mapping[str, Any], planned: Iterable[Planned]) -> list[Case]:
+    """What an implementation in another process can be asked of all that is planned.
+
+    Probes look into a module; a layer that knows no return_state is asked for outputs only.
+
+    Args:
+        described: what it says of its interface.
+        planned: cases and probes.
+    """
+    cases = [each for each in planned if isinstance(each, Case)]
+    knows_states = described.get("returns_states") or "return_state" in described["arguments"]
+    return cases if knows_states else without_states(cases)

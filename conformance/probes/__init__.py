@@ -18,6 +18,7 @@ from conformance.probes.initialisers import initialiser_probes
 from conformance.probes.model import Probe
 from conformance.probes.refusals import refusal_probes
 from conformance.probes.regularisation import regularisation_probes
+from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
 from conformance.probes.training import training_probes
@@ -34,6 +35,7 @@ PROBES: list[Probe] = [
     *state_probes(),
     *configuration_probes(),
     *refusal_probes(),
+    *shape_probes(),
 ]
 
 _BY_ID = {probe.id: probe for probe in PROBES}

@@ -18,7 +18,7 @@ from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
 from conformance.verdict import CheckResult, Result, Verdict
-from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.deviations import summary_of
 
 SHOWN = 10
 
@@ -63,7 +63,7 @@ def show_result(result: Result, console: Console) -> None:
         if check.verdict is not Verdict.PASS:
             console.print(f"  {check.check}: {escape(check.message)}", highlight=False, soft_wrap=True)
     for name in result.explained_by[:3]:
-        console.print(f"  matches the reference if {DEVIATIONS[name].summary} ({name})", highlight=False, soft_wrap=True)
+        console.print(f"  matches the reference if {summary_of(name)} ({name})", highlight=False, soft_wrap=True)
     if result.minimal:
         console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
         console.print(f"  as a script: lstm-conformance reproduce {result.minimal}", highlight=False, soft_wrap=True)
@@ -76,7 +76,7 @@ def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
     """The mistakes that explain the most cases, over all that failed."""
     causes = collections.Counter(name for result in unexpected for name in result.explained_by)
     for name, count in causes.most_common(3):
-        said = f"{count:,} of {len(unexpected):,} cases match the reference if {DEVIATIONS[name].summary} ({name})"
+        said = f"{count:,} of {len(unexpected):,} cases match the reference if {summary_of(name)} ({name})"
         console.print(said, style="bold", highlight=False, soft_wrap=True)
 
 

@@ -51,7 +51,7 @@ class InFloat32(LSTM):
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> ReferenceAdapter:
     """A correct implementation."""
     known = MappingProxyType({"single": Deviation(name="single", summary="", layer=InFloat32)})
-    monkeypatch.setattr("conformance.adapters.reference.DEVIATIONS", known)
+    monkeypatch.setattr("lstm_ref.deviations.DEVIATIONS", known)
     return ReferenceAdapter("single")
 
 

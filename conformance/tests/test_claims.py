@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimVerdict, Evidence, Finding, Settled, Side, System, plot_accuracy, settle
+from conformance.claims import CLAIMS, Claim, ClaimVerdict, Evidence, Finding, Settled, Side, plot_accuracy, settle
 from conformance.claims.capacity import Training
-from conformance.claims.judging import above, at_most, equal, judge, judge_under, leave_half_open, leave_open, note
+from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import gap, random_inputs, random_weights, rounding_limit
 from conformance.claims.model import plain
-from conformance.claims.text import as_json, render, render_systems, shown
+from conformance.claims.text import as_json, render, shown
 from conformance.tests.readme import claim_rows
 
 IDS = (
@@ -137,14 +137,6 @@ def test_an_exception_is_named_only_if_measured(special: list[Evidence], conditi
     assert judge(NO, exception="a special case", under_exception=special).condition == condition
 
 
-def test_what_runs_here_can_refute_but_not_confirm_another_system() -> None:
-    """A statement about a system that is not run stays open while what is run agrees, and fails where it does not."""
-    assert leave_open("it", here=[YES], unsettled=("it",)).verdict is ClaimVerdict.NOT_YET_SETTLED
-    assert leave_open("it", here=[NO], unsettled=("it",)).verdict is ClaimVerdict.FAILS
-    assert leave_half_open("it", otherwise=[NO], unsettled=("it",)).verdict is ClaimVerdict.NOT_YET_SETTLED
-    assert leave_half_open("it", otherwise=[YES], unsettled=("it",)).verdict is ClaimVerdict.HOLDS
-
-
 @pytest.mark.parametrize("relation", [at_most, above], ids=["at_most", "above"])
 def test_nan_agrees_with_nothing(relation: object) -> None:
     """A measurement that is no number bears no statement out."""
@@ -183,19 +175,18 @@ def test_an_error_is_a_result() -> None:
         (lambda: Finding(verdict=ClaimVerdict.HOLDS, evidence=()), "needs evidence"),
         (lambda: Finding(verdict=ClaimVerdict.HOLDS_ONLY_WHEN, evidence=(YES,)), "needs its condition"),
         (lambda: Settled(claim=claim(), finding=None, error="", seconds=0), "exactly one"),
-        (lambda: System(name="a", documents=("D0",)), "misses something"),
     ],
-    ids=["no label", "no relation", "no evidence", "no condition", "neither finding nor error", "no reason"],
+    ids=["no label", "no relation", "no evidence", "no condition", "neither finding nor error"],
 )
 def test_half_said_values_are_refused(build: object, message: str) -> None:
-    """Evidence, findings, results and systems are validated at birth."""
+    """Evidence, findings and results are validated at birth."""
     with pytest.raises(ValueError, match=message):
         build()  # type: ignore[operator]  # parametrized over constructors
 
 
 def test_a_settled_claim_prints_as_whole_lines() -> None:
     """A pipe gets verdict, tags, statement, measured and stated values and the condition, unwrapped and without escapes."""
-    finding = judge_under("it is", when=[at_most("a [number]", 1e-9, 2.5e-7)], otherwise=[NO], unsettled=("Keras 2",))
+    finding = judge_under("it is", when=[at_most("a [number]", 1e-9, 2.5e-7)], otherwise=[NO])
     text = printed(Settled(claim=claim(), finding=finding, error="", seconds=0.25))
     assert text == (
         "HOLDS ONLY WHEN  a-claim  [D0, D2]  0.2 s  expected: holds\n"
@@ -205,7 +196,6 @@ def test_a_settled_claim_prints_as_whole_lines() -> None:
         "  outside the condition:\n"
         "    b: 1  (stated: = 2)  disagrees\n"
         "  holds only when: it is\n"
-        "  not yet settled here: Keras 2\n"
     )
 
 
@@ -223,15 +213,6 @@ def test_an_error_is_printed() -> None:
 def test_values_print_on_one_line(value: object, text: str) -> None:
     """Each kind of value has one short form."""
     assert shown(value) == text  # type: ignore[arg-type]  # parametrized over values of several types
-
-
-def test_every_named_system_has_its_status() -> None:
-    """Systems are run by claims that exist, or say what is missing; each kind of status is there."""
-    stream = io.StringIO()
-    render_systems(SYSTEMS, Console(file=stream))
-    assert {identifier for system in SYSTEMS for identifier in system.claims} <= set(IDS)
-    assert {system.status for system in SYSTEMS} == {"settled here", "not yet settled here"}
-    assert stream.getvalue().count("\n") == len(SYSTEMS)
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")], ids=[".png", ".svg"])

@@ -2,16 +2,24 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
-from conformance.claims import CLAIMS, Settled, capacity, settle
+from conformance.adapters.environment import EnvironmentAdapter
+from conformance.case import Case
+from conformance.claims import CLAIMS, Settled, capacity, counts, coupling, origins, settle, sizes
 from conformance.claims.capacity import Training
+from conformance.claims.cells import Variant
 from conformance.claims.frameworks import MissingFrameworkError, import_keras
 from conformance.claims.origins import STATED_DEFAULTS
+from conformance.claims.recorded import recorded, signatures
+from conformance.observation import Observation
+from conformance.stimulus import Stimulus
 
 
 def with_arguments(**changed: Any) -> Callable[[type], type]:
@@ -199,7 +207,7 @@ WRONG: dict[str, tuple[Callable[[type], type], dict[str, str]]] = {
     "softmax for tanh": (with_default(activation="softmax"), {"elementwise-tanh": "fails"}),
     "always unrolled": (with_arguments(unroll=True), {"cells-equal-window": "fails"}),
     "no paper named": (without_source, {"no-paper": "holds"}),
-    "the printed signature": (with_stated_signature, {"defaults-of-the-signature": "holds"}),
+    "the printed signature": (with_stated_signature, {"defaults-of-the-signature": "fails"}),
 }
 
 
@@ -223,12 +231,68 @@ def test_units_that_learn_too_little_fail(monkeypatch: pytest.MonkeyPatch) -> No
     assert capacity.fewer_units_suffice().verdict.value == "fails"
 
 
-def test_missing_scikit_learn_leaves_the_claim_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without scikit-learn the finding says which extra to install."""
+def test_missing_scikit_learn_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without scikit-learn the error says which extra has it."""
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    finding = capacity.fewer_units_suffice()
-    assert finding.verdict.value == "not yet settled here"
-    assert "keras-lstm-conformance[claims]" in finding.condition
+    with pytest.raises(MissingFrameworkError, match=r"scikit-learn.*install keras-lstm-conformance\[claims\]"):
+        capacity.fewer_units_suffice()
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "default", "verdict"),
+    [
+        ("2.1.3", "recurrent_activation", "'sigmoid'", "fails"),
+        ("2.0.8", "implementation", "1", "fails"),
+        ("2.0.4", "implementation", "1", "holds only when"),
+    ],
+)
+def test_another_signature_changes_the_versions_that_have_the_stated_one(
+    version: str, name: str, default: str, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One among them that has not, and one outside that has; not one outside that still differs in something."""
+    recorded = dict(signatures())
+    recorded[Version(version)] = {"arguments": {**recorded[Version(version)]["arguments"], name: default}}
+    monkeypatch.setattr(origins, "signatures", lambda: recorded)
+    assert origins.defaults_of_the_signature().verdict.value == verdict
+
+
+def test_a_cell_that_does_not_project_holds_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the projected output of size num_units too, no condition would be left."""
+    monkeypatch.setattr(sizes, "PROJECTED", Variant(arguments={"forget_bias": 0.5}))
+    assert sizes.num_units_is_hidden_size().verdict.value == "holds"
+
+
+def test_a_cell_of_another_size_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorded sizes are compared with 128."""
+    monkeypatch.setattr(sizes, "WIDE", Variant(arguments={"forget_bias": 0.5}))
+    assert sizes.num_units_is_hidden_size().verdict.value == "fails"
+
+
+@dataclass
+class Sigmoid:
+    """Keras before 2.3.0, had its default been the sigmoid and its table another."""
+
+    recorded: EnvironmentAdapter
+
+    def describe(self) -> Mapping[str, Any]:
+        """Another than what was recorded."""
+        return {"arguments": {"recurrent_activation": "'sigmoid'"}, "summary": "(LSTM) (None, 10) 641"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """As it was recorded."""
+        return self.recorded.observe(case, stimulus)
+
+
+def test_a_sigmoid_by_default_before_2_3_makes_the_condition_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the recorded Keras 2 computes by its own default is compared with the equations."""
+    monkeypatch.setattr(coupling, "recorded", lambda spec: Sigmoid(recorded(spec)))
+    assert coupling.colah_consistent().verdict.value == "fails"
+
+
+def test_another_table_of_an_older_version_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each recorded summary is read."""
+    monkeypatch.setattr(counts, "recorded", lambda spec: Sigmoid(recorded(spec)))
+    assert counts.summary_table().verdict.value == "fails"
 
 
 def test_missing_keras_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
-from conformance.cli import DRAWN_CLAIM, main
+from conformance.claims import CLAIMS, SYSTEMS
+from conformance.cli import main
+from conformance.commands.claims import DRAWN_CLAIM
 from conformance.kill_matrix import Kills
 from lstm_ref.deviations import DEVIATIONS
 
@@ -35,6 +37,29 @@ def test_claims_suggest_the_nearest_id() -> None:
     """A slip of the finger is answered with what was meant."""
     result = invoke("claims", "two-unit-double")
     assert (result.exit_code, result.stderr) == (2, "error: unknown claim 'two-unit-double'; did you mean two-units-double?\n")
+
+
+@pytest.mark.parametrize(
+    ("described", "code", "said"), [(None, 0, "21 of 21 as described"), (("bias_dropped",), 1, "of 21 as described")]
+)
+def test_without_ids_systems_are_asked(
+    described: tuple[str, ...] | None, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the claims; one that is not as described fails the run."""
+    monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
+    monkeypatch.setattr(
+        "conformance.commands.claims.SYSTEMS", [each for each in SYSTEMS if each.environments == ("block-lstm-v2",)]
+    )
+    if described:
+        monkeypatch.setattr("conformance.environments.recipes.Recipes.describing", lambda *_: described)
+    result = invoke("claims")
+    assert (result.exit_code, said in result.stdout) == (code, True), result.stdout
+
+
+def test_live_environments_are_for_systems_only() -> None:
+    """Named claims run on the Keras that is here."""
+    result = invoke("claims", "two-units-double", "--live")
+    assert (result.exit_code, result.stderr.startswith("error: --live asks the systems")) == (2, True)
 
 
 def test_plot_is_refused_without_the_claim_that_it_draws(tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.checks import CHECKS
+from conformance.environments.recipes import recipes
+from conformance.environments.recorded import recording_of
+from conformance.environments.spec import parse
 from conformance.features import FEATURES
-from conformance.known_differences import KnownDifference, classify, known_differences, values_of
+from conformance.known_differences import EARLIER, KnownDifference, classify, known_differences, values_of
 from conformance.matrix import allowed
 from conformance.probes import PROBES, probe_of, run_probe
 from conformance.runner import run
@@ -26,7 +30,8 @@ from lstm_ref import activations
 ENTRIES = {entry.id: entry for entry in known_differences()}
 PROBE_IDS = {probe.id for probe in PROBES}
 
-each_entry = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+EARLIER_ENTRIES = {entry.id: entry for entry in known_differences(EARLIER)}
+each_entry = pytest.mark.parametrize("entry", [*ENTRIES.values(), *EARLIER_ENTRIES.values()], ids=[*ENTRIES, *EARLIER_ENTRIES])
 
 
 def test_ids_of_the_file_are_unique() -> None:
@@ -37,7 +42,7 @@ def test_ids_of_the_file_are_unique() -> None:
 @each_entry
 def test_an_entry_says_where_and_since_when(entry: KnownDifference) -> None:
     """Backends that there are, a version range, a date, a clause that a report quotes and a sentence that it does not."""
-    assert set(entry.backends) <= set(CONVENTIONS)
+    assert set(entry.backends) <= {*CONVENTIONS, "theano"}
     assert len(set(entry.backends)) == len(entry.backends) > 0
     assert entry.first <= entry.last
     assert date.fromisoformat(entry.seen)
@@ -113,3 +118,17 @@ def test_evidence_of_every_entry_of_tensorflow_is_shown() -> None:
     on_tensorflow = {entry.id for entry in ENTRIES.values() if "tensorflow" in entry.backends}
     current = {name for name in on_tensorflow if ENTRIES[name].first <= Version(version("keras")) <= ENTRIES[name].last}
     assert current == set(SHOWN_ON_TENSORFLOW)
+
+
+# --- each entry of earlier systems, shown by a recording
+
+
+@pytest.mark.parametrize("entry", EARLIER_ENTRIES.values(), ids=EARLIER_ENTRIES)
+def test_a_recording_shows_what_an_earlier_system_does(entry: KnownDifference) -> None:
+    """Of the last version that has it, on the first backend that is named."""
+    spec = parse(f"{entry.package}=={entry.last}" + (f" --backend {entry.backends[0]}" if entry.package == "keras" else ""))
+    adapter = EnvironmentAdapter(str(recording_of(str(recipes().shortest(spec)))))
+    environment = adapter.start()
+    (shown,) = run([Case.from_id(entry.evidence)], adapter)
+    known = classify(shown, environment)
+    assert (known.verdict, known.known) == (Verdict.KNOWN_DIFFERENCE, entry.id), known

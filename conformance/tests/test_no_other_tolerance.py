@@ -51,7 +51,7 @@ def test_no_module_has_a_tolerance_of_its_own(path: Path) -> None:
 
 
 def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else() -> None:
-    """In the judgement of a case, of a dropout mask, of two folders and of an explanation."""
+    """In the judgement of a case, of a dropout mask, of two folders or versions, and of an explanation."""
     using = {
         f"{path.parent.name}/{path.name}"
         for path in SOURCES
@@ -63,6 +63,9 @@ def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else()
         "conformance/checks.py",  # a dropout mask
         "conformance/agreement.py",  # two folders
         "conformance/diagnosis.py",  # an explanation
+        "upgrade/classify.py",  # two versions
+        "upgrade/locate.py",  # where two versions part
+        "upgrade/gates.py",  # by which of their gates
         "conformance/session.py",  # a report says them
         "conformance/cli.py",  # a text says them
     }

@@ -62,7 +62,7 @@ def test_pool_gives_the_results_of_a_run_in_this_process(make_pool: Callable[...
     pool = make_pool(partial(ReferenceAdapter, "states_exchanged"))
     assert pool.environment()["implementation"] == "lstm_ref with states_exchanged"
     results = list(pool.run(CASES))
-    assert timeless(results) == timeless(list(run(CASES, ReferenceAdapter("states_exchanged"), make_diagnose())))
+    assert timeless(results) == timeless(list(run(CASES, ReferenceAdapter("states_exchanged"), make_diagnose({}))))
     assert {result.explained_by for result in results} == {("states_exchanged",)}
 
 
@@ -74,7 +74,7 @@ def test_a_worker_keeps_its_adapter_and_its_diagnosis(monkeypatch: pytest.Monkey
     _start_worker(make_adapter, make_diagnose)
     assert _environment()["implementation"] == "lstm_ref with states_exchanged"
     results = [result for members in chunks(CASES, 3) for result in _run_chunk(members, None)]
-    assert timeless(results) == timeless(list(run(CASES, make_adapter(), make_diagnose())))
+    assert timeless(results) == timeless(list(run(CASES, make_adapter(), make_diagnose({}))))
     assert started == [_this_worker()]
 
 

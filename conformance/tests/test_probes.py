@@ -43,6 +43,7 @@ KNOWN: dict[str, tuple[str, type | None]] = {
     "probe-reset-state-to-states-s0": ("reset_state() takes no states", repairs.ResetToStates),
     "probe-config-argument-use-cudnn-s0": ("use_cudnn is not in the config", repairs.CompleteConfig),
     "probe-config-argument-implementation-s0": ("implementation is not in the config", repairs.CompleteConfig),
+    "probe-bidirectional-output-shape-s0": ("a Bidirectional takes its halves for equal", None),
     "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
 }
 

@@ -166,7 +166,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
         layer, backpropagation = reading_in(BITS[read])
         narrow = Deviation(name="narrow", summary="", layer=layer, backpropagation=backpropagation, weights=weights)
         known: Mapping[str, Deviation] = MappingProxyType({"narrow": narrow})
-        monkeypatch.setattr("conformance.adapters.reference.DEVIATIONS", known)
+        monkeypatch.setattr("lstm_ref.deviations.DEVIATIONS", known)
         (result,) = run([Case.from_id(case_id)], ReferenceAdapter("narrow", Conventions(products=declared)))
         return result
 
@@ -214,7 +214,7 @@ def test_two_that_agree_within_what_one_declares(tmp_path: Path, monkeypatch: py
     """What was kept of a run says what its products read."""
     layer, backpropagation = reading_in(BITS["tf32"])
     narrow = {"narrow": Deviation(name="narrow", summary="", layer=layer, backpropagation=backpropagation)}
-    monkeypatch.setattr("conformance.adapters.reference.DEVIATIONS", narrow)
+    monkeypatch.setattr("lstm_ref.deviations.DEVIATIONS", narrow)
     case = Case.from_id(IDS[0])
     for name, deviation, products in (("one", None, {}), ("said", "narrow", {"products": "tf32"}), ("unsaid", "narrow", {})):
         folder, adapter = Folder(tmp_path / name), ReferenceAdapter(deviation)

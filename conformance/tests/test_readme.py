@@ -21,7 +21,7 @@ from lstm_ref.deviations import DEVIATIONS
 
 OPENING = ("pip install uv && uv run lstm-conformance verify", "pip install uv && uv run pytest")
 # The continuous integration script runs these.
-LONG = {*OPENING, "uv run lstm-conformance sensitivity"}
+LONG = {*OPENING, *(block.command for block in blocks() if " sensitivity" in block.command or " upgrade " in block.command)}
 PREFIX = "uv run lstm-conformance "
 CASES = list(documents_matrix())
 

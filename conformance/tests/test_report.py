@@ -16,6 +16,7 @@ from rich.console import Console
 
 from conformance.pooled import PooledTest
 from conformance.report import files, text
+from conformance.report.console import stdout
 from conformance.report.model import Plan, Report
 from conformance.verdict import CheckResult, Result, Verdict
 
@@ -344,3 +345,8 @@ def test_large_errors_are_short(worst: float, written: str) -> None:
     """A table cell has room for an order of magnitude."""
     check = CheckResult(check="outputs", verdict=Verdict.FAIL, message="off", worst=worst, rms=1.0, size=1)
     assert f"0/1 {written}" in shown(report(result(0, Verdict.FAIL, checks=(check,)), planned=1))
+
+
+def test_a_console_without_a_terminal_has_a_fixed_width() -> None:
+    """So that tables do not depend on where output goes to."""
+    assert stdout(77).width == 77

@@ -15,16 +15,63 @@ the mask is inverted: True masks a timestep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from lstm_ref.deviations import composition, dropout, equations, gradients, masks, precision, sequence, states, weights
+from lstm_ref.deviations import (
+    cells,
+    composition,
+    dropout,
+    equations,
+    gradients,
+    masks,
+    precision,
+    sequence,
+    states,
+    weights,
+)
+from lstm_ref.deviations.combining import combination
 from lstm_ref.deviations.deviation import Deviation, Draws, Need
+from lstm_ref.errors import LSTMError
 
-__all__ = ["CHAPTERS", "DEVIATIONS", "Deviation", "Draws", "Need"]
+__all__ = ["CHAPTERS", "DEVIATIONS", "Deviation", "Draws", "Need", "combined", "summary_of"]
 
-CHAPTERS = (weights, equations, sequence, states, masks, composition, dropout, precision, gradients)
+CHAPTERS = (weights, equations, cells, sequence, states, masks, composition, dropout, precision, gradients)
 
 DEVIATIONS: Mapping[str, Deviation] = MappingProxyType(
     {deviation.name: deviation for chapter in CHAPTERS for deviation in chapter.DEVIATIONS}
 )
+
+
+# What a value is part of the name of, as in cell_clipped_at_3; the registry holds each with a value that shows everywhere.
+WITH_A_VALUE = {"cell_clipped_at": cells.with_cell_clip, "forget_bias_of": weights.with_forget_bias}
+
+
+def combined(deviations: Iterable[str | Deviation]) -> Deviation:
+    """Several deviations, by name or with weights of their own, as one; none of them is the reference itself.
+
+    Raises:
+        LSTMError: a name that no deviation has, one that is there twice, or two that contradict each other.
+
+    >>> combined(["all_gates_icfo", "forget_bias_doubled"]).name
+    'all_gates_icfo+forget_bias_doubled'
+    """
+    return combination([_of_name(each) if isinstance(each, str) else each for each in deviations])
+
+
+def summary_of(name: str) -> str:
+    """What implementations do that depart so; the names of several deviations are joined by +."""
+    return combined(name.split("+")).summary
+
+
+def _of_name(name: str) -> Deviation:
+    kind, _, value = name.rpartition("_")
+    if kind in WITH_A_VALUE and re.fullmatch(r"-?\d+(\.\d+)?", value):
+        return WITH_A_VALUE[kind](float(value))
+    if name not in DEVIATIONS:
+        near = difflib.get_close_matches(name, DEVIATIONS, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "lstm_ref.deviations.DEVIATIONS holds those there are"
+        raise LSTMError(f"unknown deviation {name!r}; {hint}")
+    return DEVIATIONS[name]

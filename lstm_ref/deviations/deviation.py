@@ -38,6 +38,7 @@ class Need(StrEnum):
     BIAS = "use_bias=True"
     TANH = "activation='tanh'"
     SIGMOID = "recurrent_activation='sigmoid'"
+    HARD_SIGMOID = "a hard_sigmoid"
     WIDE_INPUTS = "inputs wider than the compute dtype"
     FRACTIONS = "inputs that are no integers"
     FLOAT32 = "a compute dtype of float32 or wider"

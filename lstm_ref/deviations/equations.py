@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,15 @@ class BatchRowsMixed(LSTM):
         return super().gates(np.roll(x_t, 1, axis=0), state)
 
 
+class HardSigmoidSlope(LSTM):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.config.activation == "hard_sigmoid":
+            self._activation = activations.hard_sigmoid_keras2
+        if self.config.recurrent_activation == "hard_sigmoid":
+            self._recurrent_activation = activations.hard_sigmoid_keras2
+
+
 DEVIATIONS = (
     Deviation(
         name="output_tanh_missing",
@@ -77,6 +87,12 @@ DEVIATIONS = (
         summary="the gates use the hard_sigmoid of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1)",
         needs=needing(Need.SIGMOID),
         config=MappingProxyType({"recurrent_activation": activations.hard_sigmoid_keras2.__name__}),
+    ),
+    Deviation(
+        name="hard_sigmoid_slope",
+        summary="hard_sigmoid is that of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1), not clip(x/6 + 0.5, 0, 1)",
+        needs=needing(Need.HARD_SIGMOID),
+        layer=HardSigmoidSlope,
     ),
     Deviation(
         name="forget_gate_absent",

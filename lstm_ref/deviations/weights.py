@@ -14,6 +14,9 @@ from lstm_ref.deviations.deviation import Deviation, Need, needing
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
+# In which order Keras 1 stores the arrays of the gates.
+KERAS_1_ORDER = ("i", "c", "f", "o")
+
 PARTS = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -23,6 +26,23 @@ class TwoBiases(LSTM):
         return {
             name: np.concatenate([array, 0 * array]) if name == "bias" else array for name, array in super().weight_arrays.items()
         }
+
+
+class TwelveArrays(LSTM):
+    @property
+    def weight_arrays(self) -> dict[str, Array]:
+        blocks = {
+            name: dict(zip(GATE_ORDER, np.split(array, 4, axis=-1), strict=True)) for name, array in super().weight_arrays.items()
+        }
+        return {f"{name}_{gate}": block[gate] for gate in KERAS_1_ORDER for name, block in blocks.items()}
+
+
+class KernelsStacked(LSTM):
+    @property
+    def weight_arrays(self) -> dict[str, Array]:
+        arrays = super().weight_arrays
+        below = {name: arrays.pop(f"recurrent_{name}") for name in list(arrays) if f"recurrent_{name}" in arrays}
+        return {name: np.concatenate([array, below[name]]) if name in below else array for name, array in arrays.items()}
 
 
 class WeightsTransposed(LSTM):
@@ -84,6 +104,13 @@ def _gate_orders() -> list[Deviation]:
 
 _RECURRENT = needing(Need.PREVIOUS_STATE, Need.SEVERAL_UNITS)
 
+FORGET_BIAS_DOUBLED = Deviation(
+    name="forget_bias_doubled",
+    summary="a forget bias of 1 is added at run time to a bias that holds it already",
+    needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
+    weights=_bias_plus(f=1),
+)
+
 DEVIATIONS = (
     *_gate_orders(),
     Deviation(
@@ -129,12 +156,7 @@ DEVIATIONS = (
         needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
         weights=_bias_plus(f=-1),
     ),
-    Deviation(
-        name="forget_bias_doubled",
-        summary="a forget bias of 1 is added at run time to a bias that holds it already",
-        needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
-        weights=_bias_plus(f=1),
-    ),
+    FORGET_BIAS_DOUBLED,
     *(
         Deviation(
             name=f"forget_bias_on_{gate}",
@@ -151,9 +173,29 @@ DEVIATIONS = (
         layer=TwoBiases,
     ),
     Deviation(
+        name="twelve_arrays",
+        summary="each gate has a kernel, a recurrent kernel and a bias of its own, in the order i, c, f, o, as in Keras 1",
+        needs=frozenset(),
+        layer=TwelveArrays,
+    ),
+    Deviation(
+        name="kernels_stacked",
+        summary="kernel and recurrent kernel are one array that [x, h] is multiplied by, as in TensorFlow's cells",
+        needs=frozenset(),
+        layer=KernelsStacked,
+    ),
+    Deviation(
         name="weights_transposed",
         summary="the weights are stored gates first, as in PyTorch and ONNX",
         needs=frozenset(),
         layer=WeightsTransposed,
     ),
 )
+
+
+def with_forget_bias(value: float) -> Deviation:
+    """A forget bias of this value, added at run time."""
+    if value == 1:
+        return FORGET_BIAS_DOUBLED
+    summary = f"a forget bias of {value:g} is added at run time"
+    return replace(FORGET_BIAS_DOUBLED, name=f"forget_bias_of_{value:g}", summary=summary, weights=_bias_plus(f=value))

@@ -41,7 +41,7 @@ OF_SEVERAL_STEPS = {Need.SEVERAL_STEPS, Need.PREVIOUS_STATE, *OF_MASKS, *OF_DROP
 # What can be taken from an LSTM without leaving one that deviates all the same.
 REMOVABLE = {
     Need.SEVERAL_UNITS, Need.SEVERAL_FEATURES, Need.SEVERAL_ROWS, Need.BIAS, Need.INITIAL_STATE, Need.BACKWARDS,
-    Need.HALF_BACKWARDS, Need.GRADIENTS, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS, *OF_CALLS,
+    Need.HALF_BACKWARDS, Need.GRADIENTS, Need.HARD_SIGMOID, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS, *OF_CALLS,
 }  # fmt: skip
 
 # A row each: the end is masked, the beginning, two between.
@@ -95,8 +95,10 @@ def gradients(
 def composed(deviation: Deviation, needs: Needs, random: np.random.Generator) -> Composite:
     """One LSTM, two layers, or two directions."""
     units, input_dim = 3 if needs & OF_SEVERAL_UNITS else 1, 2 if needs & OF_SEVERAL_FEATURES else 1
+    activations = {"activation": "hard_sigmoid", "recurrent_activation": "hard_sigmoid"} if Need.HARD_SIGMOID in needs else {}
     config = LSTMConfig(
         units,
+        **activations,
         use_bias=Need.BIAS in needs,
         return_sequences=Need.LAST_OUTPUT not in needs,
         return_state=True,

@@ -11,7 +11,7 @@ import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM, replicated_sigma, root_mean_square
+from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, replicated_sigma, root_mean_square
 from lstm_ref.sequence import Trajectory
 from lstm_ref.uncertainty import REPLICAS, Arithmetic, rounding_sigma
 
@@ -223,6 +223,13 @@ def test_root_mean_square_is_worked_by_hand() -> None:
     expected = np.sqrt(12.5) / 1000
     found = [root_mean_square(replicas, np.array([2.0]), each)[0] for each in (narrow, wide)]
     np.testing.assert_allclose(found, [expected + 2.125 * 2.0**-11, expected / 2 + 2.125 * 2.0**-31], rtol=1e-9)
+
+
+def test_root_mean_square_of_what_a_saturated_gate_lets_through() -> None:
+    """The deviation of 1e-8 of something near 1e-200 has no square in float64, and is 1e-8 of it all the same."""
+    expected, arithmetic = np.array([1e-200]), Arithmetic(unit_roundoff=SMALLEST_DISTURBANCE, underflow=0)
+    sigma = root_mean_square(np.array([[1.00000001e-200], [0.99999999e-200]]), expected, arithmetic)
+    np.testing.assert_allclose(sigma, (1e-8 + SMALLEST_DISTURBANCE) * expected, rtol=1e-6)
 
 
 def test_a_replica_starts_from_the_state_that_it_is_given() -> None:

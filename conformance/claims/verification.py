@@ -1,0 +1,113 @@
+"""Whether systems are as described, Keras 3 plus named deviations: the quick level, answered by recordings or by running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from conformance.adapters.environment import EnvironmentAdapter
+from conformance.case import Case
+from conformance.claims.cells import variants_of
+from conformance.claims.systems import System
+from conformance.description import as_described
+from conformance.diagnosis import Diagnostician
+from conformance.environments import DESCRIBED
+from conformance.environments.recorded import NOT_RECORDED, recording_of
+from conformance.environments.spec import parse
+from conformance.known_differences import classify, mark_fixed
+from conformance.matrix import cases_for, surface
+from conformance.runner import families, run_case
+from conformance.stimulus import draw
+from conformance.verdict import Result, Verdict
+
+LEVEL = "quick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What came of asking an environment.
+
+    Attributes:
+        environment: its spec.
+        described: names of the deviations that describe it, joined by +; "" for Keras 3 itself.
+        recorded: when and where it was recorded; "" where it was run.
+        results: of every case.
+    """
+
+    environment: str
+    described: str
+    recorded: str
+    results: tuple[Result, ...]
+
+    @property
+    def unexplained(self) -> tuple[Result, ...]:
+        """Those that the description does not explain, and those that were to be asked and are not in the recording."""
+        return tuple(each for each in self.results if not each.verdict.is_expected or each.reason.startswith(NOT_RECORDED))
+
+    def count(self, verdict: Verdict) -> int:
+        """How many cases came out so."""
+        return sum(each.verdict is verdict for each in self.results)
+
+
+@dataclass(kw_only=True)
+class _Subject:
+    """An environment that answers, and what it has answered so far."""
+
+    spec: str
+    adapter: EnvironmentAdapter
+    results: list[Result] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.environment = self.adapter.start()
+        described = self.environment.get(DESCRIBED, "")
+        self.diagnose = Diagnostician(described=described, searches_left=0).explain
+
+    def verified(self) -> Verified:
+        """All of it, as the description has it."""
+        environment = self.environment
+        judged = mark_fixed([as_described(classify(each, environment), environment) for each in self.results], environment)
+        own = [variant.judge(self.adapter, parse(self.spec).system) for variant in variants_of(self.spec)]
+        return Verified(
+            environment=self.spec,
+            described=environment.get(DESCRIBED, ""),
+            recorded=environment.get("recorded", ""),
+            results=(*judged, *own),
+        )
+
+
+def environments_of(systems: Iterable[System]) -> list[str]:
+    """The environments that are verified for the systems; those that claims run are settled by them."""
+    return [spec for system in systems if not system.claims for spec in system.environments]
+
+
+def verify_recorded(specs: Sequence[str]) -> list[Verified]:
+    """Environments as they answered when they were recorded; what is expected of a case is computed once for all of them."""
+    return _verify([_Subject(spec=spec, adapter=EnvironmentAdapter(str(recording_of(spec)))) for spec in specs])
+
+
+def verify_live(specs: Sequence[str], say: Callable[[str], None]) -> list[Verified]:
+    """Environments as they answer now, one after the other, each built where it is not there; `say` is told what is done."""
+    verified = []
+    for spec in specs:
+        adapter = EnvironmentAdapter(spec, only_live=True)
+        adapter.prepare(say)
+        say(f"{spec} is asked")
+        verified += _verify([_Subject(spec=spec, adapter=adapter)])
+    return verified
+
+
+def _verify(subjects: Sequence[_Subject]) -> list[Verified]:
+    asked: dict[Case, list[_Subject]] = {}
+    for subject in subjects:
+        for case in cases_for(subject.adapter.describe(), surface(LEVEL)):
+            asked.setdefault(case, []).append(subject)
+    for members in families(list(asked)):
+        stimulus = draw(members)
+        for case in members:
+            for subject in asked[case]:
+                subject.results.append(run_case(case, stimulus, subject.adapter, subject.diagnose))
+    try:
+        return [subject.verified() for subject in subjects]
+    finally:
+        for subject in subjects:
+            subject.adapter.stop()

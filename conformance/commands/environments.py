@@ -1,0 +1,113 @@
+"""`environments` shows which environments there are to verify in; `record` keeps what one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from conformance import matrix
+from conformance.adapters.environment import EnvironmentAdapter
+from conformance.claims.cells import variants_of
+from conformance.environments.folders import cache
+from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
+from conformance.environments.recipes import Recipes, recipes
+from conformance.environments.recorded import FOLDER, read_recording, recording_of, write_recording
+from conformance.report.console import stdout
+from conformance.runner import run
+from lstm_ref import LSTMError
+
+_WIDTH = 130
+
+
+@click.command()
+def environments() -> None:
+    """List the environments that can be named to `verify --environment`, `upgrade`, `history` and `model`.
+
+    An environment is a system and its version, as in keras==3.10.0, keras==2.2.4, tf-keras==2.21.0 or tensorflow==2.15.1, where
+    ` --backend NAME` may follow; a TensorFlow cell; `installed`, the Keras of this interpreter; or the path of an interpreter.
+    """
+    console = stdout(_WIDTH)
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("system", "versions", "backends", "Python", "described as Keras 3 with"):
+        table.add_column(name, overflow="fold")
+    for row in _rows(recipes()):
+        table.add_row(*row)
+    console.print(table)
+    recorded = sorted(FOLDER.glob("*.npz"))
+    for path in recorded:
+        hello = read_recording(path).hello()
+        console.print(f"recorded: {path.stem}, {hello['recorded']}", highlight=False, soft_wrap=True)
+    console.print(
+        f"environments are kept in {cache()}; LSTM_CONFORMANCE_CACHE names another place", highlight=False, soft_wrap=True
+    )
+
+
+def _rows(known: Recipes) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for lane in known.lanes:
+        bases = [known.bases[name] for name in dict.fromkeys(lane.bases.values())]
+        pythons = ", ".join(dict.fromkeys(_interpreter(base.python) for base in bases))
+        rows.append((lane.system, str(lane.versions), ", ".join(lane.bases), pythons, ", ".join(lane.deviations)))
+    return rows
+
+
+def _interpreter(versions: tuple[str, ...]) -> str:
+    try:
+        return version_of(find_interpreter(versions))
+    except UnavailableError:
+        return f"needs {' or '.join(versions)}"
+
+
+def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
+    """What an environment can be asked of all that is planned, the environment built where it is not there."""
+    adapter.prepare(_say)
+    adapter.start()
+    try:
+        return list(matrix.cases_for(adapter.describe(), planned))
+    finally:
+        adapter.stop()
+
+
+_say = partial(click.echo, err=True)
+
+
+@click.command()
+@click.argument("spec")
+@click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
+@click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
+)
+def record(spec: str, level: str, seed: int, describe_only: bool, output: Path | None) -> None:
+    """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
+
+    A recording says which versions answered, on which platform, when, and by which command they were asked; a hash shows damage.
+    """
+    adapter, console = EnvironmentAdapter(spec, only_live=True), Console(stderr=True)
+    adapter.prepare(_say)
+    try:
+        environment = adapter.start()
+        recorder = adapter.record()
+        described = adapter.describe()
+        cases = [] if describe_only else matrix.cases_for(described, matrix.surface(level, seed))
+        for _ in run(list(track(cases, "cases asked", console=console, disable=not console.is_terminal)), adapter):
+            pass
+        for variant in () if describe_only else variants_of(spec):
+            with suppress(LSTMError):  # what it raised is recorded too
+                variant.ask(adapter)
+        path = output or recording_of(environment["environment"])
+        write_recording(recorder.recording, path)
+    except OSError as error:
+        raise LSTMError(f"{error.filename} could not be written: {error.strerror}") from error
+    finally:
+        adapter.stop()
+    click.echo(f"{path}: {len(cases):,} cases, {path.stat().st_size / 1024:.0f} KiB")

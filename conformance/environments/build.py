@@ -1,0 +1,109 @@
+"""From what is asked for to an environment that is there: built by uv where it is not, checked and reused where it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from conformance.environments.folders import Folder, Say
+from conformance.environments.interpreters import (
+    UnavailableError,
+    check_interpreter,
+    find_interpreter,
+    python_of,
+    run_or_explain,
+    uv,
+    version_of,
+)
+from conformance.environments.recipes import FILE, Base, recipes
+from conformance.environments.spec import INSTALLED, Spec
+
+__all__ = ["Environment", "UnavailableError", "provide"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment that is there.
+
+    Attributes:
+        spec: what was asked for.
+        python: its interpreter.
+        paths: to be put first on sys.path.
+        variables: of the environment of its processes.
+        runs: the worker's name of the system.
+        deviations: names of the deviations by which `lstm_ref` describes it.
+    """
+
+    spec: Spec
+    python: Path
+    paths: tuple[Path, ...] = ()
+    variables: Mapping[str, str]
+    runs: str = "keras"
+    deviations: tuple[str, ...] = ()
+
+
+def provide(spec: Spec, say: Say = lambda _: None, *, file: Path = FILE) -> Environment:
+    """The environment, built if it is not there; `say` is told what takes time, `file` holds the recipes.
+
+    Raises:
+        EnvironmentSpecError: there is no recipe for it.
+        UnavailableError: it cannot be had on this machine.
+    """
+    try:
+        return _existing(spec) if spec.interpreter or spec.system == INSTALLED else _built(spec, say, file)
+    except UnavailableError as error:
+        raise UnavailableError(f"{spec} cannot be had here: {error}") from error
+
+
+def _existing(spec: Spec) -> Environment:
+    python = spec.interpreter or Path(sys.executable)
+    check_interpreter(python)
+    return Environment(spec=spec, python=python, variables={"KERAS_BACKEND": spec.backend} if spec.backend else {})
+
+
+def _built(spec: Spec, say: Say, file: Path) -> Environment:
+    base, lane = recipes(file).apply(spec)
+    folder = Folder(
+        kind="bases",
+        requirements=base.requirements,
+        python=base.python,
+        make=partial(_make_base, base, lane.variables),
+        works=lambda made: bool(version_of(python_of(made))),
+    )
+    python = python_of(folder.provide(say))
+    overlay = Folder(
+        kind="overlays",
+        requirements=lane.overlay,
+        python=(version_of(python),),
+        make=partial(_make_overlay, python, lane.overlay),
+    )
+    return Environment(
+        spec=spec,
+        python=python,
+        paths=(overlay.provide(say),) if lane.overlay else (),
+        variables=lane.variables,
+        runs=lane.runs,
+        deviations=lane.deviations,
+    )
+
+
+def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
+    uv("venv", "--quiet", "--relocatable", "--python", find_interpreter(base.python), folder, cwd=folder.parent)
+    python = python_of(folder)
+    uv("pip", "install", "--quiet", "--python", python, *base.requirements, cwd=folder.parent)
+    with TemporaryDirectory() as home:
+        run_or_explain(
+            [str(python), "-c", f"import {', '.join(base.imports)}"],
+            cwd=Path(home),
+            variables={**variables, "HOME": home, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},
+        )
+
+
+def _make_overlay(python: Path, requirements: tuple[str, ...], folder: Path) -> None:
+    # Copied, for people look into a Keras and change it: what is linked would change in uv's own cache as well.
+    options = ("--quiet", "--no-deps", "--link-mode", "copy", "--python", python, "--target", folder)
+    uv("pip", "install", *options, *requirements, cwd=folder.parent)

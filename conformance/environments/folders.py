@@ -1,0 +1,129 @@
+"""The cache of environments: folders of packages, each made once, by one process, and used as they are or found damaged.
+
+A folder is made beside its place and renamed when it is complete; its marker, written last, says what it was made from and what
+it holds. So an interrupted run leaves nothing that could be taken for a folder, and one that differs from its marker is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
+from conformance.environments.interpreters import UnavailableError
+
+VARIABLE = "LSTM_CONFORMANCE_CACHE"
+MARKER = "environment.json"
+
+# Seconds in which another process has certainly checked a folder; one that takes longer is building it.
+_CHECKED = 2
+
+# Takes a line on what is being done.
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder of packages.
+
+    Attributes:
+        kind: the folder of the cache that it lies in.
+        requirements: what it is made from; the first names it.
+        python: for which versions of Python.
+        make: makes it in a place where nothing is yet.
+        works: whether it can be used at all, however complete.
+    """
+
+    kind: str
+    requirements: tuple[str, ...]
+    python: tuple[str, ...]
+    make: Callable[[Path], None]
+    works: Callable[[Path], bool] = lambda _: True
+
+    @property
+    def path(self) -> Path:
+        """Its place: readable, and another one for other requirements."""
+        made_from = json.dumps([self.requirements, self.python])
+        name = re.sub(r"[^\w.]+", "-", self.requirements[0])
+        return cache() / self.kind / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
+
+    def provide(self, say: Say) -> Path:
+        """Its path, once it is there and whole.
+
+        Raises:
+            UnavailableError: it cannot be made.
+        """
+        try:
+            with self._alone(say):
+                if not self._is_whole():
+                    self._make(say)
+        except OSError as error:
+            raise UnavailableError(f"{error}; {VARIABLE} names another folder for environments") from error
+        return self.path
+
+    def _is_whole(self) -> bool:
+        try:
+            as_made = json.loads((self.path / MARKER).read_bytes()) == self._marker(self.path)
+        except (OSError, ValueError, TypeError):  # TypeError: of a package without metadata
+            return False
+        return as_made and self.works(self.path)
+
+    def _marker(self, folder: Path) -> dict[str, Any]:
+        packages = packages_of(folder)
+        versions = sorted((one.metadata["Name"], one.version) for one in distributions(path=[str(packages)]))
+        entries = sorted({path.name for path in packages.iterdir()} - {"__pycache__", MARKER})
+        return {
+            "requirements": list(self.requirements),
+            "python": list(self.python),
+            "versions": dict(versions),
+            "entries": entries,
+        }
+
+    def _make(self, say: Say) -> None:
+        for left_over in self.path.parent.glob(f"{self.path.name}.part-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        say(f"building {self.path}{', which is damaged' if self.path.exists() else ''}")
+        with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary) / "made"
+            self.make(made)
+            (made / MARKER).write_text(json.dumps(self._marker(made), indent=1) + "\n", encoding="utf-8")
+            shutil.rmtree(self.path, ignore_errors=True)
+            made.rename(self.path)
+
+    @contextmanager
+    def _alone(self, say: Say) -> Iterator[None]:
+        """No other process makes or checks this folder meanwhile."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{self.path}.lock")
+        try:
+            lock.acquire(timeout=_CHECKED)
+        except Timeout:
+            say(f"waiting for another process that builds {self.path}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def cache() -> Path:
+    """Where the environments lie."""
+    asked = os.environ.get(VARIABLE)
+    return Path(asked).expanduser().absolute() if asked else user_cache_path("keras-lstm-conformance", appauthor=False)
+
+
+def packages_of(folder: Path) -> Path:
+    """Where the packages of a virtual environment lie; of any other folder, in itself."""
+    return next(iter([*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]), folder)

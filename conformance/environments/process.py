@@ -1,0 +1,238 @@
+"""A worker that runs: what it says of itself, questions and answers, time limits, and another one in place of one that died."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+from zipfile import BadZipFile
+
+import numpy as np
+
+from lstm_ref import LSTMError
+from lstm_ref.arrays import Array
+
+PROTOCOL = 1
+WORKER = Path(__file__).with_name("worker.py")
+
+# Lines of what a worker wrote to stderr that are quoted where it died.
+QUOTED = 3
+
+
+def run_by(python: Path) -> tuple[str, ...]:
+    """The worker's command in an interpreter, which is to see no packages of the user and to leave no files."""
+    return str(python), "-s", "-B", str(WORKER)
+
+
+class WorkerError(LSTMError):
+    """The worker could not start, died, gave no answer in time, or none that follows the protocol."""
+
+
+class UnsupportedQuestionError(LSTMError):
+    """The implementation says that it has no such thing."""
+
+
+class QuestionError(LSTMError):
+    """What the implementation raised, in one line; its traceback is kept.
+
+    Attributes:
+        traceback: as the worker's interpreter prints it.
+    """
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a worker answered.
+
+    Attributes:
+        said: its line.
+        arrays: what it wrote, by name.
+    """
+
+    said: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+
+class Asked(Protocol):
+    """What answers questions: a worker, or a recording of one."""
+
+    def hello(self) -> Mapping[str, str]:
+        """What it is: name and versions."""
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """The answer to one question."""
+
+    def stop(self) -> None:
+        """No more questions."""
+
+
+@dataclass
+class Worker:
+    """One worker process, started when it is first asked.
+
+    Args:
+        command: of a program that follows the protocol; it is given the job, in JSON, as one argument more.
+        system: the worker's name for what it runs.
+        paths: folders that come first where modules are sought.
+        variables: of the environment.
+        start_limit: seconds in which the framework must have been imported.
+        time_limit: seconds in which a question must be answered.
+    """
+
+    command: Sequence[str]
+    system: str
+    paths: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    start_limit: float = 300.0
+    time_limit: float = 120.0
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _folder: Path = field(default=Path(), init=False, repr=False)
+    _lines: queue.Queue[bytes] = field(default_factory=queue.Queue, init=False, repr=False)
+    _hello: Mapping[str, str] = field(default_factory=dict, init=False, repr=False)
+    _asked: int = field(default=0, init=False, repr=False)
+    _end: Callable[[], object] = field(default=lambda: None, init=False, repr=False)
+
+    def hello(self) -> Mapping[str, str]:
+        """What the worker runs: name and versions.
+
+        Raises:
+            WorkerError: it does not start, or speaks another protocol.
+        """
+        if self._process is None:
+            self._start()
+        return self._hello
+
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """The answer to one question; a worker that has died is replaced by another before the next.
+
+        Raises:
+            UnsupportedQuestionError: the implementation has no such thing.
+            QuestionError: it raised.
+            WorkerError: the process died, or gave no answer in time.
+        """
+        self.hello()
+        assert self._process and self._process.stdin  # noqa: S101, PT018  # for the type checker: hello says so
+        self._asked += 1
+        said = {"id": self._asked, "ask": ask, **question}
+        if arrays:
+            said["arrays"] = f"{self._asked}.question.npz"
+            np.savez(self._folder / said["arrays"], **dict[str, Any](arrays))
+        try:
+            self._process.stdin.write(json.dumps(said).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:  # it has died: what it said last follows
+            pass
+        answered = self._line(self.time_limit, "while it answered")
+        if "unsupported" in answered:
+            raise UnsupportedQuestionError(str(answered["unsupported"]))
+        if "error" in answered:
+            raise QuestionError(str(answered["error"]), str(answered.get("traceback", "")))
+        return Answer(said=answered, arrays=self._read(answered))
+
+    def stop(self) -> None:
+        """End the process; the next question starts another."""
+        self._process = None
+        self._end()
+
+    def _start(self) -> None:
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
+        job = {"system": self.system, "paths": list(self.paths), "folder": str(folder)}
+        with (folder / "stderr").open("wb") as errors:
+            process = self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
+                [*self.command, json.dumps(job)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**scrubbed(folder), **self.variables},
+                start_new_session=True,  # Ctrl-C goes to the parent, which ends its workers
+            )
+        self._end = weakref.finalize(self, _end, process, folder)
+        self._lines = queue.Queue()
+        threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
+        said = self._line(self.start_limit, "while it imported the framework")
+        if said.get("protocol") != PROTOCOL:
+            self.stop()
+            raise WorkerError(f"the worker speaks protocol {said.get('protocol')!r}, expected {PROTOCOL}")
+        if "hello" not in said:
+            self.stop()
+            raise WorkerError(f"the framework cannot be imported: {said.get('error', 'it says nothing')}")
+        self._hello = {str(name): str(value) for name, value in said["hello"].items()}
+
+    def _line(self, limit: float, when: str) -> dict[str, Any]:
+        try:
+            line = self._lines.get(timeout=limit)
+        except queue.Empty:
+            self.stop()
+            raise WorkerError(f"no answer within {limit:g} s {when}: the process was ended") from None
+        if not line:
+            raise WorkerError(f"the process died ({self._ending()}) {when}")
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            self.stop()
+            raise WorkerError(f"the worker wrote a line that is no answer {when}: {line[:80]!r}")
+        return said
+
+    def _ending(self) -> str:
+        """How it ended, and the last that it wrote."""
+        assert self._process  # noqa: S101  # for the type checker: it was started
+        code = self._process.wait()
+        written = (self._folder / "stderr").read_text("utf-8", "replace").strip().splitlines()
+        self.stop()
+        return f"exit code {code}" + "".join(f"; {line.strip()}" for line in written[-QUOTED:])
+
+    def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
+        path = self._folder / Path(str(answered.get("arrays", ""))).name
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
+        finally:
+            for left in self._folder.glob(f"{self._asked}.*.npz"):
+                left.unlink(missing_ok=True)
+
+
+def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
+    """Hand on each line, and an empty one at the end."""
+    with stream:
+        for line in stream:
+            lines.put(line)
+    lines.put(b"")
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Whatever becomes of who asked, the process ends and its folder goes."""
+    process.kill()
+    process.wait()
+    with contextlib.suppress(OSError):  # what was still to be written to it
+        if process.stdin:
+            process.stdin.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def scrubbed(folder: Path) -> dict[str, str]:
+    """The variables that a worker gets: none that Python or a framework reads, a home of its own, one thread."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_READ_BY_FRAMEWORKS)}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
+    homes = {"HOME": str(folder), "KERAS_HOME": str(folder / ".keras")}
+    return kept | threads | homes | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": ""}
+
+
+_READ_BY_FRAMEWORKS = ("PYTHON", "KERAS", "TF_", "THEANO", "XLA_", "JAX_", "VIRTUAL_ENV")

@@ -1,0 +1,215 @@
+"""Finds every LSTM in a model's configuration, as Keras 1, 2 and 3 write it, without building anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.features import POLICIES
+from conformance.model_file.layers import FoundLSTM, Place
+from lstm_ref import LSTMConfig, LSTMError
+
+Node = Mapping[str, Any]
+
+_FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+_KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+_STACK = "StackedRNNCells"
+
+
+def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
+    """The LSTMs of a model's configuration, in its order; a layer that is shared stands there once."""
+    walk = _Walk(before_keras_3=not keras_version or int(re.match(r"\d*", keras_version)[0] or 2) < 3)  # type: ignore[index]  # \d* always matches
+    shared: dict[Any, FoundLSTM] = {}
+    for position, (identity, found) in enumerate(walk.through(config, Place(path="model", stored=""))):
+        key = position if identity is None else identity
+        if key in shared:
+            place = shared[key].place
+            found = replace(shared[key], place=replace(place, uses=place.uses + found.place.uses))  # noqa: PLW2901  # the two are one
+        shared[key] = found
+    return tuple(shared.values())
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """One walk through a configuration.
+
+    Attributes:
+        before_keras_3: whether "hard_sigmoid" is the one of Keras 1 and 2.
+    """
+
+    before_keras_3: bool
+
+    def through(self, node: Node, place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
+        """Each LSTM at or below a node, with what it shares with other occurrences of the same layer, or None."""
+        name, config = str(node.get("class_name", "")), node.get("config")
+        arguments = config if isinstance(config, Mapping) else {}
+        place = replace(place, trainable=place.trainable and arguments.get("trainable", True) is not False)
+        is_own = _is_keras_own(node)
+        if layers := _layers_of(config):
+            yield from self._children(layers, place)
+        elif is_own and name == "Bidirectional":
+            yield from self._halves(arguments, place)
+        elif is_own and name in ("LSTM", "RNN", "CuDNNLSTM"):
+            yield from ((_identity_of(node, place), found) for found in self._recurrent(name, arguments, place))
+        else:
+            yield from self._wrapped(name, arguments, place, is_own=is_own)
+
+    def _children(self, layers: list[Node], place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
+        """The layers of a model, in their order; an archive names them by their classes and counts."""
+        counts: dict[str, int] = {}
+        for node in layers:
+            stored = snake_case(str(node.get("class_name", "")))
+            counts[stored] = counts.get(stored, -1) + 1
+            unique = f"{stored}_{counts[stored]}" if counts[stored] else stored
+            name = _name_of(node) or unique
+            calls = node.get("inbound_nodes")
+            uses = len(calls) if isinstance(calls, list) and calls else 1
+            yield from self.through(
+                node,
+                replace(
+                    place,
+                    path=f"{place.path}/{name}",
+                    stored=f"{place.stored}/layers/{unique}",
+                    top=place.top or name,
+                    uses=place.uses * uses,
+                ),
+            )
+
+    def _halves(self, arguments: Node, place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
+        """Forward and backward; the backward one may be told by the forward one alone."""
+        forward, backward = arguments.get("layer"), arguments.get("backward_layer")
+        if not isinstance(forward, Mapping):
+            return
+        if not isinstance(backward, Mapping):
+            inner = forward.get("config")
+            inner = inner if isinstance(inner, Mapping) else {}
+            mirrored = {**inner, "go_backwards": not inner.get("go_backwards", False), "name": f"backward_{inner.get('name', '')}"}
+            backward = {**forward, "config": mirrored}
+            backward.pop("shared_object_id", None)
+        for half, node in (("forward", forward), ("backward", backward)):
+            for identity, found in self.through(node, _below(place, half, f"{half}_layer")):
+                yield identity, _zeroing_like_a_half(found)
+
+    def _wrapped(self, name: str, arguments: Node, place: Place, *, is_own: bool) -> Iterator[tuple[Any, FoundLSTM]]:
+        """Layers among the arguments of another: of TimeDistributed, or of a layer that a user wrote."""
+        for key, value in arguments.items():
+            if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
+                label = _name_of(value) if is_own else f"{name}.{key}"
+                yield from self.through(value, _below(place, label or key, key))
+
+    def _recurrent(self, name: str, arguments: Node, place: Place) -> Iterator[FoundLSTM]:
+        """An LSTM, or the LSTM cells of an RNN."""
+        if name == "CuDNNLSTM":
+            reason = "a CuDNNLSTM of Keras 2 runs on a GPU alone and orders its weights as cuDNN does; save the model with an LSTM"
+            yield self._found(name, arguments, arguments, place, reason)
+        elif name == "LSTM":
+            yield self._found(name, arguments, arguments, _below(place, "", "cell"))
+        else:
+            cell = arguments.get("cell")
+            cell = {"class_name": _STACK, "config": {"cells": cell}} if isinstance(cell, list) else cell
+            if not isinstance(cell, Mapping) or not isinstance(cell.get("config"), Mapping) or not _is_keras_own(cell):
+                return
+            if cell.get("class_name") == "LSTMCell":
+                yield self._found("RNN(LSTMCell)", arguments, cell["config"], _below(place, "", "cell"))
+            elif cell.get("class_name") == _STACK:
+                yield from self._stacked(arguments, cell["config"].get("cells"), place)
+
+    def _stacked(self, arguments: Node, cells: Any, place: Place) -> Iterator[FoundLSTM]:
+        counts: dict[str, int] = {}
+        for position, cell in enumerate(cells if isinstance(cells, list) else ()):
+            stored = snake_case(str(cell.get("class_name", ""))) if isinstance(cell, Mapping) else ""
+            counts[stored] = counts.get(stored, -1) + 1
+            if stored == "lstm_cell" and isinstance(cell.get("config"), Mapping) and _is_keras_own(cell):
+                unique = f"{stored}_{counts[stored]}" if counts[stored] else stored
+                below = _below(place, f"cell {position}", f"cell/cells/{unique}")
+                yield self._found(_STACK, arguments, cell["config"], below)
+
+    def _found(self, written_as: str, layer: Node, cell: Node, place: Place, reason: str = "") -> FoundLSTM:
+        config, policy = None, _policy_of(cell)
+        try:
+            config = None if reason else self._config(layer, cell)
+        except LSTMError as error:
+            reason = str(error)
+        if not reason and policy not in POLICIES:
+            config, reason = None, f"its dtype policy {policy!r} is none of {', '.join(POLICIES)}"
+        name = str(layer.get("name", ""))
+        return FoundLSTM(
+            place=place, name=name, written_as=written_as, config=config, policy=policy, arguments=layer, reason=reason
+        )
+
+    def _config(self, layer: Node, cell: Node) -> LSTMConfig:
+        if "output_dim" in cell or "inner_activation" in cell:
+            raise LSTMError("written by Keras 1, with its twelve arrays; load it in Keras 2.0 to 2.2 and save it again")
+        if layer.get("time_major"):
+            raise LSTMError("time_major=True, which Keras 3 has not and the reference does not model; transpose the inputs")
+        flags = {flag: layer.get(flag, False) for flag in _FLAGS}
+        return LSTMConfig(
+            cell.get("units", 0),
+            activation=self._activation(cell.get("activation", "tanh")),
+            recurrent_activation=self._activation(cell.get("recurrent_activation", "sigmoid")),
+            use_bias=cell.get("use_bias", True),
+            **flags,
+        )
+
+    def _activation(self, value: Any) -> str | None:
+        """The reference's name for an activation as it is written: a name, or a function of Keras' own."""
+        if isinstance(value, Mapping):
+            written = value.get("config")
+            if value.get("class_name") != "function" or value.get("registered_name") != written or not _is_keras_own(value):
+                shown = written if isinstance(written, str) else value.get("class_name")
+                raise LSTMError(f"its activation {shown!r} is a function of the user's own: what it computes is not in the file")
+            value = written
+        if value == "hard_sigmoid" and self.before_keras_3:
+            return "hard_sigmoid_keras2"
+        return None if value is None else str(value)
+
+
+def snake_case(name: str) -> str:
+    """A class's name as archives write it (keras/src/utils/naming.py)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _layers_of(config: Any) -> list[Node]:
+    """The layers of a model's configuration; of a Sequential of Keras before 2.2.3, the configuration itself."""
+    layers = config.get("layers") if isinstance(config, Mapping) else config
+    return [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
+
+
+def _is_keras_own(node: Node) -> bool:
+    """Whether a class is Keras' own, as far as the file says; before Keras 2.13 it says no module."""
+    module = node.get("module", "keras")
+    own = isinstance(module, str) and any(module == name or module.startswith(f"{name}.") for name in (*_KERAS_MODULES, "builtins"))
+    return own and ">" not in str(node.get("class_name", "")) and ">" not in str(node.get("registered_name") or "")
+
+
+def _name_of(node: Node) -> str:
+    config = node.get("config")
+    return str((config.get("name") if isinstance(config, Mapping) else None) or node.get("name") or "")
+
+
+def _below(place: Place, name: str, stored: str) -> Place:
+    return replace(place, path=f"{place.path}/{name}" if name else place.path, stored=f"{place.stored}/{stored}")
+
+
+def _zeroing_like_a_half(found: FoundLSTM) -> FoundLSTM:
+    """Keras' Bidirectional sets zero_output_for_mask of both halves so, and Keras 2 does not write it down."""
+    if found.config is None:
+        return found
+    return replace(found, config=replace(found.config, zero_output_for_mask=found.config.return_sequences))
+
+
+def _identity_of(node: Node, place: Place) -> Any:
+    shared = node.get("shared_object_id")
+    return None if shared is None else (shared, place.path.rpartition("/")[2])
+
+
+def _policy_of(cell: Node) -> str:
+    policy = cell.get("dtype") or "float32"
+    if isinstance(policy, Mapping):
+        inner = policy.get("config")
+        policy = inner.get("name", "") if isinstance(inner, Mapping) else ""
+    return str(policy)

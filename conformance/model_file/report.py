@@ -1,0 +1,247 @@
+"""What is said of a model file: a table of its LSTMs in the terminal, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from conformance.model_file.layers import ModelLSTM
+from conformance.model_file.prediction import JudgedCall
+from conformance.model_file.verification import Verification
+from conformance.report.style import STYLE
+from conformance.verdict import CheckResult, Verdict, worst_of
+from lstm_ref.deviations import DEVIATIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class InEnvironment:
+    """How a model came out in one environment.
+
+    Attributes:
+        label: what tells it from the other: FROM, TO.
+        spec: of the environment, as it was asked for.
+        versions: that it says it has.
+        verifications: one per LSTM, in the order of the model.
+        loaded: whether the file was loaded.
+        reason: why it was not, or not predicted with.
+        raised: what the environment raised then.
+        mend: what to do.
+        calls: of the LSTMs in one prediction.
+        called: an eager call of the model against its prediction; None where it was not run.
+        not_recorded: why some calls are missing.
+    """
+
+    label: str
+    spec: str
+    versions: Mapping[str, str]
+    verifications: tuple[Verification, ...]
+    loaded: bool
+    reason: str = ""
+    raised: str = ""
+    mend: str = ""
+    calls: tuple[JudgedCall, ...] = ()
+    called: CheckResult | None = None
+    not_recorded: str = ""
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether every LSTM and every call passes, and the file loads where it may be loaded."""
+        checks = [one.check for one in self.calls] + ([] if self.called is None else [self.called])
+        passed = all(one.verdict.is_expected for one in self.verifications) and all(check.verdict.is_expected for check in checks)
+        return passed and not self.raised
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReport:
+    """What was found of one file.
+
+    Attributes:
+        path: of the file.
+        keras_version: that wrote it.
+        lstms: in it.
+        unclaimed: places of weights with an LSTM's shapes that the configuration does not explain.
+        not_loadable: why no environment was asked to load it.
+        environments: one or two.
+        compared: how the predictions of two environments lie, in words; "" where there are not two.
+        agreement: whether that is within rounding.
+        read: what was predicted on, in words.
+    """
+
+    path: str
+    keras_version: str
+    lstms: tuple[ModelLSTM, ...]
+    unclaimed: tuple[str, ...]
+    not_loadable: tuple[str, ...]
+    environments: tuple[InEnvironment, ...]
+    compared: str = ""
+    agreement: Verdict = Verdict.UNSUPPORTED
+    read: str = ""
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing differs, and something was judged."""
+        judged = any(one.verdict is not Verdict.UNSUPPORTED for each in self.environments for one in each.verifications)
+        return judged and self.agreement.is_expected and all(each.is_expected for each in self.environments)
+
+
+def show(report: ModelReport, console: Console) -> None:
+    """Header, one row per LSTM, what differs and why, and how the whole model fares."""
+
+    def say(line: str, style: str = "") -> None:
+        console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+
+    count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
+    lstms = _counted(len(report.lstms), "LSTM")
+    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters")
+    for each in report.environments:
+        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
+        say(f"{each.label} {each.spec}: {versions}")
+    console.print(_table(report))
+    for line in _details(report):
+        say(line)
+    for place in report.unclaimed:
+        say(f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file")
+    for reason in report.not_loadable:
+        say(f"the file was loaded nowhere, so the whole model was not run: {reason}")
+    for each in report.environments:
+        for line in _of_environment(each, report):
+            say(line if line.startswith(" ") else f"{each.label}: {line}")
+    if report.compared:
+        say(f"predictions of both: {report.compared}", str(STYLE[report.agreement]))
+
+
+_UNSAID = ("implementation", "environment", "conventions", "platform", "python", "numpy")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _table(report: ModelReport) -> Table:
+    table = Table(box=box.SIMPLE)
+    table.add_column("LSTM", no_wrap=True)
+    for name in ("input_dim → units", "parameters", "uses"):
+        table.add_column(name, justify="right")
+    for each in report.environments:
+        table.add_column(each.label)
+    for number, lstm in enumerate(report.lstms):
+        weights = lstm.weights
+        sizes = "–" if weights is None else f"{weights.input_dim} → {weights.units}"
+        row: list[Any] = [escape(lstm.path), sizes, "–" if weights is None else f"{weights.count:,}", str(lstm.found.place.uses)]
+        table.add_row(*row, *(_cell(lstm, number, each) for each in report.environments))
+    return table
+
+
+def _cell(lstm: ModelLSTM, number: int, each: InEnvironment) -> Text:
+    verification = each.verifications[number]
+    verdict = worst_of([verification.verdict, *(one.check.verdict for one in _calls_of(lstm.path, each.calls))])
+    verdict = verification.verdict if verification.verdict is Verdict.UNSUPPORTED else verdict
+    worst = max(
+        (value for value in (verification.worst, *_worst_of_calls(lstm.path, each.calls)) if value is not None), default=None
+    )
+    return Text(f"{verdict}" + ("" if worst is None else f" {worst:.3g} σ"), style=STYLE[verdict])
+
+
+def _calls_of(path: str, calls: Sequence[JudgedCall]) -> list[JudgedCall]:
+    """Of an LSTM, or of the stack that it is a cell of."""
+    return [one for one in calls if one.path in (path, path.rpartition("/cell ")[0])]
+
+
+def _worst_of_calls(path: str, calls: Sequence[JudgedCall]) -> Iterator[float | None]:
+    yield from (one.check.worst for one in _calls_of(path, calls))
+
+
+def _details(report: ModelReport) -> Iterator[str]:
+    """What is not as it should be, LSTM by LSTM."""
+    for number, lstm in enumerate(report.lstms):
+        for fault in lstm.faults:
+            yield f"{lstm.path}: {fault}"
+        if lstm.found.reason:
+            yield f"{lstm.path} is not verified: {lstm.found.reason}"
+        for each in report.environments if not lstm.faults and not lstm.found.reason else ():
+            verification = each.verifications[number]
+            if verification.message and verification.verdict is not Verdict.PASS:
+                yield f"{each.label}: {lstm.path}: {verification.message}"
+            for name in verification.explained_by[:3]:
+                known = DEVIATIONS.get(name)
+                yield f"  explained: {name if known is None else f'it matches the reference if {known.summary} ({name})'}"
+
+
+def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
+    if each.raised:
+        yield f"the model {'does not predict' if each.loaded else 'does not load'}: {each.raised}"
+        yield f"  reason: {each.reason}"
+        yield f"  mend: {each.mend}"
+    elif each.reason:
+        yield each.reason
+    if each.loaded and not each.raised:
+        failing = [one for one in each.calls if not one.check.verdict.is_expected]
+        calls = f"; {len(each.calls) - len(failing)} of {len(each.calls)} recorded LSTM calls pass" if each.calls else ""
+        yield f"the model predicts on {report.read}{calls}"
+        for one in failing:
+            yield f"  {one.path}: {one.check.message}"
+        if each.called is not None and not each.called.verdict.is_expected:
+            yield f"  an eager call differs from what the model predicts: {each.called.message}"
+    if each.not_recorded:
+        yield f"  {each.not_recorded}"
+
+
+def as_dict(report: ModelReport) -> dict[str, Any]:
+    """The whole report, for JSON."""
+    return {
+        "path": report.path,
+        "keras_version": report.keras_version,
+        "expected": report.is_expected,
+        "lstms": [_lstm_as_dict(lstm) for lstm in report.lstms],
+        "unclaimed": list(report.unclaimed),
+        "not_loadable": list(report.not_loadable),
+        "environments": [_environment_as_dict(each) for each in report.environments],
+        "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
+    }
+
+
+def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
+    weights, config = lstm.weights, lstm.found.config
+    return {
+        "path": lstm.path,
+        "written_as": lstm.found.written_as,
+        "uses": lstm.found.place.uses,
+        "policy": lstm.found.policy,
+        "config": None if config is None else vars(config),
+        "input_dim": None if weights is None else weights.input_dim,
+        "parameters": None if weights is None else weights.count,
+        "faults": list(lstm.faults),
+        "not_verified": lstm.found.reason,
+    }
+
+
+def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
+    return {
+        "label": each.label,
+        "spec": each.spec,
+        "versions": dict(each.versions),
+        "loaded": each.loaded,
+        "reason": each.reason,
+        "raised": each.raised,
+        "mend": each.mend,
+        "lstms": [
+            {
+                "path": one.path,
+                "verdict": str(one.verdict),
+                "worst": one.worst if one.worst is None or one.worst < float("inf") else None,
+                "message": one.message,
+                "explained_by": list(one.explained_by),
+                "cases": {result.case_id: str(result.verdict) for result in one.results},
+            }
+            for one in each.verifications
+        ],
+        "calls": [{"path": one.path, "verdict": str(one.check.verdict), "message": one.check.message} for one in each.calls],
+        "not_recorded": each.not_recorded,
+    }

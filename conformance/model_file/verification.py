@@ -1,0 +1,185 @@
+"""Each LSTM of a model with its own weights: asked of an implementation in several cases, judged against the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.base import Adapter
+from conformance.case import Case, Execution
+from conformance.conventions import Conventions
+from conformance.diagnosis import Diagnostician
+from conformance.features import POLICIES
+from conformance.model_file.layers import ModelLSTM
+from conformance.observation import Observation
+from conformance.runner import run_case
+from conformance.stimulus import Stimulus, draw
+from conformance.verdict import Result, Verdict, worst_of
+from lstm_ref import LSTMWeights
+from lstm_ref.arrays import representable
+
+TIMESTEPS, ROWS = 9, 3
+
+# Beside the layer as it is configured: everything that it can return, masked, and from a state.
+_VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"return_sequences": True, "return_state": True, "stateful": False},
+    {"return_sequences": True, "return_state": True, "stateful": False, "mask": "right"},
+    {"return_sequences": True, "return_state": True, "stateful": False, "mask": "interior", "initial_state": True},
+)
+
+HARD_SIGMOIDS = {
+    "hard_sigmoid": "Keras 3's hard_sigmoid, x / 6 + 1/2",
+    "hard_sigmoid_keras2": "the hard_sigmoid of Keras 1 and 2, 0.2 x + 1/2",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """How one LSTM came out in one environment.
+
+    Attributes:
+        path: of the LSTM in the model.
+        results: of its cases; none where it was not run.
+        faults: what is wrong with its weights, before anything is run.
+        reason: why it was not run.
+        explained_by: what turns the reference into what was seen, in words.
+    """
+
+    path: str
+    results: tuple[Result, ...] = ()
+    faults: tuple[str, ...] = ()
+    reason: str = ""
+    explained_by: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAIL for weights that no computation survives, else that of the worst case."""
+        if self.faults:
+            return Verdict.FAIL
+        verdicts = [result.verdict for result in self.results]
+        judged = [verdict for verdict in verdicts if verdict is not Verdict.UNSUPPORTED]
+        return worst_of(judged) if judged else Verdict.UNSUPPORTED
+
+    @property
+    def worst(self) -> float | None:
+        """The largest error in σ of all its cases."""
+        found = [check.worst for result in self.results for check in result.checks if check.worst is not None]
+        return max(found, default=None)
+
+    @property
+    def message(self) -> str:
+        """What differs first, or why it was not judged."""
+        for result in self.results:
+            if not result.verdict.is_expected:
+                failing = [check.message for check in result.checks if check.verdict is Verdict.FAIL]
+                return f"{result.case_id}: {next(iter(failing), result.reason)}"
+        unsupported = [result.reason for result in self.results if result.verdict is Verdict.UNSUPPORTED]
+        return next(iter([*self.faults, self.reason, *unsupported]), "")
+
+
+def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
+    """One LSTM of the model in one started implementation; `number` tells it from others of its size."""
+    if lstm.faults or lstm.found.reason or lstm.weights is None:
+        return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.found.reason)
+    as_written = AsWritten(adapter)
+    diagnose = Diagnostician(searches_left=1).explain
+    results = [run_case(case, stimulus, as_written, diagnose) for case, stimulus in questions_of(lstm, number)]
+    explained = dict.fromkeys(name for result in results for name in result.explained_by)
+    words = list(explained)
+    if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:
+        again = [run_case(case, stimulus, as_written) for case, stimulus in questions_of(other, number)]
+        if all(result.verdict.is_expected for result in again):
+            words = [
+                f"it computes {HARD_SIGMOIDS[str(_gates_of(other))]}, and the file means {HARD_SIGMOIDS[str(_gates_of(lstm))]}"
+            ]
+    return Verification(path=lstm.path, results=tuple(results), explained_by=tuple(words))
+
+
+def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]]:
+    """The cases of an LSTM, each once, and a stimulus with its weights.
+
+    What the layer computes in may be narrower than what its weights are stored in; Keras casts them, and so they are cast here.
+    """
+    assert lstm.weights is not None and lstm.found.config is not None  # noqa: S101, PT018  # for the type checker: verify says so
+    precision = POLICIES[lstm.found.policy]
+    weights = LSTMWeights(
+        **{name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()}
+    )
+    # What a Bidirectional sets is no argument of its halves: not every version has it.
+    zeroes = lstm.found.arguments.get("zero_output_for_mask") is True
+    configured = Case(
+        config=replace(lstm.found.config, zero_output_for_mask=zeroes),
+        input_dim=weights.input_dim,
+        timesteps=TIMESTEPS,
+        batch=ROWS,
+        seed=number,
+        dtype=lstm.found.policy,
+        execution=_execution_of(lstm),
+    )
+    for case in dict.fromkeys(configured.having(**variant) for variant in _VARIANTS):
+        drawn = draw([case])
+        yield case, replace(drawn, weights=weights, given_weights=(weights,), inputs=drawn.inputs * _scale_for(weights))
+
+
+def _scale_for(weights: LSTMWeights) -> float:
+    """What inputs are multiplied by so that x W is of the size of 1, where gates neither all saturate nor all stand still.
+
+    A power of two, at most 2^±8: inputs keep their digits.
+    """
+    typical = float(np.sqrt((weights.kernel**2).sum(axis=0).mean()))
+    return float(2.0 ** np.clip(np.rint(-np.log2(typical)), -8, 8)) if typical > 0 else 1.0
+
+
+def _execution_of(lstm: ModelLSTM) -> Execution:
+    """As the file says how it is computed, where an implementation has a choice."""
+    arguments = lstm.found.arguments
+    implementation = arguments.get("implementation", 2)
+    return Execution(
+        layer="lstm" if lstm.found.written_as == "LSTM" else "rnn",
+        unroll=arguments.get("unroll") is True,
+        implementation=implementation if implementation in (1, 2) else 1,
+    )
+
+
+def _gates_of(lstm: ModelLSTM) -> str | None:
+    return lstm.found.config.recurrent_activation if lstm.found.config else None
+
+
+def _other_hard_sigmoid(lstm: ModelLSTM) -> ModelLSTM | None:
+    """The LSTM with the other function of that name; None where it uses neither."""
+    others: Sequence[str] = [name for name in HARD_SIGMOIDS if name != _gates_of(lstm)]
+    if len(others) != 1 or lstm.found.config is None:
+        return None
+    config = replace(lstm.found.config, recurrent_activation=others[0])
+    return replace(lstm, found=replace(lstm.found, config=config))
+
+
+@dataclass(frozen=True)
+class AsWritten:
+    """An adapter that is asked by the names in the file: what "hard_sigmoid" computes is the implementation's own affair."""
+
+    adapter: Adapter
+
+    @property
+    def keras(self) -> Any:
+        """See Adapter."""
+        return self.adapter.keras
+
+    @property
+    def conventions(self) -> Conventions:
+        """See Adapter."""
+        return self.adapter.conventions
+
+    def start(self) -> Any:
+        """See Adapter."""
+        return self.adapter.start()
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """See Adapter."""
+        names = {name: getattr(case.config, name) for name in ("activation", "recurrent_activation")}
+        written = {name: "hard_sigmoid" for name, value in names.items() if value in HARD_SIGMOIDS}
+        return self.adapter.observe(case.having(**written) if written else case, stimulus)

@@ -1,0 +1,175 @@
+"""The weights of each LSTM of a model file: where they are kept, whether they fit, whether they are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import h5py
+import numpy as np
+
+from conformance.features import POLICIES
+from conformance.model_file.archive import ModelFile
+from conformance.model_file.hdf5 import array_at, descend, names_of
+from conformance.model_file.layers import FoundLSTM, ModelLSTM
+from lstm_ref import LSTMError, LSTMWeights
+from lstm_ref.arrays import Array
+
+_NAMES = ("kernel", "recurrent_kernel", "bias")
+_FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+# What TensorFlow 2.12 and 2.13 called the folder "layers" in an archive.
+_FORMER_FOLDER = "_layer_checkpoint_dependencies"
+
+
+def with_weights(file: ModelFile, found: Sequence[FoundLSTM]) -> tuple[ModelLSTM, ...]:
+    """Each LSTM with its weights."""
+    if file.is_archive:
+        return tuple(_weighed(each, _from_archive(file.weights, each)) for each in found)
+    layers = dict(_from_layers(file.weights, found))
+    return tuple(_weighed(each, layers.get(id(each), [])) for each in found)
+
+
+def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
+    """What the arrays are to the LSTM: its weights, or a fault; a text is the fault itself."""
+    if found.config is None:
+        return ModelLSTM(found=found, weights=_if_they_fit(arrays))
+    fault, weights = arrays if isinstance(arrays, str) else "", None
+    expected = 3 if found.config.use_bias else 2
+    if not fault and len(arrays) != expected:
+        fault = f"the file has {len(arrays)} weights for it, expected {expected}: it was saved before it was built, or not whole"
+    elif not fault:
+        try:
+            weights = LSTMWeights.from_arrays(*arrays)
+        except LSTMError as error:
+            fault = f"its weights are no LSTM's: {error}"
+    if weights is not None and weights.units != found.config.units:
+        fault = f"its weights are those of {weights.units} units, the configuration says {found.config.units}"
+    if fault or weights is None:
+        return ModelLSTM(found=found, weights=None, faults=(fault,))
+    return ModelLSTM(found=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])))
+
+
+def _if_they_fit(arrays: list[Array] | str) -> LSTMWeights | None:
+    """Of an LSTM that is not verified: its weights are known again in a model that is loaded."""
+    try:
+        return LSTMWeights.from_arrays(*arrays) if isinstance(arrays, list) and len(arrays) in (2, 3) else None
+    except LSTMError:
+        return None
+
+
+def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:
+    """Values that no computation survives, array by array."""
+    for name, array in weights.arrays.items():
+        for what, where in (("NaN", np.isnan(array)), ("infinite", np.isinf(array))):
+            if where.any():
+                first = [int(axis) for axis in np.argwhere(where)[0]]
+                yield (
+                    f"{name}{first} is {what}, with {np.count_nonzero(where):,} of {array.size:,} values: the training diverged, "
+                    "or the file is damaged; go back to an earlier checkpoint"
+                )
+        over = np.isfinite(array) & (np.abs(array) > _FLOAT16_MAX)
+        if precision == "float16" and over.any():
+            first = [int(axis) for axis in np.argwhere(over)[0]]
+            yield (
+                f"{name}{first} is {array[tuple(first)]:.6g}, beyond float16's largest number {_FLOAT16_MAX:g}: it becomes "
+                "infinite where the layer computes; use the policy bfloat16 or float32"
+            )
+
+
+def orphans(file: ModelFile, lstms: Sequence[FoundLSTM]) -> tuple[str, ...]:
+    """Places of weights with an LSTM's shapes that no LSTM of the configuration claims.
+
+    They are those of layers within layers that a user wrote, whose configuration is not in the file.
+    """
+    if not file.is_archive:
+        claimed = {each.place.top for each in lstms}
+        groups = {top: descend(file.weights, top) for top in names_of(file.weights, "layer_names") if top not in claimed}
+        return tuple(top for top, group in groups.items() if isinstance(group, h5py.Group) and any(_cells_of(group)))
+    claimed = {_path_in(file.weights, each) for each in lstms}
+    unknown: list[str] = []
+
+    def visit(name: str, held: h5py.Group | h5py.Dataset) -> None:
+        if name.endswith("/vars") and isinstance(held, h5py.Group) and name not in claimed and _looks_like_lstm(held):
+            unknown.append(name.removesuffix("/vars").removesuffix("/cell"))
+
+    file.weights.visititems(visit)
+    return tuple(name for name in unknown if not name.startswith("optimizer/"))
+
+
+def _looks_like_lstm(group: h5py.Group) -> bool:
+    shapes = [getattr(descend(group, str(k)), "shape", None) for k in range(3)]
+    kernel, recurrent, bias = shapes
+    if kernel is None or recurrent is None or len(kernel) != 2 or len(recurrent) != 2:
+        return False
+    return bool(kernel[1] == recurrent[1] == 4 * recurrent[0] and bias in (None, (recurrent[1],)))
+
+
+# --- .keras --------------------------------------------------------------------------------------------------------------------
+
+
+def _path_in(root: h5py.Group, found: FoundLSTM) -> str:
+    path = f"{found.place.stored.strip('/')}/vars"
+    return path if descend(root, "layers") is not None else path.replace("layers", _FORMER_FOLDER)
+
+
+def _from_archive(root: h5py.Group, found: FoundLSTM) -> list[Array]:
+    """By place: containers number the layers of one class in their order, and variables are numbered."""
+    path = _path_in(root, found)
+    return list(_until_none(array_at(root, f"{path}/{k}") for k in range(len(_NAMES))))
+
+
+def _until_none(arrays: Iterator[Array | None]) -> Iterator[Array]:
+    for array in arrays:
+        if array is None:
+            return
+        yield array
+
+
+# --- .h5 -----------------------------------------------------------------------------------------------------------------------
+
+
+def _from_layers(root: h5py.Group, found: Sequence[FoundLSTM]) -> Iterator[tuple[int, list[Array] | str]]:
+    """Of each of the model's own layers, its LSTMs' weights: (id of the LSTM, arrays or what is wrong).
+
+    A layer lists the names of its weights, those of trainable layers first, else in the order of the configuration. The names end
+    in kernel, recurrent_kernel and bias; what stands before them is no reliable name of a layer.
+    """
+    for top in dict.fromkeys(each.place.top for each in found):
+        members = sorted((each for each in found if each.place.top == top), key=lambda each: not each.place.trainable)
+        group = descend(root, top)
+        if not isinstance(group, h5py.Group):
+            continue
+        cells = list(_cells_of(group))
+        if len(cells) != len(members):
+            cells = [_named_like(each, cells) for each in members]
+        recurrent = [names[1] for names in cells if names]
+        for each, names in zip(members, cells, strict=True):
+            if not names:
+                yield id(each), f"its weights cannot be told from others of {top!r}; save the model as .keras"
+            elif recurrent.count(names[1]) > 1:
+                lost = f"its weights have the names of another layer's ({', '.join(names)}), so that one of the two is lost"
+                yield id(each), f"{lost}: Keras 3.0 writes .h5 so; save the model as .keras"
+            else:
+                yield id(each), list(_until_none(array_at(group, name) for name in names))
+
+
+def _cells_of(group: h5py.Group) -> Iterator[list[str]]:
+    """The names of the weights of each LSTM cell, in their order."""
+    names = names_of(group, "weight_names")
+    for position, name in enumerate(names):
+        stem, _, last = name.rpartition("/")
+        if not last.startswith("recurrent_kernel") or not position:
+            continue
+        shape: tuple[int, ...] = getattr(descend(group, name), "shape", ())
+        if len(shape) == 2 and shape[1] == 4 * shape[0]:
+            following = names[position + 1 : position + 2]
+            bias = [
+                other for other in following if other.rpartition("/")[0] == stem and other.rpartition("/")[2].startswith("bias")
+            ]
+            yield [names[position - 1], name, *bias]
+
+
+def _named_like(found: FoundLSTM, cells: Sequence[list[str]]) -> list[str]:
+    """The one cell whose names hold that of the layer; none where several do."""
+    named = [names for names in cells if found.name in names[0].split("/")]
+    return named[0] if len(named) == 1 else []

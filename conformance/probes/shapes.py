@@ -1,0 +1,31 @@
+"""What a layer says it will return, against what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.probes.judging import equal
+from conformance.probes.model import Probe, Subject, dyadic
+from conformance.verdict import CheckResult
+
+FORWARD, BACKWARD, INPUT_DIM, TIMESTEPS, BATCH = 3, 4, 2, 5, 7
+
+
+def _bidirectional(subject: Subject) -> tuple[CheckResult, ...]:
+    ahead = subject.lstm(FORWARD, return_sequences=True)
+    behind = subject.lstm(BACKWARD, return_sequences=True, go_backwards=True)
+    layer = subject.keras.layers.Bidirectional(ahead, backward_layer=behind)
+    inputs = dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32")
+    returned = tuple(subject.read(layer(inputs)).shape)
+    said = tuple(layer.compute_output_shape(inputs.shape))
+    what = f"the output shape that a Bidirectional of {FORWARD} and {BACKWARD} units says it has"
+    return (equal("output_shape", what, said, returned),)
+
+
+def shape_probes() -> Iterator[Probe]:
+    """All of them."""
+    yield Probe(
+        trait="bidirectional-output-shape",
+        judge=_bidirectional,
+        asserts="a Bidirectional of unequal halves says the output shape that it has, so that a layer above it can be built",
+    )

@@ -1,0 +1,314 @@
+"""From a model file to a verdict: environments that are right, wrong, refuse to load, or differ from one another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from conformance.cli import main
+from conformance.model_file.command import examine
+from conformance.model_file.contents import contents_of
+from conformance.model_file.errors import ModelFileError
+from conformance.model_file.inputs import ModelInput, draw_inputs, inputs_of, read_inputs
+from conformance.model_file.loading import raised, reason_and_mend
+from conformance.model_file.report import ModelReport, as_dict, show
+from conformance.model_file.verification import questions_of
+from conformance.tests.model_files import LoadsOneLSTM, Node, lstm_node, model_node, node, one_lstm, read, weights_of, write_keras
+from conformance.verdict import Verdict
+from lstm_ref import LSTMWeights
+
+
+def shown(report: ModelReport) -> str:
+    """What the terminal shows."""
+    console = Console(width=200, record=True)
+    with console.capture() as printed:
+        show(report, console)
+    return printed.get()
+
+
+def examined(path: Path, *environments: dict[str, str | None]) -> ModelReport:
+    """The report of environments that run the reference, or what they are told to."""
+    known = {f"env{k}": environment for k, environment in enumerate(environments)}
+
+    def make(spec: str) -> LoadsOneLSTM:
+        return LoadsOneLSTM(**known[spec])  # type: ignore[arg-type]  # texts, as its fields are
+
+    return examine(path, list(known), make=make, read_file=contents_of)
+
+
+def test_a_model_that_is_right_in_both(tmp_path: Path) -> None:
+    """Every LSTM passes, its call passes, the predictions are equal."""
+    report = examined(one_lstm(tmp_path / "model.keras"), {}, {})
+    assert report.is_expected
+    assert [one.verdict for each in report.environments for one in each.verifications] == [Verdict.PASS] * 2
+    assert "predictions of both: bit for bit the same" in shown(report)
+
+
+def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
+    """By the deviation, in the LSTM, in its call, and in the prediction."""
+    report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
+    right, wrong = report.environments
+    assert (right.is_expected, wrong.is_expected, report.is_expected, report.agreement) == (True, False, False, Verdict.FAIL)
+    assert wrong.verifications[0].explained_by[0] == "output_tanh_missing"
+    assert wrong.calls[0].check.verdict is Verdict.FAIL
+    assert "explained: it matches the reference if" in shown(report)
+
+
+def test_the_other_hard_sigmoid_is_explained(tmp_path: Path) -> None:
+    """A file of Keras 2 in an environment of Keras 3, whose function of that name is another."""
+    inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
+    config = model_node(inputs, lstm_node(recurrent_activation="hard_sigmoid"))
+    path = write_keras(tmp_path / "model.keras", config, {"layers/lstm/cell": weights_of()}, "2.15.0")
+    (verification,) = examined(path, {}).environments[0].verifications
+    assert verification.verdict is Verdict.FAIL
+    assert verification.explained_by[0].startswith("it computes Keras 3's hard_sigmoid")
+
+
+def test_a_file_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
+    """With what was raised, the reason and the mend; its LSTMs are verified."""
+    refusal = "ValueError: Unrecognized keyword arguments passed to LSTM: {'time_major': False}"
+    report = examined(one_lstm(tmp_path / "model.keras"), {"refusal": refusal})
+    (environment,) = report.environments
+    assert (environment.loaded, environment.is_expected, environment.verifications[0].verdict) == (False, False, Verdict.PASS)
+    text = shown(report)
+    assert refusal in text
+    assert "reason: Keras 3's LSTM has no argument time_major" in text
+    assert "mend: remove time_major" in text
+
+
+def test_a_model_that_loads_and_raises_is_a_finding(tmp_path: Path) -> None:
+    """It says so in one line."""
+    report = examined(one_lstm(tmp_path / "model.keras"), {"failure": "InvalidArgumentError: no"})
+    assert not report.is_expected
+    assert "the model does not predict: InvalidArgumentError: no" in shown(report)
+
+
+def test_nan_weights_fail_without_being_run(tmp_path: Path) -> None:
+    """The report names the first."""
+    arrays = {name: array.copy() for name, array in weights_of().arrays.items()}
+    arrays["bias"][2] = np.nan
+    report = examined(one_lstm(tmp_path / "model.keras", LSTMWeights(**arrays)), {})
+    assert (report.is_expected, report.environments[0].verifications[0].verdict) == (False, Verdict.FAIL)
+    assert "model/lstm: bias[2] is NaN" in shown(report)
+
+
+def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
+    """Its LSTM is verified all the same."""
+    inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
+    config = model_node(inputs, node("Lambda", "code", function="…"), lstm_node())
+    report = examined(write_keras(tmp_path / "model.keras", config, {"layers/lstm/cell": weights_of()}), {"failure": "loaded"})
+    assert report.is_expected
+    assert "the file was loaded nowhere, so the whole model was not run: a Lambda layer holds Python bytecode" in shown(report)
+
+
+def test_a_report_is_json(tmp_path: Path) -> None:
+    """With each LSTM's verdict in each environment."""
+    held = json.loads(json.dumps(as_dict(examined(one_lstm(tmp_path / "model.keras"), {})), allow_nan=False))
+    assert held["environments"][0]["lstms"][0]["verdict"] == "PASS"
+    assert held["lstms"][0]["path"] == "model/lstm"
+
+
+def test_a_model_without_an_lstm_is_refused(tmp_path: Path) -> None:
+    """Nothing to verify is no success."""
+    path = write_keras(tmp_path / "model.keras", model_node(node("Dense", "dense")), {})
+    with pytest.raises(ModelFileError, match="has no LSTM"):
+        examined(path, {})
+
+
+def test_nothing_verified_is_no_success(tmp_path: Path) -> None:
+    """An LSTM whose activation is the user's own."""
+    assert not examined(one_lstm(tmp_path / "model.keras", activation="mine"), {}).is_expected
+
+
+def test_the_command_line_refuses_in_one_line(tmp_path: Path) -> None:
+    """Exit code 2, and no traceback."""
+    result = CliRunner().invoke(main, ["model", str(tmp_path / "none.keras")], catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+# --- stimuli ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [2.0**-12, 1.0, 2.0**12])
+def test_inputs_suit_the_weights(tmp_path: Path, scale: float) -> None:
+    """The kernel's product with them is of the size of 1, as far as 2^8 goes."""
+    weights = weights_of()
+    scaled = LSTMWeights(scale * weights.kernel, weights.recurrent_kernel, weights.bias)
+    (lstm,) = read(one_lstm(tmp_path / "model.keras", scaled))
+    case, stimulus = next(questions_of(lstm, 0))
+    size = float(np.abs(stimulus.inputs @ stimulus.weights_of(case)[0].kernel).mean())
+    assert 2.0**-6 < size < 2.0**7
+
+
+def test_half_of_a_bidirectional_is_asked_by_its_own_arguments(tmp_path: Path) -> None:
+    """What its Bidirectional sets in it, an early Keras has no argument for."""
+    inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
+    both = node("Bidirectional", "both", layer=lstm_node("ahead", return_sequences=True))
+    stored = {f"layers/bidirectional/{half}_layer/cell": weights_of() for half in ("forward", "backward")}
+    lstms = read(write_keras(tmp_path / "model.keras", model_node(inputs, both), stored))
+    assert [lstm.found.config is not None and lstm.found.config.zero_output_for_mask for lstm in lstms] == [True, True]
+    asked = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
+    assert {config.zero_output_for_mask for config in asked} == {False}
+
+
+def test_each_layer_is_asked_in_several_ways(tmp_path: Path) -> None:
+    """As it is configured, with all that it can return, masked, from a state."""
+    (lstm,) = read(one_lstm(tmp_path / "model.keras", go_backwards=True, unroll=True))
+    ids = [case.id for case, _ in questions_of(lstm, 4)]
+    assert ids == [
+        "u2-d3-t9-b3-nostate-back-unroll-s4",
+        "u2-d3-t9-b3-seq-back-unroll-s4",
+        "u2-d3-t9-b3-seq-back-mask_right-unroll-s4",
+        "u2-d3-t9-b3-seq-back-mask_interior-init-unroll-s4",
+    ]
+
+
+# --- what the model reads --------------------------------------------------------------------------------------------------------
+
+
+def _functional(*inputs: Node, order: Any) -> Node:
+    return node("Functional", "model", module="keras", layers=list(inputs), input_layers=order)
+
+
+A = node("InputLayer", "a", batch_shape=[None, None, 4], dtype="float32")
+B = node("InputLayer", "b", batch_input_shape=[2, 3], dtype="int32")
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        (_functional(A, B, order=[["b", 0, 0], ["a", 0, 0]]), ["b", "a"]),
+        (_functional(A, B, order=["a", 0, 0]), ["a"]),
+        (_functional(A, B, order={"x": ["b", 0, 0]}), ["b"]),
+        (model_node(A, lstm_node()), ["a"]),
+        (model_node(lstm_node(), build_input_shape=[None, 5, 3]), ["model"]),
+        (model_node(lstm_node()), []),
+        ({"config": None}, []),
+    ],
+)
+def test_the_inputs_of_a_model(config: Node, names: list[str]) -> None:
+    """In its order."""
+    assert [one.name for one in inputs_of(config)] == names
+
+
+def test_inputs_are_drawn_for_what_the_model_reads() -> None:
+    """Integers that every Embedding has a row for."""
+    config = _functional(A, B, node("Embedding", "e", input_dim=4), order=[["a", 0, 0], ["b", 0, 0]])
+    first, second = draw_inputs(inputs_of(config), config)
+    assert (first.shape, first.dtype.name, second.shape, second.dtype.name) == ((3, 9, 4), "float32", (2, 3), "int32")
+    assert 0 <= second.min() <= second.max() < 4
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ((), "does not say what the model reads"),
+        ((ModelInput(name="text", shape=(None, 1), dtype="string"),), "reads string"),
+        ((ModelInput(name="long", shape=(None, 1 << 40, 1), dtype="float32"),), "too large to draw"),
+    ],
+)
+def test_inputs_that_cannot_be_drawn(inputs: tuple[ModelInput, ...], said: str) -> None:
+    """The user's own are asked for."""
+    with pytest.raises(ModelFileError, match=said):
+        draw_inputs(inputs, {})
+
+
+PAIR = (ModelInput(name="a", shape=(None, 2), dtype="float32"), ModelInput(name="b", shape=(None, 3), dtype="float32"))
+
+
+def test_own_inputs_go_by_their_names(tmp_path: Path) -> None:
+    """Whatever their order."""
+    np.savez(tmp_path / "own.npz", b=np.ones((4, 3)), a=np.zeros((4, 2)))
+    assert [array.shape for array in read_inputs(tmp_path / "own.npz", PAIR)] == [(4, 2), (4, 3)]
+
+
+@pytest.mark.parametrize(
+    ("save", "said"),
+    [
+        (lambda path: np.savez(path, a=np.ones((4, 2))), "has 1 arrays"),
+        (lambda path: np.savez(path, a=np.ones((4, 2)), b=np.ones((4, 9))), "the model reads"),
+        (lambda path: np.savez(path, a=np.ones((4, 2)), b=np.ones((5, 3))), "one number of rows"),
+        (lambda path: np.savez(path, a=np.array([{}]), b=np.ones((4, 3))), "cannot be read"),
+        (lambda path: path.write_bytes(b"no"), "cannot be read"),
+    ],
+)
+def test_own_inputs_that_do_not_fit(tmp_path: Path, save: Callable[[Path], None], said: str) -> None:
+    """What the file has and what the model reads."""
+    save(tmp_path / "own.npz")
+    with pytest.raises(ModelFileError, match=said):
+        read_inputs(tmp_path / "own.npz", PAIR)
+
+
+# --- loading ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("… Unrecognized keyword arguments: ['batch_shape']", "Keras 2's InputLayer"),
+        (
+            "Could not locate class 'Functional'. Make sure … @keras.saving.register_keras_serializable()",
+            "modules of different names",
+        ),
+        ("Could not deserialize class 'Functional' because its parent module", "modules of different names"),
+        ("Could not interpret initializer identifier: {'module': 'keras.initializers', 'class_name': 'Orthogonal'", "Orthogonal"),
+        ("TypeError: Could not locate class 'LSTM'. Make sure custom classes", "Keras 3 does not find LSTM without"),
+        ("Layer 'lstm_cell' expected 3 variables, but received 0 variables during loading", "a Bidirectional was made from"),
+        ("Unrecognized keyword arguments passed to Dense: {'quantization_config': None}", "an argument quantization_config"),
+        ("Unrecognized keyword arguments passed to LSTM: {'peephole': True}", "Keras' LSTM has no argument peephole"),
+        ("something else", "LSTM has no argument unroll"),
+    ],
+)
+def test_a_reason_for_what_keras_raised(tmp_path: Path, message: str, reason: str) -> None:
+    """From the message, else from the arguments that this Keras has."""
+    file = contents_of(one_lstm(tmp_path / "model.keras", unroll=False))
+    assert reason in reason_and_mend(message, file, LoadsOneLSTM().describe())[0]
+
+
+def test_a_message_is_quoted_without_the_configuration() -> None:
+    """Keras quotes all of it."""
+    long = "TypeError: Error when deserializing class 'InputLayer' using config={'a': 1}. Exception encountered: no 'b'"
+    assert raised(long) == "no 'b'"
+    assert len(raised("x" * 1000)) < 310
+
+
+# --- safety ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (node("Lambda", "code"), "Python bytecode"),
+        (node("TorchModuleWrapper", "torch"), "not among the classes"),
+        (node("TFSMLayer", "saved", filepath="/elsewhere"), "not among the classes"),
+        (node("TFOpLambda", "op", function="io.write_file"), "not among the classes"),
+        (node("Dense", "dense", module="os"), "none of Keras' own"),
+        ({**node("Dense", "dense"), "registered_name": "my>Dense"}, "a class of the user's own"),
+        (node("StringLookup", "words", vocabulary="/etc/passwd"), "reads its vocabulary from another file"),
+        (
+            node("Activation", "a", activation={"module": "builtins", "class_name": "function", "config": "eval"}),
+            "a function of the user's own",
+        ),
+        ({"class_name": "__lambda__", "config": {"value": "…"}}, "Python bytecode"),
+    ],
+)
+def test_what_may_do_more_than_compute_is_not_loaded(tmp_path: Path, layer: Node, reason: str) -> None:
+    """Wherever in the configuration it stands."""
+    config = model_node(model_node(layer, name="inner"), lstm_node())
+    (found,) = contents_of(write_keras(tmp_path / "model.keras", config, {"layers/lstm/cell": weights_of()})).not_loadable
+    assert reason in found
+
+
+def test_what_computes_is_loaded(tmp_path: Path) -> None:
+    """Lookups with their words in the file, too."""
+    config = model_node(node("StringLookup", "words", vocabulary=["a"]), lstm_node(), compile_config={"class_name": "Mine"})
+    assert contents_of(write_keras(tmp_path / "model.keras", config, {})).not_loadable == ()

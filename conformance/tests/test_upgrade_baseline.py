@@ -1,0 +1,161 @@
+"""The baseline of an upgrade: what is expected, what is not, and what no longer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
+from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.facts import FactChange
+from conformance.upgrade.report import UpgradeReport
+from conformance.verdict import Result, Verdict
+from lstm_ref import LSTMError
+
+MASKED, PLAIN = "u3-d2-t5-b4-seq-mask_left-s0", "u3-d2-t5-b4-seq-s0"
+FACT = FactChange(subject="argument use_cudnn", before="not there", after="'auto'")
+
+
+def result(case_id: str, verdict: Verdict = Verdict.PASS) -> Result:
+    """A bare one."""
+    return Result(case_id=case_id, group="", verdict=verdict)
+
+
+def change(case_id: str, kind: Kind) -> Change:
+    """A bare one."""
+    return Change(kind=kind, before=result(case_id), after=result(case_id))
+
+
+REPORT = UpgradeReport(
+    names=("keras==3.0.5", "keras==3.15.1"),
+    environments=({"implementation": "one"}, {"implementation": "other"}),
+    level="quick",
+    seed=0,
+    planned=(PLAIN, MASKED),
+    without_states=0,
+    changes=(change(PLAIN, Kind.SAME_BITS), change(MASKED, Kind.NOW_RIGHT)),
+    facts=(FACT,),
+    knows_facts=True,
+    seconds=1.0,
+)
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    """The report, recorded."""
+    write_baseline(REPORT, tmp_path / "baseline.toml")
+    return tmp_path / "baseline.toml"
+
+
+def cases_of(entries: Sequence[Entry]) -> list[str]:
+    """What they are of."""
+    return [entry.case for entry in entries]
+
+
+def test_recorded_changes_are_expected(baseline: Path) -> None:
+    """A baseline says of each change what it is, of which case, from what to what; it expects just these."""
+    assert judge(REPORT, read_baseline(baseline)).as_expected
+    text = baseline.read_text(encoding="utf-8")
+    assert 'from = "keras==3.0.5"\nto = "keras==3.15.1"\nkind = "changed: now right"\nbehaviour = "mask=left"\n' in text
+
+
+def test_without_a_baseline_nothing_may_change() -> None:
+    """Neither of the cases nor of the API; a run in which nothing does is as expected."""
+    judged = judge(REPORT, None)
+    assert (judged.as_expected, cases_of(judged.unexpected)) == (False, [FACT.subject, MASKED])
+    assert judge(
+        replace(REPORT, changes=(change(PLAIN, Kind.WITHIN_ROUNDING), change(MASKED, Kind.SAME_BITS)), facts=()), None
+    ).as_expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "unexpected", "stale"),
+    [(Kind.NOW_RIGHT, [], []), (Kind.NOW_WRONG, [MASKED], [MASKED]), (Kind.SAME_BITS, [], [MASKED])],
+    ids=["as recorded", "of another kind", "gone"],
+)
+def test_other_change_is_unexpected_and_the_recorded_one_stale(
+    kind: Kind, unexpected: list[str], stale: list[str], baseline: Path
+) -> None:
+    """A change that shows otherwise than recorded, or no longer."""
+    judged = judge(replace(REPORT, changes=(change(PLAIN, Kind.SAME_BITS), change(MASKED, kind))), read_baseline(baseline))
+    assert (cases_of(judged.unexpected), cases_of(judged.stale)) == (unexpected, stale)
+    assert judged.as_expected is (kind is Kind.NOW_RIGHT)
+
+
+def test_what_was_not_asked_is_not_stale(baseline: Path) -> None:
+    """A run of fewer cases counts the others, and is as expected."""
+    few = replace(REPORT, planned=(PLAIN,), changes=(change(PLAIN, Kind.SAME_BITS),), facts=(), knows_facts=False)
+    judged = judge(few, read_baseline(baseline))
+    assert (judged.as_expected, judged.not_asked) == (True, 2)
+
+
+def test_changes_between_others_are_left_alone(baseline: Path) -> None:
+    """One file serves several upgrades: those of other names are neither expected nor stale, and stay when it is written."""
+    other = replace(
+        REPORT, names=("keras==3.0.5", "keras==3.14.1"), changes=(change(MASKED, Kind.NOW_WRONG), change(PLAIN, Kind.CRASHES))
+    )
+    assert not judge(other, read_baseline(baseline)).as_expected
+    write_baseline(other, baseline)
+    assert judge(REPORT, read_baseline(baseline)).as_expected
+    assert judge(other, read_baseline(baseline)).as_expected
+
+
+def test_reasons_stay_when_a_baseline_is_written_again(baseline: Path) -> None:
+    """They are the user's own; what no longer shows goes with its reason."""
+    text = baseline.read_text(encoding="utf-8")
+    baseline.write_text(text.replace('reason = ""', 'reason = "we do not mask"'), encoding="utf-8")
+    write_baseline(replace(REPORT, facts=()), baseline)
+    assert [(entry.case, entry.reason) for entry in read_baseline(baseline)] == [(MASKED, "we do not mask")]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        replace(REPORT, stopped="interrupted"),
+        replace(REPORT, planned=(*REPORT.planned, "u1-d1-t1-b1-s0")),
+        replace(REPORT, planned=(), changes=(), facts=()),
+        replace(
+            REPORT,
+            planned=(PLAIN,),
+            changes=(
+                Change(kind=Kind.IN_NEITHER, before=result(PLAIN, Verdict.UNSUPPORTED), after=result(PLAIN, Verdict.UNSUPPORTED)),
+            ),
+            facts=(),
+        ),
+    ],
+    ids=["interrupted", "a case did not run", "nothing was asked", "nothing was answered"],
+)
+def test_run_that_is_not_whole_is_not_as_expected(report: UpgradeReport, baseline: Path) -> None:
+    """Whatever the baseline says: nothing ran is a failure."""
+    assert not judge(report, read_baseline(baseline)).as_expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[change]", "is no baseline"),
+        ("version = 1", "expected \\[\\[change\\]\\] only, got version"),
+        ("change = 1", "is no baseline"),
+        ('[[change]]\nfrom = "a"', "change 1: expected a table of from, to, kind, behaviour, case, reason"),
+        ('[[change]]\nfrom = 1\nto = "b"\nkind = "API"\nbehaviour = ""\ncase = ""', "change 1: expected texts"),
+        (
+            '[[change]]\nfrom = "a"\nto = "b"\nkind = "odd"\nbehaviour = ""\ncase = ""',
+            "'odd' is no kind of change; expected one of",
+        ),
+    ],
+)
+def test_file_that_is_no_baseline_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """The message says which change and what is wrong."""
+    path = tmp_path / "baseline.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LSTMError, match=message):
+        read_baseline(path)
+
+
+def test_missing_baseline_says_how_to_record_one(tmp_path: Path) -> None:
+    """It is the first run's case."""
+    with pytest.raises(LSTMError, match="--write-baseline"):
+        read_baseline(tmp_path / "none.toml")

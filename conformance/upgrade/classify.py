@@ -1,0 +1,106 @@
+"""From how a case came out on both sides to what that change is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from conformance.agreement import gaps_between
+from conformance.case import Case
+from conformance.compare import Gap
+from conformance.known_differences import Kind as KnownKind
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.references import CONVENTIONS, known_of, upstream_of
+from conformance.upgrade.side import Side
+from conformance.verdict import Result, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How far apart two runs are.
+
+    Attributes:
+        gaps: by array and call.
+        same_bits: whether both returned the same.
+    """
+
+    gaps: Mapping[str, Gap]
+    same_bits: bool
+
+    @property
+    def differ(self) -> bool:
+        """Whether by more than the rounding of two runs."""
+        return any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in self.gaps.values())
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """Largest difference by array, over all calls."""
+        worst: dict[str, float] = {}
+        for key, gap in self.gaps.items():
+            name = key.partition("_")[2]
+            worst[name] = max(worst.get(name, 0.0), gap.worst)
+        return worst
+
+
+def change_of(before: Side, after: Side, was: Result, now: Result) -> Change:
+    """The change of a case from one result to the other, which are those that the sides have given last."""
+    apart = _apart(before, after, was, now) if was.verdict in _ANSWERED and now.verdict in _ANSWERED else None
+    if Verdict.UNSUPPORTED in (was.verdict, now.verdict):
+        kind = _of_presence(was, now)
+    elif Verdict.ERROR in (was.verdict, now.verdict):
+        kind = _of_crashes(was, now)
+    else:
+        kind = _of_answers(before, after, was, now, apart)
+    change = Change(kind=kind, before=was, after=now, apart=apart.worst if apart else {})
+    return upstream_of(change, before.environment, after.environment) if kind.is_change else change
+
+
+_ANSWERED = (Verdict.PASS, Verdict.FAIL)
+
+
+def _apart(before: Side, after: Side, was: Result, now: Result) -> Apart | None:
+    """None where one side has not kept what it returned: dropout draws masks of its own."""
+    ours, theirs = before.arrays(was.case_id), after.arrays(now.case_id)
+    if ours is None or theirs is None:
+        return None
+    conventions, both_wrong = [before.conventions, after.conventions], was.verdict is now.verdict is Verdict.FAIL
+    gaps = gaps_between(Case.from_id(now.case_id), [ours, theirs], conventions, aligned=False, both_wrong=both_wrong)
+    same = ours.keys() == theirs.keys() and all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
+    return Apart(gaps=gaps, same_bits=same)
+
+
+def _of_presence(was: Result, now: Result) -> Kind:
+    if was.verdict is now.verdict:
+        return Kind.IN_NEITHER
+    return Kind.LOST_API if now.verdict is Verdict.UNSUPPORTED else Kind.NEW_API
+
+
+def _of_crashes(was: Result, now: Result) -> Kind:
+    if was.verdict is not now.verdict:
+        return Kind.CRASHES if now.verdict is Verdict.ERROR else Kind.NO_LONGER_CRASHES
+    return Kind.CRASHES_IN_BOTH if now.differs_like(was) else Kind.OTHERWISE_WRONG
+
+
+def _of_answers(before: Side, after: Side, was: Result, now: Result, apart: Apart | None) -> Kind:
+    wrong = [(side, result) for side, result in ((before, was), (after, now)) if result.verdict is Verdict.FAIL]
+    differ = apart is not None and apart.differ
+    alike = was.verdict is now.verdict and (not wrong or _failing(was) == _failing(now))
+    # Two right answers of one backend's conventions are both within rounding of one truth, however far apart.
+    if alike and (not differ or (not wrong and before.conventions == after.conventions)):
+        return Kind.SAME_BITS if apart is not None and apart.same_bits else Kind.WITHIN_ROUNDING
+    if all(_is_convention(side, result) for side, result in wrong):
+        return Kind.CONVENTION
+    if was.verdict is now.verdict:
+        return Kind.OTHERWISE_WRONG
+    return Kind.NOW_WRONG if now.verdict is Verdict.FAIL else Kind.NOW_RIGHT
+
+
+def _failing(result: Result) -> set[str]:
+    return {check.check for check in result.checks if check.verdict is Verdict.FAIL}
+
+
+def _is_convention(side: Side, result: Result) -> bool:
+    """Whether what differs from the reference is wholly explained by a convention of its time, or known as one."""
+    named = result.explained_by[0].split("+") if result.explained_by else [""]
+    return {*named} <= CONVENTIONS.keys() or any(entry.kind is KnownKind.CONVENTION for entry in known_of(result, side.environment))

@@ -1,0 +1,86 @@
+"""A range of versions as a page: a table of behaviours and versions, rows that are alike folded."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+
+from conformance.upgrade.document import Block, Heading, Lines, Rows
+from conformance.upgrade.history import RIGHT, HistoryReport, Row
+from conformance.upgrade.references import reference_lines
+
+HEAD = (
+    Heading("What each version answers", level=1),
+    Lines(["Made by lstm-conformance history, from runs of every version that is named."]),
+)
+
+# Names of behaviours in one folded row of a terminal.
+NAMED = 6
+
+
+def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
+    """The whole report; `merged`, versions that show what the one before shows share its column."""
+    columns, most = _columns(report, merged=merged), NAMED if merged else len(report.behaviours)
+    same = [row for row in report.behaviours if len({cell.said for cell in row.cells}) == 1 and not row.changes]
+    blocks: list[Block] = [Heading(title), Lines(_legend(report))]
+    blocks += _table("behaviour", [row for row in report.behaviours if row not in same], columns, most)
+    blocks.append(Lines(_always(same)))
+    if report.facts:
+        blocks += [Heading("API"), *_table("", report.facts, columns, most)]
+    return [*blocks, *_end(report)]
+
+
+def _always(rows: Sequence[Row]) -> list[str]:
+    """What no version does otherwise, the names of what is not right."""
+    groups: dict[str, list[Row]] = collections.defaultdict(list)
+    for row in rows:
+        groups[row.cells[0].said].append(row)
+    names = {said: "" if said == RIGHT else f": {_named(alike, len(alike))}" for said, alike in groups.items()}
+    return [f"{len(alike):,} behaviours are {said} in all versions{names[said]}" for said, alike in groups.items() if said]
+
+
+def _legend(report: HistoryReport) -> list[str]:
+    return [
+        f"{len(report.behaviours):,} behaviours on {len(report.environments):,} versions, each judged against the oracle.",
+        "right: within rounding; wrong: not, with what explains it; crash: an exception; not there: no such thing.",
+        "→ marks where a version differs from the one before by more than rounding.",
+    ]
+
+
+def _columns(report: HistoryReport, *, merged: bool) -> dict[str, int]:
+    """Name of each column, and the position of the first version in it."""
+    places = range(len(report.versions))
+    starts = [place for place in places if not merged or not place or _differs(report, place)]
+    ends = [*(start - 1 for start in starts[1:]), len(report.versions) - 1]
+    names = (dict.fromkeys((report.versions[start], report.versions[end])) for start, end in zip(starts, ends, strict=True))
+    return {" – ".join(name): start for name, start in zip(names, starts, strict=True)}
+
+
+def _differs(report: HistoryReport, place: int) -> bool:
+    """Whether a version shows anything that the one before does not."""
+    cells = [row.cells[place - 1 : place + 1] for row in (*report.behaviours, *report.facts)]
+    return any(now.changed or now.said != was.said for was, now in cells)
+
+
+def _table(name: str, rows: Sequence[Row], columns: Mapping[str, int], most: int) -> list[Block]:
+    """The rows, those that are alike as one, those that change first; nothing where there are none."""
+    folded: dict[tuple[str, ...], list[Row]] = collections.defaultdict(list)
+    for row in sorted(rows, key=lambda row: not row.changes):
+        folded[tuple(str(row.cells[place]) for place in columns.values())].append(row)
+    if not folded:
+        return []
+    table = Rows((name, *columns), [(_named(alike, most), *cells) for cells, alike in folded.items()])
+    references = reference_lines(address for row in rows for address in row.upstream)
+    return [table, Lines(references)] if references else [table]
+
+
+def _named(rows: Sequence[Row], most: int) -> str:
+    more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
+    return "; ".join(row.name for row in rows[:most]) + more
+
+
+def _end(report: HistoryReport) -> list[Block]:
+    lines = [f"{name} did not run: {reason}" for name, reason in report.refused.items()]
+    if report.stopped:
+        lines.append(f"the run was {report.stopped}: what is empty did not run")
+    return [Lines(lines, "bold red")] if lines else []

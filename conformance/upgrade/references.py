@@ -1,0 +1,93 @@
+"""What is known of changes beforehand: which deviations are conventions of their time, and what Keras' repository says of which."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from packaging.version import Version
+
+from conformance.case import Case
+from conformance.features import FEATURES
+from conformance.known_differences import KnownDifference, covering_entries
+from conformance.upgrade.change import Change
+from conformance.verdict import Result
+
+
+def _read(name: str) -> Mapping[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+# Deviation → why it is a convention and no mistake.
+CONVENTIONS: Mapping[str, str] = MappingProxyType(
+    {entry["deviation"]: entry["reason"] for entry in _read("conventions.toml")["convention"]}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """A change in Keras' own repository.
+
+    Attributes:
+        address: of the pull request.
+        summary: what it changes, in one sentence.
+        since: the first version that has it.
+        backends: where it shows; empty for all.
+        fact: of the API, as `facts` names it; "" where it is none.
+        when: feature → values of the cases that it speaks of; empty for none.
+    """
+
+    address: str
+    summary: str
+    since: Version
+    backends: tuple[str, ...] = ()
+    fact: str = ""
+    when: Mapping[str, tuple[Any, ...]]
+
+    def lies_between(self, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+        """Whether one of two environments of the same major version has it and the other has not."""
+        versions = [Version(each.get("keras", "0")) for each in (before, after)]
+        on = not self.backends or {before.get("backend"), after.get("backend")} <= {*self.backends}
+        return on and {version.major for version in versions} == {self.since.major} and min(versions) < self.since <= max(versions)
+
+    def speaks_of(self, case: Case) -> bool:
+        """Whether it changes what such a case shows."""
+        values = {feature.name: case.feature(feature) for feature in FEATURES}
+        return bool(self.when) and all(values[name] in allowed for name, allowed in self.when.items())
+
+
+UPSTREAM: tuple[Upstream, ...] = tuple(
+    Upstream(
+        address=entry["address"],
+        summary=entry["summary"],
+        since=Version(entry["since"]),
+        backends=tuple(entry.get("backends", ())),
+        fact=entry.get("fact", ""),
+        when={name: tuple(values) for name, values in entry.get("when", {}).items()},
+    )
+    for entry in _read("upstream.toml")["upstream"]
+)
+
+
+def known_of(result: Result, environment: Mapping[str, str]) -> list[KnownDifference]:
+    """The known differences that a result shows, and nothing else."""
+    return [entry for entry in covering_entries(result.case_id, environment) if entry.explains(result)]
+
+
+def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, str]) -> Change:
+    """The change with what Keras' repository says of it: of the known differences, and of changes between the two versions."""
+    case = Case.from_id(change.case_id)
+    known = [*known_of(change.before, before), *known_of(change.after, after)]
+    said = [entry.upstream for entry in known if entry.upstream]
+    said += [each.address for each in UPSTREAM if each.lies_between(before, after) and each.speaks_of(case)]
+    return replace(change, upstream=tuple(dict.fromkeys(said)))
+
+
+def reference_lines(addresses: Iterable[str]) -> list[str]:
+    """A line each, once, with what it changes where that is known."""
+    summaries = {each.address: f" ({each.summary}, since {each.since})" for each in UPSTREAM}
+    return [f"upstream: {address}{summaries.get(address, '')}" for address in dict.fromkeys(addresses)]

@@ -1,0 +1,101 @@
+"""A run on two implementations at once: the same cases on both, and what of them changes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.case import Case
+from conformance.progress import Progress
+from conformance.session import terminated_as_interrupt
+from conformance.upgrade.change import Change
+from conformance.upgrade.classify import change_of
+from conformance.upgrade.details import detailed
+from conformance.upgrade.facts import changed_facts
+from conformance.upgrade.report import UpgradeReport
+from conformance.upgrade.side import Implementation, Side, asked_of, interleaved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """A comparison to be made.
+
+    Attributes:
+        before, after: from what to what.
+        cases: asked of both.
+        level: that they come from.
+        seed: of weights and inputs.
+        time_limit: seconds that one case may take.
+        keep: folder that keeps what both returned and what finished, and that an interrupted run goes on from; None for none.
+        reduces: look for the smallest case, the first timestep and the gate of what changes.
+    """
+
+    before: Implementation
+    after: Implementation
+    cases: Sequence[Case]
+    level: str = "quick"
+    seed: int = 0
+    time_limit: float = 60.0
+    keep: Path | None = None
+    reduces: bool = True
+
+    def run(self) -> UpgradeReport:
+        """Run both, and keep what finished, however the run ends.
+
+        Raises:
+            AdapterStartError: one of the two cannot run here.
+            JournalError: the folder is of another run.
+        """
+        # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        with ExitStack() as ends:
+            folder = self.keep or Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="lstm-conformance-")))
+            sides = []
+            for name, implementation in (("from", self.before), ("to", self.after)):
+                sides.append(Side(implementation, folder / name, self.time_limit))
+                ends.callback(sides[-1].stop)
+            return self._compared(*sides)
+
+    def _compared(self, before: Side, after: Side) -> UpgradeReport:
+        started, stopped, cases = time.perf_counter(), "", list(self.cases)
+        changes: list[Change] = []
+        try:
+            with Progress([*cases, *cases]) as progress, terminated_as_interrupt():
+                before.learn()
+                after.learn()
+                cases = asked_of(cases, [before.facts, after.facts])
+                progress.started({"implementation": f"{self.before.name} and {self.after.name}"})
+                journal = None if self.keep is None else {"case_ids": [case.id for case in cases]}
+                for result in interleaved([side.run(cases, journal) for side in (before, after)]):
+                    progress.finished(result)
+                changes = changes_between(before, after, cases)
+                if self.reduces:
+                    changes = detailed(changes, before, after)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        return UpgradeReport(
+            names=(self.before.name, self.after.name),
+            environments=(before.environment, after.environment),
+            level=self.level,
+            seed=self.seed,
+            planned=tuple(case.id for case in cases),
+            without_states=sum(case.id not in {each.id for each in self.cases} for case in cases),
+            changes=tuple(changes or changes_between(before, after, cases)),
+            facts=tuple(changed_facts(before.facts, after.facts, (before.environment, after.environment))),
+            knows_facts=bool(before.facts and after.facts),
+            seconds=time.perf_counter() - started,
+            stopped=stopped,
+        )
+
+
+def changes_between(before: Side, after: Side, cases: Sequence[Case]) -> list[Change]:
+    """Of every case that both sides have run."""
+    pairs = [
+        (before.results[case.id], after.results[case.id]) for case in cases if case.id in before.results.keys() & after.results
+    ]
+    return [change_of(before, after, *pair) for pair in pairs]

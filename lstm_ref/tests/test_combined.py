@@ -1,0 +1,123 @@
+"""Several deviations as one: what each does alone, done together; and what contradicts itself is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
+from lstm_ref.deviations import DEVIATIONS, Need, combined, summary_of
+from lstm_ref.deviations.cells import with_cell_clip
+from lstm_ref.gradients import Backpropagation
+
+Make = Callable[..., LSTMWeights]
+
+CONFIG = LSTMConfig(3, return_sequences=True, return_state=True)
+
+
+def inputs_of(batch: int, timesteps: int, input_dim: int) -> Any:
+    """Seeded."""
+    return np.random.default_rng(3).standard_normal((batch, timesteps, input_dim))
+
+
+def test_basic_lstm_cell_is_what_its_deviations_do_by_hand(make_weights: Make) -> None:
+    """Gates read as i, c, f, o, 1 added to the forget gate's bias, the states returned as c, h."""
+    weights, inputs = make_weights(3, 2), inputs_of(2, 5, 2)
+    assert weights.bias is not None
+    kernel, recurrent_kernel, bias = (
+        np.concatenate([np.split(array, 4, axis=-1)[block] for block in (0, 2, 1, 3)], axis=-1) for array in weights.arrays.values()
+    )
+    bias[3:6] += 1
+    outputs, hidden, cell = LSTM(CONFIG, LSTMWeights(kernel, recurrent_kernel, bias))(inputs)
+    answered = combined(["all_gates_icfo", "forget_bias_doubled", "states_exchanged"]).build(CONFIG, weights)(inputs)
+    np.testing.assert_array_equal(answered[0], outputs)
+    np.testing.assert_array_equal(answered[1], cell)
+    np.testing.assert_array_equal(answered[2], hidden)
+
+
+def test_weights_are_read_by_one_deviation_after_the_other(make_weights: Make) -> None:
+    """The forget bias goes to the block that the first deviation has made that of the forget gate, not to what was there."""
+    weights = make_weights(3, 2)
+    assert weights.bias is not None
+    first, second = (
+        combined(names).weights(weights).bias
+        for names in (["bias_gates_icfo", "forget_bias_doubled"], ["forget_bias_doubled", "bias_gates_icfo"])
+    )
+    i, f, c, o = np.split(weights.bias, 4)
+    np.testing.assert_array_equal(first, np.concatenate([i, c + 1, f, o]))
+    np.testing.assert_array_equal(second, np.concatenate([i, c, f + 1, o]))
+
+
+def test_layers_change_what_each_changes(make_weights: Make) -> None:
+    """Of a layer with three changes each is there: the limit, the order of the states, the shape of the weights."""
+    weights, inputs = make_weights(3, 2), inputs_of(2, 5, 2)
+    lstm = combined([with_cell_clip(0.25), "states_exchanged", "kernels_stacked"]).build(CONFIG, weights)
+    _, cell, _ = lstm(inputs)
+    _, _, alone = with_cell_clip(0.25).build(CONFIG, weights)(inputs)
+    np.testing.assert_array_equal(cell, alone)
+    assert np.abs(cell).max() == 0.25
+    assert {name: array.shape for name, array in lstm.weight_arrays.items()} == {"kernel": (5, 12), "bias": (12,)}
+
+
+def test_configurations_are_merged() -> None:
+    """Fields of both, and one that both set alike."""
+    both = combined(["hard_sigmoid_keras2", "zero_output_forced", replace(DEVIATIONS["hard_sigmoid_keras2"], name="again")])
+    assert both.config == {"recurrent_activation": "hard_sigmoid_keras2", "zero_output_for_mask": True}
+
+
+def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
+    """Names, sentences, needs and reasons to hide of its parts."""
+    both = combined(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
+    assert both.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
+    assert both.summary.count("; ") == 2
+    assert summary_of(both.name) == both.summary
+    assert both.needs >= {Need.PREVIOUS_STATE, Need.BIAS, Need.STATES, Need.FLOAT32}
+    assert both.hides == DEVIATIONS["sigmoid_off_by_1e-6"].hides
+
+
+def test_what_only_one_replaces_is_that_of_the_one() -> None:
+    """The composition of two directions, and the chain rule of another."""
+    both = combined(["halves_exchanged", "recurrent_term_missing"])
+    assert both.bidirectional is DEVIATIONS["halves_exchanged"].bidirectional
+    assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("cell_clipped_at_3", "within a limit, here of 3"), ("forget_bias_of_-0.5", "a forget bias of -0.5 is added")],
+)
+def test_a_name_may_hold_a_value(name: str, said: str) -> None:
+    """So that a system with a value of its own is described by names alone."""
+    assert combined([name]).name == name
+    assert said in combined([name]).summary
+
+
+def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -> None:
+    """Nothing is lost or added at the ends."""
+    assert combined(["two_biases"]) is DEVIATIONS["two_biases"]
+    weights, inputs = make_weights(3, 2), inputs_of(2, 5, 2)
+    nothing = combined([]).build(CONFIG, weights)
+    np.testing.assert_array_equal(nothing(inputs)[0], LSTM(CONFIG, weights)(inputs)[0])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["hard_sigmoid", "hard_sigmoid_keras2"], "contradict each other: recurrent_activation is 'hard_sigmoid' and"),
+        (["sigmoid_off_by_1e-3", "candidate_off_by_1e-4"], r"contradict each other: factor is 1\.001 and 1\.0001"),
+        (["halves_exchanged", "backward_half_not_flipped"], "each replaces bidirectional; leave one of them"),
+        (["two_biases", "two_biases"], "two_biases more than once"),
+        (["two_bias"], "unknown deviation 'two_bias'; did you mean two_biases"),
+        (["cell_clipped_at_three"], "unknown deviation 'cell_clipped_at_three'; did you mean cell_clipped"),
+        (["?"], "DEVIATIONS holds those there are"),
+    ],
+    ids=["configuration", "layer", "composition", "twice", "nearly a name", "no value", "no name"],
+)
+def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
+    """With both names, what they disagree on, and what to do."""
+    with pytest.raises(LSTMError, match=said):
+        combined(names)
