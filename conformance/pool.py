@@ -28,6 +28,9 @@ FURTHER_CASE = 2.0
 ATTEMPTS = 3
 
 
+# Seconds in which a worker that is told to end does so, before the pool kills it.
+ENDING = 3.0
+
 # Cases that share nothing go to workers in slices: few enough to come back soon, and to be run again soon if one of them dies.
 SLICE = 8
 
@@ -114,8 +117,15 @@ class Pool:
         yield from (error_result(case, reason) for members in waiting for case in members)
 
     def stop(self) -> None:
-        """End the workers at once; what they have not finished is lost."""
+        """End the workers at once; what they have not finished is lost.
+
+        They end before the pool takes their locks away, which one that is still starting would look for in vain.
+        """
         self._processes.stop()
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join(ENDING)
         self._processes.join()
 
     def _answers(self, waiting: deque[list[Planned]]) -> Iterator[list[Result]]:
@@ -167,8 +177,10 @@ class Pool:
             initargs=(self.make_adapter, self.make_diagnose),
             context=multiprocessing.get_context("spawn"),
         )
+        others = set(multiprocessing.active_children())
         with _interrupt_blocked():
             processes.schedule(_environment)
+        self._workers = set(multiprocessing.active_children()) - others
         return processes
 
 
