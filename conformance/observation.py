@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from lstm_ref import DropoutMasks
+from lstm_ref.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,11 @@ class CallObservation:
         values = {name: getattr(self, name) for name in ("outputs", "hidden", "cell", "loss")}
         named = values | {f"gradient of {name}": array for name, array in self.gradients.items()}
         return {name: array for name, array in named.items() if array is not None}
+
+
+def side_by_side(arrays: Sequence[Array]) -> Array | None:
+    """States of several LSTMs, (sequences, units of all of them); None of none."""
+    return np.concatenate(arrays, axis=-1) if arrays else None
 
 
 ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "reset_hidden", "reset_cell")

@@ -57,10 +57,8 @@ def run_case(
         related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
     except UnsupportedError as unsupported:
         return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason=str(unsupported))
-    except RaisedError as raised:
-        return error_result(case, str(raised))
     except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
-        return error_result(case, in_one_line(error))
+        return error_result(case, str(error) if isinstance(error, RaisedError) else in_one_line(error))
     seconds = time.perf_counter() - started
     if keep is not None:
         keep(case, observed)

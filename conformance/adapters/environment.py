@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,6 @@ class EnvironmentAdapter:
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
         self._conventions = CONVENTIONS.get(hello.get("backend", ""), USUAL)
-        products = hello.get("products", "")
-        if products:
-            self._conventions = replace(self._conventions, products=products)
         deviations = recipes().describing(hello)
         described = {DESCRIBED: "+".join(deviations)} if deviations else {}
         return {**hello, "environment": hello.get("environment", self.spec), **described, "conventions": str(self.conventions)}

@@ -26,7 +26,7 @@ from conformance.adapters.keras_routes import Maker, Subject
 from conformance.backends import BACKENDS
 from conformance.case import Call, Case, Family
 from conformance.conventions import Conventions
-from conformance.observation import CallObservation, Observation
+from conformance.observation import CallObservation, Observation, side_by_side
 from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
@@ -143,8 +143,8 @@ class KerasLayerAdapter:
         count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
         return CallObservation(
             outputs=np.concatenate(joined[:count], axis=-1),
-            hidden=_side_by_side(joined[count::2]),
-            cell=_side_by_side(joined[count + 1 :: 2]),
+            hidden=side_by_side(joined[count::2]),
+            cell=side_by_side(joined[count + 1 :: 2]),
             gradients={
                 name: join_rows(case, array) if name == "inputs" else array
                 for name, array in zip(names, map(self._to_numpy, derived), strict=True)
@@ -190,10 +190,6 @@ class KerasLayerAdapter:
 def _reset(parts: Parts) -> None:
     for layer in parts.recurrent:
         layer.reset_state()
-
-
-def _side_by_side(arrays: list[Array]) -> Array | None:
-    return np.concatenate(arrays, axis=-1) if arrays else None
 
 
 def _passed_over(case: Case, kernels: str) -> str:

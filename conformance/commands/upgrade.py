@@ -147,8 +147,8 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    said = {**report.as_dict(), "baseline": judged.as_dict()}
-    _publish(page, [(json_file, _as_json(said)), (markdown_file, as_markdown(page))])
+    said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
+    _publish(page, [(json_file, said), (markdown_file, as_markdown(page))])
     sys.exit(0 if judged.as_expected else 1)
 
 

@@ -35,7 +35,6 @@ class Environment:
         paths: to be put first on sys.path.
         variables: of the environment of its processes.
         runs: the worker's name of the system.
-        deviations: names of the deviations by which `lstm_ref` describes it.
     """
 
     spec: Spec
@@ -43,7 +42,6 @@ class Environment:
     paths: tuple[Path, ...] = ()
     variables: Mapping[str, str]
     runs: str = "keras"
-    deviations: tuple[str, ...] = ()
 
 
 def provide(spec: Spec, say: Say = lambda _: None, *, file: Path = FILE) -> Environment:
@@ -87,7 +85,6 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
         paths=(overlay.provide(say),) if lane.overlay else (),
         variables=lane.variables,
         runs=lane.runs,
-        deviations=lane.deviations,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.case import Call, Case
 from conformance.environments.process import Answer, WorkerError
 from conformance.features import FEATURES
-from conformance.observation import CallObservation, Observation
+from conformance.observation import CallObservation, Observation, side_by_side
 from conformance.stimulus import Stimulus, join_rows, signature_of, split_rows
 from lstm_ref.arrays import Array
 
@@ -96,8 +96,8 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
     count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
     return CallObservation(
         outputs=np.concatenate(joined[:count], axis=-1),
-        hidden=_side_by_side(joined[count::2]),
-        cell=_side_by_side(joined[count + 1 :: 2]),
+        hidden=side_by_side(joined[count::2]),
+        cell=side_by_side(joined[count + 1 :: 2]),
         returned=tuple(array.shape for array in returned),
         dtypes=tuple(said["dtypes"]),
         gradients={
@@ -108,7 +108,3 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
         },
         **kept,
     )
-
-
-def _side_by_side(arrays: list[Array]) -> Array | None:
-    return np.concatenate(arrays, axis=-1) if arrays else None

@@ -11,7 +11,6 @@ from conformance.features import FEATURES, TRAINING_ROUTES
 from lstm_ref.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
-PREDICTED = ("predict", "predict_twice", "predict_partial", "predict_on_batch")
 RELOADED = ("from_config", "clone_model", "keras_file", "weights_file")
 EXPORTED = ("saved_model", "onnx", "openvino")
 MODEL_ONLY = ("functional", *RELOADED, *EXPORTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -122,4 +121,4 @@ def test_stopping_ends_the_process(worker: Worker) -> None:
     folder = Path(worker.ask("double").said["folder"])
     worker.stop()
     assert not folder.exists()
-    assert json.loads(json.dumps(dict(worker.hello())))["implementation"] == "double"
+    assert worker.hello()["implementation"] == "double"
