@@ -13,11 +13,14 @@ from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
+from lstm_ref.fused import FusedLSTM, Passed
+from lstm_ref.fused_gradients import Said, fused_gradients
 from lstm_ref.gradients import Backpropagation, Gradients
 from lstm_ref.state import State
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 COMPUTE_DTYPES = ("float64", "float32")
+ENGINES = ("oracle", "fused")
 
 
 class LSTM:
@@ -28,10 +31,15 @@ class LSTM:
         weights: kernel (input_dim, 4 * units), recurrent_kernel (units, 4 * units), bias (4 * units,) or None.
         dtype: compute dtype, "float64" or "float32"; weights and inputs are cast to it.
         dropout: what each gate's inputs and hidden state are multiplied by; nothing where None, as at inference.
+        engine: "oracle", whose code is the equations, or "fused", the same function at the speed of matrix products (see `fused`).
+            The fused engine reads the weights when the LSTM is made, and leaves calls with dropout, where gates do not read the
+            same, to the equations.
+        threads: of the fused engine: how many parts of a batch may run beside each other.
 
     Raises:
         ShapeError: weights are not those of an LSTM with config.units.
         DtypeError: another compute dtype.
+        LSTMError: another engine, or a number of threads that it has not.
 
     >>> lstm = LSTM(LSTMConfig(units=1), LSTMWeights.from_arrays([[0, 0, 1, 0]], [[0, 0, 0, 0]], [0, 0, 0, 0]))
     >>> lstm(np.array([[[1.0]]])).round(4)  # sigmoid(0) * tanh(sigmoid(0) * tanh(1))
@@ -48,10 +56,23 @@ class LSTM:
     backpropagation: type[Backpropagation] = Backpropagation
 
     def __init__(
-        self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64", dropout: DropoutMasks | None = None
+        self,
+        config: LSTMConfig,
+        weights: LSTMWeights,
+        dtype: str = "float64",
+        dropout: DropoutMasks | None = None,
+        *,
+        engine: str = "oracle",
+        threads: int = 1,
     ) -> None:
         if str(dtype) not in COMPUTE_DTYPES:
             raise DtypeError(f"dtype must be one of {', '.join(COMPUTE_DTYPES)}; got {dtype!r}")
+        if engine not in ENGINES:
+            raise LSTMError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise LSTMError(f"threads must be a positive integer; got {threads!r}")
+        if threads > 1 and engine != "fused":
+            raise LSTMError(f"the {engine} runs on one thread; got threads={threads}: use engine='fused'")
         if weights.units != config.units:
             raise ShapeError(f"the weights are those of {weights.units} units, the configuration says {config.units}")
         if config.use_bias != (weights.bias is not None):
@@ -63,15 +84,16 @@ class LSTM:
         self.state: State | None = None
         self._activation = activations.get(config.activation)
         self._recurrent_activation = activations.get(config.recurrent_activation)
+        self._fused = FusedLSTM(config, self.weights, threads) if engine == "fused" else None
 
     @classmethod
-    def from_keras(cls, layer: Any, dtype: str = "float64") -> LSTM:
+    def from_keras(cls, layer: Any, dtype: str = "float64", *, engine: str = "oracle", threads: int = 1) -> LSTM:
         """The reference for a built `keras.layers.LSTM`, `LSTMCell` or `RNN` over one LSTMCell, with a copy of its weights.
 
         Raises:
             UnsupportedConfigError: the layer is no built LSTM, or uses an activation that is not Keras' own.
         """
-        return cls(LSTMConfig.from_keras(layer), LSTMWeights.from_keras(layer), dtype)
+        return cls(LSTMConfig.from_keras(layer), LSTMWeights.from_keras(layer), dtype, engine=engine, threads=threads)
 
     def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Run over a batch of sequences.
@@ -87,10 +109,12 @@ class LSTM:
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
         """
-        trajectory = self.trajectory(inputs, initial_state, mask)
+        checked = self._checked(inputs, initial_state, mask)
+        fused = self._engine
+        passed = fused.run(*checked, emits_initial_state=self.emits_initial_state) if fused else self.run(*checked)
         if self.config.stateful:
-            self.store(trajectory.final_state)
-        return self.present(trajectory)
+            self.store(passed.final_state)
+        return self.present(passed)
 
     def trajectory(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
         """All that the call with these arguments passes through; the stored state of a stateful layer is read, and left alone."""
@@ -121,6 +145,9 @@ class LSTM:
         if d_outputs.shape != expected:
             raise ShapeError(f"d_outputs must have the shape of the outputs, {expected}; got {d_outputs.shape}")
         d_final = self.zero_state(batch) if d_final is None else self._checked_state(d_final, batch)
+        if fused := self._engine:
+            said = Said(outputs=d_outputs, final_state=d_final, emits_initial_state=self.emits_initial_state)
+            return fused_gradients(fused, inputs, start, mask, said, copies)
         return self.backpropagation(self, copies).through_sequence(inputs, start, mask, d_outputs, d_final)
 
     def start(self, given: State | None, batch: int) -> State:
@@ -131,6 +158,8 @@ class LSTM:
 
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> sequence.Trajectory:
         """All that the sequence passes through, from checked arguments; leaves the stored state alone."""
+        if fused := self._engine:
+            return fused.trajectory(inputs, initial_state, mask, emits_initial_state=self.emits_initial_state)
         return sequence.run(
             self.step,
             inputs,
@@ -184,11 +213,16 @@ class LSTM:
         """The state after a timestep under a mask; use: (batch, 1)."""
         return sequence.hold(use, new, old)
 
-    def present(self, trajectory: sequence.Trajectory) -> Any:
+    def present(self, passed: sequence.Trajectory | Passed) -> Any:
         """What the layer returns of a run: the outputs or the last one, with the states where they are asked for."""
-        outputs = trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1]
-        final = trajectory.final_state
+        outputs = passed.outputs if self.config.return_sequences else passed.outputs[:, -1]
+        final = passed.final_state
         return (outputs, final.hidden, final.cell) if self.config.return_state else outputs
+
+    @property
+    def _engine(self) -> FusedLSTM | None:
+        """What runs in place of the equations, where something does."""
+        return self._fused if self.dropout is None else None
 
     def zero_state(self, batch: int) -> State:
         """The state before anything was read: zeros, (batch, units) each."""
@@ -232,7 +266,7 @@ class LSTM:
             )
         if array.shape[1] == 0:
             raise ShapeError(f"inputs must have at least one timestep; got shape {array.shape}")
-        return array.astype(self.dtype)
+        return array.astype(self.dtype, copy=False)
 
     def _checked_state(self, initial_state: Any, batch: int) -> State | None:
         if self.state is not None and self.state.hidden.shape[0] != batch:

@@ -1,0 +1,314 @@
+"""The same LSTM at the speed of the machine's matrix product: NumPy only, float32 or float64.
+
+What makes it fast, and leaves the answer as it is:
+
+- Arrays are time-major with the batch last, (timesteps, rows, batch): the gates of a timestep lie in whole blocks of memory, so
+  that one call acts on three gates at once. The rows of the weights go i, f, o, c for the same reason.
+- A timestep's hidden state, inputs and a one lie side by side in one buffer, so that one matrix product makes all pre-activations
+  of a timestep, bias included, and writes them where they are used. At batch 1, where a product is as slow as its matrix is read,
+  the inputs of all timesteps are multiplied at once instead.
+- A gate g = 1 / (1 + exp(-z)) is kept as its reciprocal r = 1 + exp(-z), the sign being that of the weights; what it lets through
+  is divided by r. This is as exact as the usual form, in both tails, and has an operation less. (With tanh for all four gates,
+  g = (1 + tanh(z/2)) / 2, a closed gate would be right absolutely only.) c̃_t and c_{t-1} lie side by side, as i and f do: one
+  division makes both terms of c_t.
+- Nothing is allocated within the loop over timesteps, except by activations other than tanh, sigmoid, linear and relu.
+- A mask selects bits: new ^ ((new ^ old) & ~use) has no branch, and lets no NaN of a masked timestep through.
+- Rows of the batch do not know of each other: with `threads`, parts of the batch run beside each other. NumPy's matrix product may
+  have threads of its own; give one of the two the cores (`OPENBLAS_NUM_THREADS=1` where `threads` is more than 1).
+
+Equations and symbols are those of `cell`; the answer is held to the oracle's by the derived uncertainty (`uncertainty`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import cycle, islice, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref import activations
+from lstm_ref.arrays import Array
+from lstm_ref.config import LSTMConfig
+from lstm_ref.derivatives import ALONG_UNITS
+from lstm_ref.sequence import Trajectory
+from lstm_ref.state import State
+from lstm_ref.weights import LSTMWeights
+
+# Row blocks of the fused weights, by their position among Keras' i, f, c, o.
+ROWS = (0, 1, 3, 2)
+
+# Fewer rows of a batch than this are not given to a thread of their own: its calls would cost more than it computes.
+ROWS_PER_THREAD = 8
+
+# Timesteps that are transposed at a time, and by how many numbers rows are kept apart meanwhile: rows whose distance is a power of
+# two share few places of a processor's cache.
+TRANSPOSED, APART = 8, 16
+
+ONE = np.float32(1)  # a scalar of NumPy's is ready for a ufunc, one of Python's is converted in every call
+
+# From an argument to its value, written to the second array; both may be the same.
+Write = Callable[[Array, Array], object]
+
+
+class Passed(NamedTuple):
+    """What a run returns: outputs (batch, timesteps, units), all or the last alone, and the final state."""
+
+    outputs: Array
+    final_state: State
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """The buffers of one run over some rows of the batch: a slot per timestep where `every` was asked for, else as few as serve.
+
+    Attributes:
+        read: hidden state, inputs and a one, (timesteps + 1, units + input_dim + 1, batch); the hidden state alone at batch 1.
+        z: pre-activations, (timesteps or 1, 4 * units, batch), in rows i, f, o, c̃; negative where gates are kept as reciprocals.
+        gates: i, f, o or their reciprocals, (timesteps or 1, 3 * units, batch); the same memory as z where z is not needed again.
+        pairs: c̃_t and the c_{t-1} that it meets, (timesteps + 1 or 2, 2 * units, batch).
+        use: per timestep, all bits of the rows that use it, none of the others, (1, batch); None where all rows do.
+    """
+
+    read: Array
+    z: Array
+    gates: Array
+    pairs: Array
+    use: Sequence[Array | None]
+
+    @property
+    def units(self) -> int:
+        """Size of the states."""
+        return self.pairs.shape[1] // 2
+
+    @property
+    def hidden(self) -> Array:
+        """h before the first timestep and after each, (timesteps + 1, units, batch)."""
+        return self.read[:, : self.units]
+
+    @property
+    def cell(self) -> Array:
+        """c likewise where there is a slot for each, (timesteps + 1 or 2, units, batch)."""
+        return self.pairs[:, self.units :]
+
+    @property
+    def final_state(self) -> State:
+        """The state after the last timestep, (batch, units) each."""
+        last = (len(self.read) - 1) % len(self.pairs)
+        return State(hidden=self.hidden[-1].T.copy(), cell=self.cell[last].T.copy())
+
+
+class FusedLSTM:
+    """One LSTM with its weights laid out for speed; they are read when it is made.
+
+    Args:
+        config: what is computed.
+        weights: in the dtype that is computed in.
+        threads: how many parts of a batch may run beside each other.
+    """
+
+    def __init__(self, config: LSTMConfig, weights: LSTMWeights, threads: int = 1) -> None:
+        self.config = config
+        self.threads = threads
+        self.units, self.input_dim = weights.units, weights.input_dim
+        self.reciprocal = config.recurrent_activation == "sigmoid"
+        self.activate = writer(config.activation, self.units)
+        self.open_gates = _reciprocal_of_sigmoid if self.reciprocal else writer(config.recurrent_activation, self.units)
+        bias = [] if weights.bias is None else [weights.bias[np.newaxis]]
+        stacked = np.concatenate([weights.recurrent_kernel, weights.kernel, *bias])
+        blocks = stacked.reshape(len(stacked), 4, self.units)[:, ROWS]
+        blocks[:, :3] *= -1 if self.reciprocal else 1
+        # What is read by what: rows of recurrent_kernel, kernel and, where there is one, bias; (rows, 4 * units).
+        self.columns = blocks.reshape(len(stacked), 4 * self.units)
+
+    @cached_property
+    def rows(self) -> Array:
+        """The same, a row for each gate of each unit: (4 * units, rows)."""
+        return np.ascontiguousarray(self.columns.T)
+
+    # --- what is asked ---------------------------------------------------------------------------------------------------------
+
+    def run(self, inputs: Array, initial_state: State, mask: Array | None, *, emits_initial_state: bool = False) -> Passed:
+        """What a call returns. From one thread the outputs are a view of the buffer, whose last axis is the batch.
+
+        Args:
+            inputs: (batch, timesteps, input_dim).
+            initial_state: (batch, units) each.
+            mask: (batch, timesteps), True = use; None for none.
+            emits_initial_state: whether h_0, instead of zeros, is emitted before the first timestep that is used.
+        """
+        shown = slice(None) if self.config.return_sequences else slice(-1, None)
+
+        def passed(rows: slice) -> Passed:
+            part = rows_of(rows, inputs, initial_state, mask)
+            tape = self.forward(*part)
+            return Passed(self._emitted(tape, part[2], emits_initial_state)[:, shown], tape.final_state)
+
+        parts = self.parts(len(inputs))
+        if len(parts) == 1:
+            return passed(parts[0])
+        outputs = np.empty((*inputs[:, shown].shape[:2], self.units), self.columns.dtype)
+
+        def written(rows: slice) -> State:
+            outputs[rows], final_state = passed(rows)
+            return final_state
+
+        states = list(workers(self.threads).map(written, parts))
+        return Passed(outputs, State(*(np.concatenate([vars(one)[name] for one in states]) for name in ("hidden", "cell"))))
+
+    def trajectory(
+        self, inputs: Array, initial_state: State, mask: Array | None, *, emits_initial_state: bool = False
+    ) -> Trajectory:
+        """All that a call passes through; arguments as of `run`."""
+        tape = self.forward(inputs, initial_state, mask, every=True)
+        hidden, cell = (np.moveaxis(array[1:], 2, 0) for array in (tape.hidden, tape.cell))
+        return Trajectory(outputs=self._emitted(tape, mask, emits_initial_state), hidden=hidden, cell=cell)
+
+    def parts(self, batch: int) -> list[slice]:
+        """The rows of the batch that each thread gets, about as many each."""
+        count = max(1, min(self.threads, batch // ROWS_PER_THREAD))
+        return [slice(*pair) for pair in pairwise(batch * k // count for k in range(count + 1))]
+
+    def _emitted(self, tape: Tape, mask: Array | None, emits_initial_state: bool) -> Array:
+        """The outputs, (batch, timesteps, units): the hidden state, but for what a mask says of them."""
+        hidden = np.moveaxis(tape.hidden[1:], 2, 0)
+        if mask is None or (emits_initial_state and not self.config.zero_output_for_mask):
+            return hidden
+        used = mask[:, ::-1] if self.config.go_backwards else mask
+        shows = used if self.config.zero_output_for_mask else np.logical_or.accumulate(used, axis=1)
+        return hidden if shows.all() else np.where(shows[..., np.newaxis], hidden, 0)
+
+    # --- the loop --------------------------------------------------------------------------------------------------------------
+
+    def forward(self, inputs: Array, initial_state: State, mask: Array | None, *, every: bool = False) -> Tape:
+        """Run over all timesteps, and keep every slot where `every` is asked for."""
+        alone = len(inputs) == 1 and not every
+        if mask is not None:
+            inputs = np.where(mask[..., np.newaxis], inputs, 0)
+        if self.config.go_backwards:
+            inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
+        tape = self._tape(inputs, initial_state, mask, every=every, rows=self.units if alone else len(self.columns))
+        if not alone:
+            time_major(inputs, tape.read[:-1, self.units : self.units + self.input_dim])
+            tape.read[:, self.units + self.input_dim :] = 1
+        with np.errstate(over="ignore"):  # the reciprocal of a closed gate is infinite
+            self._pass(tape, self._alone(tape, inputs[0]) if alone else self._together(tape))
+        return tape
+
+    def _tape(self, inputs: Array, initial_state: State, mask: Array | None, *, every: bool, rows: int) -> Tape:
+        (batch, steps, _), units, dtype = inputs.shape, self.units, self.columns.dtype
+        slots = steps if every else 1
+        z = np.empty((slots, 4 * units, batch), dtype)
+        # z is asked for again by the derivatives of activations that do not give theirs by their value.
+        gates = z[:, : 3 * units] if self.reciprocal or not every else np.empty((slots, 3 * units, batch), dtype)
+        tape = Tape(
+            read=np.empty((steps + 1, rows, batch), dtype),
+            z=z,
+            gates=gates,
+            pairs=np.empty((steps + 1 if every else 2, 2 * units, batch), dtype),
+            use=[None] * steps if mask is None else _bits(mask, dtype),
+        )
+        tape.hidden[0], tape.cell[0] = initial_state.hidden.T, initial_state.cell.T
+        return tape
+
+    def _together(self, tape: Tape) -> Iterator[Array]:
+        """The pre-activations of each timestep, when it is asked for: by then the hidden state before it is there."""
+        for read, z in zip(tape.read[:-1], cycle(tape.z)):
+            yield np.matmul(self.rows, read, z)
+
+    def _alone(self, tape: Tape, inputs: Array) -> Iterator[Array]:
+        """The same at batch 1, from the inputs (timesteps, input_dim) of all timesteps at once."""
+        from_inputs = inputs @ self.columns[self.units : self.units + self.input_dim]
+        if self.config.use_bias:
+            from_inputs += self.columns[-1]
+        recurrent, z = self.columns[: self.units], tape.z[0, :, 0]
+        for hidden, from_input in zip(tape.hidden[:-1, :, 0], from_inputs, strict=True):
+            np.dot(hidden, recurrent, z)
+            np.add(z, from_input, z)
+            yield tape.z[0]
+
+    def _pass(self, tape: Tape, preactivations: Iterator[Array]) -> None:
+        units, combine = self.units, np.divide if self.reciprocal else np.multiply
+        products, squashed = np.empty_like(tape.pairs[0]), np.empty_like(tape.hidden[0])
+        from_candidate, from_cell = products[:units], products[units:]
+        before = cycle([(pair, pair[:units], pair[units:]) for pair in tape.pairs])
+        after = islice(cycle([pair[units:] for pair in tape.pairs]), 1, None)
+        gates = cycle([(gates, gates[: 2 * units], gates[2 * units :]) for gates in tape.gates])
+        steps = zip(preactivations, gates, before, after, tape.hidden[:-1], tape.hidden[1:], tape.use)
+        for z, (opened, i_f, o), (pair, candidate, held), cell, hidden, new_hidden, use in steps:
+            self.open_gates(z[: 3 * units], opened)
+            self.activate(z[3 * units :], candidate)
+            combine(pair, i_f, products)
+            np.add(from_candidate, from_cell, cell)
+            self.activate(cell, squashed)
+            combine(squashed, o, new_hidden)
+            if use is not None:
+                hold(use, cell, held)
+                hold(use, new_hidden, hidden)
+
+
+def rows_of(rows: slice, inputs: Array, state: State, mask: Array | None) -> tuple[Array, State, Array | None]:
+    """The arguments of a run over some rows of the batch."""
+    part = State(hidden=state.hidden[rows], cell=state.cell[rows])
+    return inputs[rows], part, None if mask is None else mask[rows]
+
+
+def time_major(inputs: Array, into: Array) -> None:
+    """Write (batch, timesteps, n) to (timesteps, n, batch)."""
+    batch, steps, size = inputs.shape
+    apart = np.empty((TRANSPOSED, batch, size + APART), inputs.dtype)[..., :size]
+    for start in range(0, steps, TRANSPOSED):
+        some = slice(start, start + TRANSPOSED)
+        part = apart[: len(into[some])]
+        part[...] = inputs[:, some].swapaxes(0, 1)
+        into[some] = part.swapaxes(1, 2)
+
+
+def hold(use: Array, new: Array, old: Array) -> None:
+    """Make `new` the old values where a row does not use the timestep; use: see Tape, (1, batch)."""
+    bits, kept = new.view(use.dtype), old.view(use.dtype)
+    bits ^= kept
+    bits &= use
+    bits ^= kept
+
+
+def writer(name: str | None, units: int) -> Write:
+    """The activation of that name, with an array to write to."""
+    if name in IN_PLACE:
+        return IN_PLACE[name]
+    function = activations.get(name)
+    if name not in ALONG_UNITS:
+        return lambda z, out: np.copyto(out, function(z))
+
+    def write(z: Array, out: Array) -> None:
+        blocks, values = (array.reshape(-1, units, array.shape[-1]).swapaxes(1, 2) for array in (z, out))
+        values[...] = function(blocks)
+
+    return write
+
+
+IN_PLACE: dict[str | None, Write] = {
+    "tanh": np.tanh,
+    "relu": lambda z, out: np.maximum(z, 0, out),
+}
+
+
+def _reciprocal_of_sigmoid(z: Array, out: Array) -> None:
+    """1 + exp(z): the reciprocal of the sigmoid of -z."""
+    np.exp(z, out)
+    np.add(out, ONE, out)
+
+
+def _bits(mask: Array, dtype: Any) -> list[Array | None]:
+    """What `Tape.use` holds, from a mask (batch, timesteps) in the order of processing."""
+    bits = -mask.T[:, np.newaxis].astype(f"int{8 * dtype.itemsize}")
+    return [None if whole else use for use, whole in zip(bits, mask.all(axis=0), strict=True)]
+
+
+@cache
+def workers(threads: int) -> ThreadPoolExecutor:
+    """Threads that are kept: to start one takes as long as a short sequence."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="lstm_ref")
