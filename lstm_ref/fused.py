@@ -44,9 +44,7 @@ ROWS = (0, 1, 3, 2)
 # Fewer rows of a batch than this are not given to a thread of their own: its calls would cost more than it computes.
 ROWS_PER_THREAD = 8
 
-# Timesteps that are transposed at a time, and by how many numbers rows are kept apart meanwhile: rows whose distance is a power of
-# two share few places of a processor's cache.
-TRANSPOSED, APART = 8, 16
+PAGE, ROWS_TRANSPOSED = 4096, 16
 
 ONE = np.float32(1)  # a scalar of NumPy's is ready for a ufunc, one of Python's is converted in every call
 
@@ -67,37 +65,31 @@ class Tape:
 
     Attributes:
         read: hidden state, inputs and a one, (timesteps + 1, units + input_dim + 1, batch); the hidden state alone at batch 1.
-        z: pre-activations, (timesteps or 1, 4 * units, batch), in rows i, f, o, c̃; negative where gates are kept as reciprocals.
-        gates: i, f, o or their reciprocals, (timesteps or 1, 3 * units, batch); the same memory as z where z is not needed again.
-        pairs: c̃_t and the c_{t-1} that it meets, (timesteps + 1 or 2, 2 * units, batch).
+        slots: i, f, o or their reciprocals, c̃_t, and the c_{t-1} that it meets, (timesteps + 1, 1 or 2, 5 * units, batch).
+        z: pre-activations in rows i, f, o, c̃, (…, 4 * units, batch), negative where gates are kept as reciprocals; the same memory
+            as that of the gates, unless their derivatives ask for it again.
         use: per timestep, all bits of the rows that use it, none of the others, (1, batch); None where all rows do.
     """
 
     read: Array
+    slots: Array
     z: Array
-    gates: Array
-    pairs: Array
     use: Sequence[Array | None]
-
-    @property
-    def units(self) -> int:
-        """Size of the states."""
-        return self.pairs.shape[1] // 2
 
     @property
     def hidden(self) -> Array:
         """h before the first timestep and after each, (timesteps + 1, units, batch)."""
-        return self.read[:, : self.units]
+        return self.read[:, : self.slots.shape[1] // 5]
 
     @property
     def cell(self) -> Array:
-        """c likewise where there is a slot for each, (timesteps + 1 or 2, units, batch)."""
-        return self.pairs[:, self.units :]
+        """c likewise where there is a slot for each, (…, units, batch)."""
+        return self.slots[:, self.z.shape[1] :]
 
     @property
     def final_state(self) -> State:
         """The state after the last timestep, (batch, units) each."""
-        last = (len(self.read) - 1) % len(self.pairs)
+        last = (len(self.read) - 1) % len(self.slots)
         return State(hidden=self.hidden[-1].T.copy(), cell=self.cell[last].T.copy())
 
 
@@ -164,7 +156,7 @@ class FusedLSTM:
     ) -> Trajectory:
         """All that a call passes through; arguments as of `run`."""
         tape = self.forward(inputs, initial_state, mask, every=True)
-        hidden, cell = (np.moveaxis(array[1:], 2, 0) for array in (tape.hidden, tape.cell))
+        hidden, cell = (array[1:].transpose(2, 0, 1) for array in (tape.hidden, tape.cell))
         return Trajectory(outputs=self._emitted(tape, mask, emits_initial_state), hidden=hidden, cell=cell)
 
     def parts(self, batch: int) -> list[slice]:
@@ -174,7 +166,7 @@ class FusedLSTM:
 
     def _emitted(self, tape: Tape, mask: Array | None, emits_initial_state: bool) -> Array:
         """The outputs, (batch, timesteps, units): the hidden state, but for what a mask says of them."""
-        hidden = np.moveaxis(tape.hidden[1:], 2, 0)
+        hidden = tape.hidden[1:].transpose(2, 0, 1)
         if mask is None or (emits_initial_state and not self.config.zero_output_for_mask):
             return hidden
         used = mask[:, ::-1] if self.config.go_backwards else mask
@@ -200,15 +192,13 @@ class FusedLSTM:
 
     def _tape(self, inputs: Array, initial_state: State, mask: Array | None, *, every: bool, rows: int) -> Tape:
         (batch, steps, _), units, dtype = inputs.shape, self.units, self.columns.dtype
-        slots = steps if every else 1
-        z = np.empty((slots, 4 * units, batch), dtype)
-        # z is asked for again by the derivatives of activations that do not give theirs by their value.
-        gates = z[:, : 3 * units] if self.reciprocal or not every else np.empty((slots, 3 * units, batch), dtype)
+        # What a row holds at a masked timestep is the slot before: without a mask, one slot is written over.
+        slots = np.empty((steps + 1 if every else 1 if mask is None else 2, 5 * units, batch), dtype)
+        by_value = self.reciprocal and self.config.activation == "tanh"
         tape = Tape(
             read=np.empty((steps + 1, rows, batch), dtype),
-            z=z,
-            gates=gates,
-            pairs=np.empty((steps + 1 if every else 2, 2 * units, batch), dtype),
+            slots=slots,
+            z=slots[:, : 4 * units] if by_value or not every else np.empty((steps, 4 * units, batch), dtype),
             use=[None] * steps if mask is None else _bits(mask, dtype),
         )
         tape.hidden[0], tape.cell[0] = initial_state.hidden.T, initial_state.cell.T
@@ -216,7 +206,7 @@ class FusedLSTM:
 
     def _together(self, tape: Tape) -> Iterator[Array]:
         """The pre-activations of each timestep, when it is asked for: by then the hidden state before it is there."""
-        for read, z in zip(tape.read[:-1], cycle(tape.z)):
+        for read, z in zip(tape.read[:-1], cycle(tape.z), strict=False):
             yield np.matmul(self.rows, read, z)
 
     def _alone(self, tape: Tape, inputs: Array) -> Iterator[Array]:
@@ -224,26 +214,30 @@ class FusedLSTM:
         from_inputs = inputs @ self.columns[self.units : self.units + self.input_dim]
         if self.config.use_bias:
             from_inputs += self.columns[-1]
-        recurrent, z = self.columns[: self.units], tape.z[0, :, 0]
-        for hidden, from_input in zip(tape.hidden[:-1, :, 0], from_inputs, strict=True):
-            np.dot(hidden, recurrent, z)
-            np.add(z, from_input, z)
-            yield tape.z[0]
+        recurrent = self.columns[: self.units]
+        for hidden, from_input, z in zip(tape.hidden[:-1].swapaxes(1, 2), from_inputs, cycle(tape.z), strict=False):
+            row = z.T
+            np.matmul(hidden, recurrent, row)
+            np.add(row, from_input, row)
+            yield z
 
     def _pass(self, tape: Tape, preactivations: Iterator[Array]) -> None:
-        units, combine = self.units, np.divide if self.reciprocal else np.multiply
-        products, squashed = np.empty_like(tape.pairs[0]), np.empty_like(tape.hidden[0])
-        from_candidate, from_cell = products[:units], products[units:]
-        before = cycle([(pair, pair[:units], pair[units:]) for pair in tape.pairs])
-        after = islice(cycle([pair[units:] for pair in tape.pairs]), 1, None)
-        gates = cycle([(gates, gates[: 2 * units], gates[2 * units :]) for gates in tape.gates])
-        steps = zip(preactivations, gates, before, after, tape.hidden[:-1], tape.hidden[1:], tape.use)
-        for z, (opened, i_f, o), (pair, candidate, held), cell, hidden, new_hidden, use in steps:
-            self.open_gates(z[: 3 * units], opened)
-            self.activate(z[3 * units :], candidate)
+        two, three, four = 2 * self.units, 3 * self.units, 4 * self.units
+        open_gates, activate, combine = self.open_gates, self.activate, np.divide if self.reciprocal else np.multiply
+        products, squashed = np.empty_like(tape.slots[0, three:]), np.empty_like(tape.hidden[0])
+        from_candidate, from_cell = products[: self.units], products[self.units :]
+        views = cycle([(slot[:three], slot[:two], slot[two:three], slot[three:four], slot[three:]) for slot in tape.slots])
+        cells = [slot[four:] for slot in tape.slots]
+        steps = zip(
+            preactivations, views, cycle(cells), islice(cycle(cells), 1, None), tape.hidden[:-1], tape.hidden[1:], tape.use,
+            strict=False,
+        )  # fmt: skip
+        for z, (gates, i_f, o, candidate, pair), held, cell, hidden, new_hidden, use in steps:
+            open_gates(z[:three], gates)
+            activate(z[three:], candidate)
             combine(pair, i_f, products)
             np.add(from_candidate, from_cell, cell)
-            self.activate(cell, squashed)
+            activate(cell, squashed)
             combine(squashed, o, new_hidden)
             if use is not None:
                 hold(use, cell, held)
@@ -258,13 +252,10 @@ def rows_of(rows: slice, inputs: Array, state: State, mask: Array | None) -> tup
 
 def time_major(inputs: Array, into: Array) -> None:
     """Write (batch, timesteps, n) to (timesteps, n, batch)."""
-    batch, steps, size = inputs.shape
-    apart = np.empty((TRANSPOSED, batch, size + APART), inputs.dtype)[..., :size]
-    for start in range(0, steps, TRANSPOSED):
-        some = slice(start, start + TRANSPOSED)
-        part = apart[: len(into[some])]
-        part[...] = inputs[:, some].swapaxes(0, 1)
-        into[some] = part.swapaxes(1, 2)
+    # Rows whose distance is a multiple of a page share few places of a processor's cache: then few of them at a time.
+    some = ROWS_TRANSPOSED if inputs.strides[0] % PAGE == 0 else len(inputs)
+    for start in range(0, len(inputs), max(1, some)):
+        into[..., start : start + some] = inputs[start : start + some].transpose(1, 2, 0)
 
 
 def hold(use: Array, new: Array, old: Array) -> None:

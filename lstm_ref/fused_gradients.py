@@ -90,7 +90,7 @@ class _Backwards:
 
     def pass_(self, said: Said) -> tuple[Array, State, Array]:
         """What is said of the inputs, of the initial state and of the fused weights."""
-        fused, steps = self.fused, len(self.tape.z)
+        fused, steps = self.fused, len(self.tape.use)
         inputs = slice(fused.units, fused.units + fused.input_dim)
         d_emitted, d_before = self._of_hidden(said)
         d_inputs = np.empty((steps, fused.input_dim, len(said.outputs)), self.d_z.dtype)
@@ -114,19 +114,19 @@ class _Backwards:
         What is said of what it read goes to d_read, of the cell state before it to d_held, of its z to the tape's.
         """
         tape, gates, d_z, units = self.tape, self.gates, self.d_z, self.fused.units
-        z, pair, cell, use = tape.z[t], tape.pairs[t], tape.cell[t + 1], tape.use[t]
-        np.reciprocal(tape.gates[t], gates) if self.fused.reciprocal else np.copyto(gates, tape.gates[t])
+        z, slot, cell, use = tape.z[t], tape.slots[t], tape.cell[t + 1], tape.use[t]
+        np.reciprocal(slot[: 3 * units], gates) if self.fused.reciprocal else np.copyto(gates, slot[: 3 * units])
         i, f, o = gates.reshape(3, units, -1)
         self.fused.activate(cell, self.squashed)
         np.multiply(d_hidden, self.squashed, d_z[2 * units : 3 * units])
         np.multiply(d_hidden, o, self.by_hidden)
         self.of_squashed(cell, self.squashed, self.by_hidden)
         np.add(d_cell, self.by_hidden, self.by_hidden)
-        np.multiply(pair.reshape(2, units, -1), self.by_hidden, d_z[: 2 * units].reshape(2, units, -1))
+        np.multiply(slot[3 * units :].reshape(2, units, -1), self.by_hidden, d_z[: 2 * units].reshape(2, units, -1))
         np.multiply(self.by_hidden, i, d_z[3 * units :])
         np.multiply(self.by_hidden, f, d_held)
         self.of_gates(z[: 3 * units], gates, d_z[: 3 * units])
-        self.of_squashed(z[3 * units :], pair[:units], d_z[3 * units :])
+        self.of_squashed(z[3 * units :], slot[3 * units : 4 * units], d_z[3 * units :])
         if use is not None:
             bits = d_z.view(use.dtype)
             bits &= use
@@ -138,7 +138,7 @@ class _Backwards:
 
     def _of_hidden(self, said: Said) -> tuple[Sequence[Array | None], Array | None]:
         """What the loss says of each timestep's hidden state by way of the outputs, (units, batch) each, and of h_0 likewise."""
-        steps = len(self.tape.z)
+        steps = len(self.tape.use)
         last_alone = said.outputs.ndim == 2
         each = [None] * (steps - 1) + [said.outputs.T] if last_alone else list(said.outputs.transpose(1, 2, 0))
         if self.mask is None:
@@ -153,7 +153,7 @@ class _Backwards:
 
     def _of_columns(self) -> Array:
         """What is said of the fused weights: products over timesteps and rows of the batch, many at a time."""
-        read, d_z = self.tape.read[:-1], self.tape.z
+        read, d_z = self.tape.read[:-1], self.tape.z[: len(self.tape.use)]
         total = np.zeros_like(self.fused.columns)
         some = max(1, TERMS // max(1, read.shape[2]))
         for start in range(0, len(d_z), some):
