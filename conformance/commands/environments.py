@@ -16,6 +16,7 @@ from rich.table import Table
 from conformance import matrix
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.claims.cells import variants_of
+from conformance.commands import options
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
@@ -82,7 +83,7 @@ _say = partial(click.echo, err=True)
 @click.command()
 @click.argument("spec")
 @click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
+@options.seed
 @click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
