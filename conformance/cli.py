@@ -35,12 +35,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "environments:environments",
         "List the environments that can be named to `verify --environment`, `upgrade`, `history` and `model`.",
     ),
-    "explain": ("cases:explain_case", "Show a case's numbers step by step and gate by gate, reference beside Keras."),
+    "explain": ("explain:explain_case", "Show a case's numbers step by step and gate by gate, reference beside Keras."),
     "history": (
         "upgrade:history",
         "Ask the same cases of a range of Keras versions, and show what each answers and where that changes.",
     ),
-    "list": ("cases:list_cases", "Print the ids of the documents' matrix, or of a level of the surface, one a line."),
+    "list": ("listing:list_cases", "Print the ids of the documents' matrix, or of a level of the surface, one a line."),
     "model": (
         "model:model",
         "Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.",
@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.",
     ),
     "reproduce": (
-        "cases:reproduce",
+        "reproduce:reproduce",
         "Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.",
     ),
     "sensitivity": (

@@ -80,7 +80,7 @@ class KerasLayerAdapter:
             "implementation": "keras.layers.LSTM",
             "keras": self.keras.__version__,
             "backend": self.backend,
-            BACKENDS[self.backend].package: framework.__version__,
+            BACKENDS[self.backend].package: str(framework.__version__),
             "numpy": np.__version__,
             "python": platform.python_version(),
             "conventions": str(self.conventions),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -65,16 +64,6 @@ def _interpreter(versions: tuple[str, ...]) -> str:
         return version_of(find_interpreter(versions))
     except UnavailableError:
         return f"needs {' or '.join(versions)}"
-
-
-def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
-    """What an environment can be asked of all that is planned, the environment built where it is not there."""
-    adapter.prepare(_say)
-    adapter.start()
-    try:
-        return list(matrix.cases_for(adapter.describe(), planned))
-    finally:
-        adapter.stop()
 
 
 _say = partial(click.echo, err=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from conformance import matrix
 from conformance.adapters.base import Adapter
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.commands import options
-from conformance.commands.environments import askable
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.session import Session, default_workers
@@ -81,7 +81,7 @@ def verify(
         make_adapter = partial(ReferenceAdapter, deviation)
     elif spec:
         make_adapter = partial(EnvironmentAdapter, spec, time_limit)
-        cases = askable(EnvironmentAdapter(spec), cases)
+        cases = _askable(EnvironmentAdapter(spec), cases)
     session = Session(
         planned=cases,
         selection=patterns,
@@ -112,3 +112,13 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     except OSError as error:
         return f"{path} could not be written: {error.strerror}"
     return ""
+
+
+def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
+    """What an environment can be asked of all that is planned, the environment built where it is not there."""
+    adapter.prepare(partial(click.echo, err=True))
+    adapter.start()
+    try:
+        return list(matrix.cases_for(adapter.describe(), planned))
+    finally:
+        adapter.stop()
