@@ -30,7 +30,7 @@ _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
     """How one check judged one case.
 
@@ -57,7 +57,7 @@ class CheckResult:
     blind: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     """What a case gives to the tests that pool the cases of a run.
 
@@ -76,7 +76,7 @@ class Sample:
     gram: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How one case came out.
 

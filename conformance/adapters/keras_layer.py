@@ -31,6 +31,9 @@ from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 
+# Cases whose compiled functions a framework may keep at a time: what they share is compiled again for every so many.
+KEPT_CASES = 100
+
 
 @dataclass
 class KerasLayerAdapter:
@@ -46,6 +49,7 @@ class KerasLayerAdapter:
     _family: Family | None = field(default=None, init=False, repr=False)
     _built: dict[Any, Subject] = field(default_factory=dict, init=False, repr=False)
     _kernels: dict[int, str] = field(default_factory=dict, init=False, repr=False)
+    _compiled: int = field(default=0, init=False, repr=False)
 
     def start(self) -> Mapping[str, str]:
         """Import Keras on the asked backend and say which versions these are.
@@ -171,11 +175,9 @@ class KerasLayerAdapter:
 
     def _subject_for(self, case: Case, stimulus: Stimulus) -> Subject:
         if stimulus.family != self._family or not case.is_plain:
-            # What one family built no other uses; without this, graphs would pile up.
-            self._built.clear()
-            self._kernels.clear()
-            self.keras.backend.clear_session()
+            self._forget()
             self._family = stimulus.family
+        self._compiled += 1
         if not case.is_plain:
             return Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         execution = case.execution
@@ -185,6 +187,16 @@ class KerasLayerAdapter:
         if key not in self._built:
             self._built[key] = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
         return self._built[key]
+
+    def _forget(self) -> None:
+        """What one family built no other uses; without this, graphs would pile up, and compiled functions."""
+        self._built.clear()
+        self._kernels.clear()
+        self.keras.backend.clear_session()
+        forget = BACKENDS[self.backend].forget
+        if forget is not None and self._compiled >= KEPT_CASES:
+            forget()
+            self._compiled = 0
 
 
 def _reset(parts: Parts) -> None:

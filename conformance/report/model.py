@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from conformance.matrix.coverage import Coverage
@@ -118,7 +118,7 @@ class Report:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for machines: environment, plan, results, summary; every value is JSON."""
+        """The report for machines: environment, plan, results, summary; all of it JSON but the results, which `as_json` turns."""
         summary = {
             **self.counts,
             "planned": self.plan.cases,
@@ -140,16 +140,20 @@ class Report:
                 for each in self.coverage
             ],
         }
-        # What the pooled tests were made from is of no use on its own.
-        results = [{name: part for name, part in asdict(result).items() if name != "sample"} for result in self.results]
-        report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": results, "summary": summary}
-        return {name: _as_json(part) for name, part in report.items()}
+        report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
+        return {name: _finite(part) for name, part in report.items()} | {"results": self.results}
 
 
-def _as_json(value: Any) -> Any:
+def as_json(result: Result) -> dict[str, Any]:
+    """A result for machines; what the pooled tests were made from is of no use on its own."""
+    said: dict[str, Any] = _finite({name: part for name, part in asdict(replace(result, sample=None)).items() if name != "sample"})
+    return said
+
+
+def _finite(value: Any) -> Any:
     """Infinity and NaN are no JSON: their names are."""
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [_finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -208,6 +208,16 @@ def test_keras_2_is_refused(keras_adapter: KerasLayerAdapter, monkeypatch: pytes
         KerasLayerAdapter().start()
 
 
+def test_what_was_compiled_is_forgotten_from_time_to_time(fresh: KerasLayerAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a family begins after so many cases: a framework that keeps what it compiles would grow with every case."""
+    forgotten: list[str] = []
+    cases = [replace(PLAIN, seed=seed, execution=Execution(compiled=False)) for seed in range(6)]
+    monkeypatch.setattr("conformance.adapters.keras_layer.KEPT_CASES", 2)
+    monkeypatch.setitem(BACKENDS, "tensorflow", replace(BACKENDS["tensorflow"], forget=lambda: forgotten.append("all")))
+    kept = [len(forgotten) for case in cases if observe(fresh, case)]
+    assert kept == [0, 0, 1, 1, 2, 2]
+
+
 def test_stderr_of_a_framework_that_loads_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:
     """Greetings of C++ code do not stand between a user and the report; what comes later is seen."""
     with _quiet_stderr():
