@@ -8,7 +8,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -272,13 +272,12 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "report.json"
     files.write_json(GREEN, path)
     before = path.read_text(encoding="utf-8")
-    whole = Path.write_text
 
-    def half(self: Path, data: str, **given: Any) -> int:
-        whole(self, data[: len(data) // 2], **given)
+    def half(_: object, file: IO[str], **_given: object) -> None:
+        file.write(before[: len(before) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(json, "dump", half)
     with pytest.raises(OSError, match="No space left"):
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
