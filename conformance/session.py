@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from conformance.adapters.base import Adapter
 from conformance.agreement import Folder
@@ -115,7 +115,8 @@ class Session:
             stopped = "interrupted"
         finally:
             pool.stop()
-        return self._report(environment, results, time.perf_counter() - started, stopped)
+        seconds, work = time.perf_counter() - started, pool.tally.work(workers)
+        return self._report(environment, results, seconds=seconds, work=work, stopped=stopped)
 
     def _results(self, pool: Pool, environment: Mapping[str, str]) -> Iterator[Result]:
         come: Iterable[Result] = pool.run(self.planned)
@@ -141,15 +142,14 @@ class Session:
             minimal[result.case_id] = reduce_case(cases[result.case_id], still_differs, allowed).id
         return [replace(result, minimal=minimal.get(result.case_id, "")) for result in results]
 
-    def _report(self, environment: Mapping[str, str], results: Sequence[Result], seconds: float, stopped: str) -> Report:
+    def _report(self, environment: Mapping[str, str], results: Sequence[Result], **ended: Any) -> Report:
         answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
         cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
         return Report(
             environment=environment,
             plan=self.plan,
             results=tuple(results),
-            seconds=seconds,
-            stopped=stopped,
+            **ended,
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled_tests(results),
         )
