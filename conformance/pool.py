@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from conformance.adapters.base import Adapter, AdapterStartError, Describing
 from conformance.case import Case
+from conformance.forms import form_of
 from conformance.matrix import Planned
 from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run
@@ -41,12 +43,15 @@ SLICE = 8
 def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
     """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing.
 
-    Of these the longest sequences come first: what takes long, or hangs, does so while others run.
+    Of these the longest sequences come first: what takes long, or hangs, does so while others run. Cases of one form come together,
+    since one model may serve them.
     """
     grouped = families([one for one in planned if isinstance(one, Case)])
     shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
-    long_first = sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps)
-    alone: list[Planned] = [*long_first, *(one for one in planned if not isinstance(one, Case))]
+    forms: dict[Case, list[Planned]] = {}
+    for case in sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps):
+        forms.setdefault(form_of(case) or case, []).append(case)
+    alone = [*itertools.chain.from_iterable(forms.values()), *(one for one in planned if not isinstance(one, Case))]
     whole = [members[start : start + most] for members in shared for start in range(0, len(members), most)]
     return whole + [alone[start : start + SLICE] for start in range(0, len(alone), SLICE)]
 

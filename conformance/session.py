@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,6 +92,10 @@ class Session:
         """Run, and keep what finished, however the run ends."""
         # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        with compiled_once():
+            return self._run()
+
+    def _run(self) -> Report:
         results: list[Result] = []
         stopped, environment = "", {"implementation": "interrupted before it had started"}
         folder = None if self.keep is None else Folder(self.keep)
@@ -171,6 +176,28 @@ def default_workers() -> int:
 def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
     """What explains failing cases of such an implementation, one per worker."""
     return Diagnostician(described=environment.get(DESCRIBED, "")).explain
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """Within it, JAX compiles a program once for all workers and cases: the bulk of what an eager call costs there.
+
+    A program is looked up by its code, the compiler's options and version; it is the one that JAX would compile anew. The folder
+    is this run's own, unless the user has named one.
+    """
+    with tempfile.TemporaryDirectory(prefix="lstm-conformance-", ignore_cleanup_errors=True) as folder:
+        asked = {
+            "JAX_COMPILATION_CACHE_DIR": folder,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+        added = {name: value for name, value in asked.items() if name not in os.environ}
+        os.environ.update(added)
+        try:
+            yield
+        finally:
+            for name in added:
+                del os.environ[name]
 
 
 @contextmanager
