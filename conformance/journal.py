@@ -19,7 +19,7 @@ from conformance.matrix import Planned
 from conformance.verdict import CheckResult, Result, Sample, Verdict
 from lstm_ref import LSTMError
 
-_FORMAT = 1
+_FORMAT = 2
 _NEXT_STEP = "name another file, or delete it to start anew"
 _NOT_FINITE = ("inf", "-inf", "nan")
 # What json and the types of a result object to; deep nesting and endless digits are errors of their own.

@@ -87,7 +87,8 @@ class Result:
         checks: how each check judged it; none where the implementation raised.
         path: what really ran.
         not_run: what of the execution was asked for and did not run.
-        seconds: in the implementation under test, tracing included; oracle and judgement not.
+        seconds: in the implementation under test, tracing included.
+        suite_seconds: in the suite: drawing what is asked, the oracle, its uncertainty, judgement, diagnosis.
         explained_by: names of the deviations that turn the reference into this implementation.
         reason: why it is ERROR or UNSUPPORTED, or which known difference it is.
         known: id of the known difference that it shows.
@@ -102,6 +103,7 @@ class Result:
     path: str = ""
     not_run: str = ""
     seconds: float = 0.0
+    suite_seconds: float = 0.0
     explained_by: tuple[str, ...] = ()
     reason: str = ""
     known: str = ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.matrix.coverage import Coverage
 from conformance.pooled import PooledTest
+from conformance.speed import Work
 from conformance.verdict import Result, Verdict
 
 
@@ -63,6 +64,7 @@ class Report:
         plan: what was to run.
         results: what ran, in the plan's order.
         seconds: of the whole run, from the start of the implementation on.
+        work: what its processes did in that time; None where that was not measured.
         stopped: why the run ended before its plan did; empty where it did not.
         coverage: which combinations of feature values the results hold; empty for the documents' matrix, which is full.
         pooled: tests over all that passed; empty where too few sets of weights and inputs did.
@@ -72,6 +74,7 @@ class Report:
     plan: Plan
     results: tuple[Result, ...]
     seconds: float
+    work: Work | None = None
     stopped: str = ""
     coverage: tuple[Coverage, ...] = ()
     pooled: tuple[PooledTest, ...] = ()
@@ -101,6 +104,20 @@ class Report:
         """The results that make a run red."""
         return [result for result in self.results if not result.verdict.is_expected]
 
+    @property
+    def speed(self) -> dict[str, float]:
+        """Cases a second, and what the work consists of, in seconds and as shares of it; empty where nothing was measured."""
+        if self.work is None:
+            return {}
+        parts = {name: getattr(self.work, name) for name in ("implementation", "suite", "loading")}
+        return {
+            "cases": self.work.cases,
+            "workers": self.work.workers,
+            "cases_per_second": round(self.work.cases / self.seconds, 3),
+            **{f"{name}_seconds": round(seconds, 3) for name, seconds in parts.items()},
+            **{f"{name}_share": round(self.work.share(seconds), 4) for name, seconds in parts.items()},
+        }
+
     def by_check(self) -> list[CheckSummary]:
         """One summary per check of the plan."""
         return [self._summarise(check) for check in self.plan.checks]
@@ -126,6 +143,7 @@ class Report:
             "as_expected": self.as_expected,
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
+            "speed": self.speed,
             "checks": [asdict(check) for check in self.by_check()],
             "pooled": [asdict(test) for test in self.pooled],
             "coverage": [

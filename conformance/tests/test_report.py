@@ -169,7 +169,16 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
     assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
     counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
-    rest = {"planned": 4, "not_run": 1, "as_expected": False, "stopped": "", "seconds": 12.346, "pooled": [], "coverage": []}
+    rest = {
+        "planned": 4,
+        "not_run": 1,
+        "as_expected": False,
+        "stopped": "",
+        "seconds": 12.346,
+        "speed": {},
+        "pooled": [],
+        "coverage": [],
+    }
     assert {name: value for name, value in read["summary"].items() if name != "checks"} == counts | rest
     assert [check["check"] for check in read["summary"]["checks"]] == ["outputs", "parameter_count"]
 
