@@ -35,7 +35,7 @@ from lstm_ref.arrays import Array
 # As many as the cases of a family of the documents' matrix need.
 KEPT = 6
 # Models whose compiled functions a framework may keep, where it lets go of them all or none: what they share is compiled again.
-KEPT_COMPILED = 100
+KEPT_COMPILED = 50
 
 
 @dataclass(kw_only=True)
