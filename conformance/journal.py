@@ -17,15 +17,16 @@ from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from conformance.matrix import Planned
 from conformance.verdict import CheckResult, Result, Sample, Verdict
+from lstm_ref import LSTMError
 
-_FORMAT = 1
+_FORMAT = 2
 _NEXT_STEP = "name another file, or delete it to start anew"
 _NOT_FINITE = ("inf", "-inf", "nan")
 # What json and the types of a result object to; deep nesting and endless digits are errors of their own.
 _UNREADABLE = (ValueError, RecursionError, OverflowError)
 
 
-class JournalError(RuntimeError):
+class JournalError(LSTMError):
     """The file is no journal, one of another run, or cannot be written."""
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -16,9 +19,11 @@ from pebble import ProcessExpired, ProcessPool
 
 from conformance.adapters.base import Adapter, AdapterStartError, Describing
 from conformance.case import Case
+from conformance.forms import form_of
 from conformance.matrix import Planned
 from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run
+from conformance.speed import Tally
 from conformance.verdict import Result
 
 # Seconds that each further case of a chunk adds to its limit: most take hundredths of a second, a few compile a layer.
@@ -38,12 +43,15 @@ SLICE = 8
 def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
     """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing.
 
-    Of these the longest sequences come first: what takes long, or hangs, does so while others run.
+    Of these the longest sequences come first: what takes long, or hangs, does so while others run. Cases of one form come together,
+    since one model may serve them.
     """
     grouped = families([one for one in planned if isinstance(one, Case)])
     shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
-    long_first = sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps)
-    alone: list[Planned] = [*long_first, *(one for one in planned if not isinstance(one, Case))]
+    forms: dict[Case, list[Planned]] = {}
+    for case in sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps):
+        forms.setdefault(form_of(case) or case, []).append(case)
+    alone = [*itertools.chain.from_iterable(forms.values()), *(one for one in planned if not isinstance(one, Case))]
     whole = [members[start : start + most] for members in shared for start in range(0, len(members), most)]
     return whole + [alone[start : start + SLICE] for start in range(0, len(alone), SLICE)]
 
@@ -63,6 +71,9 @@ class Pool:
         chunk: most cases that are sent to a worker at once.
         start_limit: seconds in which a worker must have loaded the implementation.
         keep: is given what was observed, in the workers; picklable.
+
+    Attributes:
+        tally: what the workers have done so far.
     """
 
     make_adapter: Callable[[], Adapter]
@@ -72,6 +83,7 @@ class Pool:
     chunk: int = 64
     start_limit: float = 600.0
     keep: Keep | None = None
+    tally: Tally = field(default_factory=Tally, init=False)
 
     def __post_init__(self) -> None:
         self._processes = self._fresh()
@@ -130,7 +142,7 @@ class Pool:
 
     def _answers(self, waiting: deque[list[Planned]]) -> Iterator[list[Result]]:
         """Results by chunk until nothing waits, or until the pool breaks: then all that it has not answered waits again."""
-        sent: dict[Future[list[Result]], list[Planned]] = {}
+        sent: dict[Future[_Answered], list[Planned]] = {}
         while waiting or sent:
             while waiting and len(sent) < 2 * self.workers:
                 members = waiting.popleft()
@@ -141,7 +153,9 @@ class Pool:
             for future in done - broken:
                 members, error = sent.pop(future), future.exception()
                 if error is None:
-                    yield future.result()
+                    answered = future.result()
+                    self.tally.add(answered.results, answered.worker, answered.loading)
+                    yield answered.results
                 elif len(members) == 1:
                     yield [error_result(members[0], self._reason(error))]
                 else:
@@ -150,12 +164,12 @@ class Pool:
                 waiting.extendleft(sent.values())
                 return
 
-    def _send(self, members: list[Planned]) -> Future[list[Result]]:
+    def _send(self, members: list[Planned]) -> Future[_Answered]:
         """A chunk's results to come, which are an exception where the pool has broken already."""
         try:
             return self._processes.schedule(_run_chunk, (members, self.keep), timeout=self._limit(members))
         except RuntimeError as error:
-            future: Future[list[Result]] = Future()
+            future: Future[_Answered] = Future()
             future.set_exception(BrokenExecutor(str(error)))
             return future
 
@@ -211,6 +225,16 @@ class _Worker:
     adapter: Adapter
     environment: Mapping[str, str]
     diagnose: Diagnose | None
+    loading: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answered:
+    """A chunk's results, the process that they come from, and the seconds that it took to load the implementation."""
+
+    results: list[Result]
+    worker: int
+    loading: float
 
 
 _started: list[_Worker | AdapterStartError] = []
@@ -226,9 +250,11 @@ def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Ma
 def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Start the adapter; what keeps it from starting is kept for whoever asks, since an exception here would break the pool."""
     try:
+        started = time.perf_counter()
         adapter = make_adapter()
         environment = adapter.start()
-        _started.append(_Worker(adapter, environment, make_diagnose(environment) if make_diagnose else None))
+        loading = time.perf_counter() - started
+        _started.append(_Worker(adapter, environment, make_diagnose(environment) if make_diagnose else None, loading))
     except AdapterStartError as error:
         _started.append(error)
     except Exception as error:  # noqa: BLE001  # a framework may raise anything while it is imported
@@ -251,7 +277,8 @@ def _facts() -> Mapping[str, Any]:
     return adapter.describe() if isinstance(adapter, Describing) else {}
 
 
-def _run_chunk(planned: list[Planned], keep: Keep | None) -> list[Result]:
+def _run_chunk(planned: list[Planned], keep: Keep | None) -> _Answered:
     worker = _this_worker()
     results = list(run([one for one in planned if isinstance(one, Case)], worker.adapter, worker.diagnose, keep, samples=True))
-    return results + [run_probe(one, worker.adapter.keras) for one in planned if not isinstance(one, Case)]
+    results += [run_probe(one, worker.adapter.keras) for one in planned if not isinstance(one, Case)]
+    return _Answered(results=results, worker=os.getpid(), loading=worker.loading)

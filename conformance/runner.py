@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from conformance.adapters.base import Adapter, RaisedError, UnsupportedError
@@ -17,6 +18,7 @@ from conformance.verdict import Result, Verdict, in_one_line, worst_of
 
 Diagnose = Callable[[Case, Stimulus, Observation], tuple[str, ...]]
 Keep = Callable[[Case, Observation], None]
+Clock = Callable[[], float]
 
 
 def families(cases: Sequence[Case]) -> list[list[Case]]:
@@ -29,16 +31,26 @@ def families(cases: Sequence[Case]) -> list[list[Case]]:
 
 
 def run(
-    cases: Sequence[Case], adapter: Adapter, diagnose: Diagnose | None = None, keep: Keep | None = None, *, samples: bool = False
+    cases: Sequence[Case],
+    adapter: Adapter,
+    diagnose: Diagnose | None = None,
+    keep: Keep | None = None,
+    *,
+    samples: bool = False,
+    clock: Clock = time.perf_counter,
 ) -> Iterator[Result]:
     """Observe and judge every case in this process, with a started adapter; what the implementation raises is that case's ERROR.
 
-    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it.
+    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it. What a
+    family shares is the time of the first of its cases that needs it.
     """
     for members in families(cases):
+        started = clock()
         stimulus = draw(members)
         for case in members:
-            yield run_case(case, stimulus, adapter, diagnose, keep, samples=samples)
+            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, clock=clock)
+            yield replace(result, suite_seconds=clock() - started - result.seconds)
+            started = clock()
 
 
 def run_case(
@@ -49,17 +61,20 @@ def run_case(
     keep: Keep | None = None,
     *,
     samples: bool = False,
+    clock: Clock = time.perf_counter,
 ) -> Result:
     """One case of `run`, with the stimulus of its family."""
-    started = time.perf_counter()
+    started = clock()
     try:
         observed = adapter.observe(case, stimulus)
         related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
     except UnsupportedError as unsupported:
-        return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason=str(unsupported))
+        reason, seconds = str(unsupported), clock() - started
+        return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason=reason, seconds=seconds)
     except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
-        return error_result(case, str(error) if isinstance(error, RaisedError) else in_one_line(error))
-    seconds = time.perf_counter() - started
+        reason, seconds = str(error) if isinstance(error, RaisedError) else in_one_line(error), clock() - started
+        return error_result(case, reason, seconds)
+    seconds = clock() - started
     if keep is not None:
         keep(case, observed)
     try:
@@ -69,7 +84,7 @@ def run_case(
         explained_by = diagnose(case, stimulus, observed) if diagnose and verdict is Verdict.FAIL else ()
         sample = sample_of(evidence) if samples and verdict is Verdict.PASS else None
     except Exception as error:  # noqa: BLE001  # an observation that no check foresaw must not end the run
-        return error_result(case, f"could not be judged: {in_one_line(error)}")
+        return error_result(case, f"could not be judged: {in_one_line(error)}", seconds)
     return Result(
         case_id=case.id,
         group=case.group,
@@ -95,6 +110,6 @@ class Named(Protocol):
         """What it is counted under."""
 
 
-def error_result(case: Named, reason: str) -> Result:
+def error_result(case: Named, reason: str, seconds: float = 0.0) -> Result:
     """The result of a case that could not be judged."""
-    return Result(case_id=case.id, group=case.group, verdict=Verdict.ERROR, reason=reason)
+    return Result(case_id=case.id, group=case.group, verdict=Verdict.ERROR, reason=reason, seconds=seconds)

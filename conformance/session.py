@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from conformance.adapters.base import Adapter
 from conformance.agreement import Folder
@@ -91,6 +92,10 @@ class Session:
         """Run, and keep what finished, however the run ends."""
         # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        with compiled_once():
+            return self._run()
+
+    def _run(self) -> Report:
         results: list[Result] = []
         stopped, environment = "", {"implementation": "interrupted before it had started"}
         folder = None if self.keep is None else Folder(self.keep)
@@ -115,7 +120,8 @@ class Session:
             stopped = "interrupted"
         finally:
             pool.stop()
-        return self._report(environment, results, time.perf_counter() - started, stopped)
+        seconds, work = time.perf_counter() - started, pool.tally.work(workers)
+        return self._report(environment, results, seconds=seconds, work=work, stopped=stopped)
 
     def _results(self, pool: Pool, environment: Mapping[str, str]) -> Iterator[Result]:
         come: Iterable[Result] = pool.run(self.planned)
@@ -141,15 +147,14 @@ class Session:
             minimal[result.case_id] = reduce_case(cases[result.case_id], still_differs, allowed).id
         return [replace(result, minimal=minimal.get(result.case_id, "")) for result in results]
 
-    def _report(self, environment: Mapping[str, str], results: Sequence[Result], seconds: float, stopped: str) -> Report:
+    def _report(self, environment: Mapping[str, str], results: Sequence[Result], **ended: Any) -> Report:
         answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
         cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
         return Report(
             environment=environment,
             plan=self.plan,
             results=tuple(results),
-            seconds=seconds,
-            stopped=stopped,
+            **ended,
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled_tests(results),
         )
@@ -171,6 +176,28 @@ def default_workers() -> int:
 def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
     """What explains failing cases of such an implementation, one per worker."""
     return Diagnostician(described=environment.get(DESCRIBED, "")).explain
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """Within it, JAX compiles a program once for all workers and cases: the bulk of what an eager call costs there.
+
+    A program is looked up by its code, the compiler's options and version; it is the one that JAX would compile anew. The folder
+    is this run's own, unless the user has named one.
+    """
+    with tempfile.TemporaryDirectory(prefix="lstm-conformance-", ignore_cleanup_errors=True) as folder:
+        asked = {
+            "JAX_COMPILATION_CACHE_DIR": folder,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+        added = {name: value for name, value in asked.items() if name not in os.environ}
+        os.environ.update(added)
+        try:
+            yield
+        finally:
+            for name in added:
+                del os.environ[name]
 
 
 @contextmanager

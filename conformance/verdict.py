@@ -30,7 +30,7 @@ _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
     """How one check judged one case.
 
@@ -57,7 +57,7 @@ class CheckResult:
     blind: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     """What a case gives to the tests that pool the cases of a run.
 
@@ -76,7 +76,7 @@ class Sample:
     gram: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How one case came out.
 
@@ -87,7 +87,8 @@ class Result:
         checks: how each check judged it; none where the implementation raised.
         path: what really ran.
         not_run: what of the execution was asked for and did not run.
-        seconds: in the implementation under test, tracing included; oracle and judgement not.
+        seconds: in the implementation under test, tracing included.
+        suite_seconds: in the suite: drawing what is asked, the oracle, its uncertainty, judgement, diagnosis.
         explained_by: names of the deviations that turn the reference into this implementation.
         reason: why it is ERROR or UNSUPPORTED, or which known difference it is.
         known: id of the known difference that it shows.
@@ -102,6 +103,7 @@ class Result:
     path: str = ""
     not_run: str = ""
     seconds: float = 0.0
+    suite_seconds: float = 0.0
     explained_by: tuple[str, ...] = ()
     reason: str = ""
     known: str = ""

@@ -9,9 +9,10 @@ from conformance.case import Case
 from conformance.conventions import Conventions
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
+from lstm_ref import LSTMError
 
 
-class AdapterStartError(RuntimeError):
+class AdapterStartError(LSTMError):
     """The implementation cannot run here at all: a package is missing, or another backend is loaded already."""
 
 

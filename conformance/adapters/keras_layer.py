@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,32 +20,50 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import AdapterStartError, UnsupportedError
-from conformance.adapters.keras_build import Parts, arrays_of
+from conformance.adapters.keras_build import Parts, arrays_of, load_weights
 from conformance.adapters.keras_paths import watched
 from conformance.adapters.keras_routes import Maker, Subject
 from conformance.backends import BACKENDS
-from conformance.case import Call, Case, Family
+from conformance.case import Call, Case
 from conformance.conventions import Conventions
+from conformance.forms import form_of
 from conformance.observation import CallObservation, Observation, side_by_side
 from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 
+# As many as the cases of a family of the documents' matrix need.
+KEPT = 6
+# Models whose compiled functions a framework may keep, where it lets go of them all or none: what they share is compiled again.
+KEPT_COMPILED = 50
+
+
+@dataclass(kw_only=True)
+class _Built:
+    """What was built for a case, what its weights were drawn from, and which inner loops ran when it was first run."""
+
+    subject: Subject
+    weights: tuple[Stimulus, str]
+    kernels: str = ""
+
 
 @dataclass
 class KerasLayerAdapter:
-    """Builds one layer per configuration (and batch size, where stateful) and runs every length through it.
+    """Builds what a case asks for, by the route that it asks for, and runs the case's calls through it.
 
-    Compiled, on TensorFlow, one `tf.function` with a dynamic time axis serves all lengths. The other backends call the layer
-    eagerly, and the observation's path says so.
+    Most of the time goes into tracing, so what was built serves every further case of its form (`form_of`) by the same route: its
+    weights are set anew, a stateful layer's states are reset, and nothing is compiled that was compiled already. Compiled, on
+    TensorFlow, one `tf.function` with a dynamic time axis serves all lengths. The other backends call the layer eagerly, and the
+    observation's path says so.
     """
 
     backend: str = "tensorflow"
     keras: Any = field(default=None, init=False, repr=False)
     _products: str = field(default="", init=False, repr=False)
-    _family: Family | None = field(default=None, init=False, repr=False)
-    _built: dict[Any, Subject] = field(default_factory=dict, init=False, repr=False)
-    _kernels: dict[int, str] = field(default_factory=dict, init=False, repr=False)
+    _built: dict[Any, _Built] = field(default_factory=dict, init=False, repr=False)
+    _made: int = field(default=0, init=False, repr=False)
+    _compiled: int = field(default=0, init=False, repr=False)
+    _modules: int = field(default=0, init=False, repr=False)
 
     def start(self) -> Mapping[str, str]:
         """Import Keras on the asked backend and say which versions these are.
@@ -80,7 +98,7 @@ class KerasLayerAdapter:
             "implementation": "keras.layers.LSTM",
             "keras": self.keras.__version__,
             "backend": self.backend,
-            BACKENDS[self.backend].package: framework.__version__,
+            BACKENDS[self.backend].package: str(framework.__version__),
             "numpy": np.__version__,
             "python": platform.python_version(),
             "conventions": str(self.conventions),
@@ -94,14 +112,15 @@ class KerasLayerAdapter:
         return replace(usual, products=self._products) if self._products else usual
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """Run the case's calls; of a plain case, the layer that an earlier one built is used again, its state reset.
+        """Run the case's calls, on what an earlier case of its form has built, if one has, its weights and states set anew.
 
         Raises:
             UnsupportedError: the backend has no such route.
         """
         with watched() as ran:
             try:
-                subject = self._subject_for(case, stimulus)
+                built = self._built_for(case, stimulus)
+                subject = built.subject
                 if case.config.stateful:
                     _reset(subject.parts)
                 drawn: list[tuple[DropoutMasks, ...]] = []
@@ -111,7 +130,8 @@ class KerasLayerAdapter:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
             except ImportError as error:
                 raise UnsupportedError(f"this route needs a package that is not installed here: {error}") from error
-        kernels = self._kernels.setdefault(id(subject), " and ".join(ran))
+        built.kernels = kernels = built.kernels or " and ".join(ran)
+        self._keep(case, built)
         return Observation(
             calls=calls,
             parameter_count=sum(int(layer.count_params()) for layer in subject.parts.layers),
@@ -169,22 +189,42 @@ class KerasLayerAdapter:
     def _dtype_of(self, tensor: Any) -> str:
         return str(self.keras.backend.standardize_dtype(tensor.dtype))
 
-    def _subject_for(self, case: Case, stimulus: Stimulus) -> Subject:
-        if stimulus.family != self._family or not case.is_plain:
-            # What one family built no other uses; without this, graphs would pile up.
-            self._built.clear()
-            self._kernels.clear()
-            self.keras.backend.clear_session()
-            self._family = stimulus.family
-        if not case.is_plain:
-            return Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
-        execution = case.execution
-        batch = case.batch if case.config.stateful or execution.static_batch else None
-        steps = case.timesteps if execution.static_time or execution.unroll else None
-        key = (case.config, batch, steps, execution, case.input_dtype)
-        if key not in self._built:
-            self._built[key] = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
-        return self._built[key]
+    def _built_for(self, case: Case, stimulus: Stimulus) -> _Built:
+        """What runs the case, with its weights."""
+        # Taken out until it has run: what raised is not used again.
+        built, weights = self._built.pop(self._key(case), None), (stimulus, case.weights)
+        if built is None:
+            if self._made == KEPT or form_of(case) is None:
+                self._forget()
+            self._made += 1
+            self._compiled += 1
+            made = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
+            return _Built(subject=made, weights=weights)
+        if built.weights != weights:
+            load_weights(built.subject.parts, case, stimulus)
+            built.weights = weights
+        return built
+
+    def _keep(self, case: Case, built: _Built) -> None:
+        if form_of(case) is not None:
+            self._built[self._key(case)] = built
+
+    def _key(self, case: Case) -> Hashable:
+        """What cases share a model by: their form, and their mask where nothing is traced."""
+        return form_of(case), "" if BACKENDS[self.backend].compiler(case) else case.mask
+
+    def _forget(self) -> None:
+        """Let go of what was built, in Keras too: graphs would pile up, and now and then of what was compiled."""
+        self._built.clear()
+        self._made = 0
+        self.keras.backend.clear_session()
+        forget = BACKENDS[self.backend].forget
+        if forget is not None and self._compiled >= KEPT_COMPILED:
+            forget()
+            self._compiled = 0
+        if len(sys.modules) > self._modules:  # routes load more of a framework, a compiler say, when they are first asked for
+            self._modules = len(sys.modules)
+            gc.freeze()
 
 
 def _reset(parts: Parts) -> None:
@@ -242,7 +282,7 @@ def _as_masks(mask: Any, to_numpy: Callable[[Any], Array]) -> Array | None:
 
 @contextmanager
 def _loaded_for_good() -> Iterator[None]:
-    """Keras clears its session before each new layer, which collects garbage: not among what was loaded, as that takes longest."""
+    """The garbage that Keras collects as it clears its session is not among what was loaded: looking there takes longest."""
     is_first = "keras" not in sys.modules
     yield
     if is_first:

@@ -42,6 +42,7 @@ class Backend:
             function returns; it is a function of weights and arrays. None where Keras infers only.
         jit: compiles a function that changes nothing, with the static argument `training`; None where `compile` serves.
         products: asks the imported framework what its float32 matrix products read their operands in here: see `Conventions`.
+        forget: lets go of what was compiled, of which the framework itself keeps thousands; None where that ends with its layers.
     """
 
     package: str
@@ -53,3 +54,4 @@ class Backend:
     differentiate: Callable[[Loss, Sequence[Any], Sequence[Any]], tuple[Sequence[Any], Sequence[Any], Any]] | None = None
     jit: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
     products: Callable[[], str] = as_they_are
+    forget: Callable[[], None] | None = None

@@ -27,6 +27,11 @@ def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) ->
     return of_weights, of_arrays, kept
 
 
+def _forget() -> None:
+    """The functions of layers that are no more, and operations on their shapes: some megabytes a case."""
+    importlib.import_module("jax").clear_caches()
+
+
 def _products() -> str:
     """What `jax_default_matmul_precision` means on the device: see `jax.lax.Precision` and `jax.lax.DotAlgorithmPreset`.
 
@@ -54,4 +59,5 @@ BACKEND = Backend(
     differentiate=_differentiate,
     jit=_jit,
     products=_products,
+    forget=_forget,
 )

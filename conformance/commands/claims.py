@@ -15,6 +15,7 @@ from rich.console import Console
 
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
 from conformance.claims.verification import environments_of, verify_live, verify_recorded
+from conformance.commands import options
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from lstm_ref import LSTMError
@@ -23,13 +24,13 @@ FAILED = 1
 
 DRAWN_CLAIM = "fewer-units-suffice"
 
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
-
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--json", "json_file", type=_FILE, help="Write verdicts and evidence as JSON.")
-@click.option("--plot", "plot_file", type=_FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG.")
+@click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
+@click.option(
+    "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
+)
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
 def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None, live: bool) -> None:
     """Settle the documents' statements by running them, and show the evidence.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from conformance import matrix
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.claims.cells import variants_of
+from conformance.commands import options
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
@@ -66,23 +66,13 @@ def _interpreter(versions: tuple[str, ...]) -> str:
         return f"needs {' or '.join(versions)}"
 
 
-def askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
-    """What an environment can be asked of all that is planned, the environment built where it is not there."""
-    adapter.prepare(_say)
-    adapter.start()
-    try:
-        return list(matrix.cases_for(adapter.describe(), planned))
-    finally:
-        adapter.stop()
-
-
 _say = partial(click.echo, err=True)
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
+@options.seed
 @click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"

@@ -20,6 +20,7 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
+from conformance.commands import options
 from conformance.environments.spec import parse
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -70,7 +71,6 @@ def cases_of(level: str, seed: int, patterns: Sequence[str]) -> list[Case]:
     return matrix.select(cases, patterns)
 
 
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _level = click.option(
     "--level",
     type=click.Choice(list(matrix.LEVELS)),
@@ -78,13 +78,9 @@ _level = click.option(
     show_default=True,
     help="Cases of the surface that are asked.",
 )
-_cases = click.option(
-    "--case", "patterns", multiple=True, metavar="ID", help="Only the cases with this id or pattern (*, ?); repeatable."
-)
-_seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
-_json = click.option("--json", "json_file", type=_FILE, help="Write the report as JSON.")
+_json = click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 _markdown = click.option(
-    "--markdown", "markdown_file", type=_FILE, help="Write the report as Markdown, short enough for a CI summary."
+    "--markdown", "markdown_file", type=options.FILE, help="Write the report as Markdown, short enough for a CI summary."
 )
 _time_limit = click.option(
     "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
@@ -95,9 +91,9 @@ _time_limit = click.option(
 @click.argument("before", metavar="FROM")
 @click.argument("after", metavar="TO")
 @_level
-@_cases
-@_seed
-@click.option("--baseline", type=_FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
+@options.cases
+@options.seed
+@click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
 @_markdown
@@ -169,8 +165,8 @@ def upgrade(
     help="Keras backend to run on; repeatable.",
 )
 @_level
-@_cases
-@_seed
+@options.cases
+@options.seed
 @_json
 @_markdown
 @_time_limit

@@ -54,14 +54,15 @@ def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
     """Judge `keras.layers.LSTM`, or another class in its place; what it raises is the probe's ERROR."""
     keras.utils.clear_session(free_memory=False)
     started = time.perf_counter()
+
+    def result(**said: Any) -> Result:
+        return Result(case_id=probe.id, group=probe.group, seconds=time.perf_counter() - started, **said)
+
     try:
         checks = probe.run(keras, layer_class or keras.layers.LSTM)
     except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
         if probe.needs_training and isinstance(error, NotImplementedError):
             reason = f"not implemented on the {keras.backend.backend()} backend: {error}"
-            return Result(case_id=probe.id, group=probe.group, verdict=Verdict.UNSUPPORTED, reason=reason)
-        return Result(case_id=probe.id, group=probe.group, verdict=Verdict.ERROR, reason=in_one_line(error))
-    seconds = time.perf_counter() - started
-    return Result(
-        case_id=probe.id, group=probe.group, verdict=worst_of(check.verdict for check in checks), checks=checks, seconds=seconds
-    )
+            return result(verdict=Verdict.UNSUPPORTED, reason=reason)
+        return result(verdict=Verdict.ERROR, reason=in_one_line(error))
+    return result(verdict=worst_of(check.verdict for check in checks), checks=checks)

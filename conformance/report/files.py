@@ -12,7 +12,7 @@ from typing import Any
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
 from conformance.pooled import PooledTest
-from conformance.report.model import Report
+from conformance.report.model import Report, as_json
 from conformance.verdict import Result, Verdict
 
 # What an exception may say and XML may not hold: terminal colours and other control characters, halves of surrogate pairs.
@@ -20,8 +20,14 @@ _NOT_XML = re.compile("\x1b\\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U0001000
 
 
 def write_json(report: Report, path: Path) -> None:
-    """The whole report."""
-    write_text(json.dumps(report.as_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n", path)
+    """The whole report, result by result: thousands of them are never held as text."""
+
+    def write(file: str) -> None:
+        with Path(file).open("w", encoding="utf-8", errors="backslashreplace") as written:
+            json.dump(report.as_dict(), written, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
+            written.write("\n")
+
+    _write_atomically(path, write)
 
 
 def write_junit(report: Report, path: Path) -> None:

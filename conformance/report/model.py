@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from conformance.matrix.coverage import Coverage
 from conformance.pooled import PooledTest
+from conformance.speed import Work
 from conformance.verdict import Result, Verdict
 
 
@@ -63,6 +64,7 @@ class Report:
         plan: what was to run.
         results: what ran, in the plan's order.
         seconds: of the whole run, from the start of the implementation on.
+        work: what its processes did in that time; None where that was not measured.
         stopped: why the run ended before its plan did; empty where it did not.
         coverage: which combinations of feature values the results hold; empty for the documents' matrix, which is full.
         pooled: tests over all that passed; empty where too few sets of weights and inputs did.
@@ -72,6 +74,7 @@ class Report:
     plan: Plan
     results: tuple[Result, ...]
     seconds: float
+    work: Work | None = None
     stopped: str = ""
     coverage: tuple[Coverage, ...] = ()
     pooled: tuple[PooledTest, ...] = ()
@@ -101,6 +104,20 @@ class Report:
         """The results that make a run red."""
         return [result for result in self.results if not result.verdict.is_expected]
 
+    @property
+    def speed(self) -> dict[str, float]:
+        """Cases a second, and what the work consists of, in seconds and as shares of it; empty where nothing was measured."""
+        if self.work is None:
+            return {}
+        parts = {name: getattr(self.work, name) for name in ("implementation", "suite", "loading")}
+        return {
+            "cases": self.work.cases,
+            "workers": self.work.workers,
+            "cases_per_second": round(self.work.cases / self.seconds, 3),
+            **{f"{name}_seconds": round(seconds, 3) for name, seconds in parts.items()},
+            **{f"{name}_share": round(self.work.share(seconds), 4) for name, seconds in parts.items()},
+        }
+
     def by_check(self) -> list[CheckSummary]:
         """One summary per check of the plan."""
         return [self._summarise(check) for check in self.plan.checks]
@@ -118,7 +135,7 @@ class Report:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for machines: environment, plan, results, summary; every value is JSON."""
+        """The report for machines: environment, plan, results, summary; all of it JSON but the results, which `as_json` turns."""
         summary = {
             **self.counts,
             "planned": self.plan.cases,
@@ -126,6 +143,7 @@ class Report:
             "as_expected": self.as_expected,
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
+            "speed": self.speed,
             "checks": [asdict(check) for check in self.by_check()],
             "pooled": [asdict(test) for test in self.pooled],
             "coverage": [
@@ -140,16 +158,20 @@ class Report:
                 for each in self.coverage
             ],
         }
-        # What the pooled tests were made from is of no use on its own.
-        results = [{name: part for name, part in asdict(result).items() if name != "sample"} for result in self.results]
-        report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": results, "summary": summary}
-        return {name: _as_json(part) for name, part in report.items()}
+        report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
+        return {name: _finite(part) for name, part in report.items()} | {"results": self.results}
 
 
-def _as_json(value: Any) -> Any:
+def as_json(result: Result) -> dict[str, Any]:
+    """A result for machines; what the pooled tests were made from is of no use on its own."""
+    said: dict[str, Any] = _finite({name: part for name, part in asdict(replace(result, sample=None)).items() if name != "sample"})
+    return said
+
+
+def _finite(value: Any) -> Any:
     """Infinity and NaN are no JSON: their names are."""
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [_finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -166,7 +166,21 @@ def _pooled_cell(test: PooledTest | None) -> Text:
     return Text(f"{test.estimate:{sign}.2f} ± {test.standard_error:.2f}{p}", style=STYLE[test.verdict])
 
 
+def _speed(report: Report) -> str:
+    """How fast, and whose time that was."""
+    speed = report.speed
+    processes = f"{speed['workers']} worker{'s' if speed['workers'] > 1 else ''}"
+    implementation = report.environment.get("implementation", "the implementation")
+    shares = (
+        f"{speed['implementation_share']:.0%} of their work in {implementation}, {speed['suite_share']:.0%} in the suite, "
+        f"{speed['loading_share']:.0%} to load it"
+    )
+    return f"{speed['cases_per_second']:.3g} cases a second on {processes}; {shares}"
+
+
 def _show_summary(report: Report, console: Console) -> None:
+    if report.work and report.work.cases:
+        console.print(_speed(report), highlight=False, soft_wrap=True)
     plan = report.plan
     counts = Text(", ").join(
         Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"

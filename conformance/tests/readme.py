@@ -25,6 +25,7 @@ README = Path(__file__).parents[2] / "README.md"
 _VARYING = {
     r"\bin [\d,.]+ ?s\b": "in # s",  # durations
     r"\b[\d.]+ s$": "# s",
+    r"\b[\d.]+ cases a second on \d+ workers?": "# cases a second on # workers",
     r" \(\d+:\d\d:\d\d\)": "",
     r"^=+ | =+$": "",  # pytest's rules fill the terminal
     r"[\d.]+(e[+-]\d+)? ?σ": "#σ",  # rounding depends on the processor's summation order

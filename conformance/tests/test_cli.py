@@ -13,12 +13,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 import conformance
 from conformance.backends import BACKENDS
 from conformance.backends.backend import Backend
-from conformance.cli import main
+from conformance.cli import Later, main
 from conformance.pool import Pool
 from conformance.session import _interrupt, default_workers
 from lstm_ref.responses import OPERATIONS
@@ -130,6 +131,25 @@ def test_every_command_has_help(command: list[str]) -> None:
     assert result.stdout.startswith(f"Usage: {' '.join(['lstm-conformance', *command])}")
 
 
+@pytest.mark.parametrize("name", main.commands)
+def test_command_is_listed_as_it_calls_itself(name: str) -> None:
+    """The list of commands knows them without importing them: by name, and by the first sentence of their help."""
+    listed = main.commands[name]
+    assert isinstance(listed, Later)
+    command = listed.load()
+    assert (listed.name, listed.get_short_help_str()) == (command.name, command.get_short_help_str(limit=1000))
+
+
+@pytest.mark.parametrize(
+    ("before", "begun", "completed"),
+    [([], "ver", ["verify"]), (["verify"], "--lev", ["--level"]), (["list", "--level"], "st", ["standard"])],
+)
+def test_what_is_begun_is_completed(before: list[str], begun: str, completed: list[str]) -> None:
+    """As a shell asks for it: names of commands, and the options of one and their values."""
+    shell = ShellComplete(main, {}, "lstm-conformance", "_LSTM_CONFORMANCE_COMPLETE")
+    assert [item.value for item in shell.get_completions(before, begun)] == completed
+
+
 # --- explain -------------------------------------------------------------------------------------------------------------------
 
 
@@ -232,7 +252,8 @@ def test_verify_resumes_from_its_journal(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (1, "4 of 4 cases: u2-d2 finished, 4 not as expected\n")
     first, second = (json.loads(report.read_text(encoding="utf-8"))["results"] for report in reports)
     assert [one["seconds"] == two["seconds"] for one, two in zip(first, second, strict=True)] == [True, True, False, False]
-    assert [one | {"seconds": 0} for one in first] == [one | {"seconds": 0} for one in second]
+    timeless = {"seconds": 0, "suite_seconds": 0}
+    assert [one | timeless for one in first] == [one | timeless for one in second]
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 5
 
 

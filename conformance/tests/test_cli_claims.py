@@ -83,7 +83,7 @@ def test_deviations_are_listed_with_who_rejects_them() -> None:
 def test_blind_case_fails_the_kill_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake that a case accepts without a reason is named at the end, and the exit code says so."""
     blind = Kills(deviation="two_biases", cases=("u2-d1-t1-b3-s0",), survived=("u2-d1-t1-b3-s0",))
-    monkeypatch.setattr("conformance.cli.kill_matrix", lambda *_: [blind])
+    monkeypatch.setattr("conformance.commands.deviations.kill_matrix", lambda *_: [blind])
     result = invoke("deviations", "--case", "u2-d1-t1-b3-s0")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "u2-d1-t1-b3-s0 is blind to two_biases"

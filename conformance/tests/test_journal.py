@@ -32,6 +32,7 @@ RICH = Result(
     ),
     path="tf.function",
     seconds=1 / 3,
+    suite_seconds=2 / 3,
     explained_by=("gates_exchanged", "bias_dropped"),
     reason="\x1b[31m",
     sample=Sample(family="u1-d1-s0", precision="float32", size=2, projections=(1 / 3, -math.inf), gram=(0.1,)),

@@ -6,12 +6,13 @@ import importlib
 import os
 import platform
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.keras_layer import KerasLayerAdapter, _quiet_stderr
+from conformance.adapters.keras_layer import KEPT, KerasLayerAdapter, _quiet_stderr
 from conformance.backends import BACKENDS, CONVENTIONS
 from conformance.backends.backend import Backend
 from conformance.case import Case, Execution
@@ -145,17 +146,61 @@ def test_stateful_layers_are_built_per_batch_size(fresh: KerasLayerAdapter) -> N
     assert len(fresh._built) == 2
 
 
-@pytest.mark.parametrize("other", ["u1-d2-t6-b3-s0", "u2-d1-t6-b3-s0", "u2-d2-t6-b3-s1"])
-def test_another_family_gets_layers_of_its_own(other: str, fresh: KerasLayerAdapter) -> None:
-    """With its own weights; and back in the first family, its own again."""
+@pytest.mark.parametrize(("other", "layers"), [("u1-d2-t6-b3-s0", 2), ("u2-d1-t6-b3-s0", 2), ("u2-d2-t6-b3-s1", 1)])
+def test_another_family_has_weights_of_its_own(other: str, layers: int, fresh: KerasLayerAdapter) -> None:
+    """In a layer of its own size, or in the same; and back in the first family, its own again."""
     first = observe(fresh, PLAIN)
     case = Case.from_id(other)
     stimulus = draw([case])
     assert {result.verdict for result in judge(Evidence(case=case, stimulus=stimulus, observed=fresh.observe(case, stimulus)))} == {
         Verdict.PASS
     }
-    assert len(fresh._built) == 1
+    assert len(fresh._built) == layers
     assert_equal(observe(fresh, PLAIN), first)
+
+
+@pytest.mark.parametrize(
+    ("features", "changes"),
+    [
+        ({"mask": "left", "initial_state": True, "weights": "chaotic"}, {"mask": "right", "weights": "drawn"}),
+        ({"mask": "left", "mask_source": "embedding"}, {"mask": "interior", "seed": 1}),
+        ({"stateful": True, "static_batch": True}, {"values": "nan", "seed": 1}),
+        ({"mask": "left", "route": "gradient"}, {"mask": "right"}),
+    ],
+    ids=["mask and weights", "embedding", "states that were not finite", "gradient"],
+)
+def test_shared_model_gives_what_a_fresh_one_gives(
+    features: dict[str, Any], changes: dict[str, Any], fresh: KerasLayerAdapter
+) -> None:
+    """Bit for bit, after a case of other numbers."""
+    case = Case.from_id("u3-d2-t5-b4-seq-s0").having(**features)
+    first = observe(fresh, case)
+    (built,) = fresh._built.values()
+    fresh._built.clear()
+    observe(fresh, case.having(**changes))
+    again = observe(fresh, case)
+    (shared,) = fresh._built.values()
+    assert shared is not built
+    assert_equal(first, again)
+
+
+def test_what_raised_is_not_used_again(fresh: KerasLayerAdapter) -> None:
+    """The next case of the form has a model of its own."""
+    observe(fresh, PLAIN)
+    (built,) = fresh._built.values()
+    (fresh._built[fresh._key(PLAIN)],) = [replace(built, subject=replace(built.subject, run=lambda _: 1 / 0))]
+    with pytest.raises(ZeroDivisionError):
+        observe(fresh, PLAIN)
+    assert not fresh._built
+    observe(fresh, PLAIN)
+
+
+def test_what_was_built_is_forgotten_once_it_is_much(fresh: KerasLayerAdapter) -> None:
+    """And at a case that needs a model, and a session, of its own."""
+    sizes = [observe(fresh, PLAIN.having(units=units, compiled=False)) and len(fresh._built) for units in range(1, KEPT + 2)]
+    assert sizes == [*range(1, KEPT + 1), 1]
+    observe(fresh, PLAIN.having(dropout="inference", compiled=False))
+    assert not fresh._built
 
 
 @pytest.mark.parametrize(
@@ -166,7 +211,7 @@ def test_every_argument_is_given(flag: str, keras_adapter: KerasLayerAdapter) ->
     default = LSTMConfig(3, activation="relu", recurrent_activation="hard_sigmoid")
     config = LSTMConfig(**{**asdict(default), flag: not getattr(default, flag)})
     case = Case(config=config, input_dim=2, timesteps=3, batch=2)
-    (layer,) = keras_adapter._subject_for(case, draw([case])).parts.layers
+    (layer,) = keras_adapter._built_for(case, draw([case])).subject.parts.layers
     assert LSTMConfig.from_keras(layer) == config
 
 
@@ -206,6 +251,17 @@ def test_keras_2_is_refused(keras_adapter: KerasLayerAdapter, monkeypatch: pytes
     monkeypatch.setattr(keras_adapter.keras, "__version__", "2.15.0")
     with pytest.raises(AdapterStartError, match=r"expected Keras 3 or later; got Keras 2\.15\.0"):
         KerasLayerAdapter().start()
+
+
+def test_what_was_compiled_is_forgotten_from_time_to_time(fresh: KerasLayerAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many models: a framework that keeps what it compiles would grow with every one."""
+    forgotten: list[str] = []
+    cases = [PLAIN.having(units=units, compiled=False) for units in range(1, 7)]
+    monkeypatch.setattr("conformance.adapters.keras_layer.KEPT", 1)
+    monkeypatch.setattr("conformance.adapters.keras_layer.KEPT_COMPILED", 2)
+    monkeypatch.setitem(BACKENDS, "tensorflow", replace(BACKENDS["tensorflow"], forget=lambda: forgotten.append("all")))
+    kept = [len(forgotten) for case in cases if observe(fresh, case)]
+    assert kept == [0, 0, 1, 1, 2, 2]
 
 
 def test_stderr_of_a_framework_that_loads_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:

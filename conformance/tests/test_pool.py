@@ -29,7 +29,7 @@ FAULTY = SIX[1].id
 
 def timeless(results: Sequence[Result]) -> list[Result]:
     """The results without what differs from run to run."""
-    return sorted((replace(result, seconds=0.0) for result in results), key=lambda result: result.case_id)
+    return sorted((replace(result, seconds=0.0, suite_seconds=0.0) for result in results), key=lambda result: result.case_id)
 
 
 def only_error(results: Sequence[Result]) -> str:
@@ -73,7 +73,7 @@ def test_a_worker_keeps_its_adapter_and_its_diagnosis(monkeypatch: pytest.Monkey
     make_adapter = partial(ReferenceAdapter, "states_exchanged")
     _start_worker(make_adapter, make_diagnose)
     assert _environment()["implementation"] == "lstm_ref with states_exchanged"
-    results = [result for members in chunks(CASES, 3) for result in _run_chunk(members, None)]
+    results = [result for members in chunks(CASES, 3) for result in _run_chunk(members, None).results]
     assert timeless(results) == timeless(list(run(CASES, make_adapter(), make_diagnose({}))))
     assert started == [_this_worker()]
 
@@ -89,6 +89,15 @@ def test_chunks_of_what_shares_nothing_begin_with_the_longest_sequences() -> Non
     """And else keep their order."""
     cases = [Case.from_id(f"u2-d1-t{steps}-b1-mask_right-s0") for steps in (3, 2, 1000, 4)]
     assert chunks(cases, 64) == [[cases[2], cases[3], cases[0], cases[1]]]
+
+
+def test_cases_of_one_form_come_together() -> None:
+    """One model may serve them, in the worker that has it; the longest of all come first still."""
+    one, other = (Case.from_id(f"u2-d1-t3-b1-{words}-s0") for words in ("mask_right", "seq-mask_right"))
+    longest = one.having(timesteps=1000, unroll=True, static_time=True)
+    assert chunks([one, other, one.having(seed=1), other.having(mask="left"), longest], 64) == [
+        [longest, one, one.having(seed=1), other, other.having(mask="left")]
+    ]
 
 
 def test_chunks_go_to_workers_whole(make_pool: Callable[..., Pool]) -> None:

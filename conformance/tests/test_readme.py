@@ -87,6 +87,7 @@ def test_command_prints_what_the_readme_shows(block: Block, tmp_path: Path) -> N
     [
         ("worst 2.5σ, 64 PASS in 40 s\n", "worst 2.7σ, 64 PASS in 51 s\n", True),
         ("worst 2.5σ, 64 PASS in 40 s\n", "worst 2.7σ, 63 PASS in 51 s\n", False),
+        ("59 cases a second on 2 workers; 83% in it\n", "9.5 cases a second on 1 worker; 9% in it\n", True),
         ("...\n12 passed in 3.1s\n", "dots\n12 passed in 9.9s\n", True),
         ("...\n12 passed in 3.1s\n", "dots\n13 passed in 9.9s\n", False),
         ("cell 28% + pooled\n", "cell 31% + pooled\n", True),

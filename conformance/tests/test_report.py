@@ -8,7 +8,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -169,7 +169,16 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
     assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
     counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
-    rest = {"planned": 4, "not_run": 1, "as_expected": False, "stopped": "", "seconds": 12.346, "pooled": [], "coverage": []}
+    rest = {
+        "planned": 4,
+        "not_run": 1,
+        "as_expected": False,
+        "stopped": "",
+        "seconds": 12.346,
+        "speed": {},
+        "pooled": [],
+        "coverage": [],
+    }
     assert {name: value for name, value in read["summary"].items() if name != "checks"} == counts | rest
     assert [check["check"] for check in read["summary"]["checks"]] == ["outputs", "parameter_count"]
 
@@ -272,13 +281,12 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "report.json"
     files.write_json(GREEN, path)
     before = path.read_text(encoding="utf-8")
-    whole = Path.write_text
 
-    def half(self: Path, data: str, **given: Any) -> int:
-        whole(self, data[: len(data) // 2], **given)
+    def half(_: object, file: IO[str], **_given: object) -> None:
+        file.write(before[: len(before) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(json, "dump", half)
     with pytest.raises(OSError, match="No space left"):
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before

@@ -12,7 +12,7 @@ from rich.console import Console
 from conformance.case import Case
 from conformance.matrix.coverage import Coverage
 from conformance.report import text
-from conformance.report.model import Plan, Report
+from conformance.report.model import Plan, Report, as_json
 from conformance.report.style import STYLE
 from conformance.verdict import CheckResult, Result, Verdict
 
@@ -215,11 +215,12 @@ def test_coverage_names_the_pairs_that_are_missing() -> None:
 
 def test_results_carry_what_ran_and_what_is_known() -> None:
     """Path, what did not run, the known difference and the minimal case."""
-    read = report(*RESULTS).as_dict()
-    assert read["plan"]["surface"] is True
-    assert read["results"][1]["not_run"] == "unroll: the fused kernel ran"
-    assert read["results"][2]["minimal"] == "u1-d1-t1-b1-bidi-s0"
-    assert read["results"][6]["known"] == "all_masked"
+    said = report(*RESULTS).as_dict()
+    read = [as_json(result) for result in said["results"]]
+    assert said["plan"]["surface"] is True
+    assert read[1]["not_run"] == "unroll: the fused kernel ran"
+    assert read[2]["minimal"] == "u1-d1-t1-b1-bidi-s0"
+    assert read[6]["known"] == "all_masked"
 
 
 def test_ids_above_are_ids() -> None:

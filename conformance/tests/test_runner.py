@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
 
+from conformance.adapters.base import UnsupportedError
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.matrix import documents_matrix, select
@@ -100,6 +102,19 @@ def test_failing_cases_are_explained_and_others_are_not() -> None:
     assert asked == ids(CASES[:2])
     assert [result.explained_by for result in run(CASES[:2], ReferenceAdapter(), diagnose)] == [(), ()]
     assert asked == ids(CASES[:2])
+
+
+def test_time_is_the_implementations_or_the_suites() -> None:
+    """With a clock that every reading moves on by 1 s: drawing, observing, judging; the next case starts when the last is done."""
+    results = list(run(CASES[:2], ReferenceAdapter(), clock=itertools.count().__next__))
+    assert [(result.seconds, result.suite_seconds) for result in results] == [(1, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), UnsupportedError("no")], ids=["ERROR", "UNSUPPORTED"])
+def test_time_of_what_raises_is_the_implementations(error: Exception) -> None:
+    """A case that ends in nothing has taken its time all the same."""
+    (result,) = run(CASES[:1], Raising(CASES[0].id, error), clock=itertools.count().__next__)
+    assert (result.seconds, result.suite_seconds) == (1, 2)
 
 
 def test_error_result_is_of_its_case() -> None:

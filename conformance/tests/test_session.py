@@ -147,6 +147,17 @@ def test_journal_is_gone_on_from(tmp_path: Path) -> None:
     assert [result.seconds for result in again.results] == [result.seconds for result in first.results]
 
 
+def test_report_counts_the_work_of_this_run(tmp_path: Path) -> None:
+    """The cases of all workers, and where their time went; what a journal had is none of this run's work."""
+    journal = tmp_path / "journal"
+    first, again = (ran([RIGHT, MASKED], ReferenceAdapter, journal=journal).work for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert (first.cases, first.workers) == (2, 1)
+    assert min(first.implementation, first.suite, first.loading) > 0
+    assert (again.cases, again.seconds) == (0, 0.0)
+
+
 def test_what_was_observed_is_kept(tmp_path: Path) -> None:
     """By the workers, with the environment, for a comparison of implementations."""
     for name, adapter in (("right", ReferenceAdapter), ("wrong", WrongIfMasked)):

@@ -1,0 +1,33 @@
+"""`agree` compares what implementations returned with one another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.agreement import agree
+from conformance.tolerance import ELEMENT_LIMIT
+from lstm_ref import LSTMError
+
+FAILED = 1
+
+
+@click.command(name="agree")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def agree_pairwise(folders: tuple[Path, ...]) -> None:
+    """Compare what implementations returned with one another, pair by pair (folders of `verify --keep`)."""
+    if len(folders) < 2:
+        raise LSTMError("agree compares two or more folders; make each with: lstm-conformance verify --backend NAME --keep FOLDER")
+    agreements = agree(folders)
+    for agreement in agreements:
+        names = " and ".join(agreement.names)
+        agreeing = agreement.cases - len(agreement.differing) - len(agreement.known)
+        click.echo(
+            f"{names}: {agreeing:,} of {agreement.cases:,} cases agree (worst {agreement.worst:.2g} σ), "
+            f"{len(agreement.known):,} differ as known"
+        )
+        for case_id, worst in agreement.differing:
+            click.echo(f"  {case_id}: {worst:.3g} σ apart, limit {ELEMENT_LIMIT:g} σ of two runs")
+    sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)

@@ -1,0 +1,14 @@
+"""`differences` prints what is known of released versions."""
+
+from __future__ import annotations
+
+import click
+
+from conformance.catalogue import as_markdown
+from conformance.known_differences import EARLIER, known_differences
+
+
+@click.command(name="differences")
+def list_differences() -> None:
+    """Print the known differences of released Keras versions as Markdown, each with its reproduction."""
+    click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)

@@ -1,0 +1,17 @@
+"""`list` prints the ids of cases."""
+
+from __future__ import annotations
+
+import click
+
+from conformance.commands import options
+
+
+@click.command(name="list")
+@options.cases
+@options.seed
+@options.level
+def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
+    """Print the ids of the documents' matrix, or of a level of the surface, one a line."""
+    for case in options.chosen(level, seed, patterns):
+        click.echo(case.id)
