@@ -1,0 +1,43 @@
+"""Who is timed, each by the best route that its users have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from benchmarks.peers.base import Peer
+
+
+def _own(name: str, route: str) -> Peer:
+    return Peer(name=name, module="reference", route=route, group="reference", packages=("numpy",), is_own=True)
+
+
+def _keras(backend: str, name: str, *packages: str, route: str = "", module: str = "") -> Peer:
+    """Keras fixes its backend when it is imported: each has a process."""
+    return Peer(
+        name=f"keras-{name}",
+        module=module or f"keras_{backend}",
+        route=route,
+        group=f"keras-{backend}",
+        packages=("keras", *packages),
+        environment={"KERAS_BACKEND": backend},
+    )
+
+
+_ALL = (
+    Peer(name="floor", module="floor", group="reference", packages=("numpy",), is_own=True, is_floor=True),
+    _own("lstm_ref-fused", "fused float32"),
+    _own("lstm_ref-float32", "oracle float32"),
+    _own("lstm_ref-float64", "oracle float64"),
+    Peer(name="onnxruntime", module="onnx_node", group="onnxruntime", packages=("onnxruntime", "onnx")),
+    Peer(name="torch-nn", module="torch_nn", group="torch", packages=("torch",)),
+    _keras("tensorflow", "tensorflow-eager", "tensorflow", route="eager"),
+    _keras("tensorflow", "tensorflow-function", "tensorflow", route="tf.function"),
+    _keras("tensorflow", "tensorflow-xla", "tensorflow", route="XLA"),
+    _keras("jax", "jax-jit", "jax"),
+    _keras("torch", "torch", "torch"),
+    _keras("openvino", "openvino", "openvino", "scipy", module="keras_inference", route="predict_on_batch"),
+    _keras("numpy", "numpy", "jax", "scipy", module="keras_inference", route="call"),
+)
+
+PEERS: Mapping[str, Peer] = MappingProxyType({peer.name: peer for peer in _ALL})
