@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,8 @@ def run_race(request: pytest.FixtureRequest, threads: int) -> Iterator[Callable[
         if workload.name not in kept:
             kept.clear()
             peers = _selected(request.session.items, workload)
-            kept[workload.name] = race(workload.problem, workload.expectation, peers, crew, budget)
+            expectation = cache(lambda centred: workload.expectation(centred=centred))
+            kept[workload.name] = race(workload.problem, lambda peer: expectation(peer.centred), peers, crew, budget)
             not_timed = {(workload.name, name): each for name, each in kept[workload.name].items() if isinstance(each, NotTimed)}
             request.config.stash[NOT_TIMED].update(not_timed)
         return kept[workload.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -83,14 +83,14 @@ class Crew:
 
 
 def race(
-    problem: Problem, expectation: Expectation, peers: Sequence[Peer], crew: Crew, budget: Budget
+    problem: Problem, expectation_of: Callable[[Peer], Expectation], peers: Sequence[Peer], crew: Crew, budget: Budget
 ) -> dict[str, Timed | NotTimed]:
     """The outcome of each peer, by name."""
     outcomes: dict[str, Timed | NotTimed] = {}
     sigma: dict[str, float | None] = {}
     for peer in peers:
         try:
-            sigma[peer.name] = _checked(problem, expectation, peer, crew)
+            sigma[peer.name] = _checked(problem, expectation_of, peer, crew)
         except (UnsupportedError, RefusedError) as error:
             outcomes[peer.name] = NotTimed(reason=str(error))
         except (NotConformingError, FailedError) as error:
@@ -110,11 +110,11 @@ def race(
     return outcomes | {name: Timed(rounds=tuple(rounds[name]), worst_sigma=sigma[name]) for name in running}
 
 
-def _checked(problem: Problem, expectation: Expectation, peer: Peer, crew: Crew) -> float | None:
+def _checked(problem: Problem, expectation_of: Callable[[Peer], Expectation], peer: Peer, crew: Crew) -> float | None:
     """The worst |error| / σ of a peer that is there and conforms, warmed up."""
     _ = peer.versions  # raises where a package is missing
     worker = crew.worker_of(peer)
     answers = worker.ask("prepare", peer.name, peer.module_path, peer.route, problem)
-    worst = None if peer.is_floor else expectation.worst_of(answers)
+    worst = None if peer.is_floor else expectation_of(peer).worst_of(answers)
     worker.ask("time", peer.name, WARM_UP_SECONDS)
     return worst

@@ -34,11 +34,7 @@ CLOCK = Clock()
 @pytest.mark.benchmark(timer=CLOCK.read)
 @pytest.mark.parametrize(
     ("workload", "peer"),
-    [
-        pytest.param(workload, peer, id=f"{workload.name}-{peer.name}")
-        for workload in WORKLOADS.values()
-        for peer in PEERS.values()
-    ],
+    [pytest.param(workload, peer, id=f"{workload.name}-{peer.name}") for workload in WORKLOADS.values() for peer in PEERS.values()],
 )
 def test_peer(
     benchmark: Any,

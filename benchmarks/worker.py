@@ -127,14 +127,13 @@ class Bench:
 
     def time(self, name: str, seconds: float) -> list[float]:
         """How long calls took, of which so many are made that they take this long together, or one."""
-        call, durations = self._prepared[name].call, []
+        call = self._prepared[name].call
+        durations: list[float] = []
         gc.disable()
-        end = perf_counter() + seconds
-        while not durations or now < end:
+        while sum(durations) < seconds:
             start = perf_counter()
             call()
-            now = perf_counter()
-            durations.append(now - start)
+            durations.append(perf_counter() - start)
         gc.enable()
         return durations
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.expectation import Expectation
 from benchmarks.problem import Problem
-from conformance.case import Case, Execution
+from conformance.case import Case
 from conformance.stimulus import Stimulus, draw
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
@@ -62,28 +62,27 @@ class Workload:
     @cached_property
     def problem(self) -> Problem:
         """The same for every peer."""
-        calls, stimulus = self.case.calls[:CARRIED_CALLS], self._stimulus
-        gradient = self.direction == "gradient"
+        calls, stimulus = self.case.calls[:CARRIED_CALLS], self.stimulus
         return Problem(
             config=replace(self.case.config, stateful=False, return_state=len(calls) > 1),
             weights=tuple(weights.astype(np.float32) for weights in stimulus.weights_of(self.case)),
             inputs=tuple(stimulus.inputs_of(self.case, call).astype(np.float32) for call in calls),
             mask=stimulus.mask_of(self.case, calls[0]),
-            cotangent=stimulus.cotangents_of(self.case, calls[0])[0].astype(np.float32) if gradient else None,
+            cotangent=stimulus.cotangents_of(self.case, calls[0])[0].astype(np.float32) if self.direction == "gradient" else None,
         )
 
-    @cached_property
-    def expectation(self) -> Expectation:
-        """What conforming peers give, in some of the rows where rows are computed alone."""
+    def expectation(self, *, centred: bool = False) -> Expectation:
+        """What conforming peers give, in some of the rows where rows are computed alone; of either arithmetic of sigmoid."""
         batch = self.case.batch
         rows = np.arange(batch) if self.direction == "gradient" else np.unique(np.linspace(0, batch - 1, CHECKED_ROWS, dtype=int))
-        stimulus = self._stimulus
+        stimulus = self.stimulus
         mask = None if stimulus.given_mask is None else stimulus.given_mask[rows]
         fewer = replace(stimulus, inputs=stimulus.inputs[rows], given_mask=mask)
-        return Expectation.of(self.case.having(batch=len(rows)), fewer, rows, CARRIED_CALLS)
+        return Expectation.of(self.case.having(batch=len(rows)), fewer, rows, CARRIED_CALLS, centred=centred)
 
     @cached_property
-    def _stimulus(self) -> Stimulus:
+    def stimulus(self) -> Stimulus:
+        """Weights, inputs and mask."""
         return replace(draw([self.case]), given_mask=_mask(self.case))
 
 
@@ -104,7 +103,7 @@ def _case(batch: int, timesteps: int, input_dim: int, units: int, **features: An
     return bare.having(**features)
 
 
-_GRADIENT = {"route": Execution(route="gradient").route}
+_GRADIENT = {"route": "gradient"}
 
 # (batch, timesteps, input_dim, units), and what else.
 _NAMED: Mapping[str, tuple[tuple[int, int, int, int], dict[str, Any]]] = {

@@ -29,14 +29,17 @@ _ALL = (
     _own("lstm_ref-fused", "fused float32"),
     _own("lstm_ref-float32", "oracle float32"),
     _own("lstm_ref-float64", "oracle float64"),
-    Peer(name="onnxruntime", module="onnx_node", group="onnxruntime", packages=("onnxruntime", "onnx")),
+    # Its sigmoid is p / q + 1/2: onnxruntime/core/mlas/lib/logistic.cpp, MlasLogisticKernel.
+    Peer(name="onnxruntime", module="onnx_node", group="onnxruntime", packages=("onnxruntime", "onnx"), centred=True),
     Peer(name="torch-nn", module="torch_nn", group="torch", packages=("torch",)),
     _keras("tensorflow", "tensorflow-eager", "tensorflow", route="eager"),
     _keras("tensorflow", "tensorflow-function", "tensorflow", route="tf.function"),
     _keras("tensorflow", "tensorflow-xla", "tensorflow", route="XLA"),
     _keras("jax", "jax-jit", "jax"),
     _keras("torch", "torch", "torch"),
-    _keras("openvino", "openvino", "openvino", "scipy", module="keras_inference", route="predict_on_batch"),
+    # A model is compiled for bfloat16 where the processor has it; a call of the layer is float32, and compiled each time.
+    _keras("openvino", "openvino-predict", "openvino", "scipy", module="keras_inference", route="predict_on_batch"),
+    _keras("openvino", "openvino-call", "openvino", "scipy", module="keras_inference", route="call"),
     _keras("numpy", "numpy", "jax", "scipy", module="keras_inference", route="call"),
 )
 

@@ -42,6 +42,7 @@ class Peer:
         packages: distributions that it needs.
         environment: variables that its process needs.
         is_own: whether it is of this project, so that its failure is a failure.
+        centred: whether its sigmoid is 1/2 and an odd function: see `benchmarks.expectation`.
         is_floor: whether it is the matrix products alone, which answer nothing.
     """
 
@@ -52,6 +53,7 @@ class Peer:
     packages: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     is_own: bool = False
+    centred: bool = False
     is_floor: bool = False
 
     @property

@@ -60,7 +60,7 @@ def _model(problem: Problem) -> bytes:
     if problem.mask is not None:
         read["lengths"] = number.INT32, [batch]
     if problem.is_carried:
-        read |= {name: (number.FLOAT, state) for name in "hc"}
+        read |= dict.fromkeys("hc", (number.FLOAT, state))
     returned = {"Y": [steps, directions, batch, units], "Y_h": state, "Y_c": state}
     node = helper.make_node(
         "LSTM",
