@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.errors import UnsupportedError
 from benchmarks.peers import PEERS
-from benchmarks.peers.base import Peer, UnsupportedError
+from benchmarks.peers.base import Peer
 from benchmarks.race import Budget, Crew, NotTimed, Timed, race
-from benchmarks.workloads import Workload
+from benchmarks.workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).parent
 QUICK = {"benchmark_max_time": 0.1, "benchmark_min_rounds": 3}
@@ -51,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _workload_of(item: pytest.Item) -> Workload | None:
-    return item.callspec.params.get("workload") if hasattr(item, "callspec") else None
+    return WORKLOADS.get(item.callspec.params.get("workload")) if hasattr(item, "callspec") else None
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,7 @@ def run_race(request: pytest.FixtureRequest, threads: int) -> Iterator[Callable[
 
 def _selected(items: Sequence[pytest.Item], workload: Workload) -> list[Peer]:
     of_workload = [item.callspec.params for item in items if _workload_of(item) is workload]  # type: ignore[attr-defined]  # of `Function`
-    return [params["peer"] for params in of_workload if "peer" in params]
+    return [PEERS[params["peer"]] for params in of_workload]
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """Whether a peer computes what the oracle does, which it has to before it is timed.
 
 The derived σ takes sigmoid for 1 / (1 + exp(-z)), whose error is a part of its value, however small that is. Others compute it as
-1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in `lstm_ref.budgets`) to which
-1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u whatever s is. A gate that is all but closed
-then lets through what it should not: peers that are known to compute so are held to the σ of that arithmetic.
+1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in `lstm_ref.budgets`), to
+which 1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u whatever s is. A gate that is all but
+closed then lets through what it should not: peers that are known to compute so are held to the σ of that arithmetic.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import NotConformingError
 from conformance.case import Case
 from conformance.compare import measure
 from conformance.conventions import USUAL
@@ -24,10 +25,6 @@ from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, arithmetic_of
 from lstm_ref import activations
 from lstm_ref.arrays import Array
 from lstm_ref.rounding import RoundingLSTM
-
-
-class NotConformingError(Exception):
-    """A peer computes something else; the message says where."""
 
 
 class CentredLSTM(RoundingLSTM):
@@ -85,21 +82,23 @@ class Expectation:
         """The largest |error| / σ of what a peer answers.
 
         Raises:
-            NotConformingError: it is over the suite's limits, or shapes are others.
+            NotConformingError: that is over the suite's limits, or shapes are others.
         """
         if len(answers) != len(self.values):
-            raise NotConformingError(f"{len(answers)} arrays, expected {len(self.values)}: {', '.join(self.names)}")
+            raise NotConformingError(
+                f"does not conform: {len(answers)} arrays, expected {len(self.values)}: {', '.join(self.names)}"
+            )
         return max(map(self._worst_of, self.names, answers, self.values, self.sigma))
 
     def _worst_of(self, name: str, got: Array, expected: Array, sigma: Array) -> float:
         seen = got if self.rows is None or len(got) <= self.rows[-1] else got[self.rows]
         if seen.shape != expected.shape:
-            raise NotConformingError(f"{name} have shape {seen.shape}, expected {expected.shape}")
+            raise NotConformingError(f"does not conform: {name} have shape {seen.shape}, expected {expected.shape}")
         gap = measure(np.asarray(seen, np.float64), expected, sigma)
         if gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT:
             raise NotConformingError(
-                f"does not conform: {name} {list(gap.where)} is {gap.got:.9g}, expected {gap.expected:.9g}: {gap.worst:.3g} σ apart, "
-                f"{ELEMENT_LIMIT:g} are allowed; {gap.rms:.3g} σ in the root mean square, {RMS_LIMIT:g} are allowed"
+                f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: off by "
+                f"{gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), the array by {gap.rms:.3g} σ in the root mean square (limit {RMS_LIMIT:g})"
             )
         return gap.worst
 

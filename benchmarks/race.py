@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-from benchmarks.expectation import Expectation, NotConformingError
-from benchmarks.peers.base import Peer, UnsupportedError
+from benchmarks.errors import FailedError, UnsupportedError
+from benchmarks.expectation import Expectation
+from benchmarks.peers.base import Peer
 from benchmarks.problem import Problem
-from benchmarks.worker import FailedError, RefusedError, Worker
+from benchmarks.worker import Worker
 
 # How long a peer is called in one turn: so much that its first calls, which find the caches full of others' data, are few of them.
 TURN_SECONDS = 0.02
@@ -91,9 +92,9 @@ def race(
     for peer in peers:
         try:
             sigma[peer.name] = _checked(problem, expectation_of, peer, crew)
-        except (UnsupportedError, RefusedError) as error:
+        except UnsupportedError as error:
             outcomes[peer.name] = NotTimed(reason=str(error))
-        except (NotConformingError, FailedError) as error:
+        except FailedError as error:
             outcomes[peer.name] = NotTimed(reason=str(error), is_failure=True)
     running = {peer.name: peer for peer in peers if peer.name in sigma}
     rounds: dict[str, list[float]] = {name: [] for name in running}
@@ -114,7 +115,7 @@ def _checked(problem: Problem, expectation_of: Callable[[Peer], Expectation], pe
     """The worst |error| / σ of a peer that is there and conforms, warmed up."""
     _ = peer.versions  # raises where a package is missing
     worker = crew.worker_of(peer)
-    answers = worker.ask("prepare", peer.name, peer.module_path, peer.route, problem)
+    answers = worker.ask("prepare", peer.name, peer.module, peer.route, problem)
     worst = None if peer.is_floor else expectation_of(peer).worst_of(answers)
     worker.ask("time", peer.name, WARM_UP_SECONDS)
     return worst

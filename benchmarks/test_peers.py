@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
 
 from benchmarks.peers import PEERS
-from benchmarks.peers.base import Peer
 from benchmarks.race import NotTimed, Timed
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -32,27 +32,24 @@ CLOCK = Clock()
 
 
 @pytest.mark.benchmark(timer=CLOCK.read)
-@pytest.mark.parametrize(
-    ("workload", "peer"),
-    [pytest.param(workload, peer, id=f"{workload.name}-{peer.name}") for workload in WORKLOADS.values() for peer in PEERS.values()],
-)
+@pytest.mark.parametrize(("workload", "peer"), list(product(WORKLOADS, PEERS)))
 def test_peer(
     benchmark: Any,
-    workload: Workload,
-    peer: Peer,
+    workload: str,
+    peer: str,
     run_race: Callable[[Workload], Mapping[str, Timed | NotTimed]],
     threads: int,
 ) -> None:
     """One peer's turns in the race of a workload."""
-    outcome = run_race(workload)[peer.name]
+    outcome = run_race(WORKLOADS[workload])[peer]
     if isinstance(outcome, NotTimed):
-        (pytest.fail if outcome.is_failure and peer.is_own else pytest.skip)(outcome.reason)
-    benchmark.group = workload.name
+        (pytest.fail if outcome.is_failure and PEERS[peer].is_own else pytest.skip)(outcome.reason)
+    benchmark.group = workload
     benchmark.extra_info |= {
-        **workload.described,
-        "peer": peer.name,
+        **WORKLOADS[workload].described,
+        "peer": peer,
         "threads": threads,
         "worst_sigma": outcome.worst_sigma,
-        "floor": peer.is_floor,
+        "floor": PEERS[peer].is_floor,
     }
     benchmark.pedantic(CLOCK.replay, args=(iter(outcome.rounds),), rounds=len(outcome.rounds))

@@ -16,16 +16,10 @@ from multiprocessing.connection import Connection
 from time import perf_counter
 from typing import Any
 
+from benchmarks.errors import FailedError, UnsupportedError
+
 # What a worker may take to import a framework and to compile a workload, in seconds.
 PATIENCE = 600.0
-
-
-class RefusedError(Exception):
-    """The peer cannot do what is asked; the message is its reason."""
-
-
-class FailedError(Exception):
-    """The peer, or its process, failed; the message says how."""
 
 
 def environment_for(threads: int) -> dict[str, str]:
@@ -69,19 +63,19 @@ class Worker:
         """What a method of `Bench` returns.
 
         Raises:
-            RefusedError, FailedError: instead.
+            UnsupportedError, FailedError: it raised so, or anything; or the process ended, or does not answer.
         """
         try:
             self._connection.send((command, arguments))
             if not self._connection.poll(patience):
                 self.stop()
                 raise FailedError(f"no answer within {patience:.0f} s")
-            kind, value = self._connection.recv()
+            raised, value = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
             raise FailedError(f"its process ended with exit code {self._process.exitcode}") from error
-        if kind is not None:
-            raise {"refused": RefusedError, "failed": FailedError}[kind](value)
+        if raised is not None:
+            raise raised(value)
         return value
 
     def stop(self) -> None:
@@ -103,13 +97,15 @@ def serve(connection: Connection, environment: Mapping[str, str], threads: int) 
             connection.send(_answer(bench, command, arguments))
 
 
-def _answer(bench: Bench, command: str, arguments: tuple[Any, ...]) -> tuple[str | None, Any]:
+def _answer(bench: Bench, command: str, arguments: tuple[Any, ...]) -> tuple[type[Exception] | None, Any]:
+    """What a command returns, or the error to raise of it."""
     try:
         return None, getattr(bench, command)(*arguments)
+    except UnsupportedError as error:
+        return UnsupportedError, str(error)
     except Exception as error:  # noqa: BLE001  # whatever a framework raises is why its peer is not timed
-        said = str(error).strip().splitlines() or [""]
-        refused = type(error).__name__ == "UnsupportedError"
-        return ("refused", said[0]) if refused else ("failed", f"{type(error).__name__}: {said[0]}")
+        said = str(error).strip().partition("\n")[0]
+        return FailedError, f"{type(error).__name__}: {said}"
 
 
 class Bench:

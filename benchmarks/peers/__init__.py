@@ -9,14 +9,14 @@ from benchmarks.peers.base import Peer
 
 
 def _own(name: str, route: str) -> Peer:
-    return Peer(name=name, module="reference", route=route, group="reference", packages=("numpy",), is_own=True)
+    return Peer(name=name, module=f"{__name__}.reference", route=route, group="reference", packages=("numpy",), is_own=True)
 
 
 def _keras(backend: str, name: str, *packages: str, route: str = "", module: str = "") -> Peer:
     """Keras fixes its backend when it is imported: each has a process."""
     return Peer(
         name=f"keras-{name}",
-        module=module or f"keras_{backend}",
+        module=f"{__name__}.{module or 'keras_' + backend}",
         route=route,
         group=f"keras-{backend}",
         packages=("keras", *packages),
@@ -25,13 +25,13 @@ def _keras(backend: str, name: str, *packages: str, route: str = "", module: str
 
 
 _ALL = (
-    Peer(name="floor", module="floor", group="reference", packages=("numpy",), is_own=True, is_floor=True),
+    Peer(name="floor", module=f"{__name__}.floor", group="reference", packages=("numpy",), is_own=True, is_floor=True),
     _own("lstm_ref-fused", "fused float32"),
     _own("lstm_ref-float32", "oracle float32"),
     _own("lstm_ref-float64", "oracle float64"),
     # Its sigmoid is p / q + 1/2: onnxruntime/core/mlas/lib/logistic.cpp, MlasLogisticKernel.
-    Peer(name="onnxruntime", module="onnx_node", group="onnxruntime", packages=("onnxruntime", "onnx"), centred=True),
-    Peer(name="torch-nn", module="torch_nn", group="torch", packages=("torch",)),
+    Peer(name="onnxruntime", module=f"{__name__}.onnx_node", group="onnxruntime", packages=("onnxruntime", "onnx"), centred=True),
+    Peer(name="torch-nn", module=f"{__name__}.torch_nn", group="torch", packages=("torch",)),
     _keras("tensorflow", "tensorflow-eager", "tensorflow", route="eager"),
     _keras("tensorflow", "tensorflow-function", "tensorflow", route="tf.function"),
     _keras("tensorflow", "tensorflow-xla", "tensorflow", route="XLA"),

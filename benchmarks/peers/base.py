@@ -11,11 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from benchmarks.errors import UnsupportedError
 from lstm_ref.arrays import Array
-
-
-class UnsupportedError(Exception):
-    """The peer has no such thing; the message says what."""
 
 
 class Prepared(NamedTuple):
@@ -36,7 +33,7 @@ class Peer:
 
     Attributes:
         name: without spaces.
-        module: the file of this folder that prepares it.
+        module: that prepares it, by its full name.
         route: what to use of it, in the module's words.
         group: the process that it shares with others.
         packages: distributions that it needs.
@@ -55,11 +52,6 @@ class Peer:
     is_own: bool = False
     centred: bool = False
     is_floor: bool = False
-
-    @property
-    def module_path(self) -> str:
-        """Where a worker imports it from."""
-        return f"{__package__}.{self.module}"
 
     @property
     def versions(self) -> str:

@@ -19,7 +19,8 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
     layer = keras_layer.build(problem)
     if route == "call":
         call = keras_layer.caller(layer, problem.mask)
-        return Prepared(lambda: chained(call, problem.inputs), lambda returned: [np.asarray(each) for each in returned])
+        # OpenVINO computes nothing before it is asked for the numbers.
+        return Prepared(lambda: [keras.ops.convert_to_numpy(each) for each in chained(call, problem.inputs)], list)
     predict = _model(keras, layer, problem).predict_on_batch
     mask = [] if problem.mask is None else [problem.mask]
     states = [np.zeros((len(problem.inputs[0]), problem.config.units), np.float32)] * 2 if problem.is_carried else []

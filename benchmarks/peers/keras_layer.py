@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.peers.base import UnsupportedError
+from benchmarks.errors import UnsupportedError
 from benchmarks.problem import Problem
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.base import Prepared, UnsupportedError, chained
+from benchmarks.errors import UnsupportedError
+from benchmarks.peers.base import Prepared, chained
 from benchmarks.problem import Problem
 from lstm_ref.arrays import Array
 from lstm_ref.layouts import LAYOUTS

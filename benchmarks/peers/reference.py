@@ -6,7 +6,8 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.peers.base import Prepared, UnsupportedError, chained
+from benchmarks.errors import UnsupportedError
+from benchmarks.peers.base import Prepared, chained
 from benchmarks.problem import Problem
 from lstm_ref import LSTM, Bidirectional, LSTMConfig, LSTMWeights, State
 

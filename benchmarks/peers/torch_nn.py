@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from benchmarks.peers.base import Prepared, UnsupportedError, chained
+from benchmarks.errors import UnsupportedError
+from benchmarks.peers.base import Prepared, chained
 from benchmarks.problem import Problem
+from lstm_ref.arrays import Array
 from lstm_ref.layouts import LAYOUTS
 
 
@@ -29,7 +31,7 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
         outputs, (hidden, cell) = lstm(read, states or None)
         return outputs, hidden, cell
 
-    used = call if problem.mask is None else _packed(torch, lstm, problem)
+    used = call if problem.mask is None else _packed(torch, lstm, problem.mask)
     return Prepared(torch.inference_mode()(lambda: chained(used, inputs)), lambda found: [each.numpy() for each in found])
 
 
@@ -45,11 +47,9 @@ def _layer(torch: Any, problem: Problem) -> Any:
     return lstm
 
 
-def _packed(torch: Any, lstm: Any, problem: Problem) -> Any:
+def _packed(torch: Any, lstm: Any, mask: Array) -> Any:
     """Calls over sequences of several lengths."""
-    assert problem.mask is not None
-    rnn, lengths = torch.nn.utils.rnn, torch.from_numpy(problem.mask.sum(axis=1))
-    steps = problem.mask.shape[1]
+    rnn, lengths, steps = torch.nn.utils.rnn, torch.from_numpy(mask.sum(axis=1)), mask.shape[1]
 
     def call(read: Any) -> Any:
         outputs, _ = lstm(rnn.pack_padded_sequence(read, lengths, batch_first=True, enforce_sorted=False))
