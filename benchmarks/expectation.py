@@ -97,8 +97,9 @@ class Expectation:
         gap = measure(np.asarray(seen, np.float64), expected, sigma)
         if gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT:
             raise NotConformingError(
-                f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: off by "
-                f"{gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), the array by {gap.rms:.3g} σ in the root mean square (limit {RMS_LIMIT:g})"
+                f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: "
+                f"off by {gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), "
+                f"the array by {gap.rms:.3g} σ in the root mean square (limit {RMS_LIMIT:g})"
             )
         return gap.worst
 

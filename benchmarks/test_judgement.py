@@ -15,7 +15,7 @@ from conformance.stimulus import draw
 
 DOCUMENTS = {
     "u1-d1-t1-b32-seq-s0": "one step of one unit",
-    "u32-d64-t50-b3-seq-s0": "150 characters as 3 × 50",
+    "u32-d64-t50-b3-seq-s0": "150 characters as 3 by 50",
     "u128-d64-t150-b32-seq-s0": "the largest cell of the matrix",
 }
 SURFACE = {

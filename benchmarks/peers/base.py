@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Peer:
         module: that prepares it, by its full name.
         route: what to use of it, in the module's words.
         group: the process that it shares with others.
-        packages: distributions that it needs.
+        packages: that it imports.
         environment: variables that its process needs.
         is_own: whether it is of this project, so that its failure is a failure.
         centred: whether its sigmoid is 1/2 and an odd function: see `benchmarks.expectation`.
@@ -60,10 +61,18 @@ class Peer:
         Raises:
             UnsupportedError: one is not installed.
         """
-        try:
-            return ", ".join(f"{package} {version(package)}" for package in self.packages)
-        except PackageNotFoundError as error:
-            raise UnsupportedError(f"{error.name} is not installed") from error
+        return ", ".join(f"{package} {_version(package)}" for package in self.packages)
+
+
+def _version(package: str) -> str:
+    distributions = _distributions().get(package)
+    if not distributions:
+        raise UnsupportedError(f"{package} is not installed")
+    return version(distributions[0])
+
+
+# Some packages come in several distributions: TensorFlow as tensorflow, tensorflow-cpu …
+_distributions = cache(packages_distributions)
 
 
 def chained(call: Callable[..., Sequence[Any]], inputs: Sequence[Any]) -> list[Any]:

@@ -41,7 +41,7 @@ def outcomes(record: Path) -> Mapping[str, Timed | NotTimed]:
         )
 
     crew = Crew(threads=1)
-    peers = [*map(stand_in, ROUTES), stand_in("", "no-such-distribution")]
+    peers = [*map(stand_in, ROUTES), stand_in("", "no_such_package")]
     found = race(WORKLOAD.problem, lambda _: WORKLOAD.expectation(), peers, crew, Budget(seconds=0.0, rounds=ROUNDS))
     crew.stop()
     return found
@@ -71,7 +71,7 @@ def test_a_conforming_peer_is_timed(outcomes: Mapping[str, Timed | NotTimed], na
         ("raises", "ValueError: something went wrong", True),
         ("dies", "its process ended with exit code 7", True),
         ("dies later", "its process ended with exit code 9", True),
-        ("absent", "no-such-distribution is not installed", False),
+        ("absent", "no_such_package is not installed", False),
     ],
 )
 def test_another_peer_is_reported(outcomes: Mapping[str, Timed | NotTimed], name: str, reason: str, is_failure: bool) -> None:

@@ -21,17 +21,8 @@ PROJECT = Path(__file__).parents[2]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Of the floor, and of the reference in one precision, on the smallest workload."""
     path = tmp_path_factory.mktemp("results") / "results.json"
-    options = ["--quick", "-k", "ten-units and (floor or float32)"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "benchmarks/test_peers.py",
-        "-p",
-        "no:cacheprovider",
-        *options,
-        f"--benchmark-json={path}",
-    ]
+    run = [sys.executable, "-m", "pytest", "benchmarks/test_peers.py", "-p", "no:cacheprovider"]
+    command = [*run, "--quick", "-k", "ten-units and (floor or float32)", f"--benchmark-json={path}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True)  # noqa: S603  # a command of ours
     return json.loads(path.read_text(encoding="utf-8"))
