@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,8 @@ NOT_TIMED = pytest.StashKey[dict[tuple[str, str], NotTimed]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of a run of the benchmarks."""
     group = parser.getgroup("benchmarks of LSTMs")
-    group.addoption("--threads", type=int, default=1, help="threads that each peer may use (default: 1)")
+    possible = range(1, (os.cpu_count() or 1) + 1)
+    group.addoption("--threads", type=int, choices=possible, default=1, help="threads that each peer may use (default: 1)")
     group.addoption("--quick", action="store_true", help="a few small workloads, briefly")
 
 
@@ -93,7 +95,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
     absent: dict[str, str] = {}
     for name, peer in PEERS.items():
         try:
-            found[name] = peer.versions
+            found[name] = peer.versions()
         except UnsupportedError as error:
             absent[name] = str(error)
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -74,7 +75,7 @@ class Crew:
     def release(self) -> None:
         """Let the workers forget their peers."""
         for worker in self._workers.values():
-            if worker.is_alive:
+            with contextlib.suppress(FailedError):  # it has ended, which forgets them too
                 worker.ask("release")
 
     def stop(self) -> None:
@@ -113,7 +114,7 @@ def race(
 
 def _checked(problem: Problem, expectation_of: Callable[[Peer], Expectation], peer: Peer, crew: Crew) -> float | None:
     """The worst |error| / σ of a peer that is there and conforms, warmed up."""
-    _ = peer.versions  # raises where a package is missing
+    peer.versions()  # raises where a package is missing
     worker = crew.worker_of(peer)
     answers = worker.ask("prepare", peer.name, peer.module, peer.route, problem)
     worst = None if peer.is_floor else expectation_of(peer).worst_of(answers)

@@ -101,8 +101,8 @@ def _answer(bench: Bench, command: str, arguments: tuple[Any, ...]) -> tuple[typ
     """What a command returns, or the error to raise of it."""
     try:
         return None, getattr(bench, command)(*arguments)
-    except UnsupportedError as error:
-        return UnsupportedError, str(error)
+    except (UnsupportedError, FailedError) as error:
+        return type(error), str(error)
     except Exception as error:  # noqa: BLE001  # whatever a framework raises is why its peer is not timed
         said = str(error).strip().partition("\n")[0]
         return FailedError, f"{type(error).__name__}: {said}"
@@ -123,6 +123,8 @@ class Bench:
 
     def time(self, name: str, seconds: float) -> list[float]:
         """How long calls took, of which so many are made that they take this long together, or one."""
+        if name not in self._prepared:
+            raise FailedError("the process that it shared with another peer has ended, and was replaced")
         call = self._prepared[name].call
         durations: list[float] = []
         gc.disable()

@@ -54,7 +54,6 @@ class Peer:
     centred: bool = False
     is_floor: bool = False
 
-    @property
     def versions(self) -> str:
         """Of its packages, in words.
 

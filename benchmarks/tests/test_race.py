@@ -28,14 +28,14 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcomes(record: Path) -> Mapping[str, Timed | NotTimed]:
-    """Of a race between all stand-ins, those that die in processes of their own."""
+    """Of a race between all stand-ins, those that are timed in a process of their own."""
 
     def stand_in(route: str, *packages: str) -> Peer:
         return Peer(
             name=route or "absent",
             module="benchmarks.tests.stand_ins",
             route=route,
-            group=route if route.startswith("dies") else "shared",
+            group="own" if route in TIMED else "shared",
             packages=packages,
             environment={"RECORD": str(record)},
         )
@@ -70,7 +70,8 @@ def test_a_conforming_peer_is_timed(outcomes: Mapping[str, Timed | NotTimed], na
         ("refuses", "no such thing here", False),
         ("raises", "ValueError: something went wrong", True),
         ("dies", "its process ended with exit code 7", True),
-        ("dies later", "its process ended with exit code 9", True),
+        ("dies later", "while it was timed: its process ended with exit code 9", True),
+        ("shares", "while it was timed: the process that it shared with another peer has ended", True),
         ("absent", "no_such_package is not installed", False),
     ],
 )
