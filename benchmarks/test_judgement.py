@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.workloads import Workload
 from conformance import stimulus
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
@@ -14,6 +13,11 @@ from conformance.checks import Evidence, judge
 from conformance.reference_run import answer, reference_run
 from conformance.stimulus import draw
 
+DOCUMENTS = {
+    "u1-d1-t1-b32-seq-s0": "one step of one unit",
+    "u32-d64-t50-b3-seq-s0": "150 characters as 3 by 50",
+    "u128-d64-t150-b32-seq-s0": "the largest cell of the matrix",
+}
 SURFACE = {
     "u3-d2-t5-b4-seq-mask_left-s0": "masked, the surface's size",
     "u3-d2-t5-b4-seq-via_gradient-s0": "gradients, the surface's size",
@@ -22,23 +26,30 @@ SURFACE = {
 }
 
 
-def test_drawing_a_stimulus(in_group: Any, workload: Workload) -> None:
+@pytest.fixture(params=list(DOCUMENTS), ids=list(DOCUMENTS.values()))
+def case(request: pytest.FixtureRequest, benchmark: Any) -> Case:
+    """Cases of the documents' matrix, each a group."""
+    benchmark.group = f"judgement of {DOCUMENTS[request.param]}"
+    return Case.from_id(request.param)
+
+
+def test_drawing_a_stimulus(benchmark: Any, case: Case) -> None:
     """Weights and inputs of one case, which are kept otherwise."""
 
     def draw_anew() -> None:
         stimulus._draw.cache_clear()
         stimulus._draw_weights.cache_clear()
-        draw([workload.case])
+        draw([case])
 
-    in_group(draw_anew)
+    benchmark(draw_anew)
 
 
-def test_oracle_and_sigma(in_group: Any, workload: Workload) -> None:
+def test_oracle_and_sigma(benchmark: Any, case: Case) -> None:
     """The reference run and the rounding σ of each of its elements."""
-    in_group(reference_run.__wrapped__, workload.stimulus)
+    benchmark(reference_run.__wrapped__, draw([case]))
 
 
-@pytest.mark.parametrize("case_id", SURFACE, ids=SURFACE.values())
+@pytest.mark.parametrize("case_id", SURFACE, ids=list(SURFACE.values()))
 def test_answer_of_a_surface_case(benchmark: Any, case_id: str) -> None:
     """The reference run and its replicas, where a case has a run of its own."""
     case = Case.from_id(case_id)
@@ -46,7 +57,8 @@ def test_answer_of_a_surface_case(benchmark: Any, case_id: str) -> None:
     benchmark(answer.__wrapped__, case, draw([case]))
 
 
-def test_checks(in_group: Any, workload: Workload) -> None:
+def test_checks(benchmark: Any, case: Case) -> None:
     """All checks on one observation."""
-    observed = ReferenceAdapter().observe(workload.case, workload.stimulus)
-    in_group(judge, Evidence(case=workload.case, stimulus=workload.stimulus, observed=observed))
+    drawn = draw([case])
+    observed = ReferenceAdapter().observe(case, drawn)
+    benchmark(judge, Evidence(case=case, stimulus=drawn, observed=observed))

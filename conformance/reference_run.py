@@ -76,7 +76,7 @@ def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dro
     oracle = oracle_of(case, conventions, dropout)
     calls = oracle.observe(case, stimulus)
     arithmetic = arithmetic_of(oracle.precision, conventions.products)
-    return Answer(calls=calls, sigma=_sigma(case, stimulus, calls, oracle, arithmetic))
+    return Answer(calls=calls, sigma=replicated_sigma(case, stimulus, calls, oracle, arithmetic))
 
 
 def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
@@ -85,11 +85,17 @@ def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
     return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
 
 
-def _sigma(
-    case: Case, stimulus: Stimulus, calls: Sequence[CallObservation], oracle: Oracle, arithmetic: Arithmetic
+def replicated_sigma(
+    case: Case,
+    stimulus: Stimulus,
+    calls: Sequence[CallObservation],
+    oracle: Oracle,
+    arithmetic: Arithmetic,
+    *,
+    rounding: type[RoundingLSTM] = RoundingLSTM,
 ) -> tuple[CallObservation, ...]:
-    """σ of every element from replicas of the case's own run."""
-    build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
+    """σ of every element from replicas of the case's own run, each an LSTM that rounds so."""
+    build = partial(rounding, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
     replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
     return tuple(_spread(*pair, arithmetic) for pair in zip(calls, replicas, strict=True))
 

@@ -1,0 +1,111 @@
+"""Whether a peer computes what the oracle does, which it has to before it is timed.
+
+The derived σ takes sigmoid for 1 / (1 + exp(-z)), whose error is a part of its value, however small that is. Others compute it as
+1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in `lstm_ref.budgets`), to
+which 1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u whatever s is. A gate that is all but
+closed then lets through what it should not: peers that are known to compute so are held to the σ of that arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.errors import NotConformingError
+from conformance.case import Case
+from conformance.compare import measure
+from conformance.conventions import USUAL
+from conformance.observation import CallObservation
+from conformance.reference_run import answer, oracle_of, replicated_sigma
+from conformance.stimulus import Stimulus
+from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, arithmetic_of
+from lstm_ref import activations
+from lstm_ref.arrays import Array
+from lstm_ref.rounding import RoundingLSTM
+
+
+class CentredLSTM(RoundingLSTM):
+    """One whose sigmoid is 1/2 and an odd function."""
+
+    def activated(self, z: Array, name: str | None) -> Array:
+        """The activation of that name, evaluated within its budget."""
+        if name != "sigmoid":
+            return super().activated(z, name)
+        value = activations.sigmoid(z)
+        return np.asarray(value + self.rounding.noise(value) * np.sqrt(3 * (value - 0.5) ** 2 + value**2))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expectation:
+    """What is expected, array by array.
+
+    Attributes:
+        names: of the arrays.
+        values: as the float64 oracle has them.
+        sigma: how far a correct run in float32 may lie from each element.
+        rows: of the batch, which `values` hold of the arrays that have one; None for all.
+    """
+
+    names: Sequence[str]
+    values: Sequence[Array]
+    sigma: Sequence[Array]
+    rows: Array | None = None
+
+    @classmethod
+    def of(cls, case: Case, stimulus: Stimulus, rows: Array, calls: int, *, centred: bool = False) -> Expectation:
+        """The oracle's answer to the first calls of a case, which stands for these rows of a larger one.
+
+        Args:
+            case: of these rows alone.
+            stimulus: likewise.
+            rows: which they are.
+            calls: how many.
+            centred: whether sigmoid is computed as 1/2 and an odd function.
+        """
+        if centred:
+            oracle = oracle_of(case, USUAL, ())
+            expected = oracle.observe(case, stimulus)
+            sigma = replicated_sigma(case, stimulus, expected, oracle, arithmetic_of(oracle.precision), rounding=CentredLSTM)
+        else:
+            found = answer(case, stimulus)
+            expected, sigma = found.calls, found.sigma
+        values = _named(expected[:calls])
+        is_gradient = bool(expected[0].gradients)
+        return cls(
+            names=[*values], values=[*values.values()], sigma=[*_named(sigma[:calls]).values()], rows=None if is_gradient else rows
+        )
+
+    def worst_of(self, answers: Sequence[Array]) -> float:
+        """The largest |error| / σ of what a peer answers.
+
+        Raises:
+            NotConformingError: that is over the suite's limits, or shapes are others.
+        """
+        if len(answers) != len(self.values):
+            raise NotConformingError(
+                f"does not conform: {len(answers)} arrays, expected {len(self.values)}: {', '.join(self.names)}"
+            )
+        return max(map(self._worst_of, self.names, answers, self.values, self.sigma))
+
+    def _worst_of(self, name: str, got: Array, expected: Array, sigma: Array) -> float:
+        seen = got if self.rows is None or len(got) <= self.rows[-1] else got[self.rows]
+        if seen.shape != expected.shape:
+            raise NotConformingError(f"does not conform: {name} have shape {seen.shape}, expected {expected.shape}")
+        gap = measure(np.asarray(seen, np.float64), expected, sigma)
+        if gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT:
+            raise NotConformingError(
+                f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: "
+                f"off by {gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), "
+                f"the array by {gap.rms:.3g} σ in the root mean square (limit {RMS_LIMIT:g})"
+            )
+        return gap.worst
+
+
+def _named(calls: Sequence[CallObservation]) -> dict[str, Any]:
+    """What is compared: the gradients of the one call, or the outputs of each."""
+    if calls[0].gradients:
+        return {f"gradient of {name}": array for name, array in calls[0].gradients.items()}
+    return {f"outputs of call {k + 1}": call.outputs for k, call in enumerate(calls)}

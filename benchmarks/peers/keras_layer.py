@@ -1,0 +1,44 @@
+"""What the backends of Keras share: the layer, and calls of it that can be compiled."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.errors import UnsupportedError
+from benchmarks.problem import Problem
+
+
+def build(problem: Problem) -> Any:
+    """`keras.layers.LSTM`, or a Bidirectional over it, with the problem's weights."""
+    keras, config = importlib.import_module("keras"), problem.config
+    layer = keras.layers.LSTM(
+        config.units,
+        return_sequences=config.return_sequences,
+        return_state=config.return_state,
+        zero_output_for_mask=config.zero_output_for_mask,
+    )
+    if problem.is_bidirectional:
+        layer = keras.layers.Bidirectional(layer, merge_mode="concat")
+    layer.build(problem.inputs[0].shape)
+    layer.set_weights([array for weights in problem.weights for array in weights.arrays.values()])
+    return layer
+
+
+def caller(layer: Any, mask: Any) -> Callable[..., tuple[Any, ...]]:
+    """(inputs, h, c) or (inputs) to what the layer returns."""
+    given = {} if mask is None else {"mask": mask}
+
+    def call(inputs: Any, *states: Any) -> tuple[Any, ...]:
+        started = {"initial_state": list(states)} if states else {}
+        returned = layer(inputs, training=False, **given, **started)
+        return tuple(returned) if isinstance(returned, list | tuple) else (returned,)
+
+    return call
+
+
+def refuse_gradients(problem: Problem, backend: str) -> None:
+    """Of the backends that infer only."""
+    if problem.cotangent is not None:
+        raise UnsupportedError(f"Keras computes no gradients on {backend}")

@@ -1,0 +1,55 @@
+"""Every peer on every workload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import pytest
+
+from benchmarks.peers import PEERS
+from benchmarks.race import NotTimed, Timed
+from benchmarks.workloads import WORKLOADS, Workload
+
+
+class Clock:
+    """A timer for pytest-benchmark that goes on by what the workers have measured."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def read(self) -> float:
+        """Seconds."""
+        return self._now
+
+    def replay(self, rounds: Iterator[float]) -> None:
+        """Go on by the next round."""
+        self._now += next(rounds)
+
+
+CLOCK = Clock()
+
+
+@pytest.mark.benchmark(timer=CLOCK.read)
+@pytest.mark.parametrize(("workload", "peer"), list(product(WORKLOADS, PEERS)))
+def test_peer(
+    benchmark: Any,
+    workload: str,
+    peer: str,
+    run_race: Callable[[Workload], Mapping[str, Timed | NotTimed]],
+    threads: int,
+) -> None:
+    """One peer's turns in the race of a workload."""
+    outcome = run_race(WORKLOADS[workload])[peer]
+    if isinstance(outcome, NotTimed):
+        (pytest.fail if outcome.is_failure and PEERS[peer].is_own else pytest.skip)(outcome.reason)
+    benchmark.group = workload
+    benchmark.extra_info |= {
+        **WORKLOADS[workload].described,
+        "peer": peer,
+        "threads": threads,
+        "worst_sigma": outcome.worst_sigma,
+        "floor": PEERS[peer].is_floor,
+    }
+    benchmark.pedantic(CLOCK.replay, args=(iter(outcome.rounds),), rounds=len(outcome.rounds))
