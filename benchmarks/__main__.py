@@ -118,7 +118,7 @@ def _read(path: Path) -> Results:
 
 
 def _write_plot(plot: Plot, folder: Path) -> None:
-    _write(folder / f"{plot.name}.svg", plot.svg)
+    _write(folder / f"{plot.name}.svg", lambda: plot.svg)
     try:
         (folder / f"{plot.name}.png").write_bytes(plot.png())
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO, StringIO
 from itertools import cycle
 from typing import Any
@@ -56,6 +57,7 @@ class Plot:
     title: str
     figure: Figure
 
+    @cached_property
     def svg(self) -> str:
         """As a whole file."""
         text = StringIO()
@@ -65,7 +67,7 @@ class Plot:
 
     def inline_svg(self) -> str:
         """As an element of a page: in its ink, with no name that another plot of the page has too."""
-        element = self.svg()[self.svg().index("<svg") :]
+        element = self.svg[self.svg.index("<svg") :]
         element = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"| xmlns(:xlink)?="[^"]*"| version="1.1"', "", element, count=5)
         element = re.sub(r'<g id="[^"]*">', "<g>", element)
         element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{self.name}-", element)

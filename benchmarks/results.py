@@ -7,7 +7,6 @@ refused with one message.
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -169,16 +168,28 @@ def read(path: Path) -> Results:
 
 def _document(path: Path) -> Any:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        document = _plain(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {MADE_BY}") from error
     wrong = best_match(_validator().iter_errors(document))
     if wrong is not None:
-        said = textwrap.shorten(wrong.message, 160, placeholder=" …")
+        said = wrong.message if len(wrong.message) < 160 else f"{wrong.message[:80]} … {wrong.message[-80:]}"
         raise ResultsError(f"{path} is no result file of these benchmarks; {wrong.json_path}: {said}. Make one with {MADE_BY}")
     return document
+
+
+def _plain(value: Any) -> Any:
+    """The same, its texts in one line and without what a terminal would obey."""
+    match value:
+        case str():
+            return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(value.split()))
+        case dict():
+            return {_plain(key): _plain(each) for key, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+    return value
 
 
 @lru_cache
