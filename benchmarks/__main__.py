@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from benchmarks import compare_text, tables
-from benchmarks.compare import compare, warnings
+from benchmarks.compare import Change, compare, warnings
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
 from benchmarks.results import Results, ResultsError, read
@@ -107,7 +107,7 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
     if markdown is not None:
         _write(markdown, lambda: as_markdown(page))
     show(page, stdout(WIDE))
-    sys.exit(SLOWER if any(compared.is_regression for compared in found) else 0)
+    sys.exit(SLOWER if any(compared.change is Change.SLOWER for compared in found) else 0)
 
 
 def _read(path: Path) -> Results:

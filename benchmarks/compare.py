@@ -9,7 +9,7 @@ peers and workloads there are. What differs between whole runs, beyond the noise
 (after / before) / (floor after / floor before), in which a machine's speed cancels as far as it is that of its matrix product. On
 one machine a difference is said where it shows both in seconds and beside the floor: the first alone may be the clock, the second
 alone the floor. On two machines, or on different threads, seconds say nothing, and the ratio beside the floor decides; what has no
-floor there, and the floor itself, is not judged.
+floor there is not judged. Nor ever is the floor: it is what the others are measured by.
 """
 
 from __future__ import annotations
@@ -53,11 +53,6 @@ class Compared:
     seconds: Interval | None = None
     beside_floor: Interval | None = None
     change: Change
-
-    @property
-    def is_regression(self) -> bool:
-        """Whether a peer became slower; the floor is what they are measured by."""
-        return self.change is Change.SLOWER and self.after is not None and not self.after.is_floor
 
 
 def warnings(before: Results, after: Results) -> Iterator[str]:
@@ -128,7 +123,8 @@ class _Judge:
         in_seconds = ratio(median(after.rounds, self.confidence), median(before.rounds, self.confidence))
         over_floor = [self._over_floor(timings, workload, peer) for timings in (self.second, self.first)]
         beside_floor = ratio(*filter(None, over_floor)) if all(over_floor) else None
-        deciding = [each for each in (in_seconds if self.seconds_count else None, beside_floor) if each is not None]
+        counted = (in_seconds if self.seconds_count and not before.is_floor else None, beside_floor)
+        deciding = [each for each in counted if each is not None]
         said = {self._change(each) for each in deciding}
         return Compared(
             workload=workload,

@@ -45,7 +45,7 @@ def entry(peer: str, rounds: Sequence[float], **fields: Any) -> Entry:
     }
 
 
-def document(*entries: Entry, threads: int = 1, **machine: Any) -> dict[str, Any]:
+def document(*entries: Entry, threads: Any = 1, **machine: Any) -> dict[str, Any]:
     """A whole file."""
     info = {"threads": threads, "absent": {}, "peers": {}, "cpu": {"brand_raw": "A CPU", "count": 2}, "system": "Linux"}
     return {"machine_info": info | machine, "benchmarks": list(entries), "commit_info": {"id": "0123abc"}}

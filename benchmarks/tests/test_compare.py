@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -34,14 +35,14 @@ def changes(before: Results, after: Results, threshold: float = 0.05) -> dict[st
 def test_a_file_is_no_different_from_itself() -> None:
     """At any threshold."""
     run = read(EXAMPLE)
-    assert {compared.change for compared in compare(run, run, 0.0)} == {Change.NONE}
+    assert {compared.change for compared in compare(run, run, 0.0)} == {Change.NONE, Change.NOT_JUDGED}
 
 
 def test_a_slow_down_is_found_where_it_is(tmp_path: Path) -> None:
     """One peer in three, by a tenth; and a speed-up the other way round."""
     before, after = run_of(tmp_path, 1), run_of(tmp_path, 2, (1, 1.1, 1))
-    assert changes(before, after) == {"floor": Change.NONE, "a": Change.SLOWER, "b": Change.NONE}
-    assert changes(after, before) == {"floor": Change.NONE, "a": Change.FASTER, "b": Change.NONE}
+    assert changes(before, after) == {"floor": Change.NOT_JUDGED, "a": Change.SLOWER, "b": Change.NONE}
+    assert changes(after, before) == {"floor": Change.NOT_JUDGED, "a": Change.FASTER, "b": Change.NONE}
 
 
 def test_a_difference_below_the_threshold_is_not_said(tmp_path: Path) -> None:
@@ -51,10 +52,10 @@ def test_a_difference_below_the_threshold_is_not_said(tmp_path: Path) -> None:
 
 
 def test_noise_alone_is_no_difference(tmp_path: Path) -> None:
-    """Of 300 comparisons without a threshold, in runs of 60 that are compared together, none is said to differ."""
+    """Of 200 comparisons without a threshold, in runs of 40 that are compared together, none is said to differ."""
     runs = [run_of(tmp_path, seed, workloads=20) for seed in range(6)]
     said = [compared.change for before, after in pairwise(runs) for compared in compare(before, after, 0.0)]
-    assert said == [Change.NONE] * 300
+    assert Counter(said) == {Change.NONE: 200, Change.NOT_JUDGED: 100}
 
 
 def test_a_slower_machine_is_no_slower_peer(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_slower_clock_is_no_slower_peer(tmp_path: Path) -> None:
 
 
 def test_without_a_floor_seconds_count_on_one_machine_only(tmp_path: Path) -> None:
-    """On two, nothing can be said."""
+    """On two, nothing is said."""
     before = read(written(tmp_path, document(entry("a", drawn(0.01, 1)))))
     slower = entry("a", drawn(0.02, 2))
     assert changes(before, read(written(tmp_path, document(slower)))) == {"a": Change.SLOWER}

@@ -17,14 +17,14 @@ LARGE: dict[str, Any] = {"batch": 32, "units": 128}
 ALONE: dict[str, Any] = {"batch": 1, "units": 10, "timesteps": 100}
 
 # Of each goal: a peer it speaks of, a workload it speaks of, one that it does not, and a ratio that is met, and one that is not.
-SHOWN = {
+SHOWN: dict[str, tuple[str, dict[str, Any], dict[str, Any], float, float]] = {
     "on one thread": ("floor", LARGE, LARGE | {"units": 64}, 1.05, 1.25),
     "on two threads": ("floor", LARGE | {"threads": 2}, LARGE | {"threads": 1}, 1.2, 1.4),
     "onnxruntime": ("onnxruntime", LARGE, LARGE | {"batch": 16}, 1.4, 1.6),
     "torch.nn.LSTM": ("torch-nn", LARGE, LARGE | {"batch": 16}, 1.4, 1.6),
     "at batch 1": ("floor", ALONE, LARGE, 1.02, 1.1),  # 2 and 10 µs a timestep
     "best route": ("keras-jax-jit", ALONE, LARGE | {"units": 256}, 0.9, 1.1),
-    "tf.function": ("keras-tensorflow-function", LARGE, None, 0.9, 1.1),
+    "tf.function": ("keras-tensorflow-function", LARGE, {}, 0.9, 1.1),
 }
 
 
@@ -90,7 +90,7 @@ def test_a_goal_is_judged_by_all_runs(tmp_path: Path) -> None:
 
 def test_the_floor_is_what_the_run_says_it_is(tmp_path: Path) -> None:
     """Whatever its name."""
-    run = run_of(tmp_path, *pair(1.05, "bare products")[1:], entry("bare products", drawn(0.01, 1), floor=True))
+    run = run_of(tmp_path, *pair(1.05)[1:], entry("bare products", drawn(0.01, 1), floor=True))
     assert goal("on one thread").peers == (FLOOR,)
     assert len(judge(goal("on one thread"), [run]).comparisons) == 1
 
