@@ -86,11 +86,12 @@ def compare(before: Results, after: Results, threshold: float) -> list[Compared]
         raise ResultsError(
             f"{before.name} and {after.name} have no peer on the same workload in common: there is nothing to compare"
         )
+    comparisons = sum(not first[key].is_floor for key in both)
     judge = _Judge(
         first=first,
         second=second,
         threshold=threshold,
-        confidence=confidence_of_each(len(both)),
+        confidence=confidence_of_each(comparisons),
         seconds_count=comparable_seconds(before, after),
     )
     found = [
