@@ -72,11 +72,11 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
     Exit codes: 0 the report is made, whatever the goals say; 2 a file cannot be used.
     """
     runs = [_read(path) for path in files]
-    page = tables.page(runs)
+    summary, details = tables.summary(runs), tables.details(runs)
     drawn = list(plots(runs)) if html or folder else []
     for path, text in (
-        (markdown, lambda: as_markdown(page)),
-        (html, lambda: as_html("Benchmarks", page, drawn)),
+        (markdown, lambda: as_markdown([*summary, *details])),
+        (html, lambda: as_html("Benchmarks", summary, drawn, details)),
         (trend, lambda: json.dumps(points(runs), indent=1, allow_nan=False, ensure_ascii=False) + "\n"),
     ):
         if path is not None:
@@ -85,7 +85,7 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
         for plot in drawn:
             _write_plot(plot, folder)
     if not any((markdown, html, folder, trend)):
-        show(page, stdout(WIDE))
+        show([*summary, *details], stdout(WIDE))
 
 
 @main.command(name="compare")
@@ -128,6 +128,8 @@ def _write_plot(plot: Plot, folder: Path) -> None:
 def _write(path: Path, text: Callable[[], str]) -> None:
     try:
         write_text(text(), path)
+    except ResultsError as error:
+        raise Refusal(str(error)) from error
     except OSError as error:
         raise Refusal(f"{path} could not be written: {error.strerror}") from error
 

@@ -14,8 +14,8 @@ from conformance.upgrade.document import Block
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
-def as_html(title: str, blocks: Sequence[Block], plots: Sequence[Plot]) -> str:
-    """Blocks, and plots below the goals. All text is escaped by the template; a plot's, by matplotlib."""
+def as_html(title: str, summary: Sequence[Block], plots: Sequence[Plot], details: Sequence[Block]) -> str:
+    """The summary, the plots, the details. All text is escaped by the template; a plot's, by matplotlib."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
         autoescape=True,
@@ -24,5 +24,5 @@ def as_html(title: str, blocks: Sequence[Block], plots: Sequence[Plot]) -> str:
         lstrip_blocks=True,
     )
     drawn = [(plot.title, Markup(plot.inline_svg())) for plot in plots]  # noqa: S704 - matplotlib escapes the text in its SVG
-    named = [(type(block).__name__, block) for block in blocks]
-    return environment.get_template(TEMPLATE.name).render(title=title, blocks=named, plots=drawn)
+    above, below = ([(type(block).__name__, block) for block in blocks] for blocks in (summary, details))
+    return environment.get_template(TEMPLATE.name).render(title=title, summary=above, plots=drawn, details=below)

@@ -64,9 +64,14 @@ def sweep_points(runs: Sequence[Results]) -> Mapping[tuple[str, int], Mapping[Wo
     return found
 
 
-def page(runs: Sequence[Results]) -> list[Block]:
-    """All of it."""
-    return [Heading("Benchmarks", 1), Lines([LEGEND]), *goals(runs), *(block for results in runs for block in run(results))]
+def summary(runs: Sequence[Results]) -> list[Block]:
+    """What a reader of all runs sees first: the goals."""
+    return [Heading("Benchmarks", 1), Lines([LEGEND]), *goals(runs)]
+
+
+def details(runs: Sequence[Results]) -> list[Block]:
+    """Each run in turn."""
+    return [block for results in runs for block in run(results)]
 
 
 def machine(results: Results) -> Iterator[str]:

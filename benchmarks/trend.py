@@ -8,20 +8,29 @@ the same on every runner, whereas seconds are those of the runner that a job was
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from benchmarks.formats import three_digits
 from benchmarks.goals import FUSED
 from benchmarks.noise import Interval, median, ratio_within_run
-from benchmarks.results import Results
+from benchmarks.results import Results, ResultsError
 from benchmarks.tables import machine
 
 Point = dict[str, str | float]
 
 
 def points(runs: Sequence[Results]) -> list[Point]:
-    """Ratios, then medians."""
-    return [*(point for run in runs for point in _ratios(run)), *(point for run in runs for point in _medians(run))]
+    """Ratios, then medians.
+
+    Raises:
+        ResultsError: two runs hold the same peer on the same workload, which are two points of one series.
+    """
+    found = [*(point for run in runs for point in _ratios(run)), *(point for run in runs for point in _medians(run))]
+    name, times = Counter(point["name"] for point in found).most_common(1)[0]
+    if times > 1:
+        raise ResultsError(f"{times} of the files hold {name}: a trend takes one run for each number of threads")
+    return found
 
 
 def _ratios(run: Results) -> Iterator[Point]:

@@ -14,7 +14,7 @@ from benchmarks import tables
 from benchmarks.goals import FUSED
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
-from benchmarks.results import read
+from benchmarks.results import ResultsError, read
 from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, pair, written
 from benchmarks.trend import points
 
@@ -35,7 +35,8 @@ def drawing(tmp_path_factory: pytest.TempPathFactory) -> Plot:
 
 def test_a_page_asks_nothing_of_the_network(drawing: Plot) -> None:
     """No address in it, no script, and a policy that would stop both."""
-    page = as_html("Benchmarks", tables.page([read(EXAMPLE)]), [drawing, *plots([read(EXAMPLE)])])
+    runs = [read(EXAMPLE)]
+    page = as_html("Benchmarks", tables.summary(runs), [drawing, *plots(runs)], tables.details(runs))
     assert "://" not in page
     assert "<script" not in page
     assert not re.search(r"\b(src|href)=(?![\"']#)|@import|url\((?!#)", page)
@@ -44,8 +45,8 @@ def test_a_page_asks_nothing_of_the_network(drawing: Plot) -> None:
 
 def test_a_page_shows_hostile_names_as_text(tmp_path: Path, drawing: Plot) -> None:
     """Of a peer, a reason, a file and in a plot."""
-    path = written(tmp_path, document(*pair(1.0, HOSTILE), absent={HOSTILE: HOSTILE}))
-    page = as_html(HOSTILE, tables.page([read(path)]), [drawing])
+    runs = [read(written(tmp_path, document(*pair(1.0, HOSTILE), absent={HOSTILE: HOSTILE})))]
+    page = as_html(HOSTILE, tables.summary(runs), [drawing], tables.details(runs))
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 5
 
@@ -104,3 +105,10 @@ def test_a_trend_leaves_out_a_range_that_is_not_known(tmp_path: Path) -> None:
     """Three rounds have none."""
     (point,) = points([read(written(tmp_path, document(entry("a", [1.0] * 3))))])
     assert set(point) == {"name", "unit", "value", "extra"}
+
+
+def test_a_trend_takes_a_run_once(tmp_path: Path) -> None:
+    """Two points of one series are refused."""
+    run = read(written(tmp_path, document(*pair(1.25))))
+    with pytest.raises(ResultsError, match="2 of the files hold"):
+        points([run, run])

@@ -123,14 +123,15 @@ def test_who_is_absent_is_said_with_the_reason(tmp_path: Path) -> None:
 def test_runs_have_sections_of_their_own(tmp_path: Path) -> None:
     """Each with its threads and its machine."""
     two = run_of(tmp_path, *pair(1.0, threads=2), threads=2, blas="A BLAS 1.0")
-    page = tables.page([read(EXAMPLE), two])
+    page = tables.details([read(EXAMPLE), two])
     headings = [block.text for block in page if isinstance(block, Heading) and block.level == 2]
-    assert headings == ["Goals", "example.json: 1 thread", "run.json: 2 threads"]
+    assert headings == ["example.json: 1 thread", "run.json: 2 threads"]
     assert Lines(["A CPU, 2 cores, Linux, A BLAS 1.0, 2 threads", "commit 0123abc"]) in page
 
 
 def test_markdown_keeps_hostile_names_in_their_cells(tmp_path: Path) -> None:
     """No name opens a tag or another column."""
-    text = as_markdown(tables.page([run_of(tmp_path, *pair(1.0, "<script>|x"))]))
+    runs = [run_of(tmp_path, *pair(1.0, "<script>|x"))]
+    text = as_markdown([*tables.summary(runs), *tables.details(runs)])
     assert "<script" not in text.replace(r"\<", "")
     assert r"\<script\>\|x" in text
