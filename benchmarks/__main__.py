@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from benchmarks import compare_text, tables
 from benchmarks.compare import Change, compare, warnings
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
-from benchmarks.results import Results, ResultsError, read
+from benchmarks.results import ResultsError, read
 from benchmarks.trend import points
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -71,16 +72,17 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
 
     Exit codes: 0 the report is made, whatever the goals say; 2 a file cannot be used.
     """
-    runs = [_read(path) for path in files]
+    with _refusals():
+        runs = [read(path) for path in files]
+        series = points(runs) if trend else []
     summary, details = tables.summary(runs), tables.details(runs)
     drawn = list(plots(runs)) if html or folder else []
-    for path, text in (
-        (markdown, lambda: as_markdown([*summary, *details])),
-        (html, lambda: as_html("Benchmarks", summary, drawn, details)),
-        (trend, lambda: json.dumps(points(runs), indent=1, allow_nan=False, ensure_ascii=False) + "\n"),
-    ):
-        if path is not None:
-            _write(path, text)
+    if markdown is not None:
+        _write(markdown, as_markdown([*summary, *details]))
+    if html is not None:
+        _write(html, as_html("Benchmarks", summary, drawn, details))
+    if trend is not None:
+        _write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     if folder is not None:
         for plot in drawn:
             _write_plot(plot, folder)
@@ -98,40 +100,37 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
 
     Exit codes: 0 nothing is slower, 1 something is, 2 a file cannot be used.
     """
-    first, second = _read(before), _read(after)
-    try:
+    with _refusals():
+        first, second = read(before), read(after)
         found = compare(first, second, threshold)
-    except ResultsError as error:
-        raise Refusal(str(error)) from error
     page = compare_text.page(first, second, found, list(warnings(first, second)), threshold)
     if markdown is not None:
-        _write(markdown, lambda: as_markdown(page))
+        _write(markdown, as_markdown(page))
     show(page, stdout(WIDE))
     sys.exit(SLOWER if any(compared.change is Change.SLOWER for compared in found) else 0)
 
 
-def _read(path: Path) -> Results:
+@contextmanager
+def _refusals(written: Path | None = None) -> Iterator[None]:
+    """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
     try:
-        return read(path)
+        yield
     except ResultsError as error:
         raise Refusal(str(error)) from error
+    except OSError as error:
+        raise Refusal(f"{written} could not be written: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    with _refusals(path):
+        write_text(text, path)
 
 
 def _write_plot(plot: Plot, folder: Path) -> None:
-    _write(folder / f"{plot.name}.svg", lambda: plot.svg)
-    try:
-        (folder / f"{plot.name}.png").write_bytes(plot.png())
-    except OSError as error:
-        raise Refusal(f"{folder} could not be written: {error.strerror}") from error
-
-
-def _write(path: Path, text: Callable[[], str]) -> None:
-    try:
-        write_text(text(), path)
-    except ResultsError as error:
-        raise Refusal(str(error)) from error
-    except OSError as error:
-        raise Refusal(f"{path} could not be written: {error.strerror}") from error
+    _write(folder / f"{plot.name}.svg", plot.svg)
+    image = folder / f"{plot.name}.png"
+    with _refusals(image):
+        image.write_bytes(plot.png())
 
 
 if __name__ == "__main__":
