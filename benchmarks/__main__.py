@@ -1,0 +1,137 @@
+"""`python -m benchmarks`: tables, pages, plots and comparisons of result files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import compare_text, tables
+from benchmarks.compare import Change, compare, warnings
+from benchmarks.page import as_html
+from benchmarks.plots import Plot, plots
+from benchmarks.results import ResultsError, read
+from benchmarks.trend import points
+from conformance.report.console import stdout
+from conformance.report.files import write_text
+from conformance.upgrade.document import as_markdown, show
+
+SLOWER, UNUSABLE = 1, 2
+WIDE = 150
+
+
+class Refusal(click.ClickException):
+    """What a user can mend: one message, and exit code 2."""
+
+    exit_code = UNUSABLE
+
+    def show(self, file: Any = None) -> None:
+        """In one line."""
+        click.echo(f"error: {self.message}", err=True, file=file)
+
+
+class Percentage(click.ParamType[float]):
+    """`5%` or `0.05`."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A part of 1, from 0 on."""
+        text = str(value).strip()
+        try:
+            part = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            part = -1.0
+        if not 0 <= part < float("inf"):
+            self.fail(f"{value!r} is no percentage: write 5% or 0.05", param, ctx)
+        return part
+
+
+_RESULT = click.Path(path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def main() -> None:
+    """Tables, pages, plots and comparisons of what `pytest benchmarks --benchmark-json=FILE` has written."""
+
+
+@main.command()
+@click.argument("files", metavar="RESULT…", type=_RESULT, nargs=-1, required=True)
+@click.option("--markdown", type=_FILE, help="Write the tables as Markdown.")
+@click.option("--html", type=_FILE, help="Write tables and plots as one page.")
+@click.option("--plots", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write each plot as SVG and PNG.")
+@click.option("--trend", type=_FILE, help="Write ratios and medians as github-action-benchmark reads them (customSmallerIsBetter).")
+def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None, folder: Path | None, trend: Path | None) -> None:
+    """Show one run or several: goals, then a table for each workload. Without an option, in the terminal.
+
+    Exit codes: 0 the report is made, whatever the goals say; 2 a file cannot be used.
+    """
+    with _refusals():
+        runs = [read(path) for path in files]
+        series = points(runs) if trend else []
+    summary, details = tables.summary(runs), tables.details(runs)
+    drawn = list(plots(runs)) if html or folder else []
+    if markdown is not None:
+        _write(markdown, as_markdown([*summary, *details]))
+    if html is not None:
+        _write(html, as_html("Benchmarks", summary, drawn, details))
+    if trend is not None:
+        _write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    if folder is not None:
+        for plot in drawn:
+            _write_plot(plot, folder)
+    if not any((markdown, html, folder, trend)):
+        show([*summary, *details], stdout(WIDE))
+
+
+@main.command(name="compare")
+@click.argument("before", type=_RESULT)
+@click.argument("after", type=_RESULT)
+@click.option("--threshold", type=Percentage(), default="5%", show_default=True, help="Differences up to this are not said.")
+@click.option("--markdown", type=_FILE, help="Write the comparison as Markdown too.")
+def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path | None) -> None:
+    """Judge by ratio, with its noise, which peers became slower or faster from BEFORE to AFTER.
+
+    Exit codes: 0 nothing is slower, 1 something is, 2 a file cannot be used.
+    """
+    with _refusals():
+        first, second = read(before), read(after)
+        found = compare(first, second, threshold)
+    page = compare_text.page(first, second, found, list(warnings(first, second)), threshold)
+    if markdown is not None:
+        _write(markdown, as_markdown(page))
+    show(page, stdout(WIDE))
+    sys.exit(SLOWER if any(compared.change is Change.SLOWER for compared in found) else 0)
+
+
+@contextmanager
+def _refusals(written: Path | None = None) -> Iterator[None]:
+    """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
+    try:
+        yield
+    except ResultsError as error:
+        raise Refusal(str(error)) from error
+    except OSError as error:
+        raise Refusal(f"{written} could not be written: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    with _refusals(path):
+        write_text(text, path)
+
+
+def _write_plot(plot: Plot, folder: Path) -> None:
+    _write(folder / f"{plot.name}.svg", plot.svg)
+    image = folder / f"{plot.name}.png"
+    with _refusals(image):
+        image.write_bytes(plot.png())
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")
