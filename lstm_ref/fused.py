@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import cycle, islice, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -52,13 +52,6 @@ ONE = np.float32(1)  # a scalar of NumPy's is ready for a ufunc, one of Python's
 Write = Callable[[Array, Array], object]
 
 
-class Passed(NamedTuple):
-    """What a run returns: outputs (batch, timesteps, units), all or the last alone, and the final state."""
-
-    outputs: Array
-    final_state: State
-
-
 @dataclass(frozen=True, eq=False)
 class Tape:
     """The buffers of one run over some rows of the batch: a slot per timestep where `every` was asked for, else as few as serve.
@@ -78,19 +71,19 @@ class Tape:
 
     @property
     def hidden(self) -> Array:
-        """h before the first timestep and after each, (timesteps + 1, units, batch)."""
-        return self.read[:, : self.slots.shape[1] // 5]
+        """The hidden state before the first timestep and after each, (timesteps + 1, units, batch)."""
+        return self.read[:, : self.slots.shape[1] - self.z.shape[1]]
 
     @property
     def cell(self) -> Array:
-        """c likewise where there is a slot for each, (…, units, batch)."""
+        """The cell state likewise, where there is a slot for each, (…, units, batch)."""
         return self.slots[:, self.z.shape[1] :]
 
     @property
-    def final_state(self) -> State:
-        """The state after the last timestep, (batch, units) each."""
+    def final_state(self) -> tuple[Array, Array]:
+        """Hidden and cell state after the last timestep, (batch, 1, units) each."""
         last = (len(self.read) - 1) % len(self.slots)
-        return State(hidden=self.hidden[-1].T.copy(), cell=self.cell[last].T.copy())
+        return self.hidden[-1].T[:, np.newaxis].copy(), self.cell[last].T[:, np.newaxis].copy()
 
 
 class FusedLSTM:
@@ -123,8 +116,10 @@ class FusedLSTM:
 
     # --- what is asked ---------------------------------------------------------------------------------------------------------
 
-    def run(self, inputs: Array, initial_state: State, mask: Array | None, *, emits_initial_state: bool = False) -> Passed:
-        """What a call returns. From one thread the outputs are a view of the buffer, whose last axis is the batch.
+    def run(self, inputs: Array, initial_state: State, mask: Array | None, *, emits_initial_state: bool = False) -> Trajectory:
+        """What a call returns: the outputs, or the last alone, and the final state alone.
+
+        From one thread the outputs are a view of the buffer, whose last axis is the batch.
 
         Args:
             inputs: (batch, timesteps, input_dim).
@@ -134,22 +129,22 @@ class FusedLSTM:
         """
         shown = slice(None) if self.config.return_sequences else slice(-1, None)
 
-        def passed(rows: slice) -> Passed:
+        def passed(rows: slice) -> Trajectory:
             part = rows_of(rows, inputs, initial_state, mask)
             tape = self.forward(*part)
-            return Passed(self._emitted(tape, part[2], emits_initial_state)[:, shown], tape.final_state)
+            return Trajectory(self._emitted(tape, part[2], emits_initial_state)[:, shown], *tape.final_state)
 
         parts = self.parts(len(inputs))
         if len(parts) == 1:
             return passed(parts[0])
         outputs = np.empty((*inputs[:, shown].shape[:2], self.units), self.columns.dtype)
 
-        def written(rows: slice) -> State:
-            outputs[rows], final_state = passed(rows)
-            return final_state
+        def written(rows: slice) -> tuple[Array, Array]:
+            one = passed(rows)
+            outputs[rows] = one.outputs
+            return one.hidden, one.cell
 
-        states = list(workers(self.threads).map(written, parts))
-        return Passed(outputs, State(*(np.concatenate([vars(one)[name] for one in states]) for name in ("hidden", "cell"))))
+        return Trajectory(outputs, *map(np.concatenate, zip(*workers(self.threads).map(written, parts), strict=True)))
 
     def trajectory(
         self, inputs: Array, initial_state: State, mask: Array | None, *, emits_initial_state: bool = False
@@ -283,7 +278,7 @@ def writer(name: str | None, units: int) -> Write:
 
 IN_PLACE: dict[str | None, Write] = {
     "tanh": np.tanh,
-    "relu": lambda z, out: np.maximum(z, 0, out),
+    "relu": lambda z, out: np.maximum(z, 0, out=out),
 }
 
 
@@ -296,7 +291,8 @@ def _reciprocal_of_sigmoid(z: Array, out: Array) -> None:
 def _bits(mask: Array, dtype: Any) -> list[Array | None]:
     """What `Tape.use` holds, from a mask (batch, timesteps) in the order of processing."""
     bits = -mask.T[:, np.newaxis].astype(f"int{8 * dtype.itemsize}")
-    return [None if whole else use for use, whole in zip(bits, mask.all(axis=0), strict=True)]
+    masked: list[bool] = (~mask).any(axis=0).tolist()
+    return [use if some else None for use, some in zip(bits, masked, strict=True)]
 
 
 @cache

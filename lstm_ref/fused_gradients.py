@@ -46,10 +46,9 @@ class Said:
         return Said(outputs=self.outputs[rows], final_state=final, emits_initial_state=self.emits_initial_state)
 
 
-def fused_gradients(
-    fused: FusedLSTM, inputs: Array, initial_state: State, mask: Array | None, said: Said, copies: int = 1
-) -> Gradients:
-    """The gradients of one call; see `LSTM.gradients`."""
+def fused_gradients(fused: FusedLSTM, call: tuple[Array, State, Array | None], said: Said, copies: int = 1) -> Gradients:
+    """The gradients of a call with these inputs, initial state and mask; see `LSTM.gradients`."""
+    inputs = call[0]
     parts = [
         slice(start + part.start, start + part.stop)
         for start in range(0, len(inputs), max(1, len(inputs) // copies))
@@ -57,7 +56,7 @@ def fused_gradients(
     ] or [slice(0, 0)]
 
     def of_part(rows: slice) -> tuple[Array, State, Array]:
-        part = rows_of(rows, inputs, initial_state, mask)
+        part = rows_of(rows, *call)
         in_order = part[2][:, ::-1] if part[2] is not None and fused.config.go_backwards else part[2]
         with np.errstate(all="ignore"):  # what overflows is part of the answer
             return _Backwards(fused, fused.forward(*part, every=True), in_order).pass_(said.of(rows))
@@ -97,9 +96,9 @@ class _Backwards:
         d_hidden, d_cell = (np.array(array.T, order="C") for array in vars(said.final_state).values())
         d_reads = cycle(np.empty((2, len(fused.columns), len(said.outputs)), self.d_z.dtype))
         d_cells = cycle(np.empty((2, *d_cell.shape), self.d_z.dtype))
-        for t, d_read, d_held in zip(reversed(range(steps)), d_reads, d_cells):
-            if d_emitted[t] is not None:
-                d_hidden += d_emitted[t]
+        for t, d_read, d_held in zip(reversed(range(steps)), d_reads, d_cells, strict=False):
+            if (of_output := d_emitted[t]) is not None:
+                d_hidden += of_output
             self._step(t, d_hidden, d_cell, d_read, d_held)
             d_inputs[t] = d_read[inputs]
             d_hidden, d_cell = d_read[: fused.units], d_held

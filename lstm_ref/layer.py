@@ -13,7 +13,7 @@ from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
-from lstm_ref.fused import FusedLSTM, Passed
+from lstm_ref.fused import FusedLSTM
 from lstm_ref.fused_gradients import Said, fused_gradients
 from lstm_ref.gradients import Backpropagation, Gradients
 from lstm_ref.state import State
@@ -147,7 +147,7 @@ class LSTM:
         d_final = self.zero_state(batch) if d_final is None else self._checked_state(d_final, batch)
         if fused := self._engine:
             said = Said(outputs=d_outputs, final_state=d_final, emits_initial_state=self.emits_initial_state)
-            return fused_gradients(fused, inputs, start, mask, said, copies)
+            return fused_gradients(fused, (inputs, start, mask), said, copies)
         return self.backpropagation(self, copies).through_sequence(inputs, start, mask, d_outputs, d_final)
 
     def start(self, given: State | None, batch: int) -> State:
@@ -213,10 +213,10 @@ class LSTM:
         """The state after a timestep under a mask; use: (batch, 1)."""
         return sequence.hold(use, new, old)
 
-    def present(self, passed: sequence.Trajectory | Passed) -> Any:
+    def present(self, trajectory: sequence.Trajectory) -> Any:
         """What the layer returns of a run: the outputs or the last one, with the states where they are asked for."""
-        outputs = passed.outputs if self.config.return_sequences else passed.outputs[:, -1]
-        final = passed.final_state
+        outputs = trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1]
+        final = trajectory.final_state
         return (outputs, final.hidden, final.cell) if self.config.return_state else outputs
 
     @property

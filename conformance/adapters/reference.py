@@ -1,15 +1,16 @@
-"""The reference as an implementation under test: itself, or with a deviation. It must be accepted, and each deviation rejected."""
+"""The reference as an implementation under test: itself and its fused engine, to be accepted; and deviations, to be rejected."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from conformance.adapters.base import UnsupportedError
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.observation import ARRAYS, CallObservation, Observation
@@ -18,6 +19,7 @@ from conformance.stimulus import Stimulus
 from lstm_ref import LSTM, DropoutMasks
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import Deviation, combined
+from lstm_ref.layer import COMPUTE_DTYPES
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,31 @@ class ReferenceAdapter:
             )
         dtype = case.precision if layer.casts_inputs else case.input_dtype
         return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
+
+
+@dataclass(frozen=True)
+class FusedAdapter:
+    """Runs the reference's fused engine in the precision that a case asks for, judged as any other implementation."""
+
+    threads: int = 1
+    conventions: Conventions = USUAL
+    keras: None = None
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        name = f"lstm_ref, fused, on {self.threads} thread{'s' * (self.threads > 1)}"
+        return {"implementation": name, "numpy": np.__version__, "python": platform.python_version()}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """As `ReferenceAdapter` does without a deviation, but for the arithmetic."""
+        if case.precision not in COMPUTE_DTYPES:
+            raise UnsupportedError(f"the fused engine computes in {' or '.join(COMPUTE_DTYPES)}, not in {case.precision}")
+        drawn = stimulus.dropout_of(case) if case.in_training else ()
+        build = partial(LSTM, dtype=case.precision, engine="fused", threads=self.threads)
+        oracle = Oracle(build=build, precision=case.precision, dropout=drawn)
+        calls = [as_returned(call, case.precision) for call in oracle.observe(case, stimulus)]
+        shown = observation(oracle, case, stimulus, calls, drawn)
+        return replace(shown, path=f"NumPy, {case.precision}, fused")
 
 
 def observation(

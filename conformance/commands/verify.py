@@ -14,7 +14,8 @@ from conformance import matrix
 from conformance.adapters.base import Adapter
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
-from conformance.adapters.reference import ReferenceAdapter
+from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
+from conformance.case import Case
 from conformance.commands import options
 from conformance.report import files, text
 from conformance.report.console import stdout
@@ -51,6 +52,7 @@ FAILED = 1
 @click.option(
     "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
 )
+@click.option("--fused", is_flag=True, help="Verify the reference's fused engine, in float32 and float64, not Keras.")
 @click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
 def verify(
     *,
@@ -68,6 +70,7 @@ def verify(
     fail_fast: bool,
     workers: int | None,
     deviation: str | None,
+    fused: bool,
     spec: str | None,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
@@ -79,9 +82,13 @@ def verify(
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
     if deviation:
         make_adapter = partial(ReferenceAdapter, deviation)
+    elif fused:
+        make_adapter = FusedAdapter
     elif spec:
         make_adapter = partial(EnvironmentAdapter, spec, time_limit)
         cases = _askable(EnvironmentAdapter(spec), cases)
+    if deviation or fused:
+        cases = [case for case in cases if isinstance(case, Case)]  # a probe looks into Keras
     session = Session(
         planned=cases,
         selection=patterns,
