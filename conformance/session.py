@@ -34,6 +34,12 @@ from conformance.runner import Diagnose
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.verdict import Result, Verdict
 
+# What tells JAX to keep all that it compiles, the smallest and the quickest too, in a folder.
+COMPILATIONS = {
+    "JAX_COMPILATION_CACHE_DIR": "",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 # Differences that are reduced to a minimal case; each takes some tens of runs.
 REDUCED = 3
 # Seconds after which the smallest cases so far are the answer: each further try of one that hangs takes the time limit.
@@ -186,12 +192,7 @@ def compiled_once() -> Iterator[None]:
     is this run's own, unless the user has named one.
     """
     with tempfile.TemporaryDirectory(prefix="lstm-conformance-", ignore_cleanup_errors=True) as folder:
-        asked = {
-            "JAX_COMPILATION_CACHE_DIR": folder,
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-        added = {name: value for name, value in asked.items() if name not in os.environ}
+        added = {name: value or folder for name, value in COMPILATIONS.items() if name not in os.environ}
         os.environ.update(added)
         try:
             yield

@@ -291,8 +291,7 @@ def _reciprocal_of_sigmoid(z: Array, out: Array) -> None:
 def _bits(mask: Array, dtype: Any) -> list[Array | None]:
     """What `Tape.use` holds, from a mask (batch, timesteps) in the order of processing."""
     bits = -mask.T[:, np.newaxis].astype(f"int{8 * dtype.itemsize}")
-    masked: list[bool] = (~mask).any(axis=0).tolist()
-    return [use if some else None for use, some in zip(bits, masked, strict=True)]
+    return [None if mask[:, t].all() else use for t, use in enumerate(bits)]
 
 
 @cache

@@ -21,6 +21,8 @@ from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref.deviations import summary_of
 
 SHOWN = 10
+# Cases of which a rate says something: of fewer, it says how long the start of a process took.
+RATED = 10
 
 
 def show(report: Report, console: Console) -> None:
@@ -179,7 +181,7 @@ def _speed(report: Report) -> str:
 
 
 def _show_summary(report: Report, console: Console) -> None:
-    if report.work and report.work.cases:
+    if report.work and report.work.cases >= RATED:
         console.print(_speed(report), highlight=False, soft_wrap=True)
     plan = report.plan
     counts = Text(", ").join(

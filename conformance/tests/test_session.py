@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from conformance.case import Case
 from conformance.conventions import USUAL
 from conformance.observation import Observation
 from conformance.report.model import Report
-from conformance.session import REDUCED, Session
+from conformance.session import COMPILATIONS, REDUCED, Session, compiled_once
 from conformance.stimulus import Stimulus
 from conformance.tests.doubles import Raising
 from conformance.verdict import Verdict
@@ -156,6 +157,22 @@ def test_report_counts_the_work_of_this_run(tmp_path: Path) -> None:
     assert (first.cases, first.workers) == (2, 1)
     assert min(first.implementation, first.suite, first.loading) > 0
     assert (again.cases, again.seconds) == (0, 0.0)
+
+
+@pytest.mark.parametrize("named", ["", "/a/folder/of/the/user"], ids=["none", "the user's"])
+def test_workers_share_what_jax_compiles(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that ends with the run, or in the one that the user has named; afterwards the variables are as they were."""
+    for name in COMPILATIONS:
+        monkeypatch.delenv(name, raising=False)
+    if named:
+        monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", named)
+    before = dict(os.environ)
+    with compiled_once():
+        folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
+        assert os.environ.keys() >= COMPILATIONS.keys()
+        assert folder == named or Path(folder).is_dir()
+    assert dict(os.environ) == before
+    assert not Path(folder).exists()
 
 
 def test_what_was_observed_is_kept(tmp_path: Path) -> None:

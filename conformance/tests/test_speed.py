@@ -61,9 +61,11 @@ def test_report_says_how_fast_it_was(workers: int, named: str) -> None:
     assert lines[-2] == f"2.5 cases a second on {named}; {shares}"
 
 
-@pytest.mark.parametrize("work", [None, Tally().work(2)], ids=["not measured", "all from a journal"])
-def test_report_says_nothing_of_what_did_not_run(work: Work | None) -> None:
-    """A rate of nothing would be misread."""
+@pytest.mark.parametrize(
+    "work", [None, Tally().work(2), replace(WORK, cases=text.RATED - 1)], ids=["not measured", "all from a journal", "few"]
+)
+def test_report_says_nothing_of_too_little(work: Work | None) -> None:
+    """A rate of nothing, or of a few cases, would be misread."""
     assert not [line for line in said(replace(REPORT, work=work)) if "a second" in line]
 
 
