@@ -16,6 +16,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -67,7 +68,10 @@ FORWARD = (*SEQUENCE, Axis(name="units", values=(128, 256, 512), time=2, memory=
 GRADIENTS = (*SEQUENCE, Axis(name="units", values=(128, 256, 512), time=2, memory=2))
 CASES = Axis(name="cases", values=(8, 16, 32, 64), time=1, memory=0)
 
-ENGINES: Mapping[str, Callable[[LSTMConfig, LSTMWeights], LSTM]] = {"oracle": LSTM}
+ENGINES: Mapping[str, Callable[[LSTMConfig, LSTMWeights], LSTM]] = {
+    "oracle": LSTM,
+    "fused": partial(LSTM, dtype="float32", engine="fused"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ What makes it fast, and leaves the answer as it is:
   division makes both terms of c_t.
 - Nothing is allocated within the loop over timesteps, except by activations other than tanh, sigmoid, linear and relu.
 - A mask selects bits: new ^ ((new ^ old) & ~use) has no branch, and lets no NaN of a masked timestep through.
-- Rows of the batch do not know of each other: with `threads`, parts of the batch run beside each other. NumPy's matrix product may
-  have threads of its own; give one of the two the cores (`OPENBLAS_NUM_THREADS=1` where `threads` is more than 1).
+- Rows of the batch do not know of each other: with `threads`, parts of a large batch run beside each other. NumPy's matrix product
+  may have threads of its own: give the cores to one of the two (`OPENBLAS_NUM_THREADS=1` where `threads` is more than 1). While
+  Python has a global lock, which changes hands in every call of NumPy's, those of the matrix product serve as well or better.
 
 Equations and symbols are those of `cell`; the answer is held to the oracle's by the derived uncertainty (`uncertainty`).
 """
@@ -41,8 +42,8 @@ from lstm_ref.weights import LSTMWeights
 # Row blocks of the fused weights, by their position among Keras' i, f, c, o.
 ROWS = (0, 1, 3, 2)
 
-# Fewer rows of a batch than this are not given to a thread of their own: its calls would cost more than it computes.
-ROWS_PER_THREAD = 8
+# Multiplications of a timestep that are worth a thread: with fewer, threads wait for Python's lock longer than they compute.
+WORTH_A_THREAD = 2**20
 
 PAGE, ROWS_TRANSPOSED = 4096, 16
 
@@ -156,7 +157,7 @@ class FusedLSTM:
 
     def parts(self, batch: int) -> list[slice]:
         """The rows of the batch that each thread gets, about as many each."""
-        count = max(1, min(self.threads, batch // ROWS_PER_THREAD))
+        count = max(1, min(self.threads, batch, batch * self.columns.size // WORTH_A_THREAD))
         return [slice(*pair) for pair in pairwise(batch * k // count for k in range(count + 1))]
 
     def _emitted(self, tape: Tape, mask: Array | None, emits_initial_state: bool) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from benchmarks.peers.base import Peer
@@ -27,6 +28,8 @@ def _keras(backend: str, name: str, *packages: str, route: str = "", module: str
 _ALL = (
     Peer(name="floor", module=f"{__name__}.floor", group="reference", packages=("numpy",), is_own=True, is_floor=True),
     _own("lstm_ref-fused", "fused float32"),
+    # With threads, the rows of the batch are split among them, and each has a matrix product of one thread.
+    replace(_own("lstm_ref-fused-rows", "fused-rows float32"), group="rows", environment={"OPENBLAS_NUM_THREADS": "1"}),
     _own("lstm_ref-float32", "oracle float32"),
     _own("lstm_ref-float64", "oracle float64"),
     # Its sigmoid is p / q + 1/2: onnxruntime/core/mlas/lib/logistic.cpp, MlasLogisticKernel.

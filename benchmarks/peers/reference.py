@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +14,11 @@ from lstm_ref import LSTM, Bidirectional, LSTMConfig, LSTMWeights, State
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:
     """An engine and a dtype of `lstm_ref.LSTM`."""
     engine, dtype = route.split()
-    arguments: dict[str, Any] = {"dtype": dtype}
-    if engine != "oracle":
-        if "engine" not in inspect.signature(LSTM).parameters:
-            raise UnsupportedError(f"this lstm_ref has no engine {engine!r}")
-        arguments |= {"engine": engine, "threads": threads}
+    arguments: dict[str, Any] = {"dtype": dtype, "engine": engine}
+    if engine == "fused-rows":
+        if threads == 1:
+            raise UnsupportedError("rows are split among several threads")
+        arguments |= {"engine": "fused", "threads": threads}
 
     def build(config: LSTMConfig, weights: LSTMWeights) -> LSTM:
         return LSTM(config, weights, **arguments)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMError, LSTMWeights, State
+from lstm_ref import fused as module
 from lstm_ref.arrays import Array
-from lstm_ref.fused import PAGE, ROWS_PER_THREAD, FusedLSTM
+from lstm_ref.fused import PAGE, FusedLSTM
 from lstm_ref.gradients import Gradients
 from lstm_ref.rounding import RoundingLSTM, root_mean_square
 from lstm_ref.sequence import Trajectory
@@ -39,8 +40,8 @@ CASES: dict[str, dict[str, Any]] = {
     "masked, zero outputs": {"return_sequences": True, "masked": True, "zero_output_for_mask": True},
     "masked, h0 emitted": {"return_sequences": True, "masked": True, "emits": True},
     "masked, h0 emitted, last output": {"masked": True, "emits": True},
-    "two threads": {"return_sequences": True, "masked": True, "batch": 2 * ROWS_PER_THREAD + 1, "threads": 2},
-    "three threads, last output": {"batch": 3 * ROWS_PER_THREAD, "threads": 3},
+    "two threads": {"return_sequences": True, "masked": True, "batch": 7, "threads": 2},
+    "three threads, last output": {"threads": 3},
     "relu": {"activation": "relu", "return_sequences": True},
     "linear": {"activation": None, "masked": True},
     "gelu": {"activation": "gelu"},
@@ -118,6 +119,12 @@ def passed(trajectory: Trajectory) -> list[Array]:
     return [trajectory.outputs, trajectory.hidden, trajectory.cell]
 
 
+@pytest.fixture(autouse=True)
+def _threads_for_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are not worth them."""
+    monkeypatch.setattr(module, "WORTH_A_THREAD", 1)
+
+
 @pytest.fixture(params=ARITHMETIC)
 def dtype(request: pytest.FixtureRequest) -> str:
     """Each in turn."""
@@ -160,7 +167,7 @@ def test_gradients_are_the_oracles(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_copies_of_a_batch_have_gradients_of_their_own(threads: int) -> None:
     """As with the oracle; the second copy reads other inputs."""
-    drawn = Drawn("float64", batch=4 * ROWS_PER_THREAD, threads=threads)
+    drawn = Drawn("float64", batch=8, threads=threads)
     found = drawn.fused.gradients(drawn.inputs, drawn.d_outputs, copies=2)
     expected = drawn.oracle.gradients(drawn.inputs, drawn.d_outputs, copies=2)
     halves = [
@@ -228,6 +235,18 @@ def test_the_engine_is_chosen_for_a_keras_layer_too(make_weights: Any) -> None:
     layer = SimpleNamespace(units=3, activation=tanh, recurrent_activation=tanh, **weights.arrays)
     lstm = LSTM.from_keras(layer, "float32", engine="fused", threads=2)
     assert lstm(np.ones((1, 2, 2))).dtype == np.float32
+
+
+@pytest.mark.parametrize(("batch", "threads", "parts"), [(64, 2, 1), (512, 2, 2), (512, 1, 1), (1, 2, 1), (0, 2, 1)])
+def test_a_thread_is_given_what_is_worth_it(
+    batch: int, threads: int, parts: int, make_weights: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """About a million multiplications in a timestep; all parts together are the batch."""
+    monkeypatch.undo()
+    engine = FusedLSTM(LSTMConfig(units=32), make_weights(32, 16), threads)
+    found = engine.parts(batch)
+    assert len(found) == parts
+    assert [k for part in found for k in range(batch)[part]] == list(range(batch))
 
 
 @pytest.mark.parametrize(
