@@ -45,6 +45,7 @@ ROWS = (0, 1, 3, 2)
 # Multiplications of a timestep that are worth a thread: with fewer, threads wait for Python's lock longer than they compute.
 WORTH_A_THREAD = 2**20
 
+# Rows that lie a multiple of a page apart share few places of a processor's cache: so few of them are transposed at a time.
 PAGE, ROWS_TRANSPOSED = 4096, 16
 
 ONE = np.float32(1)  # a scalar of NumPy's is ready for a ufunc, one of Python's is converted in every call
@@ -248,7 +249,6 @@ def rows_of(rows: slice, inputs: Array, state: State, mask: Array | None) -> tup
 
 def time_major(inputs: Array, into: Array) -> None:
     """Write (batch, timesteps, n) to (timesteps, n, batch)."""
-    # Rows whose distance is a multiple of a page share few places of a processor's cache: then few of them at a time.
     some = ROWS_TRANSPOSED if inputs.strides[0] % PAGE == 0 else len(inputs)
     for start in range(0, len(inputs), max(1, some)):
         into[..., start : start + some] = inputs[start : start + some].transpose(1, 2, 0)
