@@ -18,13 +18,18 @@ from lstm_ref import LSTMError
 option = click.option("--html", "html_file", type=options.FILE, help="Write the report as a page: one file, for any browser.")
 
 
+def as_html(page: Page) -> str:
+    """The whole file."""
+    return render("report.html.jinja", styles=("report.css",), scripts=("report.js",), title=page.title, page=page)
+
+
 def write_page(page: Page, path: Path) -> None:
-    """The file of a report.
+    """The page in a file.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_text(render("report.html.jinja", styles=("report.css",), scripts=("report.js",), title=page.title, page=page), path)
+    write_text(as_html(page), path)
 
 
 def script_of(case_id: str, environment: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ class Grid:
     Attributes:
         title: of it.
         corner: what the rows are.
-        columns: names.
+        columns: names; none of a grid that has one column only, whose rows may then have many marks.
         rows: name of each row, and a mark for each column; None where there is nothing.
     """
 

@@ -12,7 +12,8 @@ from conformance.features import FEATURES
 from conformance.known_differences import known_differences
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Code, Entry, Group, Mark, Table
-from conformance.verdict import Verdict
+from conformance.report.style import SYMBOL
+from conformance.verdict import Verdict, worst_of
 from lstm_ref import LSTMError
 from lstm_ref.deviations import summary_of
 
@@ -48,6 +49,15 @@ def features_of(case_ids: Iterable[str]) -> dict[str, str]:
 def mark(verdict: str) -> Mark:
     """A verdict in its own words."""
     return Mark(verdict=verdict, said=verdict.replace("_", " "))
+
+
+def tally(results: Sequence[Result], name: str = "") -> Mark | None:
+    """The worst verdict, and how many there are of each; nothing where nothing ran."""
+    if not results:
+        return None
+    counts = collections.Counter(Verdict(result["verdict"]) for result in results)
+    said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
+    return Mark(verdict=worst_of(counts), said=f"{name} {said}".strip())
 
 
 def differing(

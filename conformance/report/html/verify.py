@@ -10,9 +10,8 @@ from typing import Any
 
 from conformance.report.html.charts import in_sigma
 from conformance.report.html.contents import Count, Grid, Mark, Page, Table
-from conformance.report.html.results import Result, ScriptOf, case_of, differing, features_of, mark, quiet_groups
-from conformance.report.style import SYMBOL
-from conformance.verdict import Verdict, worst_of
+from conformance.report.html.results import Result, ScriptOf, case_of, differing, features_of, mark, quiet_groups, tally
+from conformance.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,37 +131,38 @@ def _sizes(run: Run) -> Grid:
         corner="units",
         columns=[str(input_dim) for input_dim in columns],
         rows=[
-            (str(units), [_tally(found.get((units, each), ())) for each in columns])
+            (str(units), [tally(found.get((units, each), ())) for each in columns])
             for units in sorted({units for units, _ in found})
         ],
     )
 
 
 def _behaviours(runs: Sequence[Run]) -> Grid:
-    """Values of features down, environments across."""
-    found: dict[str, list[list[Result]]] = collections.defaultdict(lambda: [[] for _ in runs])
+    """Values of features down, environments across; of one environment, features down and their values beside each other."""
+    found: dict[tuple[str, str], list[list[Result]]] = collections.defaultdict(lambda: [[] for _ in runs])
     for column, run in enumerate(runs):
         for result in run.results:
             for behaviour in _behaviours_of(result["case_id"]):
                 found[behaviour][column].append(result)
-    rows = [(behaviour, [_tally(results) for results in columns]) for behaviour, columns in sorted(found.items())]
-    return Grid(title="Verdicts by behaviour", corner="behaviour", columns=[run.name for run in runs], rows=rows)
+    title = "Verdicts by behaviour"
+    if len(runs) > 1:
+        rows = [
+            (" = ".join(filter(None, behaviour)), [tally(results) for results in columns])
+            for behaviour, columns in sorted(found.items())
+        ]
+        return Grid(title=title, corner="behaviour", columns=[run.name for run in runs], rows=rows)
+    features: dict[str, list[Mark | None]] = collections.defaultdict(list)
+    for (feature, value), (results,) in sorted(found.items()):
+        features[feature].append(tally(results, value))
+    return Grid(title=title, corner="behaviour", columns=(), rows=list(features.items()))
 
 
-def _behaviours_of(case_id: str) -> list[str]:
+def _behaviours_of(case_id: str) -> list[tuple[str, str]]:
+    """Feature and value of all that a case departs in."""
     case = case_of(case_id)
     if case is None:
-        return ["probes of what is no case"]
-    return [f"{name} = {value}" for name, value in case.said.items()] or ["all defaults"]
-
-
-def _tally(results: Sequence[Result]) -> Mark | None:
-    """The worst verdict, and how many there are of each."""
-    if not results:
-        return None
-    counts = collections.Counter(Verdict(result["verdict"]) for result in results)
-    said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
-    return Mark(verdict=worst_of(counts), said=said)
+        return [("probes", "")]
+    return [(name, str(value)) for name, value in case.said.items()] or [("all defaults", "")]
 
 
 def _tables(runs: Sequence[Run]) -> Iterator[Table]:
