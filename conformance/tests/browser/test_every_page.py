@@ -20,4 +20,5 @@ def test_a_page_keeps_the_rule(
     name: str, look: Look, rule: str, file_of: Callable[[str], Path], open_page: Callable[..., Page]
 ) -> None:
     """And asks for nothing, says nothing in the console, and throws nothing meanwhile."""
-    assert RULES[rule](open_page(file_of(name), look)) == []
+    wrong = RULES[rule](open_page(file_of(name), look))
+    assert not wrong, "\n".join(wrong)
