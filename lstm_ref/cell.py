@@ -1,4 +1,6 @@
-"""One timestep of the LSTM: the equations.
+"""One timestep of the LSTM.
+
+The equations::
 
     i_t = σ(x_t W_i + h_{t-1} U_i + b_i)        input gate
     f_t = σ(x_t W_f + h_{t-1} U_f + b_f)        forget gate

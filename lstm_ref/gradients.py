@@ -1,6 +1,6 @@
 """Back-propagation through time: the chain rule, from the last timestep to the first.
 
-With δa for the derivative of a loss with respect to a, and the equations of `cell`:
+With δa for the derivative of a loss with respect to a, and the equations of `cell`::
 
     δo_t = δh_t ⊙ g(c_t)
     δc_t = δh_t ⊙ o_t ⊙ g'(c_t) + what the timestep after it and the loss say of c_t

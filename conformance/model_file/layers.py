@@ -15,9 +15,9 @@ class Place:
 
     Attributes:
         path: for people: the names of the layers around it and its own, "model/encoder/bidirectional/forward".
-        stored: where a `.keras` archive keeps its variables.
+        stored: where a .keras archive keeps its variables.
         top: name of the model's own layer that it is, or is part of.
-        trainable: whether it and all around it are, which decides the order of weights in a `.h5` file.
+        trainable: whether it and all around it are, which decides the order of weights in a .h5 file.
         uses: how often it is called in one call of the model.
     """
 

@@ -1,5 +1,7 @@
 """Deviations that other cells are made of: peepholes, a projection of the hidden state, a limit to the cell state.
 
+Their equations::
+
     i_t = σ(… + w_i ⊙ c_{t-1})   f_t = σ(… + w_f ⊙ c_{t-1})   o_t = σ(… + w_o ⊙ c_t)     peepholes
     h_t = (o_t ⊙ g(c_t)) P                                                             projection
     c_t = clip(f_t ⊙ c_{t-1} + i_t ⊙ c̃_t, -limit, limit)                              cell clip
