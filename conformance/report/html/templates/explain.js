@@ -38,6 +38,10 @@
     for (const button of document.querySelectorAll("[data-step]")) {
       button.disabled = state.step + Number(button.dataset.step) < 1 || state.step + Number(button.dataset.step) > state.timesteps;
     }
+    showUnit();
+  }
+
+  function showUnit() {
     for (const shows of document.querySelectorAll("[data-shows=unit]")) shows.textContent = state.unit;
   }
 
@@ -173,36 +177,52 @@
   }
 
   function show() {
-    const focused = document.activeElement?.matches?.("[data-k], [data-unit]") ? document.activeElement.dataset : null;
     showFields();
     showAnswer();
     showFlow();
     showWeights();
-    showTimesteps();
-    showValues();
+    keepingFocus(showTimesteps);
+    keepingFocus(showValues);
     showStop();
-    if (!focused) return;
-    const again = focused.k ? `[data-k="${focused.k}"]` : `[data-unit="${focused.unit}"]`;
-    document.querySelector(again)?.focus({ preventScroll: true });
+  }
+
+  // A button that is made anew is the same to who has pressed it.
+  function keepingFocus(remake) {
+    const { k, unit } = document.activeElement?.dataset ?? {};
+    remake();
+    const again = k ? `[data-k="${k}"]` : unit ? `[data-unit="${unit}"]` : "";
+    if (again && document.activeElement === document.body) document.querySelector(again)?.focus({ preventScroll: true });
   }
 
   // --- what changes the state -------------------------------------------------------------------------------------------------------
 
+  const address = () => history.replaceState(null, "", `#?${states.format(state, settings)}`);
+
   function change(changes) {
     state = states.within({ ...state, ...changes });
-    history.replaceState(null, "", `#?${states.format(state, settings)}`);
+    address();
     show();
   }
 
-  // Another weight is looked at: nothing is computed again, and the address waits until the pointer rests.
+  // Another weight is looked at: nothing is computed again; the address, and the values of another unit, wait until the pointer rests.
   let resting = 0;
+  let unitWaits = false;
+  function rest() {
+    address();
+    if (unitWaits) keepingFocus(showValues);
+    unitWaits = false;
+  }
+
   function look(changes) {
     if (Object.entries(changes).every(([name, value]) => state[name] === value)) return;
+    const { unit } = state;
     state = states.within({ ...state, ...changes });
     showFrames();
     showWeight();
+    showUnit();
+    unitWaits ||= unit !== state.unit;
     clearTimeout(resting);
-    resting = setTimeout(() => change({}), 200);
+    resting = setTimeout(rest, 200);
   }
 
   function fieldChanged({ target }) {
