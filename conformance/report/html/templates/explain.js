@@ -120,14 +120,17 @@
     const items = [node("li", { class: "end" }, node("span", { class: "state" }, start))];
     let last = -1;
     for (const k of shownSteps(steps.length, state.step - 1)) {
-      if (k > last + 1) items.push(node("li", { class: "gap" }, `… ${k - last - 1} more`));
+      if (k > last + 1) items.push(node("li", { class: "gap" }, node("span", {}, `… ${k - last - 1} more`)));
       items.push(stepItem(steps[k], k));
       last = k;
     }
     const kept = [state.return_state ? "handed out" : "", state.stateful ? "kept for the next call" : ""].filter(Boolean).join(", ");
     const final = node("span", { class: "state" }, `final h and c${kept ? `: ${kept}` : ""}`);
     items.push(node("li", { class: kept ? "end out" : "end" }, final));
-    place("chain").replaceChildren(...items);
+    const chain = place("chain");
+    chain.replaceChildren(...items);
+    const { offsetLeft, offsetWidth } = chain.querySelector("[aria-pressed=true]");
+    chain.scrollLeft = offsetLeft - chain.offsetLeft + (offsetWidth - chain.clientWidth) / 2;
     place("shared").textContent = words.shared(state);
     place("calls").textContent = words.calls(state);
   }
