@@ -19,6 +19,7 @@ exclude_patterns = ["examples"]
 
 # Docstrings say names and code between single backticks: a link where there is such an object, else code.
 default_role = "py:obj"
+smartquotes = False  # h' is no quotation
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
@@ -29,7 +30,6 @@ nitpick_ignore_regex = [
 ]
 
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -39,7 +39,6 @@ napoleon_numpy_docstring = False
 
 myst_enable_extensions = ["deflist", "substitution"]
 myst_heading_anchors = 3
-myst_substitutions = tables()
 
 html_theme = "furo"
 html_title = "Is it a Keras LSTM?"
@@ -54,6 +53,11 @@ PAGES = {
     "conformance/environments/PROTOCOL.md": "/extend/protocol.md",
     "PROTOCOL.md": "/extend/protocol.md",
 }
+
+
+def make_tables(_app: Any, config: Any) -> None:
+    """Of runs, some of them: not before a page is to be made."""
+    config.myst_substitutions = tables()
 
 
 def link_to_pages(_app: Any, _path: Path, _parent: str, content: list[str]) -> None:
@@ -93,6 +97,7 @@ def _without_substitutions(line: str) -> str:
 
 def setup(app: Any) -> None:
     """Connect what this file defines; napoleon's own priority is 500."""
+    app.connect("config-inited", make_tables)
     app.connect("include-read", link_to_pages)
     app.connect("autodoc-process-docstring", as_written, priority=400)
     app.connect("autodoc-process-docstring", with_colons, priority=600)

@@ -75,21 +75,22 @@ def probes() -> str:
 
 
 def deviations() -> str:
-    """Every named mistake by chapter, and the checks that reject it where it first shows; of an array's orders of gates, one."""
+    """A table for each chapter of mistakes: the checks that reject each where it first shows."""
     cases = sorted((case for case in surface("standard") if isinstance(case, Case)), key=lambda case: len(case.id))
+    return "\n\n".join(_chapter(chapter, cases) for chapter in CHAPTERS)
+
+
+def _chapter(chapter: ModuleType, cases: Sequence[Case]) -> str:
+    """Of the 23 wrong orders of an array's gates, one stands for all."""
     rows = {}
-    for chapter in CHAPTERS:
-        for deviation in chapter.DEVIATIONS:
-            of, gates, _ = deviation.name.partition("_gates_")
-            kind = f"{of}_gates_…" if gates else deviation.name
-            if kind not in rows:
-                summary = f"{deviation.summary}; 22 more orders" if gates else deviation.summary
-                rows[kind] = [_chapter(chapter), code(kind), summary, *_rejection(deviation, cases)]
-    return table(["chapter", "mistake", "matches Keras if …", "rejected by", "in the case"], rows.values())
-
-
-def _chapter(chapter: ModuleType) -> str:
-    return chapter.__name__.rpartition(".")[2]
+    for deviation in chapter.DEVIATIONS:
+        of, gates, _ = deviation.name.partition("_gates_")
+        name = f"{of}_gates_…" if gates else deviation.name
+        if name not in rows:
+            summary = f"{deviation.summary}; 22 more orders" if gates else deviation.summary
+            rows[name] = [code(name), summary, *_rejection(deviation, cases)]
+    heading = chapter.__name__.rpartition(".")[2].capitalize()
+    return f"### {heading}\n\n{table(['mistake', 'matches Keras if …', 'rejected by', 'in the case'], rows.values())}"
 
 
 def _rejection(deviation: Deviation, cases: Sequence[Case]) -> tuple[str, str]:

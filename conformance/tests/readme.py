@@ -54,9 +54,9 @@ class Block:
         return f"$ {self.command}\n" + checker.output_difference(doctest.Example("", wanted), got, flags)
 
 
-def blocks() -> list[Block]:
-    """Every console block of the README, in order."""
-    fenced = re.findall(r"^```console\n\$ ([^\n]*)\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(page: Path = README) -> list[Block]:
+    """Every console block of a page that begins with a command, in order; of the README if none is given."""
+    fenced = re.findall(r"^```console\n\$ ([^\n]*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [Block(command, output) for command, output in fenced]
 
 

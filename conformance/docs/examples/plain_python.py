@@ -15,6 +15,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -93,15 +94,15 @@ def _call(
         states.append((h, c))
     hidden, cell = (np.array(each, "float32") for each in zip(*states, strict=True))
     returned = (np.array(outputs, "float32"), hidden, cell)
-    stateful = {"stored_hidden": hidden, "stored_cell": cell} if case.config.stateful else {}
-    reset = {"reset_hidden": np.array(before[0]), "reset_cell": np.array(before[1])} if call.after_reset else {}
+    kept: dict[str, Any] = {"stored_hidden": hidden, "stored_cell": cell} if case.config.stateful else {}
+    if call.after_reset:
+        kept |= dict(zip(("reset_hidden", "reset_cell"), np.array(before), strict=True))
     observation = CallObservation(
         outputs=returned[0],
         hidden=hidden,
         cell=cell,
         returned=tuple(array.shape for array in returned),
         dtypes=tuple(str(array.dtype) for array in returned),
-        **stateful,
-        **reset,
+        **kept,
     )
     return observation, [hidden.tolist(), cell.tolist()]
