@@ -16,6 +16,7 @@ from rich.console import Console
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
 from conformance.claims.verification import environments_of, verify_live, verify_recorded
 from conformance.commands import options
+from conformance.documents import stamped
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from lstm_ref import LSTMError
@@ -77,7 +78,8 @@ def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) ->
 
 
 def _write(settled: Sequence[Settled], file: Path) -> None:
-    content = json.dumps([text.as_json(outcome) for outcome in settled], indent=1, ensure_ascii=False) + "\n"
+    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
+    content = json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
         write_text(content, file)
     except OSError as error:

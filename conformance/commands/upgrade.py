@@ -21,6 +21,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.commands import options
+from conformance.documents import stamped
 from conformance.environments.spec import parse
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -143,7 +144,7 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
+    said = _as_json(report.as_dict(judged.as_dict()))
     _publish(page, [(json_file, said), (markdown_file, as_markdown(page))])
     sys.exit(0 if judged.as_expected else 1)
 
@@ -192,7 +193,7 @@ def history(
     cases = cases_of(level, seed, patterns)
     named = {backend: [_version(name, backend) for name in names] for backend in backends}
     reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
-    said = {backend: report.as_dict() for backend, report in reports.items()}
+    said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from conformance.documents import stamped
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
@@ -194,8 +195,8 @@ def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
 
 
 def as_dict(report: ModelReport) -> dict[str, Any]:
-    """The whole report, for JSON."""
-    return {
+    """The whole report, for JSON: a document of the format `model`."""
+    content = {
         "path": report.path,
         "keras_version": report.keras_version,
         "expected": report.is_expected,
@@ -205,6 +206,7 @@ def as_dict(report: ModelReport) -> dict[str, Any]:
         "environments": [_environment_as_dict(each) for each in report.environments],
         "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
     }
+    return stamped("model", content)
 
 
 def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
@@ -235,7 +237,7 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
             {
                 "path": one.path,
                 "verdict": str(one.verdict),
-                "worst": one.worst if one.worst is None or one.worst < float("inf") else None,
+                "worst": one.worst,
                 "message": one.message,
                 "explained_by": list(one.explained_by),
                 "cases": {result.case_id: str(result.verdict) for result in one.results},

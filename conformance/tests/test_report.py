@@ -161,7 +161,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     """These four, and what a machine asks first is in the summary."""
     files.write_json(RED, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert list(read) == ["environment", "plan", "results", "summary"]
+    assert list(read) == ["format", "format_version", "environment", "plan", "results", "summary"]
     assert read["environment"] == RED.environment
     assert read["plan"]["case_ids"] == list(IDS)
     assert (read["plan"]["element_limit"], read["plan"]["rms_limit"], read["plan"]["selection"]) == (8.0, 2.0, ["u*"])
