@@ -82,7 +82,7 @@ def agree(folders: Sequence[Path]) -> list[Agreement]:
     """Compare every two folders on the cases that both hold.
 
     Raises:
-        LSTMError: a folder holds no observations, or two have no case in common.
+        LSTMError: a folder does not say what its observations are of, or two have no case in common.
     """
     observed = [_Observed.read(folder) for folder in folders]
     return [_compare(one, other) for one, other in itertools.combinations(observed, 2)]

@@ -1,17 +1,8 @@
 """The documents that the commands write for machines: what each has to hold, in which version of its format, and how one is read.
 
-| format | written by |
-|---|---|
-| verify | `verify --json FILE` |
-| upgrade | `upgrade FROM TO --json FILE` |
-| history | `history --json FILE` |
-| model | `model FILE --json FILE` |
-| claims | `claims --json FILE` |
-| observations | `verify --keep FOLDER`, as environment.json |
-| baseline | `upgrade FROM TO --baseline FILE --write-baseline`, as TOML |
-
-Each is described by `<format>.schema.json` (JSON Schema 2020-12) and says in its fields `format` and `format_version` which it is.
-A field that is added, renamed, or means something else makes another version.
+Each format is described by `<format>.schema.json` (JSON Schema 2020-12), and a document says in its fields `format` and
+`format_version` which it is of. A field that is added, renamed, or means something else makes another version. The schemas share
+`parts.schema.json`; `lstm-conformance schema FORMAT` prints one that stands alone.
 """
 
 from conformance.documents.reading import DocumentError, check, read

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from conformance.documents.schemas import schema, version
+from conformance.documents.schemas import FORMATS, schema, version
 from lstm_ref import LSTMError
 
 # Of what a file says, in a message.
@@ -22,17 +22,18 @@ class DocumentError(LSTMError):
     """A document cannot be used: which, where in it, what was expected, and how to get one that can."""
 
 
-def read(path: Path, name: str, made_by: str) -> dict[str, Any]:
+def read(path: Path, name: str, made_by: str = "") -> dict[str, Any]:
     """A JSON document of that format.
 
     Args:
         path: of the file.
         name: of the format.
-        made_by: the command that makes one.
+        made_by: the command that makes one; "" for the usual.
 
     Raises:
         DocumentError: the file cannot be read, or is no such document.
     """
+    made_by = made_by or FORMATS[name]
     try:
         said = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
     except OSError as error:
@@ -42,12 +43,13 @@ def read(path: Path, name: str, made_by: str) -> dict[str, Any]:
     return check(said, name, path, made_by)
 
 
-def check(said: Any, name: str, path: Path, made_by: str) -> dict[str, Any]:
+def check(said: Any, name: str, path: Path, made_by: str = "") -> dict[str, Any]:
     """What a file has been found to say, if it is a document of that format.
 
     Raises:
         DocumentError: it is none.
     """
+    made_by = made_by or FORMATS[name]
     found = said.get("format") if isinstance(said, dict) else None
     if found != name:
         other = f"of the format {_plain(repr(found))}" if found is not None else "without a format"

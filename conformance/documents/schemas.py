@@ -9,7 +9,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-FORMATS = ("verify", "upgrade", "history", "model", "claims", "observations", "baseline")
+# Each format, and the command that writes it.
+FORMATS: Mapping[str, str] = {
+    "verify": "lstm-conformance verify --json FILE",
+    "upgrade": "lstm-conformance upgrade FROM TO --json FILE",
+    "history": "lstm-conformance history --json FILE",
+    "model": "lstm-conformance model MODEL --json FILE",
+    "claims": "lstm-conformance claims --json FILE",
+    "observations": "lstm-conformance verify --keep FOLDER",
+    "baseline": "lstm-conformance upgrade FROM TO --baseline FILE --write-baseline",
+}
 
 _PARTS = "parts"
 
