@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from conformance.pooled import PooledTest
 from conformance.report.model import Plan, Report
 from conformance.verdict import CheckResult, Result, Verdict
 
@@ -51,3 +53,15 @@ EVERY = report(
     result(2, Verdict.FIXED),
     result(3),
 )
+BIASED = PooledTest(
+    of="cell",
+    what="bias",
+    precision="float32",
+    families=36,
+    estimate=1.5,
+    standard_error=0.1,
+    allowed=0.5,
+    p=3e-9,
+    verdict=Verdict.FAIL,
+)
+QUIET = replace(BIASED, of="outputs", what="mean square", precision="float16", estimate=0.1, p=1.0, verdict=Verdict.PASS)
