@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.plots import Plot
-from conformance.upgrade.document import Block
+from conformance.report.document import Block
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 

@@ -24,10 +24,11 @@ from conformance.commands import options
 from conformance.documents import stamped
 from conformance.environments.spec import parse
 from conformance.report.console import stdout
+from conformance.report.document import Block, show
 from conformance.report.files import write_text
+from conformance.report.markdown import as_markdown
 from conformance.upgrade import history_text, text
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
-from conformance.upgrade.document import Block, as_markdown, show
 from conformance.upgrade.history import History
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation
@@ -80,9 +81,6 @@ _level = click.option(
     help="Cases of the surface that are asked.",
 )
 _json = click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
-_markdown = click.option(
-    "--markdown", "markdown_file", type=options.FILE, help="Write the report as Markdown, short enough for a CI summary."
-)
 _time_limit = click.option(
     "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
 )
@@ -97,7 +95,7 @@ _time_limit = click.option(
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
-@_markdown
+@options.markdown
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -169,7 +167,7 @@ def upgrade(
 @options.cases
 @options.seed
 @_json
-@_markdown
+@options.markdown
 @_time_limit
 def history(
     *,

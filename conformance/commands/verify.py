@@ -17,8 +17,11 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
 from conformance.commands import options
-from conformance.report import files, text
+from conformance.commands.scripts import script_of
+from conformance.report import files, summary, text
 from conformance.report.console import stdout
+from conformance.report.markdown import as_markdown
+from conformance.report.model import Report
 from conformance.session import Session, default_workers
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
@@ -34,6 +37,7 @@ FAILED = 1
 @options.level
 @click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
+@options.markdown
 @click.option(
     "--keep",
     "folder",
@@ -63,6 +67,7 @@ def verify(
     level: str | None,
     json_file: Path | None,
     junit_file: Path | None,
+    markdown_file: Path | None,
     folder: Path | None,
     journal_file: Path | None,
     time_limit: float,
@@ -104,7 +109,11 @@ def verify(
     )
     report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
-    unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
+    unwritten = [
+        _write(files.write_json, report, json_file),
+        _write(files.write_junit, report, junit_file),
+        _write(_write_markdown, report, markdown_file),
+    ]
     text.show(report, stdout())
     if any(unwritten):
         raise LSTMError("; ".join(filter(None, unwritten)))
@@ -119,6 +128,11 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     except OSError as error:
         return f"{path} could not be written: {error.strerror}"
     return ""
+
+
+def _write_markdown(report: Report, path: Path) -> None:
+    blocks = summary.page(report, partial(script_of, environment=report.environment))
+    files.write_text(as_markdown(blocks), path)
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
