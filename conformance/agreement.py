@@ -99,7 +99,7 @@ class _Observed:
 
     @classmethod
     def read(cls, folder: Path) -> _Observed:
-        said = read(folder / ENVIRONMENT, "observations", f"lstm-conformance verify --keep {folder}")
+        said = read(folder / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {folder}")
         environment = said["environment"]
         name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}

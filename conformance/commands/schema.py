@@ -23,13 +23,11 @@ def print_schema(name: str | None, file: Path | None) -> None:
 
     Exit codes: 0 as the schema says, 2 not.
     """
-    if name is None:
-        if file is not None:
-            raise click.UsageError(f"name the FORMAT that --check is to hold {file} against: one of {', '.join(FORMATS)}")
+    if file is not None:
+        found = read(file, *([name] if name else []))["format"]
+        click.echo(f"{file} is a whole document of the format {found}, version {version(found)}")
+    elif name is None:
         for each, made_by in FORMATS.items():
             click.echo(f"{each:<13} version {version(each)}  {made_by}")
-    elif file is not None:
-        read(file, name)
-        click.echo(f"{file} is a whole document of the format {name}, version {version(name)}")
     else:
         click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

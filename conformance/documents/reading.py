@@ -6,6 +6,7 @@ A file may come from anywhere. It is read as data; nothing of it is shown that w
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,48 +23,52 @@ class DocumentError(LSTMError):
     """A document cannot be used: which, where in it, what was expected, and how to get one that can."""
 
 
-def read(path: Path, name: str, made_by: str = "") -> dict[str, Any]:
-    """A JSON document of that format.
+def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
+    """A JSON document of one of these formats.
 
     Args:
         path: of the file.
-        name: of the format.
+        names: of the formats; none for any.
         made_by: the command that makes one; "" for the usual.
 
     Raises:
         DocumentError: the file cannot be read, or is no such document.
     """
-    made_by = made_by or FORMATS[name]
+    made_by = made_by or _made_by(names)
     try:
         said = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror}; make it with: {made_by}") from error
     except _UNREADABLE as error:
         raise DocumentError(f"{path} is not a whole JSON file ({_plain(str(error))}); make it anew with: {made_by}") from error
-    return check(said, name, path, made_by)
+    return check(said, path, *names, made_by=made_by)
 
 
-def check(said: Any, name: str, path: Path, made_by: str = "") -> dict[str, Any]:
-    """What a file has been found to say, if it is a document of that format.
+def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
+    """What a file has been found to say, if it is a document of one of these formats.
 
     Raises:
         DocumentError: it is none.
     """
-    made_by = made_by or FORMATS[name]
-    found = said.get("format") if isinstance(said, dict) else None
-    if found != name:
-        other = f"of the format {_plain(repr(found))}" if found is not None else "without a format"
-        raise DocumentError(f"{path} is a document {other}; expected {name!r}, as it is made by: {made_by}")
+    made_by = made_by or _made_by(names)
+    name = said.get("format") if isinstance(said, dict) else None
+    if name not in (names or tuple(FORMATS)):
+        other = f"of the format {_plain(repr(name))}" if name is not None else "without a format"
+        raise DocumentError(f"{path} is a document {other}; expected {' or '.join(names or FORMATS)}, as made by: {made_by}")
     if (number := said.get("format_version")) != version(name):
         there = "no format_version" if number is None else f"format_version {_plain(repr(number))}"
         raise DocumentError(
-            f"{path} has {there}; this suite reads {version(name)} of {name!r}: read it with the suite that wrote it, "
+            f"{path} has {there}; this suite reads {version(name)} of {name}: read it with the suite that wrote it, "
             f"or make it anew with: {made_by}"
         )
     if wrong := _objection(said, name):
         raise DocumentError(f"{path} is not as `lstm-conformance schema {name}` says: {wrong}; make it anew with: {made_by}")
     document: dict[str, Any] = said
     return document
+
+
+def _made_by(names: Sequence[str]) -> str:
+    return " or ".join(FORMATS[name] for name in names) or "a command that `lstm-conformance schema` lists"
 
 
 def _objection(said: Any, name: str) -> str:

@@ -262,9 +262,9 @@ TEXT = json.dumps(document())
         pytest.param("[" * 200_000, "is not a whole JSON file", id="nested without end"),
         pytest.param(f'{{"format": {"9" * 5000}}}', "is not a whole JSON file", id="endless number"),
         pytest.param(TEXT.replace('"keras"', "NaN"), "NaN is no JSON", id="NaN"),
-        pytest.param("[]", "is a document without a format; expected 'observations'", id="no object"),
+        pytest.param("[]", "is a document without a format; expected observations", id="no object"),
         pytest.param(without("format"), "is a document without a format", id="no format"),
-        pytest.param({**document(), "format": "verify"}, "of the format 'verify'; expected 'observations'", id="another format"),
+        pytest.param({**document(), "format": "verify"}, "of the format 'verify'; expected observations", id="another format"),
         pytest.param({**document(), "format": HOSTILE}, "of the format '</script>", id="hostile format"),
         pytest.param(without("format_version"), "has no format_version; this suite reads 1", id="no version"),
         pytest.param({**document(), "format_version": 2}, "has format_version 2; this suite reads 1 of", id="later version"),
@@ -295,17 +295,20 @@ def test_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "none.json", "verify")
 
 
-def test_document_that_is_whole_is_said_to_be(tmp_path: Path) -> None:
-    """With its format and version."""
+@pytest.mark.parametrize("asked", [(), ("observations",)], ids=["of any format", "of this format"])
+def test_document_that_is_whole_is_said_to_be(asked: tuple[str, ...], tmp_path: Path) -> None:
+    """With its format, which it says itself, and the version of that."""
     (tmp_path / "environment.json").write_text(TEXT, encoding="utf-8")
-    result = invoke("schema", "observations", "--check", tmp_path / "environment.json")
+    result = invoke("schema", *asked, "--check", tmp_path / "environment.json")
     assert (result.exit_code, result.stdout.split(" is ")[1]) == (
         0, "a whole document of the format observations, version 1\n",
     )  # fmt: skip
 
 
-def test_a_check_needs_a_format() -> None:
-    """It is not guessed from what the file says of itself."""
-    result = invoke("schema", "--check", "report.json")
+@pytest.mark.parametrize("said", [{"format": "odd"}, {"format": ["verify"]}, {}, "verify"])
+def test_document_of_no_format_is_refused(said: Any, tmp_path: Path) -> None:
+    """With the formats that there are."""
+    (tmp_path / "report.json").write_text(json.dumps(said), encoding="utf-8")
+    result = invoke("schema", "--check", tmp_path / "report.json")
     assert result.exit_code == 2
-    assert "name the FORMAT" in result.stderr
+    assert f"expected {' or '.join(FORMATS)}, as made by: a command that `lstm-conformance schema` lists" in result.stderr

@@ -148,7 +148,7 @@ def test_reason_may_be_left_out(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[[change]", "is no baseline"),
-        ("", "is a document without a format; expected 'baseline'"),
+        ("", "is a document without a format; expected baseline"),
         ('format = "baseline"', "has no format_version; this suite reads 1"),
         (HEAD.replace("1", "2"), "has format_version 2; this suite reads 1"),
         (HEAD + "other = 1", r"\$: Additional properties are not allowed \('other' was unexpected\)"),

@@ -119,7 +119,7 @@ def read_baseline(path: Path) -> list[Entry]:
         raise LSTMError(f"there is no baseline {path}; {remedy}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise LSTMError(f"{path} is no baseline: {error}; {remedy}") from error
-    changes = check(said, FORMAT, path).get("change", [])
+    changes = check(said, path, FORMAT).get("change", [])
     names = {_NAMES[name]: name for name in _NAMES}
     return [Entry(**{names.get(name, name): value for name, value in change.items()}) for change in changes]
 
