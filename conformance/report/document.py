@@ -67,8 +67,8 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 console.print(_table(columns, rows))
             case Script(title):
                 console.print(Text(title), soft_wrap=True)
-            case Folded(title, within):
-                show([Heading(title), *within], console)
+            case _:
+                show([Heading(block.title), *block.blocks], console)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -64,8 +64,7 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled) + "\n"
         case Script(title, code):
             return _folded(title, _fenced(code))
-        case Folded(title, blocks):
-            return _folded(title, "\n".join(map(_markdown, blocks)).strip("\n"))
+    return _folded(block.title, "\n".join(map(_markdown, block.blocks)).strip("\n"))
 
 
 def _folded(title: str, content: str) -> str:

@@ -115,8 +115,8 @@ def compare_surface(file: str) -> int:
 
 def workflow() -> str:
     """The workflow that the README shows, an owner and a commit named."""
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return shown.replace("OWNER/", "owner/").replace("@COMMIT", f"@{'0' * 40}")
+    shown: list[str] = re.findall(r"^```yaml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return shown[0].replace("OWNER/", "owner/").replace("@COMMIT", f"@{'0' * 40}")
 
 
 def main(command: str, file: str) -> int:

@@ -246,12 +246,13 @@ def test_claims_are_shown() -> None:
     assert "✅ as expected" in as_markdown(list(claims_page(settled[:1], [])))
 
 
-def test_folded_part_is_open_in_a_terminal() -> None:
-    """Below its title."""
+def test_page_is_open_in_a_terminal() -> None:
+    """What is folded below its title; a script by its title only."""
     console = Console(file=io.StringIO(), width=80)
-    show([Folded("title", [Lines(["within"])])], console)
+    show([Folded("title", [Lines(["within"], "red"), Rows(("a",), [("[b]",)]), Script("as a script", "import keras")])], console)
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == "\ntitle\nwithin\n"
+    said = [line.strip() for line in console.file.getvalue().splitlines() if line.strip(" ─")]
+    assert said == ["title", "within", "a", "[b]", "as a script"]
 
 
 def test_verify_writes_markdown(tmp_path: Path) -> None:
