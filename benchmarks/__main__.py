@@ -18,8 +18,9 @@ from benchmarks.plots import Plot, plots
 from benchmarks.results import ResultsError, read
 from benchmarks.trend import points
 from conformance.report.console import stdout
+from conformance.report.document import show
 from conformance.report.files import write_text
-from conformance.upgrade.document import as_markdown, show
+from conformance.report.markdown import as_markdown
 
 SLOWER, UNUSABLE = 1, 2
 WIDE = 150

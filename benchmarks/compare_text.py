@@ -10,7 +10,7 @@ from benchmarks.formats import NOTHING, percent, seconds, with_noise
 from benchmarks.noise import Interval
 from benchmarks.results import Results, Timing
 from benchmarks.tables import machine
-from conformance.upgrade.document import Block, Heading, Lines, Rows
+from conformance.report.document import Block, Heading, Lines, Rows
 
 COLUMNS = ("said", "peer", "workload", "before", "after", "after / before", "the same, beside the floor")
 

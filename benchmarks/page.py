@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from benchmarks.plots import Plot
+from conformance.report.document import Block
 from conformance.report.html.page import render
-from conformance.upgrade.document import Block
 
 
 def as_html(title: str, summary: Sequence[Block], plots: Sequence[Plot], details: Sequence[Block]) -> str:

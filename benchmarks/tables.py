@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from benchmarks.formats import NOTHING, percent, seconds, threads, three_digits, with_noise
 from benchmarks.goals import FUSED, GOALS, Comparison, Judged, Standing, judge
 from benchmarks.results import Results, Timing, Workload
-from conformance.upgrade.document import Block, Heading, Lines, Rows
+from conformance.report.document import Block, Heading, Lines, Rows
 
 COLUMNS = ("peer", "median", "spread", "per timestep", "× floor", "× fused", "worst σ")
 LEGEND = (

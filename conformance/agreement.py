@@ -20,6 +20,7 @@ from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
+from conformance.documents import read, stamped
 from conformance.known_differences import covering_entries
 from conformance.observation import Observation
 from conformance.reference_run import Answer, answer
@@ -52,7 +53,8 @@ class Folder:
     def describe(self, environment: Mapping[str, str]) -> None:
         """Say what the arrays come from."""
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / ENVIRONMENT).write_text(json.dumps(dict(environment), indent=1) + "\n", encoding="utf-8")
+        said = stamped("observations", {"environment": dict(environment)})
+        (self.path / ENVIRONMENT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ def agree(folders: Sequence[Path]) -> list[Agreement]:
     """Compare every two folders on the cases that both hold.
 
     Raises:
-        LSTMError: a folder holds no observations, or two have no case in common.
+        LSTMError: a folder does not say what its observations are of, or two have no case in common.
     """
     observed = [_Observed.read(folder) for folder in folders]
     return [_compare(one, other) for one, other in itertools.combinations(observed, 2)]
@@ -97,13 +99,9 @@ class _Observed:
 
     @classmethod
     def read(cls, folder: Path) -> _Observed:
-        try:
-            environment = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-            name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LSTMError(
-                f"{folder} holds no observations ({error}); make it with: lstm-conformance verify --keep {folder}"
-            ) from error
+        said = read(folder / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {folder}")
+        environment = said["environment"]
+        name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
         return cls(name=name, environment=environment, conventions=conventions_of(environment), files=files)
 

@@ -60,6 +60,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "reproduce:reproduce",
         "Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.",
     ),
+    "schema": (
+        "schema:print_schema",
+        "Print the JSON schema of what commands write for machines; without FORMAT, list the formats.",
+    ),
     "sensitivity": (
         "deviations:sensitivity",
         "Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.",

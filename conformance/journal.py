@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import IO, Any, get_args, get_origin, get_type_hints
 
+from conformance.documents import without_infinity
 from conformance.matrix import Planned
 from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 from lstm_ref import LSTMError
@@ -123,15 +123,6 @@ def _appending(path: Path) -> Iterator[IO[bytes]]:
 
 def _line(said: Mapping[str, Any]) -> bytes:
     return json.dumps(said, allow_nan=False).encode() + b"\n"
-
-
-def without_infinity(value: Any) -> Any:
-    """The value as JSON can hold it: tuples as lists, infinity and NaN by their names."""
-    if isinstance(value, dict):
-        return {key: without_infinity(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_infinity(item) for item in value]
-    return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _value(said: Any, kind: Any) -> Any:

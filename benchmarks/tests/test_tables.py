@@ -11,7 +11,8 @@ from benchmarks import tables
 from benchmarks.goals import FLOOR, FUSED, GOALS, Goal, Standing, judge
 from benchmarks.results import Results, read
 from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, pair, written
-from conformance.upgrade.document import Heading, Lines, Rows, as_markdown
+from conformance.report.document import Heading, Lines, Rows
+from conformance.report.markdown import as_markdown
 
 LARGE: dict[str, Any] = {"batch": 32, "units": 128}
 ALONE: dict[str, Any] = {"batch": 1, "units": 10, "timesteps": 100}

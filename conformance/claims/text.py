@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -42,7 +42,8 @@ def render(settled: Settled, console: Console) -> None:
     if settled.finding is None:
         _line(console, Text(f"  {settled.error}", "red"))
     else:
-        _render_finding(settled.finding, console)
+        for line in finding_lines(settled.finding):
+            _line(console, line)
 
 
 def render_systems(systems: Iterable[System], outcomes: Mapping[str, str], verified: Iterable[Verified], console: Console) -> None:
@@ -98,15 +99,15 @@ def as_json(settled: Settled) -> dict[str, Any]:
     }
 
 
-def _render_finding(finding: Finding, console: Console) -> None:
+def finding_lines(finding: Finding) -> Iterator[Text]:
+    """The evidence, side by side of the condition, and that."""
     for side in Side:
         items = [item for item in finding.evidence if item.side is side]
         if items and side is not Side.ALWAYS:
-            _line(console, Text(f"  {side.value}:"))
-        for item in items:
-            _line(console, _evidence_line(item))
+            yield Text(f"  {side.value}:")
+        yield from map(_evidence_line, items)
     if finding.condition:
-        _line(console, Text(f"  {_CONDITION_WORDS[finding.verdict]}: {finding.condition}", "cyan"))
+        yield Text(f"  {_CONDITION_WORDS[finding.verdict]}: {finding.condition}", "cyan")
 
 
 def _evidence_line(item: Evidence) -> Text:

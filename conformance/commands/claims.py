@@ -6,7 +6,7 @@ import collections
 import difflib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from rich.console import Console
 
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
 from conformance.claims.page import page_of
-from conformance.claims.verification import environments_of, verify_live, verify_recorded
+from conformance.claims.summary import page
+from conformance.claims.verification import Verified, environments_of, verify_live, verify_recorded
 from conformance.commands import options, pages
+from conformance.documents import stamped
 from conformance.report.console import stdout
 from conformance.report.files import write_text
+from conformance.report.markdown import as_markdown
 from lstm_ref import LSTMError
 
 FAILED = 1
@@ -29,12 +32,21 @@ DRAWN_CLAIM = "fewer-units-suffice"
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
+@options.markdown
 @pages.option
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
-def claims(ids: tuple[str, ...], json_file: Path | None, html_file: Path | None, plot_file: Path | None, live: bool) -> None:
+def claims(
+    ids: tuple[str, ...],
+    *,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    html_file: Path | None,
+    plot_file: Path | None,
+    live: bool,
+) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
     Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
@@ -49,7 +61,7 @@ def claims(ids: tuple[str, ...], json_file: Path | None, html_file: Path | None,
     for outcome in settle(chosen):
         text.render(outcome, console)
         settled.append(outcome)
-    unexplained = 0 if ids else _ask_systems(settled, console, live=live)
+    verified = [] if ids else _ask_systems(settled, console, live=live)
     counts = collections.Counter(outcome.outcome for outcome in settled)
     console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
     for outcome in settled:
@@ -57,10 +69,14 @@ def claims(ids: tuple[str, ...], json_file: Path | None, html_file: Path | None,
             plot_accuracy(outcome.finding, plot_file)
     said = [text.as_json(outcome) for outcome in settled]
     if json_file:
-        _write(json_file, partial(write_text, json.dumps(said, indent=1, ensure_ascii=False) + "\n"))
+        document = stamped("claims", {"claims": said})
+        _write(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+    if markdown_file:
+        _write(as_markdown(list(page(settled, verified))), markdown_file)
     if html_file:
-        _write(html_file, partial(pages.write_page, page_of(said)))
-    sys.exit(0 if all(outcome.as_expected for outcome in settled) and not unexplained else FAILED)
+        _write(pages.as_html(page_of(said)), html_file)
+    expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
+    sys.exit(0 if expected else FAILED)
 
 
 def _chosen(ids: Sequence[str]) -> list[Claim]:
@@ -73,16 +89,16 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[claim_id] for claim_id in ids] or list(CLAIMS)
 
 
-def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) -> int:
-    """Print what came of the systems; the number of cases that their descriptions do not explain."""
+def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) -> list[Verified]:
+    """Print what came of the systems."""
     specs = environments_of(SYSTEMS)
     verified = verify_live(specs, partial(click.echo, err=True)) if live else verify_recorded(specs)
     text.render_systems(SYSTEMS, {outcome.claim.id: outcome.outcome for outcome in settled}, verified, console)
-    return sum(len(each.unexplained) for each in verified)
+    return verified
 
 
-def _write(file: Path, write: Callable[[Path], None]) -> None:
+def _write(content: str, file: Path) -> None:
     try:
-        write(file)
+        write_text(content, file)
     except OSError as error:
         raise LSTMError(f"{file} could not be written: {error.strerror}") from error

@@ -12,6 +12,9 @@ from conformance.backends import BACKENDS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
+markdown = click.option(
+    "--markdown", "markdown_file", type=FILE, help="Write the report as Markdown, short enough for a CI summary."
+)
 backend = click.option(
     "--backend",
     type=click.Choice(list(BACKENDS)),

@@ -21,13 +21,15 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.commands import options, pages
+from conformance.documents import stamped
 from conformance.environments.spec import parse
 from conformance.report.console import stdout
+from conformance.report.document import Block, show
 from conformance.report.files import write_text
+from conformance.report.markdown import as_markdown
 from conformance.upgrade import history_page, history_text, text
 from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
-from conformance.upgrade.document import Block, as_markdown, show
 from conformance.upgrade.history import History
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation
@@ -80,9 +82,6 @@ _level = click.option(
     help="Cases of the surface that are asked.",
 )
 _json = click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
-_markdown = click.option(
-    "--markdown", "markdown_file", type=options.FILE, help="Write the report as Markdown, short enough for a CI summary."
-)
 _time_limit = click.option(
     "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
 )
@@ -97,8 +96,8 @@ _time_limit = click.option(
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
+@options.markdown
 @pages.option
-@_markdown
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -146,7 +145,7 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    said = {**report.as_dict(), "baseline": judged.as_dict()}
+    said = report.as_dict(judged.as_dict())
     _publish(
         page,
         (json_file, partial(_as_json, said)),
@@ -176,8 +175,8 @@ def upgrade(
 @options.cases
 @options.seed
 @_json
+@options.markdown
 @pages.option
-@_markdown
 @_time_limit
 def history(
     *,
@@ -202,7 +201,7 @@ def history(
     cases = cases_of(level, seed, patterns)
     named = {backend: [_version(name, backend) for name in names] for backend in backends}
     reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
-    said = {backend: report.as_dict() for backend, report in reports.items()}
+    said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)

@@ -17,9 +17,11 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
 from conformance.commands import options, pages
-from conformance.report import files, text
+from conformance.commands.scripts import script_of
+from conformance.report import files, summary, text
 from conformance.report.console import stdout
 from conformance.report.html import verify as verify_page
+from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
 from conformance.session import Session, default_workers
 from lstm_ref import LSTMError
@@ -36,6 +38,7 @@ FAILED = 1
 @options.level
 @click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
+@options.markdown
 @pages.option
 @click.option(
     "--keep",
@@ -66,6 +69,7 @@ def verify(
     level: str | None,
     json_file: Path | None,
     junit_file: Path | None,
+    markdown_file: Path | None,
     html_file: Path | None,
     folder: Path | None,
     journal_file: Path | None,
@@ -111,6 +115,7 @@ def verify(
     unwritten = [
         _write(files.write_json, report, json_file),
         _write(files.write_junit, report, junit_file),
+        _write(_write_markdown, report, markdown_file),
         _write(_write_page, report, html_file),
     ]
     text.show(report, stdout())
@@ -131,6 +136,11 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
 
 def _write_page(report: Report, path: Path) -> None:
     pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
+
+
+def _write_markdown(report: Report, path: Path) -> None:
+    blocks = summary.page(report, partial(script_of, environment=report.environment))
+    files.write_text(as_markdown(blocks), path)
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from conformance.documents import stamped, without_infinity
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
-from conformance.report.model import finite
 from conformance.report.style import STYLE
 from conformance.verdict import CheckResult, Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
@@ -98,24 +98,39 @@ def show(report: ModelReport, console: Console) -> None:
     def say(line: str, style: str = "") -> None:
         console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
 
+    for line in head_lines(report):
+        say(line)
+    console.print(_table(report))
+    for line in (*details_of(report), *environment_lines(report)):
+        say(line)
+    if report.compared:
+        say(compared_line(report), str(STYLE[report.agreement]))
+
+
+def head_lines(report: ModelReport) -> Iterator[str]:
+    """What was read, and in which versions."""
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
     lstms = _counted(len(report.lstms), "LSTM")
-    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters")
+    yield f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters"
     for each in report.environments:
         versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
-        say(f"{each.label} {each.spec}: {versions}")
-    console.print(_table(report))
-    for line in _details(report):
-        say(line)
+        yield f"{each.label} {each.spec}: {versions}"
+
+
+def environment_lines(report: ModelReport) -> Iterator[str]:
+    """What was not verified, and how the whole model fares."""
     for place in report.unclaimed:
-        say(f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file")
+        yield f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file"
     for reason in report.not_loadable:
-        say(f"the file was loaded nowhere, so the whole model was not run: {reason}")
+        yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
     for each in report.environments:
         for line in _of_environment(each, report):
-            say(line if line.startswith(" ") else f"{each.label}: {line}")
-    if report.compared:
-        say(f"predictions of both: {report.compared}", str(STYLE[report.agreement]))
+            yield line if line.startswith(" ") else f"{each.label}: {line}"
+
+
+def compared_line(report: ModelReport) -> str:
+    """How the predictions of two environments lie."""
+    return f"predictions of both: {report.compared}" if report.compared else ""
 
 
 _UNSAID = ("implementation", "environment", "conventions", "platform", "python", "numpy")
@@ -136,11 +151,12 @@ def _table(report: ModelReport) -> Table:
         weights = lstm.weights
         sizes = "–" if weights is None else f"{weights.input_dim} → {weights.units}"
         row: list[Any] = [escape(lstm.path), sizes, "–" if weights is None else f"{weights.count:,}", str(lstm.found.place.uses)]
-        table.add_row(*row, *(_cell(lstm, number, each) for each in report.environments))
+        table.add_row(*row, *(cell_of(lstm, number, each) for each in report.environments))
     return table
 
 
-def _cell(lstm: ModelLSTM, number: int, each: InEnvironment) -> Text:
+def cell_of(lstm: ModelLSTM, number: int, each: InEnvironment) -> Text:
+    """Verdict and worst error of an LSTM in an environment."""
     verification = each.verifications[number]
     verdict = worst_of([verification.verdict, *(one.check.verdict for one in _calls_of(lstm.path, each.calls))])
     verdict = verification.verdict if verification.verdict is Verdict.UNSUPPORTED else verdict
@@ -159,7 +175,7 @@ def _worst_of_calls(path: str, calls: Sequence[JudgedCall]) -> Iterator[float | 
     yield from (one.check.worst for one in _calls_of(path, calls))
 
 
-def _details(report: ModelReport) -> Iterator[str]:
+def details_of(report: ModelReport) -> Iterator[str]:
     """What is not as it should be, LSTM by LSTM."""
     for number, lstm in enumerate(report.lstms):
         for fault in lstm.faults:
@@ -195,8 +211,8 @@ def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
 
 
 def as_dict(report: ModelReport) -> dict[str, Any]:
-    """The whole report, for JSON."""
-    return {
+    """The whole report, for JSON: a document of the format `model`."""
+    content = {
         "path": report.path,
         "keras_version": report.keras_version,
         "expected": report.is_expected,
@@ -206,6 +222,7 @@ def as_dict(report: ModelReport) -> dict[str, Any]:
         "environments": [_environment_as_dict(each) for each in report.environments],
         "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
     }
+    return stamped("model", content)
 
 
 def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
@@ -236,11 +253,11 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
             {
                 "path": one.path,
                 "verdict": str(one.verdict),
-                "worst": one.worst if one.worst is None or one.worst < float("inf") else None,
+                "worst": one.worst,
                 "message": one.message,
                 "explained_by": list(one.explained_by),
                 "cases": {result.case_id: str(result.verdict) for result in one.results},
-                "picture": next((finite(asdict(result.picture)) for result in one.results if result.picture), None),
+                "picture": next((without_infinity(asdict(result.picture)) for result in one.results if result.picture), None),
             }
             for one in each.verifications
         ],

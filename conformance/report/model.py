@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from conformance.documents import stamped, without_infinity
 from conformance.matrix.coverage import Coverage
 from conformance.pooled import PooledTest
 from conformance.speed import Work
@@ -135,7 +135,7 @@ class Report:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for machines: environment, plan, results, summary; all of it JSON but the results, which `as_json` turns."""
+        """The report for machines: a document of the format `verify`; all of it JSON but the results, which `as_json` turns."""
         summary = {
             **self.counts,
             "planned": self.plan.cases,
@@ -159,7 +159,7 @@ class Report:
             ],
         }
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
-        return {name: finite(part) for name, part in report.items()} | {"results": self.results}
+        return stamped("verify", report) | {"results": self.results}
 
     def as_read(self) -> dict[str, Any]:
         """The report as whoever reads its JSON has it."""
@@ -168,14 +168,6 @@ class Report:
 
 def as_json(result: Result) -> dict[str, Any]:
     """A result for machines; what the pooled tests were made from is of no use on its own."""
-    said: dict[str, Any] = finite({name: part for name, part in asdict(replace(result, sample=None)).items() if name != "sample"})
+    said: dict[str, Any] = without_infinity(asdict(replace(result, sample=None)))
+    del said["sample"]
     return said
-
-
-def finite(value: Any) -> Any:
-    """Infinity and NaN are no JSON: their names are."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

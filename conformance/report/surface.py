@@ -40,23 +40,25 @@ def _verdict_table(results: Sequence[Result]) -> Table:
     table.add_column("cases", justify="right")
     for verdict in Verdict:
         table.add_column(_SHORT.get(verdict, verdict.value), justify="right")
-    columns: dict[str, Callable[[Case], str]] = {
+    for name, members in by_feature(results).items():
+        table.add_row(name, *_counts(members))
+    return table
+
+
+def by_feature(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results by route, by architecture and by dtype, each in words; the probes by themselves."""
+    features: dict[str, Callable[[Case], str]] = {
         "route": lambda case: case.execution.route,
         "architecture": lambda case: case.architecture,
         "dtype": lambda case: case.dtype,
     }
-    cases = {result.case_id: Case.from_id(result.case_id) for result in results if not result.case_id.startswith("probe-")}
-    for name, value_of in columns.items():
-        groups: dict[str, list[Result]] = collections.defaultdict(list)
-        for result in results:
-            if result.case_id in cases:
-                groups[value_of(cases[result.case_id])].append(result)
-        for value, members in groups.items():
-            table.add_row(f"{name} {value}", *_counts(members))
-    probes = [result for result in results if result.case_id not in cases]
-    if probes:
-        table.add_row("probes", *_counts(probes))
-    return table
+    probes = [result for result in results if result.case_id.startswith("probe-")]
+    cases = [(result, Case.from_id(result.case_id)) for result in results if not result.case_id.startswith("probe-")]
+    groups: dict[str, list[Result]] = collections.defaultdict(list)
+    for name, value_of in features.items():
+        for result, case in cases:
+            groups[f"{name} {value_of(case)}"].append(result)
+    return groups | ({"probes": probes} if probes else {})
 
 
 def _counts(results: Sequence[Result]) -> list[Text]:

@@ -84,35 +84,47 @@ def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
 
 def _size_table(results: Sequence[Result]) -> Table:
     """Units down, input features across: cases passed of cases run, and the worst error in σ."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(result.group, []).append(result)
-    sizes = {group: tuple(part[1:] for part in group.split("-")) for group in groups}
-    columns = list(dict.fromkeys(sorted((size[1] for size in sizes.values()), key=int)))
-    rows = list(dict.fromkeys(sorted((size[0] for size in sizes.values()), key=int)))
+    columns, rows = by_size(results)
     table = Table(box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     table.add_column("units", justify="right")
     for column in columns:
         table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(row, *(_size_cell(groups.get(f"u{row}-d{column}", ())) for column in columns))
+    for units, cells in rows.items():
+        table.add_row(units, *map(_size_cell, cells))
     return table
 
 
+def by_size(results: Sequence[Result]) -> tuple[list[str], dict[str, list[Sequence[Result]]]]:
+    """The numbers of input features there are, and for each number of units the results at each of them."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.group, []).append(result)
+    sizes = [tuple(part[1:] for part in group.split("-")) for group in groups]
+    columns = sorted({input_dim for _, input_dim in sizes}, key=int)
+    rows = sorted({units for units, _ in sizes}, key=int)
+    return columns, {units: [groups.get(f"u{units}-d{column}", ()) for column in columns] for units in rows}
+
+
 def _size_cell(results: Sequence[Result]) -> Text:
+    passed = all(result.verdict is Verdict.PASS for result in results)
+    return Text(size_said(results), style=STYLE[Verdict.PASS if passed else Verdict.FAIL] if results else "")
+
+
+def size_said(results: Sequence[Result]) -> str:
+    """Passed of run, and the worst error."""
     if not results:
-        return Text("–")
+        return "–"
     passed = sum(result.verdict is Verdict.PASS for result in results)
     worst = _worst(check for result in results for check in result.checks)
-    style = STYLE[Verdict.PASS if passed == len(results) else Verdict.FAIL]
-    return Text(f"{passed}/{len(results)} {_in_sigma(worst)}", style=style)
+    return f"{passed}/{len(results)} {in_sigma(worst)}"
 
 
 def _worst(checks: Iterable[CheckResult]) -> float | None:
     return max((check.worst for check in checks if check.worst is not None), default=None)
 
 
-def _in_sigma(value: float | None, digits: int = 1) -> str:
+def in_sigma(value: float | None, digits: int = 1) -> str:
+    """An error in σ, in few characters."""
     return "" if value is None else f"{value:.{digits}f}σ" if value < 1000 else f"{value:.0e}σ"
 
 
@@ -129,8 +141,8 @@ def _check_table(report: Report) -> Table:
             f"{check.judged:,}",
             Text(f"{check.passed:,}", style=STYLE[Verdict.PASS if check.passed == check.judged else Verdict.FAIL]),
             f"{check.numbers:,}" if check.numbers else "",
-            _in_sigma(check.worst),
-            _in_sigma(check.rms, digits=2),
+            in_sigma(check.worst),
+            in_sigma(check.rms, digits=2),
             *([f"{check.blind:,}" if check.blind else ""] if blind else []),
         )
     return table

@@ -99,7 +99,7 @@ def upgrade_said() -> dict[str, Any]:
         knows_facts=True,
         seconds=3.2,
     )
-    return {**report.as_dict(), "baseline": judge(report, []).as_dict()}
+    return report.as_dict(judge(report, []).as_dict())
 
 
 def history_said() -> dict[str, Any]:

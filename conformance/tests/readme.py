@@ -1,7 +1,8 @@
 """The README's console blocks: what they run, what they promise, and whether an output keeps the promise.
 
 `python -m conformance.tests.readme COMMAND FILE` compares the output kept in FILE with the block whose command ends in COMMAND;
-`python -m conformance.tests.readme surface FILE` a report with its backend's row of the surface table.
+`python -m conformance.tests.readme surface FILE` a report with its backend's row of the surface table; `workflow FILE` writes the
+workflow that the README shows, as whoever copies it fills it in.
 """
 
 from __future__ import annotations
@@ -112,8 +113,17 @@ def compare_surface(file: str) -> int:
     return 0 if said == counted else 1
 
 
+def workflow() -> str:
+    """The workflow that the README shows, an owner and a commit named."""
+    shown: list[str] = re.findall(r"^```yaml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return shown[0].replace("OWNER/", "owner/").replace("@COMMIT", f"@{'0' * 40}")
+
+
 def main(command: str, file: str) -> int:
     """0 where the output in the file is what the README shows for the command."""
+    if command == "workflow":
+        Path(file).write_text(workflow(), encoding="utf-8")
+        return 0
     if command == "surface":
         return compare_surface(file)
     (block,) = [block for block in blocks() if block.command.endswith(command)]

@@ -59,7 +59,7 @@ def test_one_file_of_arrays_is_kept_per_case(tmp_path: Path) -> None:
 def test_environment_is_kept_as_json(tmp_path: Path) -> None:
     """What the arrays come from."""
     kept(tmp_path, ReferenceAdapter("states_exchanged"), backend="numpy")
-    read = json.loads((tmp_path / ENVIRONMENT).read_text(encoding="utf-8"))
+    read = json.loads((tmp_path / ENVIRONMENT).read_text(encoding="utf-8"))["environment"]
     assert (read["implementation"], read["backend"]) == ("lstm_ref with states_exchanged", "numpy")
 
 
@@ -164,7 +164,7 @@ def test_known_difference_of_one_of_them_is_no_news(tmp_path: Path, version: str
     cases = [Case.from_id(SHOWS_IT), CASES[0]]
     one, other = (kept(tmp_path / name, adapter, cases) for name, adapter in (("one", ReferenceAdapter()), ("other", Scaling(2.0))))
     np.savez(other / f"{CASES[0].id}.npz", **np.load(one / f"{CASES[0].id}.npz"))
-    (other / ENVIRONMENT).write_text(json.dumps({"implementation": "scaling", "keras": version, "backend": "torch"}))
+    Folder(other).describe({"implementation": "scaling", "keras": version, "backend": "torch"})
     (agreement,) = agree([one, other])
     assert [(case_id, why) for case_id, why in agreement.known] == [(SHOWS_IT, each) for each in known]
     assert [case_id for case_id, _ in agreement.differing] == [SHOWS_IT] * (not known)
@@ -183,15 +183,19 @@ def test_what_is_not_finite_agrees_with_itself(tmp_path: Path, value: str) -> No
 # --- what cannot be compared ---------------------------------------------------------------------------------------------------
 
 
+WITHOUT_NAME = '{"format": "observations", "format_version": 1, "environment": {}}'
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (None, "No such file or directory"),
-        ("{", "Expecting property name"),
-        ("{}", "'implementation'"),
-        ("[]", "list indices must be integers"),
+        (None, "cannot be read: No such file or directory"),
+        ("{", "is not a whole JSON file (Expecting property name"),
+        ('{"implementation": "keras"}', "is a document without a format"),
+        (WITHOUT_NAME, "$.environment: 'implementation' is a required property"),
+        (WITHOUT_NAME.replace("1", "2"), "has format_version 2; this suite reads 1"),
     ],
-    ids=["nothing", "no JSON", "no name", "no object"],
+    ids=["nothing", "no JSON", "of before there were formats", "no name", "of another version"],
 )
 def test_folder_without_an_environment_holds_no_observations(tmp_path: Path, said: str | None, why: str) -> None:
     """The message says why, and how to make it."""
@@ -199,10 +203,11 @@ def test_folder_without_an_environment_holds_no_observations(tmp_path: Path, sai
     other.mkdir()
     if said is not None:
         (other / ENVIRONMENT).write_text(said, encoding="utf-8")
-    with pytest.raises(LSTMError, match="holds no observations") as refusal:
+    with pytest.raises(LSTMError) as refusal:
         agree([one, other])
+    assert str(refusal.value).startswith(str(other / ENVIRONMENT))
     assert why in str(refusal.value)
-    assert str(refusal.value).endswith(f"; make it with: lstm-conformance verify --keep {other}")
+    assert str(refusal.value).endswith(f" lstm-conformance verify --keep {other}")
 
 
 def test_folders_without_a_common_case_are_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_claims_print_and_write_what_was_settled(tmp_path: Path) -> None:
     result = invoke("claims", "two-units-double", "twelve-parameters", "--json", str(file))
     settled = json.loads(file.read_text(encoding="utf-8"))
     assert result.exit_code == 0
-    assert [claim["id"] for claim in settled] == ["two-units-double", "twelve-parameters"]
+    assert [claim["id"] for claim in settled["claims"]] == ["two-units-double", "twelve-parameters"]
     assert [line.split()[0] for line in result.stdout.splitlines() if line[:1].isupper()] == ["FAILS", "HOLDS"]
     assert result.stdout.rstrip().endswith("1 fails, 1 holds")
 

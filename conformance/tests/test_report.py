@@ -9,62 +9,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
-from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
 
-from conformance.pooled import PooledTest
 from conformance.report import files, text
 from conformance.report.console import stdout
-from conformance.report.model import Plan, Report
-from conformance.verdict import CheckResult, Result, Verdict
-
-IDS = ("u1-d1-t6-b3-s0", "u1-d1-t6-b3-seq-s0", "u2-d1-t6-b3-s0", "u10-d5-t13-b3-s0")
-PASSED = CheckResult(check="outputs", verdict=Verdict.PASS, worst=1.5, rms=0.5, size=30)
-FAILED = CheckResult(
-    check="outputs", verdict=Verdict.FAIL, message="outputs[0, 1] is 1, expected 2", worst=310.0, rms=20.5, size=30
-)
-COUNTED = CheckResult(check="parameter_count", verdict=Verdict.PASS)
-
-
-def result(number: int, verdict: Verdict = Verdict.PASS, **given: Any) -> Result:
-    """The result of the numbered case; PASS and FAIL with checks."""
-    case_id = IDS[number]
-    checks = {Verdict.PASS: (PASSED, COUNTED), Verdict.FAIL: (FAILED, COUNTED)}.get(verdict, ())
-    return Result(**{"case_id": case_id, "group": case_id.rsplit("-t")[0], "verdict": verdict, "checks": checks, **given})
-
-
-def report(*results: Result, stopped: str = "", planned: int = len(IDS)) -> Report:
-    """A run that planned the first cases and has these results."""
-    plan = Plan(
-        matrix="the documents' matrix",
-        selection=("u*",),
-        seed=0,
-        cases=planned,
-        cells=planned,
-        case_ids=IDS[:planned],
-        checks=("outputs", "parameter_count"),
-        element_limit=8.0,
-        rms_limit=2.0,
-    )
-    environment = {"implementation": "a layer", "keras": "3.0", "backend": "numpy"}
-    return Report(environment=environment, plan=plan, results=results, seconds=12.3456, stopped=stopped)
-
-
-GREEN = report(*map(result, range(4)))
-RED = report(
-    result(0),
-    result(1, Verdict.FAIL, explained_by=("hard_sigmoid", "two_biases"), seconds=0.25),
-    result(2, Verdict.ERROR, reason="ValueError: [bad] shape"),
-)
-EVERY = report(
-    result(0, Verdict.UNSUPPORTED, reason="no such size"),
-    result(1, Verdict.KNOWN_DIFFERENCE, reason="since 2.3"),
-    result(2, Verdict.FIXED),
-    result(3),
-)
-
+from conformance.report.model import Report
+from conformance.tests.reports import BIASED, COUNTED, EVERY, GREEN, IDS, PASSED, QUIET, RED, report, result
+from conformance.verdict import CheckResult, Verdict
 
 # --- model ---------------------------------------------------------------------------------------------------------------------
 
@@ -113,22 +66,8 @@ def test_checks_are_summed_up() -> None:
     assert (count.judged, count.passed, count.numbers, count.worst, count.rms) == (2, 2, 0, None, None)
 
 
-BIASED = PooledTest(
-    of="cell",
-    what="bias",
-    precision="float32",
-    families=36,
-    estimate=1.5,
-    standard_error=0.1,
-    allowed=0.5,
-    p=3e-9,
-    verdict=Verdict.FAIL,
-)
-QUIET = replace(BIASED, of="outputs", what="mean square", precision="float16", estimate=0.1, p=1.0, verdict=Verdict.PASS)
-
-
 def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
-    """Every case passes, and the run does not; people, JSON and JUnit are told of what."""
+    """Every case passes, and the run does not; people and JSON are told of what."""
     biased = replace(GREEN, pooled=(BIASED, QUIET))
     assert replace(GREEN, pooled=(QUIET,)).as_expected
     assert not biased.as_expected
@@ -140,11 +79,6 @@ def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [(test["of"], test["verdict"]) for test in read["summary"]["pooled"]] == [("cell", "FAIL"), ("outputs", "PASS")]
     assert "sample" not in read["results"][0]
-    files.write_junit(biased, tmp_path / "report.xml")
-    suite = ET.parse(tmp_path / "report.xml").getroot()[0]  # noqa: S314  # our own file
-    last = suite.findall("testcase")[-2:]
-    assert [case.get("name") for case in last] == ["bias of cell in float32", "mean square of outputs in float16"]
-    assert [len(case.findall("failure")) for case in last] == [1, 0]
 
 
 def test_blind_numbers_are_shown_where_there_are_any() -> None:
@@ -161,7 +95,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     """These four, and what a machine asks first is in the summary."""
     files.write_json(RED, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert list(read) == ["environment", "plan", "results", "summary"]
+    assert list(read) == ["format", "format_version", "environment", "plan", "results", "summary"]
     assert read["environment"] == RED.environment
     assert read["plan"]["case_ids"] == list(IDS)
     assert (read["plan"]["element_limit"], read["plan"]["rms_limit"], read["plan"]["selection"]) == (8.0, 2.0, ["u*"])
@@ -193,73 +127,11 @@ def test_what_is_not_finite_is_written_by_name(value: float, name: str, tmp_path
     assert read["summary"]["checks"][0]["rms"] == name
 
 
-# --- JUnit ---------------------------------------------------------------------------------------------------------------------
-
-
-def junit(one: Report, path: Path) -> ET.Element:
-    """The report as a reader of JUnit XML gets it."""
-    files.write_junit(one, path / "report.xml")
-    return ET.parse(path / "report.xml").getroot()  # noqa: S314  # our own file
-
-
-@pytest.mark.parametrize(
-    ("one", "counts"),
-    [
-        (GREEN, {"tests": "4", "failures": "0", "errors": "0", "skipped": "0"}),
-        (RED, {"tests": "4", "failures": "1", "errors": "2", "skipped": "0"}),
-        (EVERY, {"tests": "4", "failures": "1", "errors": "0", "skipped": "2"}),
-        (report(), {"tests": "4", "failures": "0", "errors": "4", "skipped": "0"}),
-    ],
-    ids=["green", "red", "every verdict", "nothing ran"],
-)
-def test_junit_counts_every_planned_case(one: Report, counts: dict[str, str], tmp_path: Path) -> None:
-    """A case that did not run is an error, FIXED a failure, what is expected to differ skipped."""
-    suite = junit(one, tmp_path).find("testsuite")
-    assert suite is not None
-    assert {name: suite.get(name) for name in counts} == counts
-    assert [case.get("name") for case in suite.iter("testcase")] == list(IDS)
-
-
-def test_junit_has_the_margins(tmp_path: Path) -> None:
-    """Of each check that compares numbers, passed or failed, beside the verdict."""
-    margins = [case.findtext("system-out") for case in junit(RED, tmp_path).iter("testcase")]
-    assert margins == ["outputs: worst 1.5 σ, rms 0.5 σ", "outputs: worst 310 σ, rms 20.5 σ", None, None]
-
-
-def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
-    """Message, explanation, reason, time and environment."""
-    root = junit(RED, tmp_path)
-    passed, failed, broken, missing = root.iter("testcase")
-    assert [part.tag for part in passed] == ["system-out"]
-    (_, failure), (error,), (absent,) = list(failed), list(broken), list(missing)
-    assert (failure.tag, failure.get("type")) == ("failure", "FAIL")
-    assert failure.get("message") == "outputs: outputs[0, 1] is 1, expected 2"
-    assert failure.text == "outputs: outputs[0, 1] is 1, expected 2\nexplained by: hard_sigmoid, two_biases"
-    assert failed.get("time") == "0.25"
-    assert failed.get("classname") == "lstm_conformance.u1-d1"
-    assert (error.tag, error.get("message")) == ("error", "ValueError: [bad] shape")
-    assert (absent.tag, absent.get("message")) == ("error", "the run ended before this case")
-    assert {one.get("name"): one.get("value") for one in root.iter("property")} == RED.environment
-
-
-def test_junit_stays_xml_whatever_an_implementation_raises(tmp_path: Path) -> None:
-    """Terminal colours, which Keras puts into its messages, and other characters that XML does not have, are left out."""
-    raised = result(0, Verdict.ERROR, reason="ValueError: \x1b[1mbad <shape>\x1b[0m & \x00 \ud800 σ\uffff")
-    (error,) = junit(report(raised, planned=1), tmp_path).iter("error")
-    assert error.get("message") == "ValueError: bad <shape> &   σ"
-
-
 def test_json_stays_utf8_whatever_an_implementation_raises(tmp_path: Path) -> None:
     """Half a surrogate pair, as Python makes of a file name that is no UTF-8, is written as its escape."""
     files.write_json(report(result(0, Verdict.ERROR, reason="\x1b[1m \ud800 σ"), planned=1), tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert read["results"][0]["reason"] == "\x1b[1m \ud800 σ"
-
-
-def test_error_without_a_reason_still_has_a_message(tmp_path: Path) -> None:
-    """A case that no check judged."""
-    (error,) = junit(report(result(0, Verdict.ERROR), planned=1), tmp_path).iter("error")
-    assert error.get("message") == "no check judged this case"
 
 
 # --- files ---------------------------------------------------------------------------------------------------------------------

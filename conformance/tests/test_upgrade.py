@@ -14,11 +14,11 @@ from conformance.case import Case
 from conformance.journal import JournalError
 from conformance.pool import Pool
 from conformance.progress import Progress
+from conformance.report.document import Rows
 from conformance.tests.doubles import Dying, NotInstalled
 from conformance.tests.upgrade_doubles import InThisProcess, interrupting, version
 from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, Kind
-from conformance.upgrade.document import Rows
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation, asked_of, interleaved
 from conformance.upgrade.text import page

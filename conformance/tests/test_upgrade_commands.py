@@ -108,7 +108,7 @@ def test_history_shows_when_a_behaviour_changes(tmp_path: Path) -> None:
     markdown = (tmp_path / "h.md").read_text(encoding="utf-8")
     assert "| mask=left | wrong (mask\\_inverted) | → wrong (mask\\_ignored) | → right | right |" in markdown
     report = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"))
-    assert [cell["changed"] for cell in report["tensorflow"]["behaviours"][1]["cells"]] == [False, True, True, False]
+    assert [cell["changed"] for cell in report["backends"]["tensorflow"]["behaviours"][1]["cells"]] == [False, True, True, False]
 
 
 def test_versions_that_show_the_same_share_a_column() -> None:

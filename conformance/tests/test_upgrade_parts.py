@@ -14,8 +14,9 @@ from rich.console import Console
 
 from conformance.case import Case
 from conformance.features import FEATURES
+from conformance.report.document import Block, Heading, Lines, Rows, Script, show
+from conformance.report.markdown import as_markdown
 from conformance.upgrade.change import Change, Kind
-from conformance.upgrade.document import Block, Heading, Lines, Rows, Script, as_markdown, show
 from conformance.upgrade.facts import changed_facts
 from conformance.upgrade.gates import Parting, gates_by_deviation, gates_by_states
 from conformance.upgrade.references import CONVENTIONS, UPSTREAM, Upstream, upstream_of

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from conformance.documents import check, version
 from conformance.report.files import write_text
 from conformance.upgrade.change import Kind
 from conformance.upgrade.report import UpgradeReport
 from lstm_ref import LSTMError
+
+FORMAT = "baseline"
 
 _HEAD = """# Changes of an LSTM between two versions, as reviewed. Made by
 #     lstm-conformance upgrade FROM TO --baseline FILE --write-baseline
@@ -109,16 +112,16 @@ def read_baseline(path: Path) -> list[Entry]:
     Raises:
         LSTMError: there is no such file, or it is none; the message says what is wrong.
     """
+    remedy = f"record one with: --baseline {path} --write-baseline"
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LSTMError(f"there is no baseline {path}; record one with: --baseline {path} --write-baseline") from error
-    except (OSError, ValueError) as error:
-        raise LSTMError(f"{path} is no baseline: {error}") from error
-    changes = said.get("change", [])
-    if said.keys() - {"change"} or not isinstance(changes, list):
-        raise LSTMError(f"{path} is no baseline: expected [[change]] only, got {', '.join(said)}")
-    return [_entry(path, number, change) for number, change in enumerate(changes, 1)]
+        raise LSTMError(f"there is no baseline {path}; {remedy}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise LSTMError(f"{path} is no baseline: {error}; {remedy}") from error
+    changes = check(said, path, FORMAT).get("change", [])
+    names = {_NAMES[name]: name for name in _NAMES}
+    return [Entry(**{names.get(name, name): value for name, value in change.items()}) for change in changes]
 
 
 def write_baseline(report: UpgradeReport, path: Path) -> None:
@@ -133,20 +136,9 @@ def write_baseline(report: UpgradeReport, path: Path) -> None:
     others = [entry for entry in before if (entry.before, entry.after) != report.names]
     recorded = [replace(each, reason=reasons.get((each.before, each.after, *_key(each)), "")) for each in entries_of(report)]
     changes = [{_NAMES.get(name, name): value for name, value in asdict(entry).items()} for entry in (*others, *recorded)]
-    write_text(_HEAD + tomli_w.dumps({"change": changes}), path)
+    said = {"format": FORMAT, "format_version": version(FORMAT), "change": changes}
+    write_text(_HEAD + tomli_w.dumps(said), path)
 
 
 # A file says `from` and `to`, which are no names of Python's.
 _NAMES = {"before": "from", "after": "to"}
-
-
-def _entry(path: Path, number: int, said: Any) -> Entry:
-    names = {_NAMES.get(field.name, field.name): field.name for field in fields(Entry)}
-    if not isinstance(said, dict) or not names.keys() - {"reason"} <= said.keys() <= names.keys():
-        raise LSTMError(f"{path}, change {number}: expected a table of {', '.join(names)}; got {said}")
-    if not all(isinstance(value, str) for value in said.values()):
-        raise LSTMError(f"{path}, change {number}: expected texts; got {said}")
-    if said["kind"] not in [kind for kind in Kind if kind.is_change]:
-        kinds = ", ".join(kind for kind in Kind if kind.is_change)
-        raise LSTMError(f"{path}, change {number}: {said['kind']!r} is no kind of change; expected one of: {kinds}")
-    return Entry(**{names[name]: value for name, value in said.items()})

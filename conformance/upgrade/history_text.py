@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Mapping, Sequence
 
-from conformance.upgrade.document import Block, Heading, Lines, Rows
+from conformance.report.document import Block, Heading, Lines, Rows
 from conformance.upgrade.history import RIGHT, HistoryReport, Row
 from conformance.upgrade.references import reference_lines
 

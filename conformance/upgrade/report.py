@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from conformance.journal import without_infinity
+from conformance.documents import stamped
 from conformance.upgrade.change import Change, Kind, worst_first
 from conformance.upgrade.facts import FactChange
 from conformance.verdict import Verdict
@@ -64,9 +64,10 @@ class UpgradeReport:
         """Cases of the plan that have not run on both."""
         return len(self.planned) - len(self.changes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For machines; every value is JSON."""
-        said: dict[str, Any] = without_infinity(
+    def as_dict(self, baseline: Mapping[str, Any]) -> dict[str, Any]:
+        """For machines, with what a baseline expects of it: a document of the format `upgrade`."""
+        return stamped(
+            "upgrade",
             {
                 "from": {"name": self.names[0], **self.environments[0]},
                 "to": {"name": self.names[1], **self.environments[1]},
@@ -80,6 +81,6 @@ class UpgradeReport:
                     "stopped": self.stopped,
                     "seconds": round(self.seconds, 3),
                 },
-            }
+                "baseline": baseline,
+            },
         )
-        return said

@@ -5,9 +5,9 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from conformance.report.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
-from conformance.upgrade.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.references import CONVENTIONS, known_of, reference_lines
 from conformance.upgrade.report import UpgradeReport

@@ -92,5 +92,8 @@ def _explain(file: Path) -> None:
 
 
 PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(
-    {make.__name__.removeprefix("_"): make for make in (_benchmarks, _verify, _side_by_side, _upgrade, _history, _model, _claims, _explain)}
+    {
+        make.__name__.removeprefix("_"): make
+        for make in (_benchmarks, _verify, _side_by_side, _upgrade, _history, _model, _claims, _explain)
+    }
 )

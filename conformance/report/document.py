@@ -1,4 +1,4 @@
-"""A page of headings, lines, tables and scripts, for a terminal or as Markdown."""
+"""A page of headings, lines, tables and scripts, and how a terminal shows it; `markdown` writes it to a file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,15 @@ class Script:
     code: str
 
 
-Block = Heading | Lines | Rows | Script
+@dataclass(frozen=True)
+class Folded:
+    """What a file shows when its title is clicked."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+Block = Heading | Lines | Rows | Script | Folded
 
 
 def show(blocks: Sequence[Block], console: Console) -> None:
@@ -59,11 +67,8 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 console.print(_table(columns, rows))
             case Script(title):
                 console.print(Text(title), soft_wrap=True)
-
-
-def as_markdown(blocks: Sequence[Block]) -> str:
-    """For a file or the summary of a CI run."""
-    return "\n".join(map(_markdown, blocks)) + "\n"
+            case _:
+                show([Heading(block.title), *block.blocks], console)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -73,23 +78,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*map(Text, row))
     return table
-
-
-def _markdown(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"{'' if level == 1 else chr(10)}{'#' * level} {_escaped(text)}\n"
-        case Lines(lines):
-            return "\n".join(f"{_escaped(line)}  " for line in lines) + "\n"
-        case Rows(columns, rows):
-            ruled = [columns, ["---"] * len(columns), *([_escaped(cell) for cell in row] for row in rows)]
-            return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled) + "\n"
-        case Script(title, code):
-            return f"<details><summary>{_escaped(title)}</summary>\n\n```python\n{code.rstrip()}\n```\n\n</details>\n"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it stands, in one line."""
-    for character in "\\`*_<>|":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())

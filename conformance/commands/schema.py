@@ -1,0 +1,33 @@
+"""`schema` prints what a document has to hold, and checks one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from conformance.documents import FORMATS, read, schema, version
+
+
+@click.command(name="schema")
+@click.argument("name", metavar="[FORMAT]", type=click.Choice(list(FORMATS)), required=False)
+@click.option(
+    "--check",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Say whether this JSON file is as the schema says, and where it is not.",
+)
+def print_schema(name: str | None, file: Path | None) -> None:
+    """Print the JSON schema of what commands write for machines; without FORMAT, list the formats.
+
+    Exit codes: 0 as the schema says, 2 not.
+    """
+    if file is not None:
+        found = read(file, *([name] if name else []))["format"]
+        click.echo(f"{file} is a whole document of the format {found}, version {version(found)}")
+    elif name is None:
+        for each, made_by in FORMATS.items():
+            click.echo(f"{each:<13} version {version(each)}  {made_by}")
+    else:
+        click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

@@ -1,0 +1,93 @@
+"""Documents read back: whole and of the right format and version, or refused with one message.
+
+A file may come from anywhere. It is read as data; nothing of it is shown that would command a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from conformance.documents.schemas import FORMATS, schema, version
+from lstm_ref import LSTMError
+
+# Of what a file says, in a message.
+_SHOWN = 160
+# What json objects to; deep nesting and endless digits are errors of their own.
+_UNREADABLE = (ValueError, RecursionError)
+
+
+class DocumentError(LSTMError):
+    """A document cannot be used: which, where in it, what was expected, and how to get one that can."""
+
+
+def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
+    """A JSON document of one of these formats.
+
+    Args:
+        path: of the file.
+        names: of the formats; none for any.
+        made_by: the command that makes one; "" for the usual.
+
+    Raises:
+        DocumentError: the file cannot be read, or is no such document.
+    """
+    made_by = made_by or _made_by(names)
+    try:
+        said = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error.strerror}; make it with: {made_by}") from error
+    except _UNREADABLE as error:
+        raise DocumentError(f"{path} is not a whole JSON file ({_plain(str(error))}); make it anew with: {made_by}") from error
+    return check(said, path, *names, made_by=made_by)
+
+
+def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
+    """What a file has been found to say, if it is a document of one of these formats.
+
+    Raises:
+        DocumentError: it is none.
+    """
+    made_by = made_by or _made_by(names)
+    name = said.get("format") if isinstance(said, dict) else None
+    if name not in (names or tuple(FORMATS)):
+        other = f"of the format {_plain(repr(name))}" if name is not None else "without a format"
+        raise DocumentError(f"{path} is a document {other}; expected {' or '.join(names or FORMATS)}, as made by: {made_by}")
+    if (number := said.get("format_version")) != version(name):
+        there = "no format_version" if number is None else f"format_version {_plain(repr(number))}"
+        raise DocumentError(
+            f"{path} has {there}; this suite reads {version(name)} of {name}: read it with the suite that wrote it, "
+            f"or make it anew with: {made_by}"
+        )
+    if wrong := _objection(said, name):
+        raise DocumentError(f"{path} is not as `lstm-conformance schema {name}` says: {wrong}; make it anew with: {made_by}")
+    document: dict[str, Any] = said
+    return document
+
+
+def _made_by(names: Sequence[str]) -> str:
+    return " or ".join(FORMATS[name] for name in names) or "a command that `lstm-conformance schema` lists"
+
+
+def _objection(said: Any, name: str) -> str:
+    """What is wrong first, and where; empty where nothing is."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # its import takes longer than most commands
+    from jsonschema.exceptions import best_match  # noqa: PLC0415  # likewise
+
+    try:
+        wrong = best_match(Draft202012Validator(schema(name)).iter_errors(said))
+    except RecursionError:
+        return "it is nested too deep"
+    return "" if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
+
+
+def _plain(text: str) -> str:
+    """In one short line, without what a terminal would obey."""
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN // 2]} … {shown[-_SHOWN // 2 :]}"
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

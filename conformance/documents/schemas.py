@@ -1,0 +1,56 @@
+"""The schemas, and the head that a document begins with."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+# Each format, and the command that writes it.
+FORMATS: Mapping[str, str] = {
+    "verify": "lstm-conformance verify --json FILE",
+    "upgrade": "lstm-conformance upgrade FROM TO --json FILE",
+    "history": "lstm-conformance history --json FILE",
+    "model": "lstm-conformance model MODEL --json FILE",
+    "claims": "lstm-conformance claims --json FILE",
+    "observations": "lstm-conformance verify --keep FOLDER",
+    "baseline": "lstm-conformance upgrade FROM TO --baseline FILE --write-baseline",
+}
+
+_PARTS = "parts"
+
+
+@cache
+def schema(name: str) -> Mapping[str, Any]:
+    """The schema of a format, whole: what it shares with others is among its definitions, under the address that it refers to."""
+    own = _read(name)
+    return {**own, "$defs": {**own.get("$defs", {}), _PARTS: _read(_PARTS)}}
+
+
+def version(name: str) -> int:
+    """Of the format that is written and read."""
+    number: int = schema(name)["properties"]["format_version"]["const"]
+    return number
+
+
+def stamped(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of that format, as JSON can hold it."""
+    document: dict[str, Any] = without_infinity({"format": name, "format_version": version(name), **content})
+    return document
+
+
+def without_infinity(value: Any) -> Any:
+    """The value as JSON can hold it: tuples as lists, infinity and NaN by their names."""
+    if isinstance(value, dict):
+        return {key: without_infinity(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_infinity(item) for item in value]
+    return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((files(__package__) / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,111 @@
+"""A run of `verify` as a page that fits the summary of a CI run: counts, the grid, and each unexpected difference, folded."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterator
+
+from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script
+from conformance.report.model import Report
+from conformance.report.surface import by_feature
+from conformance.report.text import by_size, in_sigma, size_said
+from conformance.verdict import Result, Verdict
+from lstm_ref.deviations import summary_of
+
+# What shows a case by itself; None where nothing does.
+ScriptOf = Callable[[str], Script | None]
+
+# Differences with their numbers; of as many more a page has the ids.
+SHOWN, NAMED = 100, 1_000
+
+
+def page(report: Report, script_of: ScriptOf) -> list[Block]:
+    """The whole page."""
+    return [*_head(report), *_grid(report), *_together(report), *_differences(report, script_of), *_expected(report)]
+
+
+def _head(report: Report) -> Iterator[Block]:
+    environment, plan = report.environment, report.plan
+    said = "✅ as expected" if report.as_expected else "❌ not as expected"
+    yield Heading(f"{environment.get('implementation', 'implementation')}: {said}")
+    yield Lines([", ".join(f"{name} {value}" for name, value in environment.items() if name != "implementation")])
+    counts = [(name, f"{count:,}") for name, count in report.counts.items() if count or name == Verdict.PASS]
+    yield Rows(("verdict", "cases"), counts)
+    what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
+    yield Lines([f"of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"])
+    if report.stopped or report.not_run:
+        yield Lines([f"❌ {report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}"])
+
+
+def _grid(report: Report) -> Iterator[Block]:
+    if not report.results:
+        return
+    if report.plan.surface:
+        yield Folded("verdicts by route, architecture and dtype", [_feature_rows(report)])
+    else:
+        columns, rows = by_size(report.results)
+        yield Lines(["cases passed of cases run, and the worst |error|: units down, input_dim across"])
+        yield Rows(("units", *columns), [(units, *map(size_said, cells)) for units, cells in rows.items()])
+    checks = [
+        (
+            each.check,
+            f"{each.judged:,}",
+            f"{each.passed:,}",
+            f"{each.numbers:,}",
+            in_sigma(each.worst),
+            in_sigma(each.rms, digits=2),
+        )
+        for each in report.by_check()
+    ]
+    limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
+    yield Folded(f"checks, with limits {limits}", [Rows(("check", "judged", "passed", "numbers", "worst", "rms"), checks)])
+
+
+def _feature_rows(report: Report) -> Rows:
+    features = by_feature(report.results)
+    counts = {name: collections.Counter(result.verdict for result in results) for name, results in features.items()}
+    rows = [(name, f"{count.total():,}", *(f"{count[verdict]:,}" for verdict in Verdict)) for name, count in counts.items()]
+    return Rows(("feature", "cases", *Verdict), rows)
+
+
+def _together(report: Report) -> Iterator[Block]:
+    """What all cases say together, where that is not as it should be."""
+    failed = [test for test in report.pooled if not test.verdict.is_expected]
+    if failed:
+        yield Lines(["❌ all cases together differ, though each alone may be within its limits"])
+        rows = [
+            (f"{test.what} of {test.of}", test.precision, f"{test.estimate:.3g} ± {test.standard_error:.2g}", f"{test.allowed:g}")
+            for test in failed
+        ]
+        yield Rows(("test", "precision", "found", "allowed"), rows)
+
+
+def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
+    differing = report.unexpected
+    if not differing:
+        return
+    yield Heading(f"{len(differing):,} unexpected differences", level=3)
+    causes = collections.Counter(name for result in differing for name in result.explained_by)
+    yield Lines([f"{count:,} match the reference if {summary_of(name)} ({name})" for name, count in causes.most_common(3)])
+    yield from (_difference(result, script_of) for result in differing[:SHOWN])
+    if more := differing[SHOWN:]:
+        beyond = [f"… and {len(more) - NAMED:,} more; --json FILE holds them all"] if len(more) > NAMED else []
+        yield Folded(f"{len(more):,} more", [Lines([*(f"{each.verdict} {each.case_id}" for each in more[:NAMED]), *beyond])])
+
+
+def _difference(result: Result, script_of: ScriptOf) -> Folded:
+    lines = [result.reason] if result.reason else []
+    lines += [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
+    lines += [f"matches the reference if {summary_of(name)} ({name})" for name in result.explained_by[:3]]
+    lines += [f"smallest case that still differs: {result.minimal}"] if result.minimal else []
+    script = script_of(result.minimal or result.case_id)
+    return Folded(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
+
+
+def _expected(report: Report) -> Iterator[Block]:
+    """What differs or is not there, as is known."""
+    for verdict, title in ((Verdict.KNOWN_DIFFERENCE, "known differences"), (Verdict.UNSUPPORTED, "not there")):
+        counts = collections.Counter(result.reason for result in report.results if result.verdict is verdict)
+        if counts:
+            rows = [(f"{count:,}", reason) for reason, count in counts.most_common()]
+            yield Folded(f"{title}: {counts.total():,} cases", [Rows(("cases", "why"), rows)])
