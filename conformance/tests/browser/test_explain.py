@@ -36,13 +36,14 @@ def show(shared: Page) -> Callable[..., Page]:
 
 @pytest.mark.parametrize("claim_id", STOPS)
 def test_link_of_a_claim_leads_to_what_shows_it(claim_id: str, shared: Page) -> None:
-    """The section has the statement, the verdict and what is to be seen, and shows the layer with that number of weights."""
+    """The section says what is to be seen; the page shows that layer, with its number of weights."""
     stop: Stop = STOPS[claim_id]
     shared.locator(f"#claim-{claim_id} a").click()
     said = shared.locator(f"#{stop.place} #stop")
     expect(said).to_be_in_viewport()
     expect(said).to_contain_text(stop.says)
     expect(shared.locator("#sum .total")).to_have_text(f"= {stop.example.count:,} weights")
+    expect(shared.locator(".code code")).to_have_text(stop.example.constructor)
     expect(shared.locator(f"#{stop.place}")).to_be_focused()
 
 
