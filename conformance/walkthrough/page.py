@@ -46,13 +46,10 @@ def page(example: Example) -> str:
         example=example,
         sizes=SIZES,
         flags=FLAGS,
-        shown=[
-            Shown(claim=claim, address=STOPS[claim.id].address(claim.id), says=STOPS[claim.id].says) for claim in CLAIMS
-        ],
+        shown=[Shown(claim=claim, address=STOPS[claim.id].address(claim.id), says=STOPS[claim.id].says) for claim in CLAIMS],
         settings={
             "defaults": dict(DEFAULTS),
             "largest": dict(LARGEST),
-            "opens": {**example.address},
-            "claims": {claim.id: claim.statement for claim in CLAIMS},
+            "opens": example.address,
         },
     )

@@ -50,7 +50,8 @@ STOPS: Mapping[str, Stop] = {
     "states-have-size-units": Stop(
         place="values",
         example=Example(),
-        seen="A line for each of the 3 units: output gate, cell state and hidden state are 3 numbers each, for every row of the batch.",
+        seen="A line for each of the 3 units: output gate, cell state and hidden state are 3 numbers each, for every row of "
+        "the batch.",
     ),
     "one-block-of-width-units": Stop(
         place="timesteps",
@@ -61,8 +62,8 @@ STOPS: Mapping[str, Stop] = {
         place="weights",
         example=Example(units=2, input_dim=1),
         view={"gate": "f", "source": "h1"},
-        seen="The marked weight lets unit 0 read what unit 1 said one timestep before. Copies that do not see each other would have "
-        "nothing there: only with diagonal h blocks would the layer be two one-unit LSTMs.",
+        seen="The marked weight lets unit 0 read what unit 1 said one timestep before. Copies that do not see each other would"
+        " have nothing there: only with diagonal h blocks would the layer be two one-unit LSTMs.",
     ),
     "scalars-at-one-unit": Stop(
         place="values",
@@ -88,8 +89,8 @@ STOPS: Mapping[str, Stop] = {
         place="timesteps",
         example=Example(units=3, input_dim=1, timesteps=5),
         view={"step": 3},
-        seen="Each timestep is given its own 1 number, for all 3 units. What came earlier arrives through h and c, not through lagged "
-        "copies of the inputs.",
+        seen="Each timestep is given its own 1 number, for all 3 units. What came earlier arrives through h and c, not through"
+        " lagged copies of the inputs.",
     ),
     "zero-pad-after-first-step": Stop(
         place="values",
@@ -101,18 +102,21 @@ STOPS: Mapping[str, Stop] = {
     "defaults-of-the-signature": Stop(
         place="equations",
         example=Example(),
-        seen="The gates' σ is the sigmoid, today's default. The printed defaults, with hard_sigmoid, are those of Keras 2.0.9 to 2.2.5.",
+        seen="The gates' σ is the sigmoid, today's default. The printed defaults, with hard_sigmoid, are those of Keras 2.0.9 "
+        "to 2.2.5.",
     ),
     "stateful-carries": Stop(
         place="timesteps",
         example=Example(stateful=True),
         view={"call": 2},
-        seen="Call 2 starts from the h and c in which call 1 ended, each row from its own. Switch stateful off: it starts from zeros.",
+        seen="Call 2 starts from the h and c in which call 1 ended, each row from its own. Switch stateful off: it starts from"
+        " zeros.",
     ),
     "cells-equal-window": Stop(
         place="timesteps",
         example=Example(timesteps=10),
-        seen="Ten boxes, but one set of {count} weights and 3 units: the window is how often the cell is drawn, not how many there are.",
+        seen="Ten boxes, but one set of {count} weights and 3 units: the window is how often the cell is drawn, not how many "
+        "there are.",
     ),
     "latent-dim": Stop(
         place="shapes",
@@ -122,25 +126,27 @@ STOPS: Mapping[str, Stop] = {
     "num-units-is-hidden-size": Stop(
         place="shapes",
         example=Example(units=3),
-        seen="State and output are both 3 wide, since nothing stands between them. TensorFlow's LSTMCell(3, num_proj=2) puts a "
-        "projection there, and its output is 2 wide.",
+        seen="State and output are both 3 wide, since nothing stands between them. TensorFlow's LSTMCell(3, num_proj=2) puts a"
+        " projection there, and its output is 2 wide.",
     ),
     "num-units-is-capacity": Stop(
         place="weights",
         example=Example(units=128, input_dim=28, timesteps=28),
-        seen="128 units on 28 features hold {count} weights. Each unit taken away takes away a column of every gate and a row of h.",
+        seen="128 units on 28 features hold {count} weights. Each unit taken away takes away a column of every gate and a row "
+        "of h.",
     ),
     "fewer-units-suffice": Stop(
         place="weights",
         example=Example(units=16, input_dim=8, timesteps=8),
-        seen="These {count} weights are what 16 units have to read digits as 8 timesteps of 8 numbers, and they pass 90 %; "
-        "128 units would have 70,144.",
+        seen="These {count} weights are what 16 units have to read digits as 8 timesteps of 8 numbers, and they pass 90 %; 128"
+        " units would have 70,144.",
     ),
     "elementwise-tanh": Stop(
         place="values",
         example=Example(),
         view={"step": 2, "unit": 1},
-        seen="Each unit has a z of its own in each gate, and σ or tanh turns that one number into one number; units meet in the sums only.",
+        seen="Each unit has a z of its own in each gate, and σ or tanh turns that one number into one number; units meet in "
+        "the sums only.",
     ),
     "initial-state-zero": Stop(
         place="values",
@@ -152,7 +158,8 @@ STOPS: Mapping[str, Stop] = {
         place="weights",
         example=Example(units=10, input_dim=5),
         view={"gate": "c"},
-        seen="The x block of one gate is such a matrix, 5 by 10. There are four, one for each gate, side by side in kernel, 5 by 40.",
+        seen="The x block of one gate is such a matrix, 5 by 10. There are four, one for each gate, side by side in kernel, 5 "
+        "by 40.",
     ),
     "shapes-3-50": Stop(
         place="shapes",
@@ -189,8 +196,8 @@ STOPS: Mapping[str, Stop] = {
     "colah-consistent": Stop(
         place="equations",
         example=Example(),
-        seen="One matrix times [h, x] is the same sum as x W + h U. With the sigmoid the equations are the blog's; the hard_sigmoid of "
-        "Keras 2.0 to 2.2 is another function.",
+        seen="One matrix times [h, x] is the same sum as x W + h U. With the sigmoid the equations are the blog's; the "
+        "hard_sigmoid of Keras 2.0 to 2.2 is another function.",
     ),
     "twelve-parameters": Stop(
         place="weights",
@@ -217,6 +224,7 @@ STOPS: Mapping[str, Stop] = {
     "no-paper": Stop(
         place="equations",
         example=Example(),
-        seen="Keras' own docstring cites Hochreiter & Schmidhuber 1997; the forget gate that it computes came with Gers et al. 2000.",
+        seen="Keras' own docstring cites Hochreiter & Schmidhuber 1997; the forget gate that it computes came with Gers et al."
+        " 2000.",
     ),
 }

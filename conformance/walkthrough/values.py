@@ -60,7 +60,7 @@ def weights_of(example: Example) -> LSTMWeights:
 
     def block(array: int, rows: int) -> Array:
         row = np.arange(rows)[:, np.newaxis, np.newaxis]
-        return _WEIGHT * draw(example.seed, array, gate, row, unit).reshape(rows, -1) / np.sqrt(rows)
+        return np.asarray(_WEIGHT * draw(example.seed, array, gate, row, unit).reshape(rows, -1) / np.sqrt(rows))
 
     bias = _OFFSET * draw(example.seed, _BIAS, gate, 0, unit)
     bias[GATE_ORDER.index("f")] += _FORGET_BIAS

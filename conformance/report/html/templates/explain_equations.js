@@ -19,7 +19,8 @@ const equations = (() => {
 
   // Matrices are rows of Float64Array, in Keras' layout: a row per number that is read, the columns of i, f, c and o side by side.
   function weightsOf({ units, input_dim, use_bias, seed }) {
-    const row = (value) => Float64Array.from({ length: 4 * units }, (_, column) => value(Math.floor(column / units), column % units));
+    const row = (value) =>
+      Float64Array.from({ length: 4 * units }, (_, column) => value(Math.floor(column / units), column % units));
     const block = (array, rows) => Array.from({ length: rows }, (_, read) =>
       row((gate, unit) => (WEIGHT * draw(seed, array, gate, read, unit)) / Math.sqrt(rows)));
     const bias = row((gate, unit) => OFFSET * draw(seed, BIAS, gate, 0, unit) + (GATES[gate] === "f" ? FORGET_BIAS : 0));
@@ -97,7 +98,8 @@ const equations = (() => {
 
   function shapes({ units, input_dim, timesteps, batch, return_sequences }) {
     const state = [batch, units];
-    return { inputs: [batch, timesteps, input_dim], x: [batch, input_dim], state, outputs: return_sequences ? [batch, timesteps, units] : state };
+    const outputs = return_sequences ? [batch, timesteps, units] : state;
+    return { inputs: [batch, timesteps, input_dim], x: [batch, input_dim], state, outputs };
   }
 
   return { GATES, count, draw, inputsOf, shapes, walk, weightsOf };

@@ -5,6 +5,7 @@ const pictures = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const LABELS = 20; // pixels beside a matrix
   const GAP = 5; // between its blocks
+  const WEIGHT = 1.5; // the size, times the root of how many are summed, at which a weight's cell has its full colour
 
   function node(name, attributes = {}, ...children) {
     const made = document.createElement(name);
@@ -31,8 +32,9 @@ const pictures = (() => {
     const [width, height] = [c * cell + (s - 1) * shift + 2, r * cell + (s - 1) * shift + 2];
     const cells = [];
     for (let sheet = s - 1; sheet >= 0; sheet--) {
+      const [left, top] = [1 + sheet * shift, 1 + (s - 1 - sheet) * shift];
       for (let k = 0; k < r * c; k++) {
-        cells.push(drawn("rect", { x: 1 + (k % c) * cell + sheet * shift, y: 1 + Math.floor(k / c) * cell + (s - 1 - sheet) * shift, width: cell, height: cell }));
+        cells.push(drawn("rect", { x: left + (k % c) * cell, y: top + Math.floor(k / c) * cell, width: cell, height: cell }));
       }
     }
     const whole = s === sheets && r === rows && c === columns;
@@ -46,7 +48,8 @@ const pictures = (() => {
 
   // Where the cells of one gate lie: how large they are, and at which height each row begins.
   function layout({ units, input_dim, use_bias }, width) {
-    const cell = Math.max(1, Math.min(30, Math.floor((width - LABELS) / units), Math.max(4, Math.floor(420 / (input_dim + units + 1)))));
+    const high = Math.max(4, Math.floor(420 / (input_dim + units + 1)));
+    const cell = Math.max(1, Math.min(30, Math.floor((width - LABELS - 2) / units), high));
     const blocks = [["x", input_dim], ["h", units], ...(use_bias ? [["b", 1]] : [])];
     let top = 0;
     const rows = [];
@@ -56,7 +59,7 @@ const pictures = (() => {
       for (let k = 0; k < size; k++) rows.push({ source: kind === "b" ? "b" : `${kind}${k}`, top: top + k * cell });
       top += size * cell + GAP;
     }
-    return { cell, rows, marks, width: LABELS + units * cell, height: top - GAP };
+    return { cell, rows, marks, width: LABELS + units * cell + 2, height: top - GAP + Math.max(2, 9 - cell) };
   }
 
   function weightOf(weights, units, gate, source, unit) {
@@ -71,36 +74,49 @@ const pictures = (() => {
     return Object.fromEntries(["plus", "minus", "ink", "paper", "quiet"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   };
 
-  const SCALE = 1.5; // the size at which a weight's cell has its full colour
-
-  function matrix(canvas, weights, state, gate, width) {
-    const where = layout(state, width);
+  // A canvas as large as the cells on it, and what draws there in pixels of the page.
+  function sized(canvas, { width, height }) {
     const ratio = Math.max(1, window.devicePixelRatio || 1);
-    canvas.width = Math.round(where.width * ratio);
-    canvas.height = Math.round(where.height * ratio);
-    canvas.style.width = `${where.width}px`;
-    canvas.style.height = `${where.height}px`;
-    const [pen, colour] = [canvas.getContext("2d"), colours(canvas)];
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
+    return pen;
+  }
+
+  // The cells of one gate, drawn once; the frames around what is looked at come over them.
+  function cells(canvas, weights, state, gate, width) {
+    const where = layout(state, width);
+    const [drawing, colour] = [document.createElement("canvas"), colours(canvas)];
+    const pen = sized(drawing, where);
     const side = where.cell > 3 ? where.cell - 1 : where.cell;
+    const largest = { x: WEIGHT / Math.sqrt(state.input_dim), h: WEIGHT / Math.sqrt(state.units), b: WEIGHT };
     for (const { source, top } of where.rows) {
       for (let unit = 0; unit < state.units; unit++) {
         const { value } = weightOf(weights, state.units, gate, source, unit);
         const left = LABELS + unit * where.cell;
-        pen.globalAlpha = 0.3 + 0.7 * Math.min(1, Math.abs(value) * Math.sqrt(source === "b" ? 1 : source[0] === "x" ? state.input_dim : state.units) / SCALE);
+        pen.globalAlpha = 0.3 + 0.7 * Math.min(1, Math.abs(value) / largest[source[0]]);
         pen.fillStyle = value < 0 ? colour.minus : colour.plus;
         pen.fillRect(left, top, side, side);
-        pen.globalAlpha = 1;
         if (where.cell < 14) continue;
+        pen.globalAlpha = 1;
         pen.fillStyle = colour.ink;
         pen.font = `${Math.min(16, where.cell - 4)}px monospace`;
         pen.fillText(value < 0 ? "−" : "+", left + side / 2, top + side / 2 + 1);
       }
     }
-    mark(pen, where, state, gate, colour);
-    return where;
+    return { ...where, drawing, colour };
+  }
+
+  // A gate's cells, with what is looked at framed.
+  function matrix(canvas, where, state, gate) {
+    const pen = sized(canvas, where);
+    canvas.style.width = `${where.width}px`;
+    canvas.style.height = `${where.height}px`;
+    pen.drawImage(where.drawing, 0, 0, where.width, where.height);
+    mark(pen, where, state, gate, where.colour);
   }
 
   // The names of the blocks, and frames around the weight, what it reads and its unit.
@@ -112,7 +128,7 @@ const pictures = (() => {
     const left = LABELS + state.unit * where.cell;
     pen.strokeStyle = colour.ink;
     pen.lineWidth = 1;
-    pen.strokeRect(left - 0.5, 0.5, where.cell, where.height - 1);
+    pen.strokeRect(left - 0.5, 0.5, where.cell, where.rows.at(-1).top + where.cell - 1);
     pen.strokeRect(LABELS - 0.5, row.top - 0.5, state.units * where.cell, where.cell);
     if (gate !== state.gate) return;
     pen.lineWidth = 3;
@@ -148,18 +164,19 @@ const pictures = (() => {
       const { value } = weightOf(weights, state.units, gate, source, state.unit);
       const here = gate === state.gate && source === state.source;
       const line = drawn("line", {
-        x1: 62, y1: y(s, sources.length), x2: 232, y2: y(g, 4), class: `wire ${value < 0 ? "minus" : "plus"}${here ? " here" : ""}`,
-        "stroke-width": here ? 4 : 0.75 + Math.min(2, Math.abs(value) * 1.5), ...(value < 0 ? { "stroke-dasharray": "6 4" } : {}),
+        x1: 62, y1: y(s, sources.length), x2: 222, y2: y(g, 4),
+        class: `wire ${value < 0 ? "minus" : "plus"}${here ? " here" : ""}`,
+        "stroke-width": here ? 4 : 0.75 + Math.min(2, Math.abs(value) * 1.5),
       });
       line.addEventListener("pointerenter", () => choose({ gate, source }));
       lines[here ? "push" : "unshift"](line);
     }));
-    const names = sources.map((source, s) => label(8, y(s, sources.length), 54, source === "b" ? "1 (bias)" : indexed(source), source === state.source));
-    const gates = equations.GATES.map((gate, g) => label(232, y(g, 4), 100, `${GATE_NAMES[gate]} ${gate}`, gate === state.gate));
-    return drawn("svg", { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": `What unit ${state.unit} reads, by each of its four gates` }, ...lines, ...names, ...gates);
+    const said = (source) => (source === "b" ? "1 (bias)" : `${source[0]}[${source.slice(1)}]`);
+    const names = sources.map((source, s) => label(2, y(s, sources.length), 60, said(source), source === state.source));
+    const gates = equations.GATES.map((gate, g) => label(222, y(g, 4), 114, `${GATE_NAMES[gate]} ${gate}`, gate === state.gate));
+    const about = `What unit ${state.unit} reads, by each of its four gates`;
+    return drawn("svg", { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": about }, ...lines, ...names, ...gates);
   }
-
-  const indexed = (source) => (source === "b" ? "b" : `${source[0]}[${source.slice(1)}]`);
 
   function label(x, y, width, text, here) {
     return drawn("g", { class: here ? "label here" : "label" },
@@ -172,19 +189,26 @@ const pictures = (() => {
   // --- a unit's states over the steps of a call ----------------------------------------------------------------------------------
 
   function course(steps, unit, chosen) {
-    const [width, height] = [600, 130];
+    const [width, height, left, right] = [600, 150, 60, 570];
     const values = { c: steps.map(({ after }) => after.cell[unit]), h: steps.map(({ after }) => after.hidden[unit]) };
-    const most = Math.max(1, ...[...values.c, ...values.h].map(Math.abs));
-    const x = (k) => 30 + (steps.length === 1 ? 0 : (k * (width - 60)) / (steps.length - 1));
-    const y = (value) => height / 2 - (value / most) * (height / 2 - 12);
-    const line = (name) => drawn("polyline", { class: `course-${name}`, points: values[name].map((value, k) => `${x(k)},${y(value)}`).join(" ") });
-    const dots = steps.length > 40 ? [] : ["c", "h"].flatMap((name) => values[name].map((value, k) => drawn("circle", { class: `course-${name}`, cx: x(k), cy: y(value), r: 3 })));
-    const end = (name) => drawn("text", { x: x(steps.length - 1) + 8, y: y(values[name].at(-1)) + (name === "c" ? -2 : 12) }, name);
-    return drawn("svg", { viewBox: `0 0 ${width} ${height}`, class: "course", role: "img", "aria-label": `Cell state c and hidden state h of unit ${unit} over the timesteps; h ends at ${values.h.at(-1).toFixed(3)}` },
-      drawn("line", { class: "axis", x1: 30, x2: width - 30, y1: height / 2, y2: height / 2 }),
-      drawn("line", { class: "now", x1: x(chosen), x2: x(chosen), y1: 4, y2: height - 4 }),
-      line("c"), line("h"), ...dots, end("c"), end("h"));
+    const most = Math.max(0.1, ...[...values.c, ...values.h].map(Math.abs));
+    const x = (k) => (steps.length === 1 ? left : left + (k * (right - left)) / (steps.length - 1));
+    const y = (value) => height / 2 - (value / most) * (height / 2 - 14);
+    const points = (name) => values[name].map((value, k) => `${x(k)},${y(value)}`).join(" ");
+    const lines = ["c", "h"].map((name) => drawn("polyline", { class: `course-${name}`, points: points(name) }));
+    const dot = (name) => (value, k) => drawn("circle", { class: `course-${name}`, cx: x(k), cy: y(value), r: 3 });
+    const dots = steps.length > 40 ? [] : ["c", "h"].flatMap((name) => values[name].map(dot(name)));
+    const scale = [most, 0, -most].map((value) => drawn("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
+    const ends = ["c", "h"].map((name) => `${name} = ${values[name].at(-1).toFixed(3)}`).join(", ");
+    const about = `Cell state c and hidden state h of unit ${unit} over the steps; they end at ${ends}`;
+    return node("figure", {},
+      drawn("svg", { viewBox: `0 0 ${width} ${height}`, class: "course", role: "img", "aria-label": about },
+        drawn("line", { class: "axis", x1: left, x2: right, y1: y(0), y2: y(0) }),
+        drawn("line", { class: "now", x1: x(chosen), x2: x(chosen), y1: 4, y2: height - 4 }),
+        ...lines, ...dots, ...scale),
+      node("figcaption", {}, `Unit ${unit} over the steps of this call: `,
+        node("span", { class: "line-c" }, "c"), " and ", node("span", { class: "line-h" }, "h (dashed)")));
   }
 
-  return { GATE_NAMES, array, at, course, indexed, matrix, node, tuple, weightOf, wires };
+  return { GATE_NAMES, array, at, cells, course, matrix, node, tuple, weightOf, wires };
 })();

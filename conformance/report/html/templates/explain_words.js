@@ -9,18 +9,26 @@ const words = (() => {
 
   function constructor(state) {
     const flags = ["return_sequences", "return_state", "go_backwards", "stateful"].filter((flag) => state[flag]);
-    return `LSTM(${[state.units, ...flags.map((flag) => `${flag}=True`), ...(state.use_bias ? [] : ["use_bias=False"])].join(", ")})`;
+    const said = [state.units, ...flags.map((flag) => `${flag}=True`), ...(state.use_bias ? [] : ["use_bias=False"])];
+    return `LSTM(${said.join(", ")})`;
   }
 
   function answer(state) {
     const { units, input_dim, timesteps, batch } = state;
     const { all } = equations.count(state);
     return [
-      `units = ${units}: the layer remembers ${plural(units, "number")} (its cell state c) and says ${plural(units, "number")} (its hidden state h) after each timestep. Its output is as wide: ${pictures.tuple(equations.shapes(state).outputs)}.`,
-      `Each unit reads all ${plural(input_dim, "input")} and what ${units === 1 ? "it said" : `all ${units} units said`} one timestep before, in each of four gates: ${plural(all, "weight")} in all.`,
+      `units = ${units}: the layer remembers ${plural(units, "number")} (its cell state c) and says ${plural(units, "number")} ` +
+        `(its hidden state h) after each timestep. Its output is as wide: ${pictures.tuple(equations.shapes(state).outputs)}.`,
+      `Each unit reads ${input_dim === 1 ? "the one input" : `all ${input_dim} inputs`} and what ` +
+        `${units === 1 ? "it said" : `all ${units} units said`} one timestep before, in each of four gates: ` +
+        `${plural(all, "weight")} in all.`,
       `The ${plural(timesteps, "timestep")} and the ${plural(batch, "row")} of the batch use the same weights: more of them add none.`,
     ];
   }
+
+  const brief = (state) =>
+    `${constructor(state)}: ${plural(equations.count(state).all, "weight")}, inputs ${pictures.tuple(equations.shapes(state).inputs)}, ` +
+    `outputs ${pictures.tuple(equations.shapes(state).outputs)}`;
 
   // 4 × ((x + h) × h + h), as the symbols, with the numbers, and summed up.
   function sum(state) {
@@ -39,7 +47,9 @@ const words = (() => {
   function weight(state, { value, name }) {
     const { unit, gate, source } = state;
     const index = source.slice(1);
-    const reads = { x: `joins input ${index} to`, h: `joins what unit ${index} said one timestep before to`, b: "is added in" }[source[0]];
+    const reads = {
+      x: `joins input ${index} to`, h: `joins what unit ${index} said one timestep before to`, b: "is the bias of",
+    }[source[0]];
     return `${name} = ${signed(value, 4)}: it ${reads} the ${pictures.GATE_NAMES[gate]} of unit ${unit}.`;
   }
 
@@ -83,17 +93,21 @@ const words = (() => {
         name: name === "c" ? "c̃" : name,
         of: `${name === "c" ? "tanh" : "σ"}(${signed(x)} ${signed(h)} ${signed(b)})`,
         value: plain(gate(name), 4),
-        parts: `x·W = ${terms(passed.x, (k) => weights.kernel[k][column])}; h·U = ${terms(passed.before.hidden, (k) => weights.recurrent_kernel[k][column])}; b = ${plain(b)}`,
+        parts: `x·W = ${terms(passed.x, (k) => weights.kernel[k][column])}; ` +
+          `h·U = ${terms(passed.before.hidden, (k) => weights.recurrent_kernel[k][column])}; b = ${plain(b)}`,
       };
     });
-    const [before, cell, hidden] = [passed.before.cell[unit], passed.after.cell[unit], passed.after.hidden[unit]];
-    if (!passed.used) return [...lines, { name: "c'", of: "held", value: plain(cell, 4), parts: "" }, { name: "h'", of: "held", value: plain(hidden, 4), parts: "" }];
+    const cell = { name: "c'", value: plain(passed.after.cell[unit], 4) };
+    const hidden = { name: "h'", value: plain(passed.after.hidden[unit], 4) };
+    if (!passed.used) return [...lines, ...[cell, hidden].map((line) => ({ ...line, of: "held", parts: "" }))];
+    const times = (...factors) => factors.map((value) => plain(value)).join(" × ");
+    const [stays, enters] = [times(gate("f"), passed.before.cell[unit]), times(gate("i"), gate("c"))];
     return [
       ...lines,
-      { name: "c'", of: `${plain(gate("f"))} × ${plain(before)} + ${plain(gate("i"))} × ${plain(gate("c"))}`, value: plain(cell, 4), parts: "f c + i c̃: what stays, and what enters" },
-      { name: "h'", of: `${plain(gate("o"))} × tanh(${plain(cell)})`, value: plain(hidden, 4), parts: "o tanh(c'): what is said" },
+      { ...cell, of: `${stays} + ${enters}`, parts: "f c + i c̃: what stays, and what enters" },
+      { ...hidden, of: `${plain(gate("o"))} × tanh(${plain(passed.after.cell[unit])})`, parts: "o tanh(c'): what is said" },
     ];
   }
 
-  return { answer, calls, constructor, number, plain, plural, shared, signed, stepped, sum, sums, weight };
+  return { answer, brief, calls, constructor, number, plain, plural, shared, signed, stepped, sum, sums, weight };
 })();
