@@ -68,7 +68,7 @@ def test_slider_moves_by_keyboard_and_says_what_became_of_it(show: Callable[...,
     page = show(Example())
     page.locator("[data-of=units]").press("ArrowRight")
     expect(page.locator("#size-units")).to_have_value("4")
-    expect(page.locator("#said")).to_have_text("LSTM(4): 112 weights, inputs (2, 4, 2), outputs (2, 4)")
+    expect(page.locator("#page-said")).to_have_text("LSTM(4): 112 weights, inputs (2, 4, 2), outputs (2, 4)")
     assert "units=4" in page.url
 
 
@@ -141,7 +141,7 @@ def test_arrow_keys_go_from_weight_to_weight(keys: str, named: str, show: Callab
     page = show(Example(units=2, input_dim=1), place="weights")
     _press(page.locator("canvas[data-gate=c]"), keys)
     expect(page.locator("#weight")).to_contain_text(named)
-    expect(page.locator("#said")).to_contain_text(named)
+    expect(page.locator("#page-said")).to_contain_text(named)
 
 
 def _press(canvas: Locator, keys: str) -> None:
