@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from conformance.case import Case
@@ -28,6 +29,7 @@ QUIET = (Verdict.PASS, Verdict.UNSUPPORTED)
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE)
 
 
+@lru_cache(maxsize=10_000)
 def case_of(case_id: str) -> Case | None:
     """The case, where the id is one: a probe's is none."""
     try:
