@@ -6,7 +6,7 @@ import collections
 import difflib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,10 @@ import click
 from rich.console import Console
 
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
+from conformance.claims.page import page_of
 from conformance.claims.summary import page
 from conformance.claims.verification import Verified, environments_of, verify_live, verify_recorded
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.documents import stamped
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -32,11 +33,20 @@ DRAWN_CLAIM = "fewer-units-suffice"
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
 @options.markdown
+@pages.option
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
-def claims(ids: tuple[str, ...], *, json_file: Path | None, markdown_file: Path | None, plot_file: Path | None, live: bool) -> None:
+def claims(
+    ids: tuple[str, ...],
+    *,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    html_file: Path | None,
+    plot_file: Path | None,
+    live: bool,
+) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
     Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
@@ -57,11 +67,13 @@ def claims(ids: tuple[str, ...], *, json_file: Path | None, markdown_file: Path 
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
+    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
     if json_file:
-        said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
-        _write(json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        _write(json_file, partial(write_text, json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"))
     if markdown_file:
-        _write(as_markdown(list(page(settled, verified))), markdown_file)
+        _write(markdown_file, partial(write_text, as_markdown(list(page(settled, verified)))))
+    if html_file:
+        _write(html_file, partial(pages.write_page, page_of(said["claims"])))
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)
 
@@ -84,8 +96,8 @@ def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) ->
     return verified
 
 
-def _write(content: str, file: Path) -> None:
+def _write(file: Path, write: Callable[[Path], None]) -> None:
     try:
-        write_text(content, file)
+        write(file)
     except OSError as error:
         raise LSTMError(f"{file} could not be written: {error.strerror}") from error

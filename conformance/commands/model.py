@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.model_file.command import examine
+from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
 from conformance.model_file.summary import page
 from conformance.report.console import stdout
@@ -27,14 +28,16 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
 @options.markdown
+@pages.option
 def model(
-    *,
     path: Path,
+    *,
     first: str,
     second: str | None,
     inputs: Path | None,
     json_file: Path | None,
     markdown_file: Path | None,
+    html_file: Path | None,
 ) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
@@ -50,6 +53,8 @@ def model(
             write_text(json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
         if markdown_file is not None:
             write_text(as_markdown(list(page(report))), markdown_file)
+        if html_file is not None:
+            pages.write_page(page_of(as_dict(report)), html_file)
     except OSError as error:
         raise LSTMError(f"{error.filename} could not be written or read: {error.strerror}") from error
     sys.exit(0 if report.is_expected else 1)

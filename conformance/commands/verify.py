@@ -16,10 +16,11 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.commands.scripts import script_of
 from conformance.report import files, summary, text
 from conformance.report.console import stdout
+from conformance.report.html import verify as verify_page
 from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
 from conformance.session import Session, default_workers
@@ -38,6 +39,7 @@ FAILED = 1
 @click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
 @options.markdown
+@pages.option
 @click.option(
     "--keep",
     "folder",
@@ -68,6 +70,7 @@ def verify(
     json_file: Path | None,
     junit_file: Path | None,
     markdown_file: Path | None,
+    html_file: Path | None,
     folder: Path | None,
     journal_file: Path | None,
     time_limit: float,
@@ -113,6 +116,7 @@ def verify(
         _write(files.write_json, report, json_file),
         _write(files.write_junit, report, junit_file),
         _write(_write_markdown, report, markdown_file),
+        _write(_write_page, report, html_file),
     ]
     text.show(report, stdout())
     if any(unwritten):
@@ -133,6 +137,10 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
 def _write_markdown(report: Report, path: Path) -> None:
     blocks = summary.page(report, partial(script_of, environment=report.environment))
     files.write_text(as_markdown(blocks), path)
+
+
+def _write_page(report: Report, path: Path) -> None:
+    pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
@@ -257,6 +257,7 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
                 "message": one.message,
                 "explained_by": list(one.explained_by),
                 "cases": {result.case_id: str(result.verdict) for result in one.results},
+                "picture": next((asdict(result.picture) for result in one.results if result.picture), None),
             }
             for one in each.verifications
         ],

@@ -161,6 +161,10 @@ class Report:
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
         return stamped("verify", report) | {"results": self.results}
 
+    def as_read(self) -> dict[str, Any]:
+        """The report as whoever reads its JSON has it."""
+        return self.as_dict() | {"results": [as_json(result) for result in self.results]}
+
 
 def as_json(result: Result) -> dict[str, Any]:
     """A result for machines; what the pooled tests were made from is of no use on its own."""

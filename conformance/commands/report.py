@@ -1,0 +1,53 @@
+"""`report` makes pages from reports that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conformance.claims.page import page_of as claims_page
+from conformance.commands import options, pages
+from conformance.documents import read
+from conformance.model_file.page import page_of as model_page
+from conformance.report.html.contents import Page
+from conformance.report.html.verify import page_of as verify_page
+from conformance.upgrade.history_page import page_of as history_page
+from conformance.upgrade.page import page_of as upgrade_page
+from lstm_ref import LSTMError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--html", "html_file", type=options.FILE, required=True, help="Where the page goes: one file, for any browser.")
+def report(files: Sequence[Path], html_file: Path) -> None:
+    """Make the page of reports that --json has written; of several runs of `verify`, one page side by side.
+
+    FILE is what `verify`, `upgrade`, `history`, `model` or `claims` wrote with --json.
+    """
+    said = [read(file, *_FORMATS) for file in files]
+    if len(said) > 1 and any(each["format"] != "verify" for each in said):
+        raise LSTMError(f"{', '.join(map(str, files))}: expected one report, or several of `verify`, as --json writes them")
+    try:
+        pages.write_page(page_of(said), html_file)
+    except OSError as error:
+        raise LSTMError(f"{html_file} could not be written: {error.strerror}") from error
+
+
+def page_of(said: Sequence[Mapping[str, Any]]) -> Page:
+    """The page of one document, or of several runs of `verify`."""
+    match said[0]["format"]:
+        case "verify":
+            return verify_page(said, pages.script_of)
+        case "upgrade":
+            return upgrade_page(said[0])
+        case "history":
+            return history_page(said[0]["backends"])
+        case "model":
+            return model_page(said[0])
+    return claims_page(said[0]["claims"])
+
+
+_FORMATS = ("verify", "upgrade", "history", "model", "claims")
