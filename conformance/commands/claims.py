@@ -67,14 +67,13 @@ def claims(
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
-    said = [text.as_json(outcome) for outcome in settled]
+    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
     if json_file:
-        document = stamped("claims", {"claims": said})
-        _write(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        _write(json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
     if markdown_file:
         _write(as_markdown(list(page(settled, verified))), markdown_file)
     if html_file:
-        _write(pages.as_html(page_of(said)), html_file)
+        _write(pages.as_html(page_of(said["claims"])), html_file)
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)
 

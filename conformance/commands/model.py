@@ -30,8 +30,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @options.markdown
 @pages.option
 def model(
-    *,
     path: Path,
+    *,
     first: str,
     second: str | None,
     inputs: Path | None,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,13 @@ import click
 
 from conformance.claims.page import page_of as claims_page
 from conformance.commands import options, pages
+from conformance.documents import read
 from conformance.model_file.page import page_of as model_page
 from conformance.report.html.contents import Page
 from conformance.report.html.verify import page_of as verify_page
 from conformance.upgrade.history_page import page_of as history_page
 from conformance.upgrade.page import page_of as upgrade_page
 from lstm_ref import LSTMError
-
-# What only the JSON of a command has at its top.
-_VERIFY, _UPGRADE, _MODEL = {"environment", "plan", "results", "summary"}, {"from", "to", "changes", "baseline"}, {"lstms", "path"}
-_HISTORY = {"versions", "behaviours", "refused"}
-# What a report may raise that is not as its command writes it.
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration)
 
 
 @click.command()
@@ -34,50 +27,27 @@ def report(files: Sequence[Path], html_file: Path) -> None:
 
     FILE is what `verify`, `upgrade`, `history`, `model` or `claims` wrote with --json.
     """
-    said = [_read(file) for file in files]
-    named = ", ".join(map(str, files))
+    said = [read(file, *_FORMATS) for file in files]
+    if len(said) > 1 and any(each["format"] != "verify" for each in said):
+        raise LSTMError(f"{', '.join(map(str, files))}: expected one report, or several of `verify`, as --json writes them")
     try:
-        page = page_of(said)
-    except _MALFORMED as error:
-        raise LSTMError(f"{named}: not a report as --json of this version writes it: {type(error).__name__}: {error}") from error
-    if page is None:
-        raise LSTMError(f"{named}: expected one report, or several of `verify`, as --json writes them")
-    try:
-        pages.write_page(page, html_file)
+        pages.write_page(page_of(said), html_file)
     except OSError as error:
         raise LSTMError(f"{html_file} could not be written: {error.strerror}") from error
 
 
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LSTMError(f"{file} could not be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise LSTMError(f"{file} is no JSON: {error}; expected a report that --json has written") from error
+def page_of(said: Sequence[Mapping[str, Any]]) -> Page:
+    """The page of one document, or of several runs of `verify`."""
+    match said[0]["format"]:
+        case "verify":
+            return verify_page(said, pages.script_of)
+        case "upgrade":
+            return upgrade_page(said[0])
+        case "history":
+            return history_page(said[0]["backends"])
+        case "model":
+            return model_page(said[0])
+    return claims_page(said[0]["claims"])
 
 
-def page_of(said: Sequence[Any]) -> Page | None:
-    """The page of what was read; None where that is no report, or several that are no runs of `verify`."""
-    if all(_has(each, _VERIFY) for each in said):
-        return verify_page(said, pages.script_of)
-    (first, *others) = said
-    makers = (make for is_one, make in _PAGES if not others and is_one(first))
-    return next((make(first) for make in makers), None)
-
-
-def _has(said: Any, names: AbstractSet[str]) -> bool:
-    return isinstance(said, Mapping) and said.keys() >= names
-
-
-def _is_history(said: Any) -> bool:
-    """One report for each backend."""
-    return isinstance(said, Mapping) and bool(said) and all(_has(each, _HISTORY) for each in said.values())
-
-
-_PAGES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Page]], ...] = (
-    (lambda said: isinstance(said, list) and bool(said), claims_page),
-    (lambda said: _has(said, _UPGRADE), upgrade_page),
-    (lambda said: _has(said, _MODEL), model_page),
-    (_is_history, history_page),
-)
+_FORMATS = ("verify", "upgrade", "history", "model", "claims")

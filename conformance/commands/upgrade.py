@@ -96,8 +96,8 @@ _time_limit = click.option(
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
-@options.markdown
 @pages.option
+@options.markdown
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -175,8 +175,8 @@ def upgrade(
 @options.cases
 @options.seed
 @_json
-@options.markdown
 @pages.option
+@options.markdown
 @_time_limit
 def history(
     *,
@@ -210,7 +210,7 @@ def history(
         shown,
         (json_file, partial(_as_json, said)),
         (markdown_file, partial(as_markdown, [*history_text.HEAD, *written])),
-        (html_file, lambda: pages.as_html(history_page.page_of(said))),
+        (html_file, lambda: pages.as_html(history_page.page_of(said["backends"]))),
     )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 

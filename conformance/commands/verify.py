@@ -134,13 +134,13 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     return ""
 
 
-def _write_page(report: Report, path: Path) -> None:
-    pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
-
-
 def _write_markdown(report: Report, path: Path) -> None:
     blocks = summary.page(report, partial(script_of, environment=report.environment))
     files.write_text(as_markdown(blocks), path)
+
+
+def _write_page(report: Report, path: Path) -> None:
+    pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:

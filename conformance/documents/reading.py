@@ -68,7 +68,7 @@ def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, An
 
 
 def _made_by(names: Sequence[str]) -> str:
-    return " or ".join(FORMATS[name] for name in names) or "a command that `lstm-conformance schema` lists"
+    return FORMATS[names[0]] if len(names) == 1 else "a command that `lstm-conformance schema` lists"
 
 
 def _objection(said: Any, name: str) -> str:

@@ -13,6 +13,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled
 from conformance.claims.text import as_json
+from conformance.documents import stamped
 from conformance.report.model import Plan, Report
 from conformance.runner import run
 from conformance.upgrade.baseline import judge
@@ -115,7 +116,7 @@ def history_said() -> dict[str, Any]:
     report = HistoryReport(
         versions=("3.14.1", "3.15.1"), environments={}, behaviours=rows, facts=(), refused={"2.0": "no interpreter"}, seconds=1.5
     )
-    return {"tensorflow": report.as_dict()}
+    return stamped("history", {"backends": {"tensorflow": report.as_dict()}})
 
 
 def model_said() -> dict[str, Any]:
@@ -142,7 +143,7 @@ def model_said() -> dict[str, Any]:
         "reason": "why",
         "raised": "raised",
     }
-    return {
+    content = {
         "path": "model.keras",
         "keras_version": "3.15.1",
         "expected": False,
@@ -152,6 +153,7 @@ def model_said() -> dict[str, Any]:
         "environments": [{**environment, "mend": "mend", "lstms": lstms, "calls": [], "not_recorded": ""}],
         "predictions": {"read": "(2, 5, 3)", "compared": "", "verdict": "UNSUPPORTED"},
     }
+    return stamped("model", content)
 
 
 def _finding() -> Finding:
@@ -162,7 +164,7 @@ def _finding() -> Finding:
     return Finding(verdict=ClaimVerdict.HOLDS, evidence=evidence)
 
 
-def claims_said() -> list[dict[str, Any]]:
+def claims_said() -> dict[str, Any]:
     """One that holds, and one whose experiment raised."""
     claims = [
         Claim(id=name, documents=documents, statement=f"{name} is so", expected=ClaimVerdict.HOLDS, run=_finding)
@@ -172,7 +174,7 @@ def claims_said() -> list[dict[str, Any]]:
         Settled(claim=claims[0], finding=_finding(), error="", seconds=0.5),
         Settled(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
     ]
-    return [as_read(as_json(each)) for each in settled]
+    return stamped("claims", {"claims": [as_read(as_json(each)) for each in settled]})
 
 
 def as_read(said: Any) -> Any:

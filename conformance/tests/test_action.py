@@ -98,7 +98,8 @@ def test_two_versions_are_compared(inputs: Mapping[str, str], outputs: Mapping[s
     assert job.outputs == outputs
     assert job.run("Summarise", inputs) == 0
     assert summary in job.summary
-    assert (folder / "upgrade.json").exists() is (outputs["complete"] == "true")
+    written = sorted(file.name for file in folder.glob("*"))
+    assert written == (["upgrade.html", "upgrade.json", "upgrade.md"] if outputs["complete"] == "true" else [])
     assert not (tmp_path / "stolen").exists()
 
 
@@ -141,7 +142,14 @@ def test_version_alone_is_one_of_keras(said: str, spec: str, tmp_path: Path) -> 
     job = Job(tmp_path)
     (tmp_path / "bin" / "lstm-conformance").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >asked\n', encoding="utf-8")
     job.run("Compare", {"from": said, "to": said, "backend": "jax", "level": "deep"})
-    reports = ["--json", "lstm-upgrade/upgrade.json", "--markdown", "lstm-upgrade/upgrade.md"]
+    reports = [
+        "--json",
+        "lstm-upgrade/upgrade.json",
+        "--markdown",
+        "lstm-upgrade/upgrade.md",
+        "--html",
+        "lstm-upgrade/upgrade.html",
+    ]
     asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     assert asked == ["upgrade", "--level", "deep", *reports, "--", spec, spec]
 

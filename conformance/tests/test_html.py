@@ -29,7 +29,7 @@ from lstm_ref import LSTMError
 
 HOSTILE = "\"'><img src=x onerror=alert(1)></title></style><script>alert(1)</script> {{ 7 * 7 }} <!-- \ud800"
 # What is no text but a choice of the suite's, which a report of another is refused for.
-CHOICES = {"verdict", "kind", "outcome", "side", "relation", "matrix"}
+CHOICES = {"format", "verdict", "kind", "outcome", "side", "relation", "matrix"}
 
 REPORTS: Mapping[str, Callable[[], Any]] = {
     "verify": lambda: [pages.as_read(pages.verify_report().as_read())],
@@ -44,9 +44,7 @@ every_page = pytest.mark.parametrize("name", REPORTS)
 
 def text_of(said: Any) -> str:
     """The page of what files hold."""
-    page = page_of(said)
-    assert page is not None
-    return commands.as_html(page)
+    return commands.as_html(page_of(said))
 
 
 def made_hostile(said: Any, key: str = "") -> Any:
@@ -218,7 +216,6 @@ def test_a_line_is_broken_where_it_is_not_finite() -> None:
 def test_environments_are_the_columns_of_a_grid() -> None:
     """Of two reports, each difference says of which it is."""
     page = page_of(REPORTS["two runs of verify"]())
-    assert page is not None
     (grid,) = page.grids
     assert grid.columns == ["keras.layers.LSTM 3.15.1 jax (1)", "keras.layers.LSTM 3.15.1 jax (2)"]
     rows = dict(grid.rows)
@@ -284,14 +281,14 @@ def test_a_page_is_made_from_json_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "could not be read: No such file or directory"),
-        ("[" * 100_000, "is no JSON: "),
-        ("half a", "is no JSON: "),
-        ("{}", "expected one report, or several of `verify`"),
-        ("[]", "expected one report, or several of `verify`"),
-        ("7", "expected one report, or several of `verify`"),
-        ('{"environment": [], "plan": 1, "results": 2, "summary": 3}', "not a report as --json of this version writes it"),
-        ('[{"id": 3}]', "not a report as --json of this version writes it: KeyError: "),
+        (None, "cannot be read: No such file or directory"),
+        ("[" * 100_000, "is not a whole JSON file"),
+        ("half a", "is not a whole JSON file"),
+        ("{}", "is a document without a format; expected verify or upgrade"),
+        ("[]", "is a document without a format"),
+        ('{"format": "observations"}', "is a document of the format 'observations'; expected verify or upgrade"),
+        ('{"format": "verify"}', "has no format_version"),
+        ('{"format": "claims", "format_version": 1, "claims": [3]}', "$.claims[0]: 3 is not of type 'object'"),
     ],
     ids=range(8),
 )
@@ -304,6 +301,17 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str | None, messa
     assert (code, page.exists()) == (2, False)
     assert said.startswith(f"error: {file}")
     assert message in said
+
+
+@every_page
+def test_page_is_made_of_what_commands_write(name: str, tmp_path: Path) -> None:
+    """And of that only: `report` holds each file to its schema first."""
+    files = [tmp_path / f"{number}.json" for number in range(len(REPORTS[name]()))]
+    for file, said in zip(files, REPORTS[name](), strict=True):
+        file.write_text(json.dumps(said), encoding="utf-8")
+    code, said = ran(*files, "--html", tmp_path / "page.html")
+    assert (code, said) == (0, "")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text_of(REPORTS[name]())
 
 
 def test_reports_of_several_commands_make_no_page(tmp_path: Path) -> None:
