@@ -17,8 +17,9 @@ from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
 from benchmarks.results import ResultsError, read
 from benchmarks.trend import points
+from conformance.refusals import could_not_be
 from conformance.report.console import stdout
-from conformance.report.files import write_text
+from conformance.report.files import UnwrittenError, write_text
 from conformance.upgrade.document import as_markdown, show
 
 SLOWER, UNUSABLE = 1, 2
@@ -115,10 +116,10 @@ def _refusals(written: Path | None = None) -> Iterator[None]:
     """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
     try:
         yield
-    except ResultsError as error:
+    except (ResultsError, UnwrittenError) as error:
         raise Refusal(str(error)) from error
     except OSError as error:
-        raise Refusal(f"{written} could not be written: {error.strerror}") from error
+        raise Refusal(could_not_be("written", written or "a file", error)) from error
 
 
 def _write(path: Path, text: str) -> None:

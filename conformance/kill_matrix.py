@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich import box
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
-from conformance.checks import CHECKS
+from conformance.checks import CHECKS, Check
 from conformance.runner import families, run
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import DEVIATIONS
@@ -35,18 +35,25 @@ class Kills:
     survived: tuple[str, ...] = ()
 
 
-def kill_matrix(cases: Sequence[Case], deviations: Iterable[str] = tuple(DEVIATIONS)) -> list[Kills]:
-    """Run every deviation on every case where it can show, and note which checks reject it."""
+def kill_matrix(
+    cases: Sequence[Case],
+    deviations: Iterable[str] = tuple(DEVIATIONS),
+    tried: Callable[[str, Result], object] = lambda *_: None,
+) -> list[Kills]:
+    """Run every deviation on every case where it can show, and note which checks reject it; `tried` is told of each as it comes."""
     names = tuple(deviations)
     results: dict[str, list[Result]] = {name: [] for name in names}
     # Family by family: what is right is then computed once for all deviations.
     for members in families(cases):
         for name in names:
-            results[name] += run(_showing(name, members), ReferenceAdapter(name))
-    return [_kills(name, tuple(case.id for case in _showing(name, cases)), results[name]) for name in names]
+            for result in run(showing(name, members), ReferenceAdapter(name)):
+                results[name].append(result)
+                tried(name, result)
+    return [_kills(name, tuple(case.id for case in showing(name, cases)), results[name]) for name in names]
 
 
-def _showing(name: str, cases: Sequence[Case]) -> list[Case]:
+def showing(name: str, cases: Sequence[Case]) -> list[Case]:
+    """The cases in which a deviation can show."""
     return [case for case in cases if DEVIATIONS[name].needs <= case.offers]
 
 
@@ -72,17 +79,36 @@ def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
 WIDTH = 184
 
 
-def render(matrix: Sequence[Kills]) -> Table:
+# What a column needs beside its widest word, and the columns that every table has.
+_BETWEEN = 3
+_ALWAYS = 58
+
+
+def side_by_side(width: int) -> list[list[Check]]:
+    """The checks, in as many tables as a terminal of that width needs."""
+    tables: list[list[Check]] = []
+    room = 0
+    for check in CHECKS:
+        needed = max(map(len, check.name.split("_"))) + _BETWEEN
+        if needed > room:
+            tables.append([])
+            room = max(width - _ALWAYS, needed)
+        tables[-1].append(check)
+        room -= needed
+    return tables
+
+
+def render(matrix: Sequence[Kills], checks: Sequence[Check] = CHECKS) -> Table:
     """Deviations down, checks across: how many of the deviation's cases the check rejected; gate orders of one kind in one line."""
     table = Table(box=box.SIMPLE)
     for heading in ("deviation", "cases"):
         table.add_column(heading, justify="left" if heading == "deviation" else "right", no_wrap=True)
-    for check in CHECKS:
+    for check in checks:
         table.add_column(check.name.replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("survived", justify="right", no_wrap=True)
     for label, members in _lines(matrix).items():
         cases = sum(len(kills.cases) for kills in members)
-        counts = (sum(kills.by_check.get(check.name, 0) for kills in members) for check in CHECKS)
+        counts = (sum(kills.by_check.get(check.name, 0) for kills in members) for check in checks)
         survived = sum(len(kills.survived) for kills in members)
         style = "green" if cases and not survived else "bold red"
         table.add_row(label, f"{cases}", *(f"{count or '·'}" for count in counts), Text(f"{survived}", style=style))

@@ -8,22 +8,39 @@ from pathlib import Path
 
 import click
 
+from conformance.commands import completion, options
 from conformance.model_file.command import examine
 from conformance.model_file.report import as_dict, show
+from conformance.progress import Progress
 from conformance.report.console import stdout
 from conformance.report.files import write_text
-from lstm_ref import LSTMError
+from conformance.report.volume import Volume
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--from", "first", default="installed", show_default=True, metavar="SPEC", help="Environment to run it in.")
-@click.option("--to", "second", metavar="SPEC", help="A second environment, which is compared with the first.")
+@click.option(
+    "--from",
+    "first",
+    default="installed",
+    show_default=True,
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="Environment to run it in.",
+)
+@click.option(
+    "--to",
+    "second",
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="A second environment, which is compared with the first.",
+)
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
-def model(path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None) -> None:
+@options.volume
+def model(*, path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None, volume: Volume) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
     The file is read without running any code of it, and loaded only if all that it names is known to be harmless. An environment is
@@ -31,11 +48,12 @@ def model(path: Path, first: str, second: str | None, inputs: Path | None, json_
 
     Exit codes: 0 every LSTM is one of Keras' and nothing changes, 1 something differs, 2 the file cannot be read.
     """
+    specs = [first] if second is None else [first, second]
+    with Progress({}, unit="LSTMs", volume=volume) as progress:
+        report = examine(path, specs, inputs, watching=progress)
     try:
-        report = examine(path, [first] if second is None else [first, second], inputs)
-        show(report, stdout())
         if json_file is not None:
             write_text(json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
-    except OSError as error:
-        raise LSTMError(f"{error.filename} could not be written or read: {error.strerror}") from error
+    finally:
+        show(report, stdout(), volume)
     sys.exit(0 if report.is_expected else 1)

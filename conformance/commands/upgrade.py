@@ -20,10 +20,13 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import completion, options
+from conformance.commands.completion import REFERENCE
 from conformance.environments.spec import parse
+from conformance.progress import telling
 from conformance.report.console import stdout
 from conformance.report.files import write_text
+from conformance.report.volume import Volume
 from conformance.upgrade import history_text, text
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.document import Block, as_markdown, show
@@ -34,17 +37,8 @@ from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
 from lstm_ref.deviations import combined
 
-# The newest patch of each minor version of Keras 3.
-KERAS_3 = (
-    "3.0.5", "3.1.1", "3.2.1", "3.3.3", "3.4.1", "3.5.0", "3.6.0", "3.7.0",
-    "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1",
-)  # fmt: skip
 
-# The reference itself, or with a deviation, in place of an environment: proves that a change is seen.
-REFERENCE = "reference"
-
-
-def implementation(spec: str) -> Implementation:
+def implementation(spec: str, volume: Volume = Volume.USUAL) -> Implementation:
     """What a specification names: an environment, or the reference, `reference:NAME` with a deviation.
 
     Raises:
@@ -53,8 +47,8 @@ def implementation(spec: str) -> Implementation:
     head, _, deviation = spec.strip().partition(":")
     if head != REFERENCE:
         name = str(parse(spec))
-        with suppress(AdapterStartError):  # which the start of a worker says again
-            EnvironmentAdapter(name).prepare(partial(click.echo, err=True))
+        with suppress(AdapterStartError), telling(volume) as say:  # which the start of a worker says again
+            EnvironmentAdapter(name).prepare(say)
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name))
     if deviation:
         combined(deviation.split("+"))
@@ -88,8 +82,8 @@ _time_limit = click.option(
 
 
 @click.command()
-@click.argument("before", metavar="FROM")
-@click.argument("after", metavar="TO")
+@click.argument("before", metavar="FROM", shell_complete=completion.implementations)
+@click.argument("after", metavar="TO", shell_complete=completion.implementations)
 @_level
 @options.cases
 @options.seed
@@ -104,6 +98,7 @@ _time_limit = click.option(
 )
 @_time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
+@options.volume
 def upgrade(
     *,
     before: str,
@@ -118,6 +113,7 @@ def upgrade(
     keep: Path | None,
     time_limit: float,
     reduces: bool,
+    volume: Volume,
 ) -> None:
     """Ask the same cases FROM one version TO another, judge both, and report what changes.
 
@@ -130,21 +126,23 @@ def upgrade(
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
     report = Upgrade(
-        before=implementation(before),
-        after=implementation(after),
+        before=implementation(before, volume),
+        after=implementation(after, volume),
         cases=cases_of(level, seed, patterns),
         level=level,
         seed=seed,
         time_limit=time_limit,
         keep=keep,
         reduces=reduces,
+        volume=volume,
     ).run()
     if records and baseline is not None and judge(report, ()).complete:
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
     said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
-    _publish(page, [(json_file, said), (markdown_file, as_markdown(page))])
+    shown = text.verdict(report, judged) if volume is Volume.QUIET else page
+    _publish(shown, [(json_file, said), (markdown_file, as_markdown(page))])
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -152,7 +150,8 @@ def upgrade(
 @click.option(
     "--versions",
     metavar="V,V,…",
-    default=",".join(KERAS_3),
+    default=",".join(completion.KERAS_3),
+    shell_complete=completion.versions,
     help="Versions of Keras, in order.  [default: the newest of each minor]",
 )
 @click.option(
@@ -170,6 +169,7 @@ def upgrade(
 @_json
 @_markdown
 @_time_limit
+@options.volume
 def history(
     *,
     versions: str,
@@ -180,6 +180,7 @@ def history(
     json_file: Path | None,
     markdown_file: Path | None,
     time_limit: float,
+    volume: Volume,
 ) -> None:
     """Ask the same cases of a range of Keras versions, and show what each answers and where that changes.
 
@@ -190,31 +191,30 @@ def history(
     if twice:
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
     cases = cases_of(level, seed, patterns)
-    named = {backend: [_version(name, backend) for name in names] for backend in backends}
-    reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
+    named = {backend: [_version(name, backend, volume) for name in names] for backend in backends}
+    reports = {backend: History(implementations, cases, time_limit, volume).run() for backend, implementations in named.items()}
     said = {backend: report.as_dict() for backend, report in reports.items()}
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)
     )
+    if volume is Volume.QUIET:
+        shown = [block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")]
     _publish(shown, [(json_file, _as_json(said)), (markdown_file, as_markdown([*history_text.HEAD, *written]))])
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
-def _version(text: str, backend: str) -> Implementation:
+def _version(text: str, backend: str, volume: Volume) -> Implementation:
     """A version alone is one of Keras; anything else is a specification."""
     try:
         spec = f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
         spec = text
-    return replace(implementation(spec), name=text)
+    return replace(implementation(spec, volume), name=text)
 
 
 def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
-    try:
-        write_baseline(report, baseline)
-    except OSError as error:
-        raise LSTMError(f"{baseline} could not be written: {error.strerror}") from error
+    write_baseline(report, baseline)
     return read_baseline(baseline)
 
 
@@ -222,14 +222,12 @@ def _publish(page: Sequence[Block], texts: Sequence[tuple[Path | None, str]]) ->
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
-        LSTMError: a file could not be written; the terminal has it all.
+        UnwrittenError: a file could not be written; the terminal has it all.
     """
     try:
         for path, written in texts:
             if path is not None:
                 write_text(written, path)
-    except OSError as error:
-        raise LSTMError(f"{path} could not be written: {error.strerror}") from error
     finally:
         show(page, stdout())
 

@@ -16,10 +16,12 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import completion, options
+from conformance.progress import telling
 from conformance.report import files, text
 from conformance.report.console import stdout
-from conformance.session import Session, default_workers
+from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED, Session, default_workers
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
@@ -53,7 +55,14 @@ FAILED = 1
     "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
 )
 @click.option("--fused", is_flag=True, help="Verify the reference's fused engine, in float32 and float64, not Keras.")
-@click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
+@click.option(
+    "--environment",
+    "spec",
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="Verify the LSTM of this environment; see `environments`.",
+)
+@options.volume
 def verify(
     *,
     backend: str,
@@ -72,11 +81,14 @@ def verify(
     deviation: str | None,
     fused: bool,
     spec: str | None,
+    volume: Volume,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
     Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
+
+    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
     """
     cases = options.chosen(level, seed, patterns, compiled=not eager)
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
@@ -86,7 +98,7 @@ def verify(
         make_adapter = FusedAdapter
     elif spec:
         make_adapter = partial(EnvironmentAdapter, spec, time_limit)
-        cases = _askable(EnvironmentAdapter(spec), cases)
+        cases = _askable(EnvironmentAdapter(spec), cases, volume)
     if deviation or fused:
         cases = [case for case in cases if isinstance(case, Case)]  # a probe looks into Keras
     session = Session(
@@ -101,11 +113,14 @@ def verify(
         keep=folder,
         fail_fast=fail_fast,
         reduces=reduces,
+        volume=volume,
     )
     report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
     unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
-    text.show(report, stdout())
+    text.show(report, stdout(), volume)
+    if report.stopped == INTERRUPTED and volume is not Volume.QUIET:
+        click.echo(_kept(journal_file), err=True)
     if any(unwritten):
         raise LSTMError("; ".join(filter(None, unwritten)))
     sys.exit(0 if report.as_expected else FAILED)
@@ -116,14 +131,22 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     try:
         if path is not None:
             write(content, path)
-    except OSError as error:
-        return f"{path} could not be written: {error.strerror}"
+    except files.UnwrittenError as error:
+        return str(error)
     return ""
 
 
-def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
+def _kept(journal: Path | None) -> str:
+    """How to go on after an interruption."""
+    if journal is None:
+        return "what finished is in the report above; with --journal FILE, the same command would go on from there"
+    return f"{journal} keeps what finished: the same command goes on from there"
+
+
+def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned], volume: Volume) -> list[matrix.Planned]:
     """What an environment can be asked of all that is planned, the environment built where it is not there."""
-    adapter.prepare(partial(click.echo, err=True))
+    with telling(volume) as say:
+        adapter.prepare(say)
     adapter.start()
     try:
         return list(matrix.cases_for(adapter.describe(), planned))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,9 @@ from rich.text import Text
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
+from conformance.report.console import folded
 from conformance.report.style import STYLE
+from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
 
@@ -91,30 +94,49 @@ class ModelReport:
         return judged and self.agreement.is_expected and all(each.is_expected for each in self.environments)
 
 
-def show(report: ModelReport, console: Console) -> None:
+def show(report: ModelReport, console: Console, volume: Volume = Volume.USUAL) -> None:
     """Header, one row per LSTM, what differs and why, and how the whole model fares."""
+    said_of = [each for each in report.environments if volume is not Volume.QUIET or not each.is_expected]
 
     def say(line: str, style: str = "") -> None:
         console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
 
-    count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
-    lstms = _counted(len(report.lstms), "LSTM")
-    say(f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters")
-    for each in report.environments:
-        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
-        say(f"{each.label} {each.spec}: {versions}")
-    console.print(_table(report))
+    if volume is not Volume.QUIET:
+        for line in _head(report, volume):
+            say(line)
+        console.print(folded(_table(report)))
     for line in _details(report):
         say(line)
     for place in report.unclaimed:
         say(f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file")
     for reason in report.not_loadable:
         say(f"the file was loaded nowhere, so the whole model was not run: {reason}")
-    for each in report.environments:
+    for each in said_of:
         for line in _of_environment(each, report):
             say(line if line.startswith(" ") else f"{each.label}: {line}")
     if report.compared:
         say(f"predictions of both: {report.compared}", str(STYLE[report.agreement]))
+    say(_verdict(report), str(STYLE[Verdict.PASS if report.is_expected else Verdict.FAIL]))
+
+
+def _verdict(report: ModelReport) -> str:
+    """The last line: verdicts of all LSTMs in all environments, and whether that is as it should be."""
+    counts = collections.Counter(one.verdict for each in report.environments for one in each.verifications)
+    counted = ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in Verdict if counts[verdict]) or "nothing judged"
+    return f"{counted} of {_counted(len(report.lstms), 'LSTM')} in {_counted(len(report.environments), 'environment')}: " + (
+        "as expected" if report.is_expected else "not as expected"
+    )
+
+
+def _head(report: ModelReport, volume: Volume) -> Iterator[str]:
+    """The file, and what it was run in."""
+    unsaid = () if volume is Volume.VERBOSE else _UNSAID
+    count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
+    lstms = _counted(len(report.lstms), "LSTM")
+    yield f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters"
+    for each in report.environments:
+        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in unsaid)
+        yield f"{each.label} {each.spec}: {versions}"
 
 
 _UNSAID = ("implementation", "environment", "conventions", "platform", "python", "numpy")

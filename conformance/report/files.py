@@ -1,4 +1,7 @@
-"""Reports as files: JSON and JUnit XML, written whole or not at all."""
+"""Reports as files: JSON and JUnit XML, written whole or not at all.
+
+What cannot be written raises UnwrittenError.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,24 @@ from typing import Any
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
 from conformance.pooled import PooledTest
+from conformance.refusals import could_not_be
 from conformance.report.model import Report, as_json
 from conformance.verdict import Result, Verdict
+from lstm_ref import LSTMError
 
 # What an exception may say and XML may not hold: terminal colours and other control characters, halves of surrogate pairs.
 _NOT_XML = re.compile("\x1b\\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class UnwrittenError(LSTMError):
+    """A file that was asked for could not be written; the message says which, why, and what to do."""
 
 
 def write_json(report: Report, path: Path) -> None:
     """The whole report, result by result: thousands of them are never held as text."""
 
     def write(file: str) -> None:
-        with Path(file).open("w", encoding="utf-8", errors="backslashreplace") as written:
+        with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as written:
             json.dump(report.as_dict(), written, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
             written.write("\n")
 
@@ -49,7 +58,7 @@ def write_junit(report: Report, path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Any text, in UTF-8; half a surrogate pair, which is none, becomes its escape, which in JSON stands for it."""
-    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace"))
+    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n"))
 
 
 def _junit_case(case_id: str, result: Result | None) -> TestCase:
@@ -90,10 +99,13 @@ def _said(kind: Callable[[str, str | None], Any], lines: Sequence[str], type_: s
 
 
 def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        write(str(unfinished))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(str(unfinished))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise UnwrittenError(could_not_be("written", path, error)) from error
