@@ -12,7 +12,7 @@ from rich.text import Text
 
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
-from conformance.checks import CHECKS, Check
+from conformance.checks import CHECKS
 from conformance.runner import families, run
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import DEVIATIONS
@@ -79,36 +79,17 @@ def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
 WIDTH = 184
 
 
-# What a column needs beside its widest word, and the columns that every table has.
-_BETWEEN = 3
-_ALWAYS = 58
-
-
-def side_by_side(width: int) -> list[list[Check]]:
-    """The checks, in as many tables as a terminal of that width needs."""
-    tables: list[list[Check]] = []
-    room = 0
-    for check in CHECKS:
-        needed = max(map(len, check.name.split("_"))) + _BETWEEN
-        if needed > room:
-            tables.append([])
-            room = max(width - _ALWAYS, needed)
-        tables[-1].append(check)
-        room -= needed
-    return tables
-
-
-def render(matrix: Sequence[Kills], checks: Sequence[Check] = CHECKS) -> Table:
+def render(matrix: Sequence[Kills]) -> Table:
     """Deviations down, checks across: how many of the deviation's cases the check rejected; gate orders of one kind in one line."""
     table = Table(box=box.SIMPLE)
     for heading in ("deviation", "cases"):
         table.add_column(heading, justify="left" if heading == "deviation" else "right", no_wrap=True)
-    for check in checks:
+    for check in CHECKS:
         table.add_column(check.name.replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("survived", justify="right", no_wrap=True)
     for label, members in _lines(matrix).items():
         cases = sum(len(kills.cases) for kills in members)
-        counts = (sum(kills.by_check.get(check.name, 0) for kills in members) for check in checks)
+        counts = (sum(kills.by_check.get(check.name, 0) for kills in members) for check in CHECKS)
         survived = sum(len(kills.survived) for kills in members)
         style = "green" if cases and not survived else "bold red"
         table.add_row(label, f"{cases}", *(f"{count or '·'}" for count in counts), Text(f"{survived}", style=style))

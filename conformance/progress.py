@@ -117,7 +117,7 @@ class Progress:
         rate = done / max(self._clock() - self._started, 1e-9)
         left = f"{_in_hours((total - done) / rate)} left" if done < total else f"{_in_hours(done / rate)} in all"
         head = f"{done:,} of {total:,} {self._unit}{f': {at}' if at else ''}"
-        return "; ".join(filter(None, [head, counts, f"{rate:.3g} a second, {left}"]))
+        return "; ".join(filter(None, [head, counts, f"{_rate(rate)} a second, {left}"]))
 
     def say(self, said: str) -> None:
         """What else is to be told, of what takes its time."""
@@ -142,7 +142,7 @@ class _Rate(rich_progress.ProgressColumn):
 
     def render(self, task: rich_progress.Task) -> Text:
         """Of the last seconds."""
-        return Text(f"{task.speed:.3g}/s" if task.speed else "", style="progress.data.speed")
+        return Text(f"{_rate(task.speed)}/s" if task.speed else "", style="progress.data.speed")
 
 
 class _Counts(rich_progress.ProgressColumn):
@@ -169,6 +169,10 @@ def _line(result: Result) -> Text:
     why = "" if result.verdict is Verdict.PASS else result.reason or differs
     said = "  ".join(filter(None, [result.case_id, f"{result.seconds:.3f} s", result.path, why]))
     return Text.assemble((f"{SYMBOL[result.verdict]} {result.verdict}", STYLE[result.verdict]), f"  {said}")
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
 
 
 def _in_hours(seconds: float) -> str:

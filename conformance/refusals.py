@@ -13,6 +13,7 @@ TRACEBACK = "LSTM_CONFORMANCE_TRACEBACK"
 
 _ELSEWHERE = "name a place that you may write to"
 _NEXT_STEPS = {
+    errno.ENOENT: "its folder is not there, and cannot be made: name another path",
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
     errno.EROFS: _ELSEWHERE,

@@ -46,6 +46,11 @@ def spell(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_HANDLER, spell)
 
 
+def spelled(text: str, encoding: str) -> str:
+    """The text in characters that the encoding has, as it will be written."""
+    return text.encode(encoding, _HANDLER).decode(encoding)
+
+
 def take_every_character() -> None:
     """Standard output and error no longer raise UnicodeEncodeError; what is no text file of Python's own stays as it is."""
     for stream in (sys.stdout, sys.stderr):

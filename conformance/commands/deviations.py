@@ -10,10 +10,10 @@ import click
 from conformance import matrix
 from conformance.case import Case
 from conformance.commands import options
-from conformance.kill_matrix import WIDTH, blind_cases, kill_matrix, showing, side_by_side
+from conformance.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
 from conformance.kill_matrix import render as render_kills
 from conformance.progress import Progress, tracked
-from conformance.report.console import folded, stdout
+from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
 from conformance.runner import families
 from conformance.sensitivity import detections
@@ -51,8 +51,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
         kills = kill_matrix(cases, names, tried)
     console = stdout(WIDTH)
     if volume is not Volume.QUIET:
-        for checks in side_by_side(console.width):
-            console.print(render_kills(kills, checks))
+        show_table(render_kills(kills), console)
         for deviation in DEVIATIONS.values():
             console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
     blind = blind_cases(kills)
@@ -74,4 +73,4 @@ def sensitivity(patterns: tuple[str, ...], seed: int, volume: Volume) -> None:
     """
     cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
     shown = tracked(families(cases), doing="trying errors", unit="sets of weights", volume=volume)
-    stdout().print(folded(render_detections(detections(shown))))
+    show_table(render_detections(detections(shown)), stdout())

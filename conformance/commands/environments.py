@@ -20,7 +20,7 @@ from conformance.environments.recipes import Recipes, recipes
 from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
 from conformance.progress import Progress, telling
 from conformance.refusals import could_not_be
-from conformance.report.console import folded, stdout
+from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
 from conformance.runner import run
 from lstm_ref import LSTMError
@@ -43,7 +43,7 @@ def environments() -> None:
         table.add_column(name, overflow="fold")
     for row in _rows(recipes()):
         table.add_row(*row)
-    console.print(folded(table))
+    show_table(table, console)
     recorded = sorted(FOLDER.glob("*.npz"))
     for path in recorded:
         hello = read_recording(path).hello()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from conformance import matrix
 from conformance.backends import BACKENDS
 from conformance.commands import completion
 from conformance.report.volume import Volume
+from lstm_ref.deviations import DEVIATIONS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -37,6 +40,25 @@ cases = click.option(
 level = click.option(
     "--level", type=click.Choice(list(matrix.LEVELS)), help="Cases of the surface at this level, not of the documents' matrix."
 )
+
+
+class Deviation(click.ParamType):
+    """The name of a deviation; one that is not known is answered with the nearest, not with all."""
+
+    name = "deviation"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself."""
+        if value not in DEVIATIONS:
+            near = difflib.get_close_matches(value, DEVIATIONS, n=3)
+            meant = f"Did you mean {' or '.join(near)}? " if near else ""
+            self.fail(f"{value!r} is none. {meant}`lstm-conformance deviations` lists them.", param, ctx)
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Those that begin so, each with what it is."""
+        del ctx, param
+        return [CompletionItem(name, help=each.summary) for name, each in DEVIATIONS.items() if name.startswith(incomplete)]
 
 
 def volume(command: Callable[..., Any]) -> Callable[..., Any]:

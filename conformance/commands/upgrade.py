@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.commands import completion, options
 from conformance.commands.completion import REFERENCE
-from conformance.environments.spec import parse
+from conformance.environments.spec import CELLS, INSTALLED, parse
 from conformance.progress import telling
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -210,6 +211,8 @@ def _version(text: str, backend: str, volume: Volume) -> Implementation:
         spec = f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
         spec = text
+        if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
+            raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
     return replace(implementation(spec, volume), name=text)
 
 

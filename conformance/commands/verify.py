@@ -23,7 +23,6 @@ from conformance.report.console import stdout
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, Session, default_workers
 from lstm_ref import LSTMError
-from lstm_ref.deviations import DEVIATIONS
 
 FAILED = 1
 
@@ -51,9 +50,7 @@ FAILED = 1
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first case that is not as expected.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Worker processes.  [default: one per core, at most 4]")
-@click.option(
-    "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
-)
+@click.option("--deviation", type=options.Deviation(), metavar="NAME", help="Verify the reference with this mistake, not Keras.")
 @click.option("--fused", is_flag=True, help="Verify the reference's fused engine, in float32 and float64, not Keras.")
 @click.option(
     "--environment",

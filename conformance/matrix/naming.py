@@ -34,5 +34,5 @@ def named(text: str, others: Iterable[str] = ()) -> Case:
         return Case.from_id(text)
     except LSTMError as error:
         near = difflib.get_close_matches(text, [*usual_ids(), *others], n=3)
-        meant = f"; did you mean {' or '.join(near)}?" if near else "; `lstm-conformance list` prints ids"
+        meant = f"; did you mean {' or '.join(near)}?" if near else "; `lstm-conformance list` prints those there are"
         raise LSTMError(f"{error}{meant}") from error

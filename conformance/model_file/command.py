@@ -100,7 +100,7 @@ def examine(
     """
     file = read_file(path)
     if not file.lstms and not file.unclaimed:
-        raise ModelFileError(f"{path} has no LSTM: there is nothing to verify")
+        raise ModelFileError(f"{path} has no LSTM: there is nothing to verify; name a model that has one")
     read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
     not_run = tuple(filter(None, [*file.not_loadable, cannot]))
     subject = _Subject(file=file, read=read, not_run=not_run, watching=watching or _Unwatched())

@@ -16,7 +16,7 @@ from rich.text import Text
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
-from conformance.report.console import folded
+from conformance.report.console import show_table
 from conformance.report.style import STYLE
 from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Verdict, worst_of
@@ -104,7 +104,7 @@ def show(report: ModelReport, console: Console, volume: Volume = Volume.USUAL) -
     if volume is not Volume.QUIET:
         for line in _head(report, volume):
             say(line)
-        console.print(folded(_table(report)))
+        show_table(_table(report), console)
     for line in _details(report):
         say(line)
     for place in report.unclaimed:

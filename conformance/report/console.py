@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
+
+from conformance.streams import spelled
 
 # Wide enough for the tables when there is no terminal to ask.
 PIPED_WIDTH = 110
+# Columns that no table needs.
+_ENDLESS = 100_000
 
 
 class _Unread(Console):
@@ -26,8 +32,37 @@ def stdout(piped_width: int = PIPED_WIDTH) -> Console:
     return _Unread() if sys.stdout.isatty() else _Unread(width=piped_width)
 
 
-def folded(table: Table) -> Table:
-    """The table; its cells go on in the next line where the terminal is too narrow for them, and none is cut."""
+def show_table(table: Table, console: Console) -> None:
+    """The table; a line for each row, with the names of its columns, where the terminal is too narrow for its longest words."""
+    table = table if console.encoding.startswith("utf") else _spelled(table, console.encoding)
+    if console.measure(table, options=console.options.update(max_width=_ENDLESS)).minimum <= console.width:
+        console.print(table)
+        return
+    if table.title:
+        console.print(table.title, highlight=False)
+    names = [_text(column.header).plain.replace("\n", " ") for column in table.columns]
+    for first, *cells in _rows(table):
+        row = [Text.assemble(f"{name} ", cell) for name, cell in zip(names[1:], cells, strict=True) if cell.plain]
+        console.print(Text.assemble(f"{names[0]} ".lstrip(), first, ": ") + Text(", ").join(row))
+    console.print()
+
+
+def _spelled(table: Table, encoding: str) -> Table:
+    """The table in characters that the encoding has: what is spelled may be wider."""
+    copy = Table(box=table.box, title=table.title)
     for column in table.columns:
-        column.overflow, column.no_wrap = "fold", False
-    return table
+        header = spelled(_text(column.header).plain, encoding)
+        copy.add_column(header, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow)
+    for row in _rows(table):
+        copy.add_row(*(Text(spelled(cell.plain, encoding), cell.style) for cell in row))
+    return copy
+
+
+def _rows(table: Table) -> Iterator[tuple[Text, ...]]:
+    """Its cells, as text."""
+    cells = ([_text(cell) for cell in column.cells] for column in table.columns)
+    return zip(*cells, strict=True)
+
+
+def _text(cell: RenderableType) -> Text:
+    return cell if isinstance(cell, Text) else Text.from_markup(str(cell))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from conformance.case import Case
 from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest
-from conformance.report.console import folded
+from conformance.report.console import show_table
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
@@ -54,10 +54,10 @@ def _show_all(report: Report, console: Console, volume: Volume) -> None:
             show_surface(report, console)
         else:
             console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
-            console.print(folded(_size_table(report.results)))
+            show_table(_size_table(report.results), console)
         limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
         console.print(f"checks, with limits {limits}", highlight=False)
-        console.print(folded(_check_table(report)))
+        show_table(_check_table(report), console)
     if report.pooled:
         _show_pooled(report.pooled, console)
 
@@ -163,7 +163,7 @@ def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
         allowed = next(iter(found.values())).allowed
         cells = (_pooled_cell(found.get(precision)) for precision in precisions)
         table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
-    console.print(folded(table))
+    show_table(table, console)
 
 
 def _pooled_cell(test: PooledTest | None) -> Text:

@@ -99,6 +99,9 @@ def entries_of(report: UpgradeReport) -> list[Entry]:
     return sorted([*facts, *cases], key=lambda entry: (entry.kind, entry.case))
 
 
+_NEXT_STEP = "name another file, or record one with --write-baseline"
+
+
 def _key(entry: Entry) -> tuple[str, str]:
     return entry.kind, entry.case
 
@@ -114,10 +117,10 @@ def read_baseline(path: Path) -> list[Entry]:
     except FileNotFoundError as error:
         raise LSTMError(f"there is no baseline {path}; record one with: --baseline {path} --write-baseline") from error
     except (OSError, ValueError) as error:
-        raise LSTMError(f"{path} is no baseline: {error}") from error
+        raise LSTMError(f"{path} is no baseline: {error}; {_NEXT_STEP}") from error
     changes = said.get("change", [])
     if said.keys() - {"change"} or not isinstance(changes, list):
-        raise LSTMError(f"{path} is no baseline: expected [[change]] only, got {', '.join(said)}")
+        raise LSTMError(f"{path} is no baseline: expected [[change]] only, got {', '.join(said)}; {_NEXT_STEP}")
     return [_entry(path, number, change) for number, change in enumerate(changes, 1)]
 
 

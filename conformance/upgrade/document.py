@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.report.console import folded
+from conformance.report.console import show_table
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 for line in lines:
                     console.print(Text(line, style=style), soft_wrap=True)
             case Rows(columns, rows):
-                console.print(folded(_table(columns, rows)))
+                show_table(_table(columns, rows), console)
             case Script(title):
                 console.print(Text(title), soft_wrap=True)
 
@@ -71,7 +71,7 @@ def as_markdown(blocks: Sequence[Block]) -> str:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=box.SIMPLE)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     return table
