@@ -8,7 +8,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from conformance import matrix
-from conformance.environments.spec import BACKENDS, CELLS, INSTALLED, VERSIONED
 
 # The newest patch of each minor version of Keras 3.
 KERAS_3 = (
@@ -47,13 +46,17 @@ def claims(context: click.Context, parameter: click.Parameter, begun: str) -> li
 
 def environments(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Environments by name, then their backends; the shell's own file names where a path is begun."""
+    from conformance.environments.spec import BACKENDS, CELLS, INSTALLED, VERSIONED  # noqa: PLC0415  # read only where completed
+
     del context, parameter
     if begun.startswith((".", "/", "~")):
         return [CompletionItem(begun, type="file")]
     spec, written, backend = begun.partition(" --backend ")
     if written:
         return _beginning(begun, (f"{spec} --backend {name}" for name in BACKENDS if name.startswith(backend)))
-    return _beginning(begun, _environments())
+    newest = [f"{system}=={version}" for system, version in VERSIONED.items() if system != "keras"]
+    versions_of_keras = [f"keras=={version}" for version in (*KERAS_3, "2.2.4")]
+    return _beginning(begun, [INSTALLED, *versions_of_keras, *newest, *CELLS])
 
 
 def implementations(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -72,11 +75,6 @@ def versions(context: click.Context, parameter: click.Parameter, begun: str) -> 
     return _beginning(
         begun, (f"{listed}{comma}{each}" for each in KERAS_3 if each.startswith(last) and each not in listed.split(","))
     )
-
-
-def _environments() -> list[str]:
-    newest = [f"{system}=={version}" for system, version in VERSIONED.items() if system != "keras"]
-    return [INSTALLED, *(f"keras=={version}" for version in KERAS_3), "keras==2.2.4", *newest, *CELLS]
 
 
 def _beginning(begun: str, known: Iterable[str]) -> list[CompletionItem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from conformance.case import Case
+from conformance.case import Case, NotACaseError
 from conformance.matrix.documents import documents_matrix
 from conformance.matrix.levels import surface
 from conformance.probes import PROBES
@@ -32,7 +32,7 @@ def named(text: str, others: Iterable[str] = ()) -> Case:
         raise LSTMError(f"{text} is a probe, not a case; run it with: lstm-conformance verify --level standard --case {text}")
     try:
         return Case.from_id(text)
-    except LSTMError as error:
+    except NotACaseError as error:
         near = difflib.get_close_matches(text, [*usual_ids(), *others], n=3)
         meant = f"; did you mean {' or '.join(near)}?" if near else "; `lstm-conformance list` prints those there are"
         raise LSTMError(f"{error}{meant}") from error

@@ -42,8 +42,8 @@ def show_table(table: Table, console: Console) -> None:
         console.print(table.title, highlight=False)
     names = [_text(column.header).plain.replace("\n", " ") for column in table.columns]
     for first, *cells in _rows(table):
-        row = [Text.assemble(f"{name} ", cell) for name, cell in zip(names[1:], cells, strict=True) if cell.plain]
-        console.print(Text.assemble(f"{names[0]} ".lstrip(), first, ": ") + Text(", ").join(row))
+        row = [Text.assemble(f"{name} ".lstrip(), cell) for name, cell in zip(names[1:], cells, strict=True) if cell.plain]
+        console.print(Text.assemble(f"{names[0]} ".lstrip(), first, ": ") + Text(", ").join(row), soft_wrap=True)
     console.print()
 
 

@@ -120,7 +120,7 @@ def test_versions_that_show_the_same_share_a_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("versions", "message"), [("reference,reference", "reference is there twice"), ("", "names no environment")]
+    ("versions", "message"), [("reference,reference", "reference is there twice"), ("", "is no version of Keras")]
 )
 def test_history_refuses_what_is_no_range(versions: str, message: str) -> None:
     """A version twice, or none."""
