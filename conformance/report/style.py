@@ -1,4 +1,4 @@
-"""How verdicts look in a terminal: a colour, and a symbol for whoever sees no colour."""
+"""How verdicts look: in a terminal, and the symbol that says them without colour."""
 
 from conformance.verdict import Verdict
 

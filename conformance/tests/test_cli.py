@@ -73,8 +73,10 @@ def test_pattern_without_a_match_is_refused(command: str) -> None:
     [
         (
             ["nonsense"],
-            "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0; "
-            "`lstm-conformance list` prints those there are",
+            (
+                "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0; "
+                "`lstm-conformance list` prints those there are"
+            ),
         ),
         (["u0-d2-t6-b3-s0"], "units must be a positive integer, the size of the output; got 0"),
         (["u2-d2-t6-b3-s0", "--row", "3"], "u2-d2-t6-b3-s0 has 3 rows, 0 to 2; got row 3"),
