@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from conformance import matrix
+from lstm_ref.deviations import DEVIATIONS
 
 # The newest patch of each minor version of Keras 3.
 KERAS_3 = (
@@ -44,6 +45,12 @@ def claims(context: click.Context, parameter: click.Parameter, begun: str) -> li
     return [CompletionItem(each.id, help=each.statement) for each in CLAIMS if each.id.startswith(begun) and each.id not in named]
 
 
+def deviations(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of deviations, each with what it is."""
+    del context, parameter
+    return [CompletionItem(name, help=each.summary) for name, each in DEVIATIONS.items() if name.startswith(begun)]
+
+
 def environments(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Environments by name, then their backends; the shell's own file names where a path is begun."""
     from conformance.environments.spec import BACKENDS, CELLS, INSTALLED, VERSIONED  # noqa: PLC0415  # read only where completed
@@ -63,8 +70,6 @@ def implementations(context: click.Context, parameter: click.Parameter, begun: s
     """Environments, and the reference with each deviation."""
     if not begun.startswith(f"{REFERENCE}:"):
         return [*environments(context, parameter, begun), *_beginning(begun, [REFERENCE])]
-    from lstm_ref.deviations import DEVIATIONS  # noqa: PLC0415  # read only where they are completed
-
     return _beginning(begun, (f"{REFERENCE}:{name}" for name in DEVIATIONS))
 
 

@@ -41,14 +41,14 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
     cases = [case for case in chosen if isinstance(case, Case)]
     if not cases:
         raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
-    names = tuple(DEVIATIONS)
-    with Progress({"": sum(len(showing(name, cases)) for name in names)}, doing="trying mistakes", volume=volume) as progress:
+    tries = sum(len(showing(name, cases)) for name in DEVIATIONS)
+    with Progress({"": tries}, doing="trying mistakes", volume=volume) as progress:
         progress.started({})
 
         def tried(name: str, result: Result) -> None:
             progress.finished(replace(result, case_id=f"{name} on {result.case_id}", group=""))
 
-        kills = kill_matrix(cases, names, tried)
+        kills = kill_matrix(cases, tuple(DEVIATIONS), tried)
     console = stdout(WIDTH)
     if volume is not Volume.QUIET:
         show_table(render_kills(kills), console)
@@ -57,6 +57,8 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
     blind = blind_cases(kills)
     for case_id, names in blind.items():
         console.print(f"{case_id} is blind to {', '.join(names)}", highlight=False, soft_wrap=True)
+    said = f"{len(DEVIATIONS)} mistakes on {len(cases):,} cases, {tries:,} runs: {len(blind):,} cases are blind"
+    console.print(said, highlight=False, soft_wrap=True)
     sys.exit(FAILED if blind else 0)
 
 

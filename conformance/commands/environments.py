@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -98,7 +97,9 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
         with Progress({"": len(cases)}, doing="recording", volume=volume) as progress:
             progress.started(environment)
             for result in run(cases, adapter):
-                progress.finished(replace(result, group=""))
+                if volume is Volume.VERBOSE:
+                    progress.say(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
+                progress.advance("")
         for variant in () if describe_only else variants_of(spec):
             with suppress(LSTMError):  # what it raised is recorded too
                 variant.ask(adapter)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from conformance import matrix
 from conformance.backends import BACKENDS
@@ -42,23 +41,24 @@ level = click.option(
 )
 
 
-class Deviation(click.ParamType):
-    """The name of a deviation; one that is not known is answered with the nearest, not with all."""
+def deviation_of(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The name of a deviation; one that is not known is answered with the nearest, not with all.
 
-    name = "deviation"
+    Raises:
+        click.BadParameter: it is not known.
+    """
+    if name is not None and name not in DEVIATIONS:
+        near = difflib.get_close_matches(name, DEVIATIONS, n=3)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise click.BadParameter(f"{name!r} is none. {meant}`lstm-conformance deviations` lists them.", context, parameter)
+    return name
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name itself."""
-        if value not in DEVIATIONS:
-            near = difflib.get_close_matches(value, DEVIATIONS, n=3)
-            meant = f"Did you mean {' or '.join(near)}? " if near else ""
-            self.fail(f"{value!r} is none. {meant}`lstm-conformance deviations` lists them.", param, ctx)
-        return value
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Those that begin so, each with what it is."""
-        del ctx, param
-        return [CompletionItem(name, help=each.summary) for name, each in DEVIATIONS.items() if name.startswith(incomplete)]
+def how_to_go_on(option: str, kept: Path | None) -> str:
+    """What to tell of an interrupted run: by the option that keeps what finished, if a place was named for it."""
+    if kept is None:
+        return f"what finished is in the report; with {option}, the same command would go on from there"
+    return f"{kept} keeps what finished; the same command goes on from there"
 
 
 def volume(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,6 +28,7 @@ from conformance.progress import telling
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED
 from conformance.upgrade import history_text, text
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.document import Block, as_markdown, show
@@ -144,6 +145,8 @@ def upgrade(
     said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
     shown = text.verdict(report, judged) if volume is Volume.QUIET else page
     _publish(shown, [(json_file, said), (markdown_file, as_markdown(page))])
+    if report.stopped == INTERRUPTED:
+        click.echo(options.how_to_go_on("--keep FOLDER", keep), err=True)
     sys.exit(0 if judged.as_expected else 1)
 
 

@@ -50,7 +50,13 @@ FAILED = 1
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first case that is not as expected.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Worker processes.  [default: one per core, at most 4]")
-@click.option("--deviation", type=options.Deviation(), metavar="NAME", help="Verify the reference with this mistake, not Keras.")
+@click.option(
+    "--deviation",
+    callback=options.deviation_of,
+    shell_complete=completion.deviations,
+    metavar="NAME",
+    help="Verify the reference with this mistake, not Keras.",
+)
 @click.option("--fused", is_flag=True, help="Verify the reference's fused engine, in float32 and float64, not Keras.")
 @click.option(
     "--environment",
@@ -116,8 +122,8 @@ def verify(
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
     unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
     text.show(report, stdout(), volume)
-    if report.stopped == INTERRUPTED and volume is not Volume.QUIET:
-        click.echo(_kept(journal_file), err=True)
+    if report.stopped == INTERRUPTED:
+        click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
     if any(unwritten):
         raise LSTMError("; ".join(filter(None, unwritten)))
     sys.exit(0 if report.as_expected else FAILED)
@@ -131,13 +137,6 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     except files.UnwrittenError as error:
         return str(error)
     return ""
-
-
-def _kept(journal: Path | None) -> str:
-    """How to go on after an interruption."""
-    if journal is None:
-        return "what finished is in the report above; with --journal FILE, the same command would go on from there"
-    return f"{journal} keeps what finished: the same command goes on from there"
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned], volume: Volume) -> list[matrix.Planned]:

@@ -16,7 +16,7 @@ from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
 from conformance.progress import Progress
 from conformance.report.volume import Volume
-from conformance.session import terminated_as_interrupt
+from conformance.session import INTERRUPTED, terminated_as_interrupt
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
@@ -146,7 +146,7 @@ class History:
                         for result in self._run_together(self.versions[first : first + TOGETHER], Path(folder)):
                             progress.finished(result)
             except KeyboardInterrupt:
-                stopped = "interrupted"
+                stopped = INTERRUPTED
             return HistoryReport(
                 versions=tuple(each.name for each in self.versions),
                 environments={name: side.environment for name, side in self._ran.items()},

@@ -13,7 +13,7 @@ from pathlib import Path
 from conformance.case import Case
 from conformance.progress import Progress
 from conformance.report.volume import Volume
-from conformance.session import terminated_as_interrupt
+from conformance.session import INTERRUPTED, terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed
@@ -80,7 +80,7 @@ class Upgrade:
                 if self.reduces:
                     changes = detailed(changes, before, after)
         except KeyboardInterrupt:
-            stopped = "interrupted"
+            stopped = INTERRUPTED
         return UpgradeReport(
             names=(self.before.name, self.after.name),
             environments=(before.environment, after.environment),
