@@ -192,11 +192,12 @@ class Pool:
 
     def _fresh(self) -> ProcessPool:
         """Workers that are starting, deaf to Ctrl-C: it goes to the whole process group, and only this process answers it."""
+        context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
         processes = ProcessPool(
             self.workers,
             initializer=_initialize,
             initargs=(self.make_adapter, self.make_diagnose),
-            context=multiprocessing.get_context("spawn"),
+            context=context,
         )
         others = set(multiprocessing.active_children())
         with _interrupt_blocked():

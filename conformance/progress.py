@@ -64,6 +64,7 @@ class Progress:
             *_columns(self._console.width),
             console=self._console,
             transient=True,
+            redirect_stdout=False,  # which is the report's, and may be a file
             disable=volume is Volume.QUIET or not is_live(self._console),
         )
         self._task = self._bar.add_task("loading the implementation", total=self._planned.total(), unit=unit, counts=Text())
@@ -118,6 +119,15 @@ class Progress:
         left = f"{_in_hours((total - done) / rate)} left" if done < total else f"{_in_hours(done / rate)} in all"
         head = f"{done:,} of {total:,} {self._unit}{f': {at}' if at else ''}"
         return "; ".join(filter(None, [head, counts, f"{_rate(rate)} a second, {left}"]))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the bar, so that a report may be printed to the same terminal."""
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
 
     def say(self, said: str) -> None:
         """What else is to be told, of what takes its time."""
@@ -198,6 +208,8 @@ def telling(volume: Volume) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     columns = rich_progress.SpinnerColumn("line"), rich_progress.TimeElapsedColumn()
-    with rich_progress.Progress(*columns, console=console, transient=True, disable=not is_live(console)) as bar:
+    with rich_progress.Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, disable=not is_live(console)
+    ) as bar:
         bar.add_task("", total=None)
         yield lambda said: console.print(Text(said), soft_wrap=True)

@@ -51,11 +51,8 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None,
         raise LSTMError(f"--plot {plot_file}: its suffix says the format; expected one of {', '.join(PLOTS)}")
     if live and ids:
         raise LSTMError("--live asks the systems that the documents name, which is done without ids only: leave one of both out")
-    console, settled = stdout(), []
-    for outcome in settle(chosen):
-        if volume is not Volume.QUIET or not outcome.as_expected:
-            text.render(outcome, console, volume)
-        settled.append(outcome)
+    console = stdout()
+    settled = _settled(chosen, console, volume)
     unexplained = 0 if ids else _ask_systems(settled, console, volume, live=live)
     counts = collections.Counter(outcome.outcome for outcome in settled)
     console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
@@ -65,6 +62,20 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None,
     if json_file:
         _write(settled, json_file)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) and not unexplained else FAILED)
+
+
+def _settled(chosen: Sequence[Claim], console: Console, volume: Volume) -> list[Settled]:
+    """Each printed as soon as it is settled."""
+    settled = []
+    with Progress({"": len(chosen)}, doing="settling", unit="claims", volume=volume) as progress:
+        progress.started({})
+        for outcome in settle(chosen):
+            if volume is not Volume.QUIET or not outcome.as_expected:
+                with progress.paused():
+                    text.render(outcome, console, volume)
+            progress.advance("")
+            settled.append(outcome)
+    return settled
 
 
 def _chosen(ids: Sequence[str]) -> list[Claim]:

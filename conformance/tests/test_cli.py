@@ -300,6 +300,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def to_the_group(process: subprocess.Popen[str], number: int) -> None:
     """As a terminal sends Ctrl-C: to all of the processes."""
+    assert sys.platform != "win32"  # for the type checker
     os.killpg(process.pid, number)
 
 

@@ -287,7 +287,7 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", half)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(files.UnwrittenError, match="No space left on device; make room on that disk"):
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]

@@ -154,6 +154,7 @@ def test_terminal_of_forty_columns_shows_the_whole_report() -> None:
     """Progress as a bar that moves, then the report, the table as lines; no colour where none is wanted."""
     import pty  # noqa: PLC0415  # POSIX only
 
+    assert sys.platform != "win32"  # for the type checker
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "40", "NO_COLOR": "1"}
     process = subprocess.Popen(  # noqa: S603  # our own interpreter
