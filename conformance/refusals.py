@@ -51,7 +51,9 @@ def refusal_of(error: Exception) -> str:
 
 
 def _missing(error: ImportError) -> str:
-    package = (error.name or "").partition(".")[0]
+    if not error.name:
+        return str(error)  # the suite's own, which says what to install
+    package = error.name.partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
         return f"the package {package} is missing; install it with: pip install {package}"
-    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {package or 'PACKAGE'}"
+    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {package}"

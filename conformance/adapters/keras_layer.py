@@ -132,7 +132,8 @@ class KerasLayerAdapter:
             except NotImplementedError as error:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
             except ImportError as error:
-                raise UnsupportedError(f"this route needs a package that is not installed here: {error}") from error
+                mend = f"; install it with: pip install {error.name}" if error.name else ""
+                raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
         built.kernels = kernels = built.kernels or " and ".join(ran)
         self._keep(case, built)
         return Observation(

@@ -70,7 +70,12 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
         ({}, ["predictions of both", "2 PASS of 1 LSTM in 2 environments: as expected"]),
         (
             {"deviation": "output_tanh_missing"},
-            ["TO: lstm: ", "TO: the model predicts", "predictions of both", "1 PASS, 1 FAIL of 1 LSTM in 2 environments: not as"],
+            [
+                "TO: model/lstm: ",
+                "TO: the model predicts",
+                "predictions of both",
+                "1 PASS, 1 FAIL of 1 LSTM in 2 environments: not as",
+            ],
         ),
     ],
     ids=["right", "wrong"],
@@ -86,11 +91,10 @@ def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> No
     """Under the environment, as soon as it is known; how many there will be first."""
     file = io.StringIO()
     with Progress({}, unit="LSTMs", volume=Volume.VERBOSE, console=Console(file=file, width=200)) as progress:
-        examine(
-            one_lstm(tmp_path / "model.keras"), ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress
-        )
+        path = one_lstm(tmp_path / "model.keras")
+        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress)
     first, second, last = file.getvalue().splitlines()
-    assert first.startswith("✓ PASS  lstm  0.")
+    assert first.startswith("✓ PASS  model/lstm  0.")
     assert second.startswith("✓ PASS  the whole model  ")
     assert last.startswith("2 of 2 LSTMs: IN finished; 2 PASS; ")
 

@@ -150,6 +150,10 @@ def missing() -> Exception:
     ("make", "said"),
     [
         (lambda: raised(LSTMError("units must be positive")), "units must be positive"),
+        (
+            lambda: raised(ImportError("plots need it; install it with: pip install it")),
+            "plots need it; install it with: pip install it",
+        ),
         (missing, "the package no_such_package is missing; install it with: pip install no_such_package"),
         (
             lambda: raised(ImportError("wrong ELF", name="rich.text")),
@@ -162,7 +166,7 @@ def missing() -> Exception:
             "could not be read or written: Full; make room on that disk",
         ),
     ],
-    ids=["own", "package", "broken package", "memory", "permission", "disk"],
+    ids=["own", "own package", "package", "broken package", "memory", "permission", "disk"],
 )
 def test_what_is_known_of_an_exception_is_said(make: Callable[[], Exception], said: str) -> None:
     """With the next step."""
