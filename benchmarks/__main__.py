@@ -20,6 +20,7 @@ from benchmarks.trend import points
 from conformance.refusals import could_not_be
 from conformance.report.console import stdout
 from conformance.report.files import UnwrittenError, write_text
+from conformance.streams import take_every_character
 from conformance.upgrade.document import as_markdown, show
 
 SLOWER, UNUSABLE = 1, 2
@@ -60,6 +61,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.group()
 def main() -> None:
     """Tables, pages, plots and comparisons of what `pytest benchmarks --benchmark-json=FILE` has written."""
+    take_every_character()
 
 
 @main.command()
