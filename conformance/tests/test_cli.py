@@ -300,8 +300,8 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def to_the_group(process: subprocess.Popen[str], number: int) -> None:
     """As a terminal sends Ctrl-C: to all of the processes."""
-    assert sys.platform != "win32"  # for the type checker
-    os.killpg(process.pid, number)
+    if sys.platform != "win32":  # where the test is skipped
+        os.killpg(process.pid, number)
 
 
 def to_the_parent(process: subprocess.Popen[str], number: int) -> None:

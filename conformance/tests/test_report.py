@@ -18,6 +18,7 @@ from conformance.pooled import PooledTest
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.model import Plan, Report
+from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Result, Verdict
 
 IDS = ("u1-d1-t6-b3-s0", "u1-d1-t6-b3-seq-s0", "u2-d1-t6-b3-s0", "u10-d5-t13-b3-s0")
@@ -296,10 +297,10 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
 # --- text ----------------------------------------------------------------------------------------------------------------------
 
 
-def shown(one: Report) -> str:
+def shown(one: Report, volume: Volume = Volume.USUAL) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=110)
-    text.show(one, console)
+    text.show(one, console, volume)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -315,6 +316,20 @@ def test_green_report_names_what_ran_and_counts_it() -> None:
     assert re.search(r"outputs +4 +4 +120 +1\.5σ +0\.50σ", said)
     assert said.endswith("4 PASS of 4 cases (4 cells of the documents' matrix, seed 0) in 12 s\n")
     assert "did not run" not in said
+
+
+def test_verbose_report_says_all_of_what_ran() -> None:
+    """The suite and the platform too, which a usual one leaves out."""
+    one = replace(GREEN, environment={**GREEN.environment, "suite": "0.1.0"})
+    assert "suite 0.1.0" in shown(one, Volume.VERBOSE)
+    assert "suite 0.1.0" not in shown(one)
+
+
+def test_quiet_report_has_what_differs_and_the_counts() -> None:
+    """No tables, and what was not run is said as ever."""
+    said = shown(RED, Volume.QUIET)
+    assert shown(RED).endswith(said)
+    assert said.startswith(f"FAIL {IDS[1]}\n")
 
 
 def test_red_report_says_what_differs_why_and_what_next() -> None:
