@@ -50,6 +50,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "environments:record",
         "Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.",
     ),
+    "report": (
+        "report:report",
+        "Make the page of reports that --json has written; of several runs of `verify`, one page side by side.",
+    ),
     "reproduce": (
         "reproduce:reproduce",
         "Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.",

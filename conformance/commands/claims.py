@@ -14,8 +14,9 @@ from rich.console import Console
 
 from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
+from conformance.claims.page import page_of
 from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
-from conformance.commands import completion, options
+from conformance.commands import completion, options, pages
 from conformance.progress import Progress
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -31,12 +32,21 @@ PLOTS = (".png", ".svg", ".pdf")
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completion.claims)
 @click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
+@pages.option
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
 @options.volume
-def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None, live: bool, volume: Volume) -> None:
+def claims(
+    *,
+    ids: tuple[str, ...],
+    json_file: Path | None,
+    html_file: Path | None,
+    plot_file: Path | None,
+    live: bool,
+    volume: Volume,
+) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
     Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
@@ -59,8 +69,11 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None,
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
+    said = [text.as_json(outcome) for outcome in settled]
     if json_file:
-        _write(settled, json_file)
+        write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", json_file)
+    if html_file:
+        pages.write_page(page_of(said), html_file)
     sys.exit(0 if all(outcome.as_expected for outcome in settled) and not unexplained else FAILED)
 
 
@@ -103,7 +116,3 @@ def _verify_live(specs: Sequence[str], volume: Volume) -> list[Verified]:
     with Progress(dict.fromkeys(specs, each), volume=volume) as progress:
         progress.started({"implementation": "systems"})
         return verify_live(specs, progress.say, progress.finished)
-
-
-def _write(settled: Sequence[Settled], file: Path) -> None:
-    write_text(json.dumps([text.as_json(outcome) for outcome in settled], indent=1, ensure_ascii=False) + "\n", file)

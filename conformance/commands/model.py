@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from conformance.commands import completion, options
+from conformance.commands import completion, options, pages
 from conformance.model_file.command import examine
+from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
 from conformance.progress import Progress
 from conformance.report.console import stdout
@@ -39,8 +40,18 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
+@pages.option
 @options.volume
-def model(*, path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None, volume: Volume) -> None:
+def model(
+    *,
+    path: Path,
+    first: str,
+    second: str | None,
+    inputs: Path | None,
+    json_file: Path | None,
+    html_file: Path | None,
+    volume: Volume,
+) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
     The file is read without running any code of it, and loaded only if all that it names is known to be harmless. An environment is
@@ -54,6 +65,8 @@ def model(*, path: Path, first: str, second: str | None, inputs: Path | None, js
     try:
         if json_file is not None:
             write_text(json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        if html_file is not None:
+            pages.write_page(page_of(as_dict(report)), html_file)
     finally:
         show(report, stdout(), volume)
     sys.exit(0 if report.is_expected else 1)

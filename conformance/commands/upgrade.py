@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
-from conformance.commands import completion, options
+from conformance.commands import completion, options, pages
 from conformance.commands.completion import REFERENCE
 from conformance.environments.spec import CELLS, INSTALLED, parse
 from conformance.progress import telling
@@ -29,7 +29,8 @@ from conformance.report.console import stdout
 from conformance.report.files import write_text
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED
-from conformance.upgrade import history_text, text
+from conformance.upgrade import history_page, history_text, text
+from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.document import Block, as_markdown, show
 from conformance.upgrade.history import History
@@ -92,6 +93,7 @@ _time_limit = click.option(
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
+@pages.option
 @_markdown
 @click.option(
     "--keep",
@@ -111,6 +113,7 @@ def upgrade(
     baseline: Path | None,
     records: bool,
     json_file: Path | None,
+    html_file: Path | None,
     markdown_file: Path | None,
     keep: Path | None,
     time_limit: float,
@@ -142,9 +145,13 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
-    shown = text.verdict(report, judged) if volume is Volume.QUIET else page
-    _publish(shown, [(json_file, said), (markdown_file, as_markdown(page))])
+    said = {**report.as_dict(), "baseline": judged.as_dict()}
+    _publish(
+        text.verdict(report, judged) if volume is Volume.QUIET else page,
+        (json_file, partial(_as_json, said)),
+        (markdown_file, partial(as_markdown, page)),
+        (html_file, lambda: pages.as_html(upgrade_page.page_of(said))),
+    )
     if report.stopped == INTERRUPTED:
         click.echo(options.how_to_go_on("--keep FOLDER", keep), err=True)
     sys.exit(0 if judged.as_expected else 1)
@@ -171,6 +178,7 @@ def upgrade(
 @options.cases
 @options.seed
 @_json
+@pages.option
 @_markdown
 @_time_limit
 @options.volume
@@ -182,6 +190,7 @@ def history(
     patterns: tuple[str, ...],
     seed: int,
     json_file: Path | None,
+    html_file: Path | None,
     markdown_file: Path | None,
     time_limit: float,
     volume: Volume,
@@ -204,7 +213,12 @@ def history(
     )
     if volume is Volume.QUIET:
         shown = [block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")]
-    _publish(shown, [(json_file, _as_json(said)), (markdown_file, as_markdown([*history_text.HEAD, *written]))])
+    _publish(
+        shown,
+        (json_file, partial(_as_json, said)),
+        (markdown_file, partial(as_markdown, [*history_text.HEAD, *written])),
+        (html_file, lambda: pages.as_html(history_page.page_of(said))),
+    )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
@@ -224,16 +238,16 @@ def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
     return read_baseline(baseline)
 
 
-def _publish(page: Sequence[Block], texts: Sequence[tuple[Path | None, str]]) -> None:
+def _publish(page: Sequence[Block], *texts: tuple[Path | None, Callable[[], str]]) -> None:
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
         UnwrittenError: a file could not be written; the terminal has it all.
     """
     try:
-        for path, written in texts:
+        for path, text_of in texts:
             if path is not None:
-                write_text(written, path)
+                write_text(text_of(), path)
     finally:
         show(page, stdout())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
@@ -17,6 +17,7 @@ from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
 from conformance.report.console import show_table
+from conformance.report.model import finite
 from conformance.report.style import STYLE
 from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Verdict, worst_of
@@ -261,6 +262,7 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
                 "message": one.message,
                 "explained_by": list(one.explained_by),
                 "cases": {result.case_id: str(result.verdict) for result in one.results},
+                "picture": next((finite(asdict(result.picture)) for result in one.results if result.picture), None),
             }
             for one in each.verifications
         ],
