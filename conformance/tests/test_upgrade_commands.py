@@ -151,3 +151,13 @@ def test_history_of_several_backends_is_one_page(tmp_path: Path) -> None:
     assert text.startswith("# What each version answers\n")
     assert "## Keras on numpy" in text
     assert "## Keras on torch" in text
+
+
+@pytest.mark.parametrize(
+    ("keeps", "said"), [(False, "with --keep FOLDER, the same command"), (True, "keeps what finished; the same")]
+)
+def test_interrupted_upgrade_says_how_to_go_on(keeps: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the folder that keeps what finished, if one was named."""
+    monkeypatch.setattr(Progress, "finished", interrupting(after=1))
+    result = invoke("upgrade", "reference", WRONG, *MASKED[:2], *(("--keep", tmp_path / "kept") if keeps else ()))
+    assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
