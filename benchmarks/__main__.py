@@ -17,10 +17,12 @@ from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
 from benchmarks.results import ResultsError, read
 from benchmarks.trend import points
+from conformance.refusals import could_not_be
 from conformance.report.console import stdout
 from conformance.report.document import show
-from conformance.report.files import write_text
+from conformance.report.files import UnwrittenError, write_text
 from conformance.report.markdown import as_markdown
+from conformance.streams import take_every_character
 
 SLOWER, UNUSABLE = 1, 2
 WIDE = 150
@@ -60,6 +62,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.group()
 def main() -> None:
     """Tables, pages, plots and comparisons of what `pytest benchmarks --benchmark-json=FILE` has written."""
+    take_every_character()
 
 
 @main.command()
@@ -116,10 +119,10 @@ def _refusals(written: Path | None = None) -> Iterator[None]:
     """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
     try:
         yield
-    except ResultsError as error:
+    except (ResultsError, UnwrittenError) as error:
         raise Refusal(str(error)) from error
     except OSError as error:
-        raise Refusal(f"{written} could not be written: {error.strerror}") from error
+        raise Refusal(could_not_be("written", written or "a file", error)) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from time import perf_counter
@@ -88,7 +89,7 @@ class Worker:
 def serve(connection: Connection, environment: Mapping[str, str], threads: int) -> None:
     """Answer until nobody asks any more."""
     os.environ.update(environment)
-    if hasattr(os, "sched_setaffinity"):
+    if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     bench = Bench(threads)
     with contextlib.suppress(EOFError):

@@ -30,6 +30,10 @@ TIME_DISTRIBUTED_OVER = 2  # sequences per row of TimeDistributed(LSTM)
 PREDICTABLE_STEPS = 100
 
 
+class NotACaseError(LSTMError):
+    """A text is not the id of a case."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Execution:
     """How the answer is computed, which must not change it; the oracle never sees this. Values: see `features`.
@@ -146,11 +150,12 @@ class Case:
         """The case of that id.
 
         Raises:
-            LSTMError: not an id.
+            NotACaseError: not an id.
+            LSTMError: of nothing that can be asked.
         """
         match = _ID.fullmatch(text)
         if match is None:
-            raise LSTMError(f"{text!r} is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0")
+            raise NotACaseError(f"{text!r} is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0")
         sizes: dict[str, Any] = {name: int(match[name]) for name in ("input_dim", "timesteps", "batch", "seed")}
         bare = cls(config=LSTMConfig(units=int(match["units"]), return_state=True), **sizes)
         said = {feature.name: feature.value_of(match[feature.name]) for feature in FEATURES if match[feature.name]}

@@ -6,15 +6,16 @@ cannot run here.
 
 from __future__ import annotations
 
+import os
 import sys
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from lstm_ref import LSTMError
+from conformance.streams import take_every_character
 
-UNUSABLE = 2
+UNFINISHED, UNUSABLE = 1, 2
 
 # Where each command is, as module:name in `conformance.commands`, and the first sentence of its help.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -102,15 +103,32 @@ class Later(click.Command):
 
 
 class _Refusing(click.Group):
-    """Commands that refuse what a user can mend in one message, wherever they are defined."""
+    """Commands that refuse in one message what they cannot do, wherever they are defined, and end as a user ends them."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run what the arguments say; nothing that is printed fails for want of a character."""
+        take_every_character()
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except LSTMError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(UNUSABLE)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # which Click answers: usage, an end, a reader who has left
+        except KeyboardInterrupt:
+            _end("interrupted: what was printed before this line is all that has finished", UNFINISHED)
+        except Exception as error:
+            from conformance.refusals import TRACEBACK, refusal_of  # noqa: PLC0415  # what goes well needs none of it
+
+            if os.environ.get(TRACEBACK):
+                raise
+            _end(f"error: {refusal_of(error)}", UNUSABLE)
+
+
+def _end(said: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{said}\n")
+    sys.exit(code)
 
 
 @click.group(

@@ -16,6 +16,7 @@ from conformance.adapters.keras_steps import CellStep, observe_steps
 from conformance.case import Case
 from conformance.checks import Evidence, judge
 from conformance.observation import CallObservation, Observation
+from conformance.report.console import show_table
 from conformance.stimulus import draw
 from conformance.tolerance import UNIT_ROUNDOFF
 from conformance.verdict import CheckResult
@@ -82,7 +83,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
         inputs = stimulus.inputs_of(case, call).astype(case.precision).astype(np.float64)
         reference_steps = _reference_steps(lstm, inputs, lstm.zero_state(case.batch) if call.after_reset else state)
         for t in view.timesteps(call.stop - call.start):
-            console.print(_table(case, view, f"timestep {t + 1}", ours=reference_steps[t], theirs=cell_steps[t], lstm=lstm))
+            show_table(_table(case, view, f"timestep {t + 1}", ours=reference_steps[t], theirs=cell_steps[t], lstm=lstm), console)
         state = reference_steps[-1].after
         _show_returned(returned, state, view, console)
     _show_checks(judge(Evidence(case=case, stimulus=stimulus, observed=observed)), console)

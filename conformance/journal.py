@@ -17,6 +17,7 @@ from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from conformance.documents import without_infinity
 from conformance.matrix import Planned
+from conformance.refusals import could_not_be
 from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 from lstm_ref import LSTMError
 
@@ -79,7 +80,7 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
     try:
         content = path.read_bytes() if path.exists() else b""
     except OSError as error:
-        raise JournalError(f"{path} could not be read: {error.strerror}") from error
+        raise JournalError(could_not_be("read", path, error)) from error
     end = content.rfind(b"\n") + 1
     if not end and _line(identity).startswith(content):
         return {}, 0
@@ -118,7 +119,7 @@ def _appending(path: Path) -> Iterator[IO[bytes]]:
         with path.open("ab") as file:
             yield file
     except OSError as error:
-        raise JournalError(f"{path} could not be written: {error.strerror}; the results that it has are kept") from error
+        raise JournalError(f"{could_not_be('written', path, error)}; the results that it has are kept") from error
 
 
 def _line(said: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich import box
@@ -35,18 +35,25 @@ class Kills:
     survived: tuple[str, ...] = ()
 
 
-def kill_matrix(cases: Sequence[Case], deviations: Iterable[str] = tuple(DEVIATIONS)) -> list[Kills]:
-    """Run every deviation on every case where it can show, and note which checks reject it."""
+def kill_matrix(
+    cases: Sequence[Case],
+    deviations: Iterable[str] = tuple(DEVIATIONS),
+    tried: Callable[[str, Result], object] = lambda *_: None,
+) -> list[Kills]:
+    """Run every deviation on every case where it can show, and note which checks reject it; `tried` is told of each as it comes."""
     names = tuple(deviations)
     results: dict[str, list[Result]] = {name: [] for name in names}
     # Family by family: what is right is then computed once for all deviations.
     for members in families(cases):
         for name in names:
-            results[name] += run(_showing(name, members), ReferenceAdapter(name))
-    return [_kills(name, tuple(case.id for case in _showing(name, cases)), results[name]) for name in names]
+            for result in run(showing(name, members), ReferenceAdapter(name)):
+                results[name].append(result)
+                tried(name, result)
+    return [_kills(name, tuple(case.id for case in showing(name, cases)), results[name]) for name in names]
 
 
-def _showing(name: str, cases: Sequence[Case]) -> list[Case]:
+def showing(name: str, cases: Sequence[Case]) -> list[Case]:
+    """The cases in which a deviation can show."""
     return [case for case in cases if DEVIATIONS[name].needs <= case.offers]
 
 

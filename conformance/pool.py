@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,9 +110,15 @@ class Pool:
         try:
             answer: Mapping[str, Any] = self._processes.schedule(question).result(self.start_limit)
         except BrokenExecutor as error:
-            raise AdapterStartError("a worker process died while it loaded the implementation") from error
+            raise AdapterStartError(
+                "a worker process died while it loaded the implementation; see what it says with: python -c 'import keras', "
+                "and take fewer with --workers 1 if the memory is used up"
+            ) from error
         except TimeoutError as error:
-            raise AdapterStartError(f"no worker process has loaded the implementation within {self.start_limit:g} s") from error
+            raise AdapterStartError(
+                f"no worker process has loaded the implementation within {self.start_limit:g} s; "
+                "see what takes so long with: python -X importtime -c 'import keras'"
+            ) from error
         return answer
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
@@ -185,11 +192,12 @@ class Pool:
 
     def _fresh(self) -> ProcessPool:
         """Workers that are starting, deaf to Ctrl-C: it goes to the whole process group, and only this process answers it."""
+        context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
         processes = ProcessPool(
             self.workers,
             initializer=_initialize,
             initargs=(self.make_adapter, self.make_diagnose),
-            context=multiprocessing.get_context("spawn"),
+            context=context,
         )
         others = set(multiprocessing.active_children())
         with _interrupt_blocked():
@@ -201,7 +209,7 @@ class Pool:
 @contextmanager
 def _interrupt_blocked() -> Iterator[None]:
     """Within it, threads and processes are born deaf to Ctrl-C; a pool's threads hand that on to workers in place of dead ones."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, where a worker may show a traceback if it is interrupted while it starts
+    if sys.platform == "win32":  # where a worker may show a traceback if it is interrupted while it starts
         yield
         return
     resource_tracker.ensure_running()  # starting it would unblock what is blocked

@@ -30,6 +30,7 @@ from conformance.pooled import pooled_tests
 from conformance.progress import Progress
 from conformance.reduce import reduce_case
 from conformance.report.model import Plan, Report
+from conformance.report.volume import Volume
 from conformance.runner import Diagnose
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.verdict import Result, Verdict, pictured
@@ -40,6 +41,8 @@ COMPILATIONS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
+# Why a run ended that a user has ended.
+INTERRUPTED = "interrupted"
 # Differences that are reduced to a minimal case; each takes some tens of runs.
 REDUCED = 3
 # Pictures that a report keeps: of the first differences, and of few that are alike.
@@ -64,6 +67,7 @@ class Session:
         keep: folder for what was observed; None for none.
         fail_fast: stop at the first result that is not as expected.
         reduces: look for the minimal case of the first differences.
+        volume: how much is said of results as they come.
     """
 
     planned: Sequence[Planned]
@@ -77,6 +81,7 @@ class Session:
     keep: Path | None = None
     fail_fast: bool = False
     reduces: bool = True
+    volume: Volume = Volume.USUAL
 
     @property
     def plan(self) -> Plan:
@@ -111,7 +116,7 @@ class Session:
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
-            with Progress(self.planned) as progress, terminated_as_interrupt():
+            with Progress.of_cases(self.planned, self.volume) as progress, terminated_as_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
                 if folder:
@@ -125,7 +130,7 @@ class Session:
                 else:
                     results = self._reduced(mark_fixed(results, environment), pool, environment)
         except KeyboardInterrupt:
-            stopped = "interrupted"
+            stopped = INTERRUPTED
         finally:
             pool.stop()
         seconds, work = time.perf_counter() - started, pool.tally.work(workers)

@@ -92,7 +92,10 @@ class KerasLayerAdapter:
                 f"start a new process, or set KERAS_BACKEND={self.backend} before Keras is imported"
             )
         if int(self.keras.__version__.split(".")[0]) < 3:
-            raise AdapterStartError(f"expected Keras 3 or later; got Keras {self.keras.__version__}")
+            raise AdapterStartError(
+                f"expected Keras 3 or later; got Keras {self.keras.__version__}: name it as an environment, as in "
+                f"--environment keras=={self.keras.__version__}, or install a later one with: pip install --upgrade keras"
+            )
         self._products = BACKENDS[self.backend].products()
         return {
             "implementation": "keras.layers.LSTM",
@@ -129,7 +132,8 @@ class KerasLayerAdapter:
             except NotImplementedError as error:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
             except ImportError as error:
-                raise UnsupportedError(f"this route needs a package that is not installed here: {error}") from error
+                mend = f"; install it with: pip install {error.name}" if error.name else ""
+                raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
         built.kernels = kernels = built.kernels or " and ".join(ran)
         self._keep(case, built)
         return Observation(

@@ -67,7 +67,9 @@ def fewer_units_suffice() -> Finding:
     try:
         digits = _load_digits()
     except ImportError as error:
-        raise MissingFrameworkError(f"this claim needs scikit-learn's bundled digits ({error}); install {EXTRA}") from error
+        raise MissingFrameworkError(
+            f"this claim needs scikit-learn's bundled digits ({error}); install it with: {EXTRA}"
+        ) from error
     trained = [_train(units, digits) for units in UNITS]
     sufficient = [training.units for training in trained if min(training.accuracies) > STATED_ACCURACY]
     fewest = min(sufficient, default=2 * max(UNITS))
@@ -83,7 +85,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
 
     Raises:
         ValueError: the finding holds no accuracies.
-        ImportError: matplotlib is not installed; the message says what to install.
+        MissingFrameworkError: matplotlib is not installed; the message says what to install.
     """
     rows: list[Any] = [
         item.measured for item in finding.evidence if isinstance(item.measured, Mapping) and "units" in item.measured
@@ -93,7 +95,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  # needed to draw only
     except ImportError as error:
-        raise ImportError(f"plotting needs matplotlib ({error}); install {EXTRA}") from error
+        raise MissingFrameworkError(f"plotting needs matplotlib ({error}); install it with: {EXTRA}") from error
     units = [row["units"] for row in rows]
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()

@@ -9,7 +9,7 @@ from typing import Any
 # oneDNN's kernels would make the rounding depend on the processor.
 _ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
-EXTRA = "keras-lstm-conformance[claims]"
+EXTRA = "pip install 'keras-lstm-conformance[claims]'"
 
 
 class MissingFrameworkError(ImportError):
@@ -27,11 +27,11 @@ def import_keras() -> Any:
     try:
         import keras  # noqa: PLC0415  # listing the claims must import no framework
     except ImportError as error:
-        raise MissingFrameworkError(f"claims run Keras 3 on TensorFlow ({error}); install {EXTRA}") from error
+        raise MissingFrameworkError(f"claims run Keras 3 on TensorFlow ({error}); install it with: {EXTRA}") from error
     if int(keras.__version__.split(".")[0]) < 3 or keras.backend.backend() != "tensorflow":
         raise MissingFrameworkError(
             f"claims run Keras 3 on TensorFlow; this process has Keras {keras.__version__} on {keras.backend.backend()}: "
-            f"install {EXTRA} and set KERAS_BACKEND=tensorflow"
+            f"install one with: {EXTRA}, and set KERAS_BACKEND=tensorflow"
         )
     return keras
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, Side, Value
 from conformance.claims.systems import System
 from conformance.claims.verification import Verified
+from conformance.report.volume import Volume
 from conformance.verdict import Verdict
 
 _STYLES = {
@@ -28,7 +29,7 @@ _CONDITION_WORDS = {
 _SIGNS = {True: "agrees", False: "disagrees", None: "measured"}
 
 
-def render(settled: Settled, console: Console) -> None:
+def render(settled: Settled, console: Console, volume: Volume = Volume.USUAL) -> None:
     """Print one settled claim: verdict, the documents' tags, statement, evidence, condition; plain lines when piped."""
     claim = settled.claim
     head = Text.assemble(
@@ -39,6 +40,8 @@ def render(settled: Settled, console: Console) -> None:
         head.append(f"  expected: {claim.expected.value}", "bold red")
     _line(console, head)
     _line(console, Text(f"  statement: {claim.statement}"))
+    if volume is Volume.VERBOSE and claim.source:
+        _line(console, Text(f"  source: {claim.source}"))
     if settled.finding is None:
         _line(console, Text(f"  {settled.error}", "red"))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.case import Case
@@ -85,18 +85,26 @@ def verify_recorded(specs: Sequence[str]) -> list[Verified]:
     return _verify([_Subject(spec=spec, adapter=EnvironmentAdapter(str(recording_of(spec)))) for spec in specs])
 
 
-def verify_live(specs: Sequence[str], say: Callable[[str], None]) -> list[Verified]:
-    """Environments as they answer now, one after the other, each built where it is not there; `say` is told what is done."""
+def verify_live(
+    specs: Sequence[str], say: Callable[[str], None], finished: Callable[[Result], object] = lambda _: None
+) -> list[Verified]:
+    """Environments as they answer now, one after the other, each built where it is not there.
+
+    Args:
+        specs: of the environments.
+        say: is told what is done.
+        finished: is given each result as it comes, under its environment.
+    """
     verified = []
     for spec in specs:
         adapter = EnvironmentAdapter(spec, only_live=True)
         adapter.prepare(say)
         say(f"{spec} is asked")
-        verified += _verify([_Subject(spec=spec, adapter=adapter)])
+        verified += _verify([_Subject(spec=spec, adapter=adapter)], finished)
     return verified
 
 
-def _verify(subjects: Sequence[_Subject]) -> list[Verified]:
+def _verify(subjects: Sequence[_Subject], finished: Callable[[Result], object] = lambda _: None) -> list[Verified]:
     asked: dict[Case, list[_Subject]] = {}
     for subject in subjects:
         for case in cases_for(subject.adapter.describe(), surface(LEVEL)):
@@ -105,7 +113,9 @@ def _verify(subjects: Sequence[_Subject]) -> list[Verified]:
         stimulus = draw(members)
         for case in members:
             for subject in asked[case]:
-                subject.results.append(run_case(case, stimulus, subject.adapter, subject.diagnose))
+                result = run_case(case, stimulus, subject.adapter, subject.diagnose)
+                subject.results.append(result)
+                finished(replace(result, group=subject.spec))
     try:
         return [subject.verified() for subject in subjects]
     finally:

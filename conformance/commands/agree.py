@@ -17,7 +17,10 @@ FAILED = 1
 @click.command(name="agree")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def agree_pairwise(folders: tuple[Path, ...]) -> None:
-    """Compare what implementations returned with one another, pair by pair (folders of `verify --keep`)."""
+    """Compare what implementations returned with one another, pair by pair (folders of `verify --keep`).
+
+    Exit codes: 0 all pairs agree, or differ as is known, 1 some differ otherwise, 2 a folder cannot be compared.
+    """
     if len(folders) < 2:
         raise LSTMError("agree compares two or more folders; make each with: lstm-conformance verify --backend NAME --keep FOLDER")
     agreements = agree(folders)

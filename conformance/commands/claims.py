@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import difflib
-import json
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -13,24 +12,28 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
 from conformance.claims.page import page_of
 from conformance.claims.summary import page
-from conformance.claims.verification import Verified, environments_of, verify_live, verify_recorded
-from conformance.commands import options, pages
+from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
+from conformance.commands import completion, options, pages
 from conformance.documents import stamped
+from conformance.progress import Progress
+from conformance.report import files
 from conformance.report.console import stdout
-from conformance.report.files import write_text
 from conformance.report.markdown import as_markdown
+from conformance.report.volume import Volume
 from lstm_ref import LSTMError
 
 FAILED = 1
 
 DRAWN_CLAIM = "fewer-units-suffice"
+PLOTS = (".png", ".svg", ".pdf")
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completion.claims)
 @click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
 @options.markdown
 @pages.option
@@ -38,44 +41,61 @@ DRAWN_CLAIM = "fewer-units-suffice"
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
+@options.volume
 def claims(
-    ids: tuple[str, ...],
     *,
+    ids: tuple[str, ...],
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
     plot_file: Path | None,
     live: bool,
+    volume: Volume,
 ) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
     Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
     describe it.
+
+    Exit codes: 0 every verdict, and every system, is as expected, 1 some are not, 2 wrong usage, or a file cannot be written.
     """
     chosen = _chosen(ids)
     if plot_file and DRAWN_CLAIM not in {claim.id for claim in chosen}:
         raise LSTMError(f"--plot draws the claim {DRAWN_CLAIM}: name it among the ids")
+    if plot_file and plot_file.suffix not in PLOTS:
+        raise LSTMError(f"--plot {plot_file}: its suffix says the format; expected one of {', '.join(PLOTS)}")
     if live and ids:
         raise LSTMError("--live asks the systems that the documents name, which is done without ids only: leave one of both out")
-    console, settled = stdout(), []
-    for outcome in settle(chosen):
-        text.render(outcome, console)
-        settled.append(outcome)
-    verified = [] if ids else _ask_systems(settled, console, live=live)
+    console = stdout()
+    settled = _settled(chosen, console, volume)
+    verified = [] if ids else _ask_systems(settled, console, volume, live=live)
     counts = collections.Counter(outcome.outcome for outcome in settled)
     console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
     said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
-    if json_file:
-        _write(json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
-    if markdown_file:
-        _write(as_markdown(list(page(settled, verified))), markdown_file)
-    if html_file:
-        _write(pages.as_html(page_of(said["claims"])), html_file)
+    files.write_each(
+        (json_file, partial(files.write_document, said)),
+        (markdown_file, partial(files.write_text, as_markdown(list(page(settled, verified))))),
+        (html_file, lambda path: pages.write_page(page_of(said["claims"]), path)),
+    )
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)
+
+
+def _settled(chosen: Sequence[Claim], console: Console, volume: Volume) -> list[Settled]:
+    """Each printed as soon as it is settled."""
+    settled = []
+    with Progress({"": len(chosen)}, doing="settling", unit="claims", volume=volume) as progress:
+        progress.started({})
+        for outcome in settle(chosen):
+            if volume is not Volume.QUIET or not outcome.as_expected:
+                with progress.paused():
+                    text.render(outcome, console, volume)
+            progress.advance("")
+            settled.append(outcome)
+    return settled
 
 
 def _chosen(ids: Sequence[str]) -> list[Claim]:
@@ -88,16 +108,18 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[claim_id] for claim_id in ids] or list(CLAIMS)
 
 
-def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) -> list[Verified]:
+def _ask_systems(settled: Sequence[Settled], console: Console, volume: Volume, *, live: bool) -> list[Verified]:
     """Print what came of the systems."""
     specs = environments_of(SYSTEMS)
-    verified = verify_live(specs, partial(click.echo, err=True)) if live else verify_recorded(specs)
-    text.render_systems(SYSTEMS, {outcome.claim.id: outcome.outcome for outcome in settled}, verified, console)
+    verified = _verify_live(specs, volume) if live else verify_recorded(specs)
+    if volume is not Volume.QUIET or any(each.unexplained for each in verified):
+        text.render_systems(SYSTEMS, {outcome.claim.id: outcome.outcome for outcome in settled}, verified, console)
     return verified
 
 
-def _write(content: str, file: Path) -> None:
-    try:
-        write_text(content, file)
-    except OSError as error:
-        raise LSTMError(f"{file} could not be written: {error.strerror}") from error
+def _verify_live(specs: Sequence[str], volume: Volume) -> list[Verified]:
+    """With the progress of all their cases; those that a system cannot be asked are left over at the end."""
+    each = len(matrix.surface(LEVEL))
+    with Progress(dict.fromkeys(specs, each), volume=volume) as progress:
+        progress.started({"implementation": "systems"})
+        return verify_live(specs, progress.say, progress.finished)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import click
 from rich import box
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from conformance import matrix
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.claims.cells import variants_of
-from conformance.commands import options
+from conformance.commands import completion, options
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
-from conformance.environments.recorded import FOLDER, read_recording, recording_of, write_recording
-from conformance.report.console import stdout
+from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
+from conformance.progress import Progress, telling
+from conformance.refusals import could_not_be
+from conformance.report.console import show_table, stdout
+from conformance.report.volume import Volume
 from conformance.runner import run
 from lstm_ref import LSTMError
 
@@ -33,6 +33,8 @@ def environments() -> None:
 
     An environment is a system and its version, as in keras==3.10.0, keras==2.2.4, tf-keras==2.21.0 or tensorflow==2.15.1, where
     ` --backend NAME` may follow; a TensorFlow cell; `installed`, the Keras of this interpreter; or the path of an interpreter.
+
+    Exit codes: 0 they are listed, 2 a recipe or a recording cannot be read.
     """
     console = stdout(_WIDTH)
     table = Table(box=box.SIMPLE, pad_edge=False)
@@ -40,7 +42,7 @@ def environments() -> None:
         table.add_column(name, overflow="fold")
     for row in _rows(recipes()):
         table.add_row(*row)
-    console.print(table)
+    show_table(table, console)
     recorded = sorted(FOLDER.glob("*.npz"))
     for path in recorded:
         hello = read_recording(path).hello()
@@ -66,38 +68,50 @@ def _interpreter(versions: tuple[str, ...]) -> str:
         return f"needs {' or '.join(versions)}"
 
 
-_say = partial(click.echo, err=True)
-
-
 @click.command()
-@click.argument("spec")
+@click.argument("spec", shell_complete=completion.environments)
 @click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
 @options.seed
 @click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
 )
-def record(spec: str, level: str, seed: int, describe_only: bool, output: Path | None) -> None:
+@options.volume
+def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, volume: Volume) -> None:
     """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
 
     A recording says which versions answered, on which platform, when, and by which command they were asked; a hash shows damage.
+
+    Exit codes: 0 it is written, 2 the environment cannot be had, or the file not be written.
     """
-    adapter, console = EnvironmentAdapter(spec, only_live=True), Console(stderr=True)
-    adapter.prepare(_say)
+    if output is not None and output.suffix != ".npz":
+        raise LSTMError(f"--output {output}: a recording is a .npz file; write {output}.npz")
+    adapter = EnvironmentAdapter(spec, only_live=True)
+    with telling(volume) as say:
+        adapter.prepare(say)
     try:
         environment = adapter.start()
         recorder = adapter.record()
         described = adapter.describe()
         cases = [] if describe_only else matrix.cases_for(described, matrix.surface(level, seed))
-        for _ in run(list(track(cases, "cases asked", console=console, disable=not console.is_terminal)), adapter):
-            pass
+        with Progress({"": len(cases)}, doing="recording", volume=volume) as progress:
+            progress.started(environment)
+            for result in run(cases, adapter):
+                if volume is Volume.VERBOSE:
+                    progress.say(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
+                progress.advance("")
         for variant in () if describe_only else variants_of(spec):
             with suppress(LSTMError):  # what it raised is recorded too
                 variant.ask(adapter)
         path = output or recording_of(environment["environment"])
-        write_recording(recorder.recording, path)
-    except OSError as error:
-        raise LSTMError(f"{error.filename} could not be written: {error.strerror}") from error
+        _write(recorder.recording, path)
     finally:
         adapter.stop()
     click.echo(f"{path}: {len(cases):,} cases, {path.stat().st_size / 1024:.0f} KiB")
+
+
+def _write(recording: Recording, path: Path) -> None:
+    try:
+        write_recording(recording, path)
+    except OSError as error:
+        raise LSTMError(could_not_be("written", path, error)) from error

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from conformance import matrix
 from conformance.adapters.keras_layer import KerasLayerAdapter
-from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import completion, options
 from conformance.explain import View, explain
 from conformance.report.console import stdout
+from conformance.report.files import write_text
 from conformance.walkthrough import text
 from conformance.walkthrough.example import DEFAULTS, LARGEST, Example
 from lstm_ref import LSTMError
@@ -41,7 +42,7 @@ def _dashed(name: str) -> str:
 
 
 @click.command(name="explain")
-@click.argument("case_id", metavar="[CASE]", required=False)
+@click.argument("case_id", metavar="[CASE]", required=False, shell_complete=completion.cases)
 @_of_the_layer
 @click.option("--seed", type=int, metavar="N", help="Seed of the layer's weights and inputs. [default: 0]")
 @click.option("--html", "html_file", type=options.FILE, help="Write a page with sliders, which opens on this layer.")
@@ -58,6 +59,8 @@ def explain_case(
     by the reference. --html makes the page where all of it moves with sliders.
 
     With CASE: the case's numbers step by step and gate by gate. --backend is for this alone, the layer's options are not.
+
+    Exit codes: 0 they are shown, 2 there is no such case, row, unit, size or backend, or the page cannot be written.
     """
     given = {name: value for name, value in layer.items() if value is not None}
     view = View(row=row, unit=unit, steps=steps)
@@ -67,7 +70,7 @@ def explain_case(
     if given or html_file:
         names = ", ".join([*(_named(name) for name in given), *["--html"] * bool(html_file)])
         raise LSTMError(f"the case {case_id} says what its layer is: leave out {names}, or the case")
-    case = Case.from_id(case_id)
+    case = matrix.named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
     adapter = KerasLayerAdapter(backend)
     adapter.start()
@@ -81,7 +84,6 @@ def _named(name: str) -> str:
 def _show_layer(example: Example, view: View, html_file: Path | None) -> None:
     text.render(example, view, stdout())
     if html_file:
-        from conformance.report.html.page import write  # noqa: PLC0415  # what makes a page loads when one is made
-        from conformance.walkthrough.page import page  # noqa: PLC0415  # likewise
+        from conformance.walkthrough.page import page  # noqa: PLC0415  # what makes a page loads when one is made
 
-        write(html_file, page(example))
+        write_text(page(example), html_file)

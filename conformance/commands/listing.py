@@ -12,6 +12,9 @@ from conformance.commands import options
 @options.seed
 @options.level
 def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
-    """Print the ids of the documents' matrix, or of a level of the surface, one a line."""
+    """Print the ids of the documents' matrix, or of a level of the surface, one a line.
+
+    Exit codes: 0 they are printed, 2 no case matches.
+    """
     for case in options.chosen(level, seed, patterns):
         click.echo(case.id)

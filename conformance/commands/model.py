@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from conformance.commands import options, pages
+from conformance.commands import completion, options, pages
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
 from conformance.model_file.summary import page
+from conformance.progress import Progress
+from conformance.report import files
 from conformance.report.console import stdout
-from conformance.report.files import write_text
 from conformance.report.markdown import as_markdown
-from lstm_ref import LSTMError
+from conformance.report.volume import Volume
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--from", "first", default="installed", show_default=True, metavar="SPEC", help="Environment to run it in.")
-@click.option("--to", "second", metavar="SPEC", help="A second environment, which is compared with the first.")
+@click.option(
+    "--from",
+    "first",
+    default="installed",
+    show_default=True,
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="Environment to run it in.",
+)
+@click.option(
+    "--to",
+    "second",
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="A second environment, which is compared with the first.",
+)
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
 @options.markdown
 @pages.option
+@options.volume
 def model(
-    path: Path,
     *,
+    path: Path,
     first: str,
     second: str | None,
     inputs: Path | None,
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
+    volume: Volume,
 ) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
@@ -46,15 +63,16 @@ def model(
 
     Exit codes: 0 every LSTM is one of Keras' and nothing changes, 1 something differs, 2 the file cannot be read.
     """
+    specs = [first] if second is None else [first, second]
+    with Progress({}, unit="LSTMs", volume=volume) as progress:
+        report = examine(path, specs, inputs, watching=progress)
+    said = as_dict(report)
     try:
-        report = examine(path, [first] if second is None else [first, second], inputs)
-        show(report, stdout())
-        if json_file is not None:
-            write_text(json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
-        if markdown_file is not None:
-            write_text(as_markdown(list(page(report))), markdown_file)
-        if html_file is not None:
-            pages.write_page(page_of(as_dict(report)), html_file)
-    except OSError as error:
-        raise LSTMError(f"{error.filename} could not be written or read: {error.strerror}") from error
+        files.write_each(
+            (json_file, partial(files.write_document, said)),
+            (markdown_file, partial(files.write_text, as_markdown(list(page(report))))),
+            (html_file, lambda path: pages.write_page(page_of(said), path)),
+        )
+    finally:
+        show(report, stdout(), volume)
     sys.exit(0 if report.is_expected else 1)

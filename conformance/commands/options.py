@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from conformance import matrix
 from conformance.backends import BACKENDS
+from conformance.commands import completion
+from conformance.report.volume import Volume
+from lstm_ref.deviations import DEVIATIONS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -26,11 +32,53 @@ backend = click.option(
 )
 seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
 cases = click.option(
-    "--case", "patterns", multiple=True, metavar="ID", help="Only the cases with this id or pattern (*, ?); repeatable."
+    "--case",
+    "patterns",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completion.cases,
+    help="Only the cases with this id or pattern (*, ?); repeatable.",
 )
 level = click.option(
     "--level", type=click.Choice(list(matrix.LEVELS)), help="Cases of the surface at this level, not of the documents' matrix."
 )
+
+
+def deviation_of(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The name of a deviation; one that is not known is answered with the nearest, not with all.
+
+    Raises:
+        click.BadParameter: it is not known.
+    """
+    if name is not None and name not in DEVIATIONS:
+        near = difflib.get_close_matches(name, DEVIATIONS, n=3)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise click.BadParameter(f"{name!r} is none. {meant}`lstm-conformance deviations` lists them.", context, parameter)
+    return name
+
+
+def how_to_go_on(option: str, kept: Path | None) -> str:
+    """What to tell of an interrupted run: by the option that keeps what finished, if a place was named for it."""
+    if kept is None:
+        return f"what finished is in the report; with {option}, the same command would go on from there"
+    return f"{kept} keeps what finished; the same command goes on from there"
+
+
+def volume(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--quiet` and `--verbose`, which a command is given as one argument, `volume`."""
+
+    @functools.wraps(command)
+    def heard(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> Any:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose contradict each other: leave one of them out")
+        said = Volume.QUIET if quiet else Volume.VERBOSE if verbose else Volume.USUAL
+        return command(*arguments, volume=said, **options)
+
+    flags = (
+        click.option("-q", "--quiet", is_flag=True, help="No progress; of the report, what is not as expected and its last line."),
+        click.option("-v", "--verbose", is_flag=True, help="Each result as it comes, with its time and path; all of what ran."),
+    )
+    return functools.reduce(lambda decorated, flag: flag(decorated), reversed(flags), heard)
 
 
 def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: bool = True) -> list[matrix.Planned]:

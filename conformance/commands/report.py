@@ -10,6 +10,7 @@ import click
 
 from conformance.claims.page import page_of as claims_page
 from conformance.commands import options, pages
+from conformance.commands.scripts import script_of
 from conformance.documents import read
 from conformance.model_file.page import page_of as model_page
 from conformance.report.html.contents import Page
@@ -26,21 +27,20 @@ def report(files: Sequence[Path], html_file: Path) -> None:
     """Make the page of reports that --json has written; of several runs of `verify`, one page side by side.
 
     FILE is what `verify`, `upgrade`, `history`, `model` or `claims` wrote with --json.
+
+    Exit codes: 0 the page is written, 2 a file is no report, or cannot be read or written.
     """
     said = [read(file, *_FORMATS) for file in files]
     if len(said) > 1 and any(each["format"] != "verify" for each in said):
         raise LSTMError(f"{', '.join(map(str, files))}: expected one report, or several of `verify`, as --json writes them")
-    try:
-        pages.write_page(page_of(said), html_file)
-    except OSError as error:
-        raise LSTMError(f"{html_file} could not be written: {error.strerror}") from error
+    pages.write_page(page_of(said), html_file)
 
 
 def page_of(said: Sequence[Mapping[str, Any]]) -> Page:
     """The page of one document, or of several runs of `verify`."""
     match said[0]["format"]:
         case "verify":
-            return verify_page(said, pages.script_of)
+            return verify_page(said, script_of)
         case "upgrade":
             return upgrade_page(said[0])
         case "history":

@@ -6,22 +6,26 @@ import sys
 
 import click
 
-from conformance.case import Case
-from conformance.commands import options
+from conformance import matrix
+from conformance.commands import completion, options
 from conformance.known_differences import known_differences
 from conformance.reproduce import known_reproduction, reproduction
 from conformance.reproduce import run as run_script
 
 
 @click.command()
-@click.argument("case_id", metavar="CASE|DIFFERENCE")
+@click.argument("case_id", metavar="CASE|DIFFERENCE", shell_complete=completion.reproducible)
 @options.backend
 @click.option("--run", "runs", is_flag=True, help="Run it, in a fresh interpreter, and exit as it does: 0 no difference, 1 one.")
 def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
-    """Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy."""
-    known = {entry.id: entry for entry in known_differences()}.get(case_id)
+    """Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.
+
+    Exit codes: 0 it is printed, and with --run shows no difference, 1 it shows one with --run, 2 there is no such case or script.
+    """
+    entries = {entry.id: entry for entry in known_differences()}
+    known = entries.get(case_id)
     if known is None:
-        script = reproduction(Case.from_id(case_id), backend)
+        script = reproduction(matrix.named(case_id, entries), backend)
     else:
         script = known_reproduction(known, backend if backend in known.backends else known.backends[0])
     click.echo(script, nl=False)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance.commands import pages
+from conformance.case import Case
 from conformance.report.document import Script
+from conformance.reproduce import reproduction
 from lstm_ref import LSTMError
 
 
 def script_of(case_id: str, environment: Mapping[str, str]) -> Script | None:
     """What shows a case in that environment; None where a script cannot, or where it does not run Keras 3."""
+    backend = environment.get("backend")
+    if backend is None or not environment.get("keras", "").startswith("3."):
+        return None
     try:
-        code = pages.script_of(case_id, environment)
+        code = reproduction(Case.from_id(case_id), backend)
     except LSTMError:
         return None
-    return Script(f"as a script: lstm-conformance reproduce {case_id} --backend {environment['backend']}", code)
+    return Script(f"as a script: lstm-conformance reproduce {case_id} --backend {backend}", code)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -20,13 +19,17 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
-from conformance.commands import options, pages
+from conformance.commands import completion, options, pages
+from conformance.commands.completion import REFERENCE
 from conformance.documents import stamped
-from conformance.environments.spec import parse
+from conformance.environments.spec import CELLS, INSTALLED, parse
+from conformance.progress import telling
+from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.document import Block, show
-from conformance.report.files import write_text
 from conformance.report.markdown import as_markdown
+from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED
 from conformance.upgrade import history_page, history_text, text
 from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
@@ -37,17 +40,8 @@ from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
 from lstm_ref.deviations import combined
 
-# The newest patch of each minor version of Keras 3.
-KERAS_3 = (
-    "3.0.5", "3.1.1", "3.2.1", "3.3.3", "3.4.1", "3.5.0", "3.6.0", "3.7.0",
-    "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1",
-)  # fmt: skip
 
-# The reference itself, or with a deviation, in place of an environment: proves that a change is seen.
-REFERENCE = "reference"
-
-
-def implementation(spec: str) -> Implementation:
+def implementation(spec: str, volume: Volume = Volume.USUAL) -> Implementation:
     """What a specification names: an environment, or the reference, `reference:NAME` with a deviation.
 
     Raises:
@@ -56,8 +50,8 @@ def implementation(spec: str) -> Implementation:
     head, _, deviation = spec.strip().partition(":")
     if head != REFERENCE:
         name = str(parse(spec))
-        with suppress(AdapterStartError):  # which the start of a worker says again
-            EnvironmentAdapter(name).prepare(partial(click.echo, err=True))
+        with suppress(AdapterStartError), telling(volume) as say:  # which the start of a worker says again
+            EnvironmentAdapter(name).prepare(say)
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name))
     if deviation:
         combined(deviation.split("+"))
@@ -88,8 +82,8 @@ _time_limit = click.option(
 
 
 @click.command()
-@click.argument("before", metavar="FROM")
-@click.argument("after", metavar="TO")
+@click.argument("before", metavar="FROM", shell_complete=completion.implementations)
+@click.argument("after", metavar="TO", shell_complete=completion.implementations)
 @_level
 @options.cases
 @options.seed
@@ -105,6 +99,7 @@ _time_limit = click.option(
 )
 @_time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
+@options.volume
 def upgrade(
     *,
     before: str,
@@ -120,6 +115,7 @@ def upgrade(
     keep: Path | None,
     time_limit: float,
     reduces: bool,
+    volume: Volume,
 ) -> None:
     """Ask the same cases FROM one version TO another, judge both, and report what changes.
 
@@ -132,14 +128,15 @@ def upgrade(
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
     report = Upgrade(
-        before=implementation(before),
-        after=implementation(after),
+        before=implementation(before, volume),
+        after=implementation(after, volume),
         cases=cases_of(level, seed, patterns),
         level=level,
         seed=seed,
         time_limit=time_limit,
         keep=keep,
         reduces=reduces,
+        volume=volume,
     ).run()
     if records and baseline is not None and judge(report, ()).complete:
         expected = _recorded(report, baseline)
@@ -147,11 +144,13 @@ def upgrade(
     page = text.page(report, judged)
     said = report.as_dict(judged.as_dict())
     _publish(
-        page,
-        (json_file, partial(_as_json, said)),
-        (markdown_file, partial(as_markdown, page)),
-        (html_file, lambda: pages.as_html(upgrade_page.page_of(said))),
+        text.verdict(report, judged) if volume is Volume.QUIET else page,
+        (json_file, partial(files.write_document, said)),
+        (markdown_file, partial(files.write_text, as_markdown(page))),
+        (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
     )
+    if report.stopped == INTERRUPTED:
+        click.echo(options.how_to_go_on("--keep FOLDER", keep), err=True)
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -159,7 +158,8 @@ def upgrade(
 @click.option(
     "--versions",
     metavar="V,V,…",
-    default=",".join(KERAS_3),
+    default=",".join(completion.KERAS_3),
+    shell_complete=completion.versions,
     help="Versions of Keras, in order.  [default: the newest of each minor]",
 )
 @click.option(
@@ -178,6 +178,7 @@ def upgrade(
 @pages.option
 @options.markdown
 @_time_limit
+@options.volume
 def history(
     *,
     versions: str,
@@ -189,6 +190,7 @@ def history(
     html_file: Path | None,
     markdown_file: Path | None,
     time_limit: float,
+    volume: Volume,
 ) -> None:
     """Ask the same cases of a range of Keras versions, and show what each answers and where that changes.
 
@@ -199,54 +201,47 @@ def history(
     if twice:
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
     cases = cases_of(level, seed, patterns)
-    named = {backend: [_version(name, backend) for name in names] for backend in backends}
-    reports = {backend: History(implementations, cases, time_limit).run() for backend, implementations in named.items()}
+    named = {backend: [_version(name, backend, volume) for name in names] for backend in backends}
+    reports = {backend: History(implementations, cases, time_limit, volume).run() for backend, implementations in named.items()}
     said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)
     )
+    if volume is Volume.QUIET:
+        shown = [block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")]
     _publish(
         shown,
-        (json_file, partial(_as_json, said)),
-        (markdown_file, partial(as_markdown, [*history_text.HEAD, *written])),
-        (html_file, lambda: pages.as_html(history_page.page_of(said["backends"]))),
+        (json_file, partial(files.write_document, said)),
+        (markdown_file, partial(files.write_text, as_markdown([*history_text.HEAD, *written]))),
+        (html_file, lambda path: pages.write_page(history_page.page_of(said["backends"]), path)),
     )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
-def _version(text: str, backend: str) -> Implementation:
+def _version(text: str, backend: str, volume: Volume) -> Implementation:
     """A version alone is one of Keras; anything else is a specification."""
     try:
         spec = f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
         spec = text
-    return replace(implementation(spec), name=text)
+        if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
+            raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
+    return replace(implementation(spec, volume), name=text)
 
 
 def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
-    try:
-        write_baseline(report, baseline)
-    except OSError as error:
-        raise LSTMError(f"{baseline} could not be written: {error.strerror}") from error
+    write_baseline(report, baseline)
     return read_baseline(baseline)
 
 
-def _publish(page: Sequence[Block], *texts: tuple[Path | None, Callable[[], str]]) -> None:
+def _publish(page: Sequence[Block], *asked: tuple[Path | None, Callable[[Path], None]]) -> None:
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
-        LSTMError: a file could not be written; the terminal has it all.
+        UnwrittenError: a file could not be written; the terminal has it all.
     """
     try:
-        for path, text_of in texts:
-            if path is not None:
-                write_text(text_of(), path)
-    except OSError as error:
-        raise LSTMError(f"{path} could not be written: {error.strerror}") from error
+        files.write_each(*asked)
     finally:
         show(page, stdout())
-
-
-def _as_json(said: Mapping[str, Any]) -> str:
-    return json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

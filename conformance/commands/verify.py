@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,16 +15,16 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
-from conformance.commands import options, pages
+from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
+from conformance.progress import telling
 from conformance.report import files, summary, text
 from conformance.report.console import stdout
 from conformance.report.html import verify as verify_page
 from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
-from conformance.session import Session, default_workers
-from lstm_ref import LSTMError
-from lstm_ref.deviations import DEVIATIONS
+from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED, Session, default_workers
 
 FAILED = 1
 
@@ -56,10 +55,21 @@ FAILED = 1
 @click.option("--fail-fast", is_flag=True, help="Stop at the first case that is not as expected.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Worker processes.  [default: one per core, at most 4]")
 @click.option(
-    "--deviation", type=click.Choice(list(DEVIATIONS)), metavar="NAME", help="Verify the reference with this mistake, not Keras."
+    "--deviation",
+    callback=options.deviation_of,
+    shell_complete=completion.deviations,
+    metavar="NAME",
+    help="Verify the reference with this mistake, not Keras.",
 )
 @click.option("--fused", is_flag=True, help="Verify the reference's fused engine, in float32 and float64, not Keras.")
-@click.option("--environment", "spec", metavar="SPEC", help="Verify the LSTM of this environment; see `environments`.")
+@click.option(
+    "--environment",
+    "spec",
+    metavar="SPEC",
+    shell_complete=completion.environments,
+    help="Verify the LSTM of this environment; see `environments`.",
+)
+@options.volume
 def verify(
     *,
     backend: str,
@@ -80,11 +90,14 @@ def verify(
     deviation: str | None,
     fused: bool,
     spec: str | None,
+    volume: Volume,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
     Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
+
+    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
     """
     cases = options.chosen(level, seed, patterns, compiled=not eager)
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
@@ -94,7 +107,7 @@ def verify(
         make_adapter = FusedAdapter
     elif spec:
         make_adapter = partial(EnvironmentAdapter, spec, time_limit)
-        cases = _askable(EnvironmentAdapter(spec), cases)
+        cases = _askable(EnvironmentAdapter(spec), cases, volume)
     if deviation or fused:
         cases = [case for case in cases if isinstance(case, Case)]  # a probe looks into Keras
     session = Session(
@@ -109,43 +122,35 @@ def verify(
         keep=folder,
         fail_fast=fail_fast,
         reduces=reduces,
+        volume=volume,
     )
     report = session.run()
-    # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
-    unwritten = [
-        _write(files.write_json, report, json_file),
-        _write(files.write_junit, report, junit_file),
-        _write(_write_markdown, report, markdown_file),
-        _write(_write_page, report, html_file),
-    ]
-    text.show(report, stdout())
-    if any(unwritten):
-        raise LSTMError("; ".join(filter(None, unwritten)))
+    try:  # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
+        files.write_each(
+            (json_file, partial(files.write_json, report)),
+            (junit_file, partial(files.write_junit, report)),
+            (markdown_file, partial(_write_markdown, report)),
+            (html_file, partial(_write_page, report)),
+        )
+    finally:
+        text.show(report, stdout(), volume)
+        if report.stopped == INTERRUPTED:
+            click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
     sys.exit(0 if report.as_expected else FAILED)
 
 
-def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) -> str:
-    """Write a file that was asked for; what kept it from being written, or nothing."""
-    try:
-        if path is not None:
-            write(content, path)
-    except OSError as error:
-        return f"{path} could not be written: {error.strerror}"
-    return ""
-
-
 def _write_markdown(report: Report, path: Path) -> None:
-    blocks = summary.page(report, partial(script_of, environment=report.environment))
-    files.write_text(as_markdown(blocks), path)
+    files.write_text(as_markdown(summary.page(report, script_of)), path)
 
 
 def _write_page(report: Report, path: Path) -> None:
-    pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
+    pages.write_page(verify_page.page_of([report.as_read()], script_of), path)
 
 
-def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:
+def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned], volume: Volume) -> list[matrix.Planned]:
     """What an environment can be asked of all that is planned, the environment built where it is not there."""
-    adapter.prepare(partial(click.echo, err=True))
+    with telling(volume) as say:
+        adapter.prepare(say)
     adapter.start()
     try:
         return list(matrix.cases_for(adapter.describe(), planned))

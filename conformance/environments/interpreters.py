@@ -58,12 +58,12 @@ def check_interpreter(python: Path) -> None:
     if inside.is_file():
         raise UnavailableError(f"{python} is a folder; name its interpreter: {inside}")
     if not python.is_file():
-        raise UnavailableError(f"there is no interpreter {python}")
+        raise UnavailableError(f"there is no interpreter {python}; name the path of one, as in ./venv/bin/python")
     version = version_of(python)
     if not version:
         raise UnavailableError(f"{python} does not start as a CPython; try `{python} --version`")
     if Version(version) < _OLDEST:
-        raise UnavailableError(f"{python} is Python {version}; {_OLDEST} or later is needed")
+        raise UnavailableError(f"{python} is Python {version}; {_OLDEST} or later is needed: name a later one")
 
 
 def version_of(python: Path) -> str:

@@ -169,7 +169,10 @@ class Worker:
             raise WorkerError(f"the worker speaks protocol {said.get('protocol')!r}, expected {PROTOCOL}")
         if "hello" not in said:
             self.stop()
-            raise WorkerError(f"the framework cannot be imported: {said.get('error', 'it says nothing')}")
+            raise WorkerError(
+                f"the framework cannot be imported: {said.get('error', 'it says nothing')}; "
+                "mend it there, or name another environment"
+            )
         self._hello = {str(name): str(value) for name, value in said["hello"].items()}
 
     def _line(self, limit: float, when: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from conformance.matrix.documents import cell_count, documents_matrix
 from conformance.matrix.grids import allowed
 from conformance.matrix.levels import LEVELS, Level, cases_for, surface, without_states
+from conformance.matrix.naming import named, usual_ids
 from conformance.matrix.selection import Planned, select
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "cases_for",
     "cell_count",
     "documents_matrix",
+    "named",
     "select",
     "surface",
+    "usual_ids",
     "without_states",
 ]

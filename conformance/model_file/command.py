@@ -15,8 +15,8 @@ from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
 from conformance.model_file.loading import raised, reason_and_mend
 from conformance.model_file.prediction import Answered, Prediction, compare, precision_of, prediction_of, question_of
 from conformance.model_file.report import InEnvironment, ModelReport
-from conformance.model_file.verification import verify
-from conformance.verdict import Verdict, in_one_line
+from conformance.model_file.verification import Verification, verify
+from conformance.verdict import Result, Verdict, in_one_line
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -40,6 +40,24 @@ class ModelAdapter(Adapter, Protocol):
         """End it."""
 
 
+class Watching(Protocol):
+    """Who is told how far an examination is."""
+
+    def expect(self, planned: Mapping[str, int]) -> None:
+        """How many results there will be, by environment."""
+
+    def finished(self, result: Result) -> None:
+        """One of them."""
+
+
+class _Unwatched:
+    def expect(self, planned: Mapping[str, int]) -> None:
+        """See Watching."""
+
+    def finished(self, result: Result) -> None:
+        """See Watching."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Subject:
     """What every environment is asked of: the file, and what the model reads.
@@ -48,11 +66,13 @@ class _Subject:
         file: what was read of it.
         read: by the model; none where it is not run.
         not_run: why it is not.
+        watching: is told of each LSTM, and of the whole model.
     """
 
     file: Contents
     read: tuple[Array, ...]
     not_run: tuple[str, ...]
+    watching: Watching
 
 
 def examine(
@@ -62,6 +82,7 @@ def examine(
     *,
     make: Callable[[str], ModelAdapter] = EnvironmentAdapter,
     read_file: Callable[[Path], Contents] = read_apart,
+    watching: Watching | None = None,
 ) -> ModelReport:
     """Read a model file, verify its LSTMs in each environment, and the whole model where it may be loaded.
 
@@ -71,6 +92,7 @@ def examine(
         inputs: a file of arrays that the model is to predict on; random numbers without one.
         make: the adapter of an environment.
         read_file: how the file is read.
+        watching: is told how far it is.
 
     Raises:
         ModelFileError: the file cannot be read, or has no LSTM; or the inputs do not fit.
@@ -78,10 +100,12 @@ def examine(
     """
     file = read_file(path)
     if not file.lstms and not file.unclaimed:
-        raise ModelFileError(f"{path} has no LSTM: there is nothing to verify")
+        raise ModelFileError(f"{path} has no LSTM: there is nothing to verify; name a model that has one")
     read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
-    subject = _Subject(file=file, read=read, not_run=tuple(filter(None, [*file.not_loadable, cannot])))
+    not_run = tuple(filter(None, [*file.not_loadable, cannot]))
+    subject = _Subject(file=file, read=read, not_run=not_run, watching=watching or _Unwatched())
     labels = ("FROM", "TO") if len(specs) == 2 else ("IN",)
+    subject.watching.expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
     examined = [_in_environment(label, spec, make(spec), subject) for label, spec in zip(labels, specs, strict=True)]
     predictions = [prediction for _, prediction in examined if prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
@@ -112,13 +136,24 @@ def _inputs(file: Contents, own: Path | None) -> tuple[tuple[Array, ...], str]:
 def _in_environment(label: str, spec: str, adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
     versions = adapter.start()
     try:
-        verifications = tuple(verify(lstm, number, adapter) for number, lstm in enumerate(subject.file.lstms))
+        verifications = tuple(_verified(label, number, adapter, subject) for number in range(len(subject.file.lstms)))
         found: dict[str, Any] = {"label": label, "spec": spec, "versions": versions, "verifications": verifications}
         if subject.not_run:
             return InEnvironment(**found, loaded=False), None
-        return _whole_model(found, adapter, subject)
+        whole, prediction = _whole_model(found, adapter, subject)
+        verdict = Verdict.PASS if whole.is_expected else Verdict.FAIL
+        subject.watching.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
+        return whole, prediction
     finally:
         adapter.stop()
+
+
+def _verified(label: str, number: int, adapter: ModelAdapter, subject: _Subject) -> Verification:
+    found = verify(subject.file.lstms[number], number, adapter)
+    seconds = sum(result.seconds for result in found.results)
+    said = Result(case_id=found.path, group=label, verdict=found.verdict, seconds=seconds, reason=found.message)
+    subject.watching.finished(said)
+    return found
 
 
 def _whole_model(found: Mapping[str, Any], adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:

@@ -73,7 +73,8 @@ def read_apart(path: Path, read: Callable[[Path], Contents] = contents_of, start
         ModelFileError: as `contents_of`, or the process ended or hung.
     """
     size = path.stat().st_size if path.is_file() else 0
-    pool = ProcessPool(max_workers=1, context=multiprocessing.get_context("spawn"))
+    context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
+    pool = ProcessPool(max_workers=1, context=context)
     try:
         return pool.schedule(read, args=[path], timeout=start_limit + size / BYTES_PER_SECOND).result()
     except (TimeoutError, ProcessExpired, BrokenExecutor) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from conformance.documents import stamped, without_infinity
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
+from conformance.report.console import show_table
 from conformance.report.style import STYLE
+from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
 
@@ -92,38 +95,43 @@ class ModelReport:
         return judged and self.agreement.is_expected and all(each.is_expected for each in self.environments)
 
 
-def show(report: ModelReport, console: Console) -> None:
+def show(report: ModelReport, console: Console, volume: Volume = Volume.USUAL) -> None:
     """Header, one row per LSTM, what differs and why, and how the whole model fares."""
 
     def say(line: str, style: str = "") -> None:
         console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
 
-    for line in head_lines(report):
-        say(line)
-    console.print(_table(report))
-    for line in (*details_of(report), *environment_lines(report)):
+    if volume is not Volume.QUIET:
+        for line in head_lines(report, volume):
+            say(line)
+        show_table(_table(report), console)
+    for line in (*details_of(report), *environment_lines(report, volume)):
         say(line)
     if report.compared:
         say(compared_line(report), str(STYLE[report.agreement]))
+    say(_verdict_line(report), str(STYLE[Verdict.PASS if report.is_expected else Verdict.FAIL]))
 
 
-def head_lines(report: ModelReport) -> Iterator[str]:
+def head_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[str]:
     """What was read, and in which versions."""
+    unsaid = () if volume is Volume.VERBOSE else _UNSAID
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
     lstms = _counted(len(report.lstms), "LSTM")
     yield f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters"
     for each in report.environments:
-        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in _UNSAID)
+        versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in unsaid)
         yield f"{each.label} {each.spec}: {versions}"
 
 
-def environment_lines(report: ModelReport) -> Iterator[str]:
-    """What was not verified, and how the whole model fares."""
+def environment_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[str]:
+    """What was not verified, and how the whole model fares; quietly, only where that is not as expected."""
     for place in report.unclaimed:
         yield f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file"
     for reason in report.not_loadable:
         yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
     for each in report.environments:
+        if volume is Volume.QUIET and each.is_expected:
+            continue
         for line in _of_environment(each, report):
             yield line if line.startswith(" ") else f"{each.label}: {line}"
 
@@ -131,6 +139,15 @@ def environment_lines(report: ModelReport) -> Iterator[str]:
 def compared_line(report: ModelReport) -> str:
     """How the predictions of two environments lie."""
     return f"predictions of both: {report.compared}" if report.compared else ""
+
+
+def _verdict_line(report: ModelReport) -> str:
+    """The last line: verdicts of all LSTMs in all environments, and whether that is as it should be."""
+    counts = collections.Counter(one.verdict for each in report.environments for one in each.verifications)
+    counted = ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in Verdict if counts[verdict]) or "nothing judged"
+    return f"{counted} of {_counted(len(report.lstms), 'LSTM')} in {_counted(len(report.environments), 'environment')}: " + (
+        "as expected" if report.is_expected else "not as expected"
+    )
 
 
 _UNSAID = ("implementation", "environment", "conventions", "platform", "python", "numpy")

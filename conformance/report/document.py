@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from conformance.report.console import show_table
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Script:
     code: str
 
 
+# The script that shows a case in an environment; None where there is none.
+ScriptOf = Callable[[str, Mapping[str, str]], Script | None]
+
+
 @dataclass(frozen=True)
 class Folded:
     """What a file shows when its title is clicked."""
@@ -64,7 +70,7 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 for line in lines:
                     console.print(Text(line, style=style), soft_wrap=True)
             case Rows(columns, rows):
-                console.print(_table(columns, rows))
+                show_table(_table(columns, rows), console)
             case Script(title):
                 console.print(Text(title), soft_wrap=True)
             case _:

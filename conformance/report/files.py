@@ -1,22 +1,54 @@
-"""Reports as files: JSON and JUnit XML, written whole or not at all."""
+"""Reports as files: JSON and JUnit XML, written whole or not at all.
+
+What cannot be written raises UnwrittenError.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from conformance.refusals import could_not_be
 from conformance.report import junit
 from conformance.report.model import Report, as_json
+from lstm_ref import LSTMError
+
+
+class UnwrittenError(LSTMError):
+    """A file that was asked for could not be written; the message says which, why, and what to do."""
+
+
+def write_each(*asked: tuple[Path | None, Callable[[Path], None]]) -> None:
+    """The files that were asked for; one that cannot be written keeps none of the others from it.
+
+    Raises:
+        UnwrittenError: of all that cannot.
+    """
+    unwritten = []
+    for path, write in asked:
+        try:
+            if path is not None:
+                write(path)
+        except UnwrittenError as error:
+            unwritten.append(str(error))
+    if unwritten:
+        raise UnwrittenError("; ".join(unwritten))
 
 
 def write_json(report: Report, path: Path) -> None:
-    """The whole report, result by result: thousands of them are never held as text."""
+    """The whole report, result by result."""
+    write_document(report.as_dict(), path)
+
+
+def write_document(said: Mapping[str, Any], path: Path) -> None:
+    """A document for machines, part by part: thousands of results are never held as text."""
 
     def write(file: str) -> None:
-        with Path(file).open("w", encoding="utf-8", errors="backslashreplace") as written:
-            json.dump(report.as_dict(), written, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
+        with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as written:
+            json.dump(said, written, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
             written.write("\n")
 
     _write_atomically(path, write)
@@ -34,14 +66,17 @@ def write_junit(report: Report, path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Any text, in UTF-8; half a surrogate pair, which is none, becomes its escape, which in JSON stands for it."""
-    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace"))
+    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n"))
 
 
 def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        write(str(unfinished))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(str(unfinished))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise UnwrittenError(could_not_be("written", path, error)) from error

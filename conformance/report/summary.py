@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
-from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script
+from conformance.report.document import Block, Folded, Heading, Lines, Rows, ScriptOf
 from conformance.report.model import Report
 from conformance.report.surface import by_feature
 from conformance.report.text import by_size, in_sigma, size_said
@@ -13,7 +13,6 @@ from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import summary_of
 
 # What shows a case by itself; None where nothing does.
-ScriptOf = Callable[[str], Script | None]
 
 # Differences with their numbers; of as many more a page has the ids.
 SHOWN, NAMED = 100, 1_000
@@ -87,18 +86,18 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
     yield Heading(f"{len(differing):,} unexpected differences", level=3)
     causes = collections.Counter(name for result in differing for name in result.explained_by)
     yield Lines([f"{count:,} match the reference if {summary_of(name)} ({name})" for name, count in causes.most_common(3)])
-    yield from (_difference(result, script_of) for result in differing[:SHOWN])
+    yield from (_difference(result, report.environment, script_of) for result in differing[:SHOWN])
     if more := differing[SHOWN:]:
         beyond = [f"… and {len(more) - NAMED:,} more; --json FILE holds them all"] if len(more) > NAMED else []
         yield Folded(f"{len(more):,} more", [Lines([*(f"{each.verdict} {each.case_id}" for each in more[:NAMED]), *beyond])])
 
 
-def _difference(result: Result, script_of: ScriptOf) -> Folded:
+def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Folded:
     lines = [result.reason] if result.reason else []
     lines += [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     lines += [f"matches the reference if {summary_of(name)} ({name})" for name in result.explained_by[:3]]
     lines += [f"smallest case that still differs: {result.minimal}"] if result.minimal else []
-    script = script_of(result.minimal or result.case_id)
+    script = script_of(result.minimal or result.case_id, environment)
     return Folded(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
 
 

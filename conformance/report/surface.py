@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.case import Case
+from conformance.report.console import show_table
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.verdict import Result, Verdict
@@ -21,9 +22,9 @@ _SHORT = {Verdict.KNOWN_DIFFERENCE: "KNOWN"}
 def show_surface(report: Report, console: Console) -> None:
     """All of them, those with nothing in them left out."""
     console.print("\nverdicts by route, architecture and policy", highlight=False)
-    console.print(_verdict_table(report.results))
+    show_table(_verdict_table(report.results), console)
     console.print("what really ran, and what was asked for and did not run", highlight=False)
-    console.print(_path_table(report.results))
+    show_table(_path_table(report.results), console)
     _show_counted(
         console, "not there on this backend", (result.reason for result in report.results if result.verdict is Verdict.UNSUPPORTED)
     )

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from conformance.case import Case
 from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest
+from conformance.report.console import show_table
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
+from conformance.report.volume import Volume
 from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref.deviations import summary_of
 
@@ -25,14 +27,25 @@ SHOWN = 10
 RATED = 10
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, volume: Volume = Volume.USUAL) -> None:
     """What ran, how each size and each check fared, what differs, and the counts."""
-    named = {
-        name: value
-        for name, value in report.environment.items()
-        if name not in ("implementation", "suite", "platform", "conventions")
-    }
-    environment = ", ".join(f"{name} {value}" for name, value in named.items())
+    if volume is not Volume.QUIET:
+        _show_all(report, console, volume)
+    for result in report.unexpected[:SHOWN]:
+        show_result(result, console)
+    if len(report.unexpected) > SHOWN:
+        console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
+    if len(report.unexpected) > 1:
+        _show_causes(report.unexpected, console)
+    if report.work and report.work.cases >= RATED and volume is not Volume.QUIET:
+        console.print(_speed(report), highlight=False, soft_wrap=True)
+    _show_summary(report, console)
+
+
+def _show_all(report: Report, console: Console, volume: Volume) -> None:
+    """What ran, and the tables of it."""
+    unsaid = {"implementation", "conventions", *(() if volume is Volume.VERBOSE else ("suite", "platform"))}
+    environment = ", ".join(f"{name} {value}" for name, value in report.environment.items() if name not in unsaid)
     console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
     if report.environment.get("conventions"):
         console.print(f"by convention, {report.environment['conventions']}", highlight=False, soft_wrap=True)
@@ -41,24 +54,17 @@ def show(report: Report, console: Console) -> None:
             show_surface(report, console)
         else:
             console.print("\ncases passed of cases run, and the worst |error|: units down, input_dim across", highlight=False)
-            console.print(_size_table(report.results))
+            show_table(_size_table(report.results), console)
         limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
         console.print(f"checks, with limits {limits}", highlight=False)
-        console.print(_check_table(report))
+        show_table(_check_table(report), console)
     if report.pooled:
         _show_pooled(report.pooled, console)
-    for result in report.unexpected[:SHOWN]:
-        show_result(result, console)
-    if len(report.unexpected) > SHOWN:
-        console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
-    if len(report.unexpected) > 1:
-        _show_causes(report.unexpected, console)
-    _show_summary(report, console)
 
 
 def show_result(result: Result, console: Console) -> None:
     """One case that is not as expected: what, where, got, expected, why, next step."""
-    console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id))
+    console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id), soft_wrap=True)
     if result.reason:
         console.print(f"  {escape(result.reason)}", highlight=False, soft_wrap=True)
     for check in result.checks:
@@ -169,7 +175,7 @@ def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
         allowed = next(iter(found.values())).allowed
         cells = (_pooled_cell(found.get(precision)) for precision in precisions)
         table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
-    console.print(table)
+    show_table(table, console)
 
 
 def _pooled_cell(test: PooledTest | None) -> Text:
@@ -193,18 +199,20 @@ def _speed(report: Report) -> str:
 
 
 def _show_summary(report: Report, console: Console) -> None:
-    if report.work and report.work.cases >= RATED:
-        console.print(_speed(report), highlight=False, soft_wrap=True)
     plan = report.plan
     counts = Text(", ").join(
         Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
     )
     what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
     planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
-    console.print(counts + Text(planned))
+    by = f", as it was recorded {report.environment['recorded']}" if "recorded" in report.environment else ""
+    console.print(counts + Text(planned + by), soft_wrap=True)
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:
         named = ", ".join(f"{test.what} of {test.of} in {test.precision}" for test in failed)
         console.print(Text(f"FAIL of all cases together: {named}", style="bold red"), soft_wrap=True)
     if report.stopped or report.not_run:
-        console.print(Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"))
+        console.print(
+            Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"),
+            soft_wrap=True,
+        )

@@ -234,7 +234,7 @@ def test_units_that_learn_too_little_fail(monkeypatch: pytest.MonkeyPatch) -> No
 def test_missing_scikit_learn_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without scikit-learn the error says which extra has it."""
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingFrameworkError, match=r"scikit-learn.*install keras-lstm-conformance\[claims\]"):
+    with pytest.raises(MissingFrameworkError, match=r"scikit-learn.*with: pip install .keras-lstm-conformance\[claims\]"):
         capacity.fewer_units_suffice()
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 import conformance
@@ -72,7 +71,13 @@ def test_pattern_without_a_match_is_refused(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0"),
+        (
+            ["nonsense"],
+            (
+                "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0; "
+                "`lstm-conformance list` prints those there are"
+            ),
+        ),
         (["u0-d2-t6-b3-s0"], "units must be a positive integer, the size of the output; got 0"),
         (["u2-d2-t6-b3-s0", "--row", "3"], "u2-d2-t6-b3-s0 has 3 rows, 0 to 2; got row 3"),
         (["u2-d2-t6-b3-s0", "--unit", "2"], "u2-d2-t6-b3-s0 has 2 units, 0 to 1; got unit 2"),
@@ -140,16 +145,6 @@ def test_command_is_listed_as_it_calls_itself(name: str) -> None:
     assert (listed.name, listed.get_short_help_str()) == (command.name, command.get_short_help_str(limit=1000))
 
 
-@pytest.mark.parametrize(
-    ("before", "begun", "completed"),
-    [([], "ver", ["verify"]), (["verify"], "--lev", ["--level"]), (["list", "--level"], "st", ["standard"])],
-)
-def test_what_is_begun_is_completed(before: list[str], begun: str, completed: list[str]) -> None:
-    """As a shell asks for it: names of commands, and the options of one and their values."""
-    shell = ShellComplete(main, {}, "lstm-conformance", "_LSTM_CONFORMANCE_COMPLETE")
-    assert [item.value for item in shell.get_completions(before, begun)] == completed
-
-
 # --- explain -------------------------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +168,7 @@ def test_verify_accepts_real_keras(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stdout
     assert result.stdout.startswith("keras.layers.LSTM: keras 3")
     assert "4 PASS of 4 cases (4 cells of the documents' matrix, seed 0)" in result.stdout
-    assert result.stderr == "4 of 4 cases: u2-d2 finished\n"
+    assert result.stderr.startswith("4 of 4 cases: u2-d2 finished; 4 PASS; ")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert read["environment"]["backend"] == "tensorflow"
     assert {one["path"] for one in read["results"]} == {"tf.function, dynamic time; loop"}
@@ -189,7 +184,7 @@ def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
     assert "FAIL u2-d2-t6-b3-s0\n" in result.stdout
     assert "matches the reference if the gates use Keras 3's hard_sigmoid, clip(x/6 + 0.5, 0, 1) (hard_sigmoid)" in result.stdout
     assert "4 of 4 cases match the reference if the gates use Keras 3's hard_sigmoid" in result.stdout
-    assert result.stderr == "4 of 4 cases: u2-d2 finished, 4 not as expected\n"
+    assert result.stderr.startswith("4 of 4 cases: u2-d2 finished; 4 FAIL; ")
     read = json.loads(paths[0].read_text(encoding="utf-8"))
     assert (read["summary"]["FAIL"], read["summary"]["as_expected"], read["summary"]["stopped"]) == (4, False, "")
     assert [one["explained_by"] for one in read["results"]] == [["hard_sigmoid"]] * 4
@@ -254,7 +249,7 @@ def test_verify_resumes_from_its_journal(tmp_path: Path) -> None:
     lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
     journal.write_text("".join(lines[:3]) + lines[3][:40], encoding="utf-8")
     result = invoke("verify", *arguments, "--json", str(reports[1]))
-    assert (result.exit_code, result.stderr) == (1, "4 of 4 cases: u2-d2 finished, 4 not as expected\n")
+    assert (result.exit_code, result.stderr.startswith("4 of 4 cases: u2-d2 finished; 4 FAIL; ")) == (1, True)
     first, second = (json.loads(report.read_text(encoding="utf-8"))["results"] for report in reports)
     assert [one["seconds"] == two["seconds"] for one, two in zip(first, second, strict=True)] == [True, True, False, False]
     timeless = {"seconds": 0, "suite_seconds": 0}
@@ -310,7 +305,8 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def to_the_group(process: subprocess.Popen[str], number: int) -> None:
     """As a terminal sends Ctrl-C: to all of the processes."""
-    os.killpg(process.pid, number)
+    if sys.platform != "win32":  # where the test is skipped
+        os.killpg(process.pid, number)
 
 
 def to_the_parent(process: subprocess.Popen[str], number: int) -> None:
@@ -363,7 +359,8 @@ def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_p
         stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert progress == "4 of 388 cases: u1-d1 finished, 4 not as expected\n"
+    assert progress.startswith("4 of 388 cases: u1-d1 finished; 4 FAIL; ")
+    assert "with --journal FILE, the same command would go on from there" in stderr
     assert process.returncode == 1
     assert "Traceback" not in stderr
     read = json.loads(path.read_text(encoding="utf-8"))

@@ -91,7 +91,9 @@ def test_blind_case_fails_the_kill_matrix(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("conformance.commands.deviations.kill_matrix", lambda *_: [blind])
     result = invoke("deviations", "--case", "u2-d1-t1-b3-s0")
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "u2-d1-t1-b3-s0 is blind to two_biases"
+    named, said = result.stdout.splitlines()[-2:]
+    assert named == "u2-d1-t1-b3-s0 is blind to two_biases"
+    assert said.endswith(": 1 cases are blind")
 
 
 def test_probes_alone_have_no_kill_matrix() -> None:

@@ -18,9 +18,9 @@ from conformance import matrix
 from conformance.cli import main
 from conformance.commands import pages as commands
 from conformance.commands.report import page_of
-from conformance.report.files import write_json
+from conformance.report.files import write_json, write_text
 from conformance.report.html.charts import drawing_of
-from conformance.report.html.page import render, write
+from conformance.report.html.page import render
 from conformance.report.model import Report
 from conformance.report.style import SYMBOL
 from conformance.tests import pages
@@ -133,7 +133,7 @@ def test_every_verdict_has_a_symbol_of_its_own() -> None:
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """With the system's reason."""
     with pytest.raises(LSTMError, match=r"could not be written: Is a directory"):
-        write(tmp_path, render("base.html.jinja", title="empty"))
+        write_text(render("base.html.jinja", title="empty"), tmp_path)
 
 
 # --- verify ---------------------------------------------------------------------------------------------------------------------

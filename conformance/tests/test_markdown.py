@@ -56,7 +56,7 @@ def read(blocks: Sequence[Block]) -> _Reader:
 
 def run_page(one: Report, script: Script | None = None) -> list[Block]:
     """The summary of a run, where that script shows every case."""
-    return summary.page(one, lambda _: script)
+    return summary.page(one, lambda *_: script)
 
 
 # --- escaping ------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +22,18 @@ from conformance.model_file.loading import raised, reason_and_mend
 from conformance.model_file.page import page_of
 from conformance.model_file.report import ModelReport, as_dict, show
 from conformance.model_file.verification import questions_of
+from conformance.progress import Progress
+from conformance.report.volume import Volume
 from conformance.tests.model_files import LoadsOneLSTM, Node, lstm_node, model_node, node, one_lstm, read, weights_of, write_keras
 from conformance.verdict import Verdict
 from lstm_ref import LSTMWeights
 
 
-def shown(report: ModelReport) -> str:
+def shown(report: ModelReport, volume: Volume = Volume.USUAL) -> str:
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
-        show(report, console)
+        show(report, console, volume)
     return printed.get()
 
 
@@ -60,6 +63,41 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     assert wrong.verifications[0].explained_by[0] == "output_tanh_missing"
     assert wrong.calls[0].check.verdict is Verdict.FAIL
     assert "explained: it matches the reference if" in shown(report)
+
+
+@pytest.mark.parametrize(
+    ("second", "lines"),
+    [
+        ({}, ["predictions of both", "2 PASS of 1 LSTM in 2 environments: as expected"]),
+        (
+            {"deviation": "output_tanh_missing"},
+            [
+                "TO: model/lstm: ",
+                "TO: the model predicts",
+                "predictions of both",
+                "1 PASS, 1 FAIL of 1 LSTM in 2 environments: not as",
+            ],
+        ),
+    ],
+    ids=["right", "wrong"],
+)
+def test_quiet_report_has_what_is_not_as_expected(tmp_path: Path, second: dict[str, str | None], lines: list[str]) -> None:
+    """No table, no versions; the last line is the verdict."""
+    said = shown(examined(one_lstm(tmp_path / "model.keras"), {}, second), Volume.QUIET).splitlines()
+    said = [line for line in said if not line.startswith(" ")]
+    assert [line.startswith(start) for line, start in zip(said, lines, strict=True)] == [True] * len(lines), said
+
+
+def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> None:
+    """Under the environment, as soon as it is known; how many there will be first."""
+    file = io.StringIO()
+    with Progress({}, unit="LSTMs", volume=Volume.VERBOSE, console=Console(file=file, width=200)) as progress:
+        path = one_lstm(tmp_path / "model.keras")
+        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress)
+    first, second, last = file.getvalue().splitlines()
+    assert first.startswith("✓ PASS  model/lstm  ")
+    assert second.startswith("✓ PASS  the whole model  ")
+    assert last.startswith("2 of 2 LSTMs: IN finished; 2 PASS; ")
 
 
 def test_the_other_hard_sigmoid_is_explained(tmp_path: Path) -> None:

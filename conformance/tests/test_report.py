@@ -16,6 +16,7 @@ from rich.console import Console
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.model import Report
+from conformance.report.volume import Volume
 from conformance.tests.reports import BIASED, COUNTED, EVERY, GREEN, IDS, PASSED, QUIET, RED, report, result
 from conformance.verdict import CheckResult, Verdict
 
@@ -159,7 +160,7 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", half)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(files.UnwrittenError, match="No space left on device; make room on that disk"):
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
@@ -168,10 +169,10 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
 # --- text ----------------------------------------------------------------------------------------------------------------------
 
 
-def shown(one: Report) -> str:
+def shown(one: Report, volume: Volume = Volume.USUAL) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=110)
-    text.show(one, console)
+    text.show(one, console, volume)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -187,6 +188,20 @@ def test_green_report_names_what_ran_and_counts_it() -> None:
     assert re.search(r"outputs +4 +4 +120 +1\.5σ +0\.50σ", said)
     assert said.endswith("4 PASS of 4 cases (4 cells of the documents' matrix, seed 0) in 12 s\n")
     assert "did not run" not in said
+
+
+def test_verbose_report_says_all_of_what_ran() -> None:
+    """The suite and the platform too, which a usual one leaves out."""
+    one = replace(GREEN, environment={**GREEN.environment, "suite": "0.1.0"})
+    assert "suite 0.1.0" in shown(one, Volume.VERBOSE)
+    assert "suite 0.1.0" not in shown(one)
+
+
+def test_quiet_report_has_what_differs_and_the_counts() -> None:
+    """No tables, and what was not run is said as ever."""
+    said = shown(RED, Volume.QUIET)
+    assert shown(RED).endswith(said)
+    assert said.startswith(f"FAIL {IDS[1]}\n")
 
 
 def test_red_report_says_what_differs_why_and_what_next() -> None:

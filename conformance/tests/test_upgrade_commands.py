@@ -124,7 +124,7 @@ def test_versions_that_show_the_same_share_a_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("versions", "message"), [("reference,reference", "reference is there twice"), ("", "names no environment")]
+    ("versions", "message"), [("reference,reference", "reference is there twice"), ("", "is no version of Keras")]
 )
 def test_history_refuses_what_is_no_range(versions: str, message: str) -> None:
     """A version twice, or none."""
@@ -155,3 +155,13 @@ def test_history_of_several_backends_is_one_page(tmp_path: Path) -> None:
     assert text.startswith("# What each version answers\n")
     assert "## Keras on numpy" in text
     assert "## Keras on torch" in text
+
+
+@pytest.mark.parametrize(
+    ("keeps", "said"), [(False, "with --keep FOLDER, the same command"), (True, "keeps what finished; the same")]
+)
+def test_interrupted_upgrade_says_how_to_go_on(keeps: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the folder that keeps what finished, if one was named."""
+    monkeypatch.setattr(Progress, "finished", interrupting(after=1))
+    result = invoke("upgrade", "reference", WRONG, *MASKED[:2], *(("--keep", tmp_path / "kept") if keeps else ()))
+    assert (result.exit_code, said in result.stderr) == (1, True), result.stderr

@@ -15,7 +15,8 @@ from typing import Any
 from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
 from conformance.progress import Progress
-from conformance.session import terminated_as_interrupt
+from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED, terminated_as_interrupt
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
@@ -121,11 +122,13 @@ class History:
         versions: in order.
         cases: asked of all.
         time_limit: seconds that one case may take.
+        volume: how much is said of results as they come.
     """
 
     versions: Sequence[Implementation]
     cases: Sequence[Case]
     time_limit: float = 60.0
+    volume: Volume = Volume.USUAL
     _ran: dict[str, Side] = field(default_factory=dict, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -134,13 +137,16 @@ class History:
         started, stopped = time.perf_counter(), ""
         with tempfile.TemporaryDirectory(prefix="lstm-conformance-") as folder:
             try:
-                with Progress(list(self.cases) * len(self.versions)) as progress, terminated_as_interrupt():
+                with (
+                    Progress.of_cases(list(self.cases) * len(self.versions), self.volume) as progress,
+                    terminated_as_interrupt(),
+                ):
                     progress.started({"implementation": f"{len(self.versions)} versions"})
                     for first in range(0, len(self.versions), TOGETHER):
                         for result in self._run_together(self.versions[first : first + TOGETHER], Path(folder)):
                             progress.finished(result)
             except KeyboardInterrupt:
-                stopped = "interrupted"
+                stopped = INTERRUPTED
             return HistoryReport(
                 versions=tuple(each.name for each in self.versions),
                 environments={name: side.environment for name, side in self._ran.items()},

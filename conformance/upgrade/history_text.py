@@ -30,6 +30,12 @@ def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
     return [*blocks, *_end(report)]
 
 
+def verdict(report: HistoryReport, title: str) -> list[Block]:
+    """How many versions ran, and why others did not."""
+    ran = f"{len(report.environments):,} of {len(report.versions):,} versions ran {len(report.behaviours):,} behaviours"
+    return [*_end(report), Lines([f"{title}: {ran} in {report.seconds:.0f} s"])]
+
+
 def _always(rows: Sequence[Row]) -> list[str]:
     """What no version does otherwise, the names of what is not right."""
     groups: dict[str, list[Row]] = collections.defaultdict(list)

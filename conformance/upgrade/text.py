@@ -23,6 +23,11 @@ def page(report: UpgradeReport, judged: Judged) -> list[Block]:
     return [*_head(report), *_kernels(report), *_facts(report), *_changes(report), *_details(report), *_judgement(report, judged)]
 
 
+def verdict(report: UpgradeReport, judged: Judged) -> list[Block]:
+    """What of it is not expected, or that nothing is."""
+    return [block for block in _judgement(report, judged) if not isinstance(block, Heading)]
+
+
 def _head(report: UpgradeReport) -> Iterator[Block]:
     yield Heading(f"From {report.names[0]} to {report.names[1]}")
     yield Lines([f"{way}: {_versions(each)}" for way, each in zip(("from", "to"), report.environments, strict=True)])

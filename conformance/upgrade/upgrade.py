@@ -12,7 +12,8 @@ from pathlib import Path
 
 from conformance.case import Case
 from conformance.progress import Progress
-from conformance.session import PICTURES, terminated_as_interrupt
+from conformance.report.volume import Volume
+from conformance.session import INTERRUPTED, PICTURES, terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed
@@ -34,6 +35,7 @@ class Upgrade:
         time_limit: seconds that one case may take.
         keep: folder that keeps what both returned and what finished, and that an interrupted run goes on from; None for none.
         reduces: look for the smallest case, the first timestep and the gate of what changes.
+        volume: how much is said of results as they come.
     """
 
     before: Implementation
@@ -44,6 +46,7 @@ class Upgrade:
     time_limit: float = 60.0
     keep: Path | None = None
     reduces: bool = True
+    volume: Volume = Volume.USUAL
 
     def run(self) -> UpgradeReport:
         """Run both, and keep what finished, however the run ends.
@@ -66,7 +69,7 @@ class Upgrade:
         started, stopped, cases = time.perf_counter(), "", list(self.cases)
         changes: list[Change] = []
         try:
-            with Progress([*cases, *cases]) as progress, terminated_as_interrupt():
+            with Progress.of_cases([*cases, *cases], self.volume) as progress, terminated_as_interrupt():
                 before.learn()
                 after.learn()
                 cases = asked_of(cases, [before.facts, after.facts])
@@ -78,7 +81,7 @@ class Upgrade:
                 if self.reduces:
                     changes = detailed(changes, before, after)
         except KeyboardInterrupt:
-            stopped = "interrupted"
+            stopped = INTERRUPTED
         return UpgradeReport(
             names=(self.before.name, self.after.name),
             environments=(before.environment, after.environment),

@@ -1,15 +1,11 @@
-"""A template and what it shows → the text of a page, and that text → a file."""
+"""A template and what it shows → the text of a page."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-from conformance.report.files import write_text
-from lstm_ref import LSTMError
 
 
 def render(name: str, /, *, styles: Sequence[str] = (), scripts: Sequence[str] = (), **context: Any) -> str:
@@ -26,18 +22,6 @@ def render(name: str, /, *, styles: Sequence[str] = (), scripts: Sequence[str] =
     code = [source(script) for script in ("page.js", *scripts)]
     looks = [source(style) for style in ("page.css", *styles)]
     return ENVIRONMENT.get_template(name).render(styles=looks, scripts=code, policy=_policy(code), **context)
-
-
-def write(path: Path, text: str) -> None:
-    """The file, whole or not at all.
-
-    Raises:
-        LSTMError: it cannot be written.
-    """
-    try:
-        write_text(text, path)
-    except OSError as error:
-        raise LSTMError(f"{path} could not be written: {error.strerror}") from error
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import collections
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.known_differences import known_differences
+from conformance.report.document import ScriptOf
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Code, Entry, Group, Mark, Table
 from conformance.report.style import SYMBOL
@@ -18,8 +19,6 @@ from conformance.verdict import Verdict, worst_of
 from lstm_ref import LSTMError
 from lstm_ref.deviations import summary_of
 
-# The script that shows a case in an environment; LSTMError where there is none.
-ScriptOf = Callable[[str, Mapping[str, str]], str]
 Result = Mapping[str, Any]
 
 # Differences that are alike of which each is shown with all that is known; of the others, what failed.
@@ -177,12 +176,8 @@ def _code(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -
     """The command that asks it again, and the script of the smallest case, where there is one."""
     case_id = result["minimal"] or result["case_id"]
     yield Code(title="ask it again", text=_again(result["case_id"], environment))
-    if case_of(case_id) is not None:
-        try:
-            script, backend = script_of(case_id, environment), environment["backend"]
-        except LSTMError:
-            return
-        yield Code(title=f"as a script: lstm-conformance reproduce {case_id} --backend {backend}", text=script)
+    if script := script_of(case_id, environment):
+        yield Code(title=script.title, text=script.code)
 
 
 def _again(case_id: str, environment: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
 from conformance.model_file.page import page_of as model_page
 from conformance.model_file.report import as_dict
-from conformance.report.html.page import write
+from conformance.report.files import write_text
 from conformance.tests.model_files import LoadsOneLSTM, one_lstm
 from conformance.walkthrough.example import Example
 from conformance.walkthrough.page import page
@@ -88,7 +88,7 @@ def _found(verdict: ClaimVerdict) -> Finding:
 
 def _explain(file: Path) -> None:
     """Of three units."""
-    write(file, page(Example()))
+    write_text(page(Example()), file)
 
 
 PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(

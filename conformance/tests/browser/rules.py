@@ -26,7 +26,8 @@ _STICKING_OUT = """() => {
     }
     return false;
   };
-  const out = [...document.body.querySelectorAll("*")].filter(each => each.getBoundingClientRect().right > width + 1 && !boxed(each));
+  const beyond = each => each.getBoundingClientRect().right > width + 1;
+  const out = [...document.body.querySelectorAll("*")].filter(each => beyond(each) && !boxed(each));
   const outermost = out.filter(each => !out.includes(each.parentElement)).slice(0, 5);
   return [
     `is ${root.scrollWidth} px wide on a screen of ${width}`,

@@ -1,0 +1,59 @@
+"""What a user is told of an exception, in one line: what, where, and the next step; whatever it is, it shows no traceback."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from pathlib import Path
+
+from lstm_ref import LSTMError
+
+# Names the variable that shows the traceback of a mistake of the suite's own.
+TRACEBACK = "LSTM_CONFORMANCE_TRACEBACK"
+
+_ELSEWHERE = "name a place that you may write to"
+_NEXT_STEPS = {
+    errno.ENOENT: "its folder is not there, and cannot be made: name another path",
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.ENOSPC: "make room on that disk, or name a place on another",
+    errno.EDQUOT: "make room within your quota, or name a place on another disk",
+    errno.EISDIR: "that is a folder: name a file",
+    errno.ENOTDIR: "a file is where a folder would be: name another path",
+    errno.EEXIST: "a file is where a folder would be: name another path",
+    errno.ENAMETOOLONG: "name a shorter path",
+    errno.EMFILE: "too many files are open: raise the limit with `ulimit -n`",
+}
+
+
+def could_not_be(done: str, path: str | Path, error: OSError) -> str:
+    """`report.json could not be written: No space left on device; make room on that disk, or name a place on another`."""
+    reason = error.strerror or str(error)
+    return f"{path} could not be {done}: {reason}; {_NEXT_STEPS.get(error.errno or 0, 'name another path')}"
+
+
+def refusal_of(error: Exception) -> str:
+    """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other."""
+    if isinstance(error, LSTMError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return _missing(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return could_not_be("read or written", error.filename or "a file or a pipe", error)
+    if isinstance(error, MemoryError):
+        return "the memory is used up; take fewer processes with --workers, or fewer cases with --case"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"lstm-conformance itself made a mistake, {type(error).__name__}: {' '.join(str(error).split())} "
+        f"({Path(frame.filename).name}:{frame.lineno}); report it with the command, and with the traceback that {TRACEBACK}=1 shows"
+    )
+
+
+def _missing(error: ImportError) -> str:
+    if not error.name:
+        return str(error)  # the suite's own, which says what to install
+    package = error.name.partition(".")[0]
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {package} is missing; install it with: pip install {package}"
+    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {package}"
