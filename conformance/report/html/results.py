@@ -53,12 +53,13 @@ def mark(verdict: str) -> Mark:
 
 
 def tally(results: Sequence[Result], name: str = "") -> Mark | None:
-    """The worst verdict, and how many there are of each; nothing where nothing ran."""
+    """The worst verdict of what is there, and how many there are of each; nothing where nothing ran."""
     if not results:
         return None
     counts = collections.Counter(Verdict(result["verdict"]) for result in results)
     said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
-    return Mark(verdict=worst_of(counts), said=f"{name} {said}".strip())
+    there = [verdict for verdict in counts if verdict is not Verdict.UNSUPPORTED]
+    return Mark(verdict=worst_of(there or counts), said=f"{name} {said}".strip())
 
 
 def differing(
