@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from benchmarks.noise import Interval, confidence_of_each, difference_within_run, ratio_within_run
+from benchmarks.noise import Interval, difference_within_run, ratio_within_run
 from benchmarks.results import Results, Timing, Workload
 
 FUSED = "lstm_ref-fused"
@@ -141,10 +141,9 @@ class Judged:
 
 
 def judge(goal: Goal, runs: Sequence[Results]) -> Judged:
-    """A goal on every workload of some runs; each interval is so wide that all hold together."""
+    """A goal on every workload of some runs, each with an interval of its own: it is told how things stand, nothing is decided."""
     pairs = [pair for run in runs for pair in _pairs(goal, run)]
-    confidence = confidence_of_each(len(pairs))
-    return Judged(goal=goal, comparisons=tuple(_compared(goal, fused, peer, confidence) for fused, peer in pairs))
+    return Judged(goal=goal, comparisons=tuple(_compared(goal, fused, peer) for fused, peer in pairs))
 
 
 def _pairs(goal: Goal, run: Results) -> Iterator[tuple[Timing, Timing]]:
@@ -153,10 +152,10 @@ def _pairs(goal: Goal, run: Results) -> Iterator[tuple[Timing, Timing]]:
             yield from ((peers[FUSED], peer) for peer in peers.values() if goal.names(peer))
 
 
-def _compared(goal: Goal, fused: Timing, peer: Timing, confidence: float) -> Comparison:
+def _compared(goal: Goal, fused: Timing, peer: Timing) -> Comparison:
     if goal.per_timestep:
         micro = 1e6 / fused.workload.timesteps
-        found = difference_within_run(np.multiply(fused.rounds, micro), np.multiply(peer.rounds, micro), confidence)
+        found = difference_within_run(np.multiply(fused.rounds, micro), np.multiply(peer.rounds, micro))
     else:
-        found = ratio_within_run(fused.rounds, peer.rounds, confidence)
+        found = ratio_within_run(fused.rounds, peer.rounds)
     return Comparison(workload=fused.workload, peer=peer.peer, found=found, limit=goal.limit)

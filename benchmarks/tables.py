@@ -16,7 +16,7 @@ LEGEND = (
     "in standard deviations of a correct run's rounding, when the peer was checked before it was timed."
 )
 GOALS_LEGEND = (
-    "Each is judged by the median over rounds of the ratio within one round, with intervals that hold together with 95 %: met or "
+    "Each is judged by the median over rounds of the ratio within one round, each with an interval that holds with 95 %: met or "
     "not met where the whole interval lies on one side of the limit, within noise where the limit lies inside it."
 )
 

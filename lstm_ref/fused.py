@@ -45,6 +45,7 @@ ROWS = (0, 1, 3, 2)
 # Multiplications of a timestep that are worth a thread: with fewer, threads wait for Python's lock longer than they compute.
 WORTH_A_THREAD = 2**20
 
+# Rows that lie a multiple of a page apart share few places of a processor's cache: so few of them are transposed at a time.
 PAGE, ROWS_TRANSPOSED = 4096, 16
 
 ONE = np.float32(1)  # a scalar of NumPy's is ready for a ufunc, one of Python's is converted in every call
@@ -133,7 +134,9 @@ class FusedLSTM:
         def passed(rows: slice) -> Trajectory:
             part = rows_of(rows, inputs, initial_state, mask)
             tape = self.forward(*part)
-            return Trajectory(self._emitted(tape, part[2], emits_initial_state)[:, shown], *tape.final_state)
+            final_state = tape.final_state
+            self._emit(tape.hidden[1:], part[2], emits_initial_state)
+            return Trajectory(tape.hidden[1:].transpose(2, 0, 1)[:, shown], *final_state)
 
         parts = self.parts(len(inputs))
         if len(parts) == 1:
@@ -152,35 +155,40 @@ class FusedLSTM:
     ) -> Trajectory:
         """All that a call passes through; arguments as of `run`."""
         tape = self.forward(inputs, initial_state, mask, every=True)
-        hidden, cell = (array[1:].transpose(2, 0, 1) for array in (tape.hidden, tape.cell))
-        return Trajectory(outputs=self._emitted(tape, mask, emits_initial_state), hidden=hidden, cell=cell)
+        emitted = tape.hidden[1:].copy()
+        self._emit(emitted, mask, emits_initial_state)
+        outputs, hidden, cell = (array.transpose(2, 0, 1) for array in (emitted, tape.hidden[1:], tape.cell[1:]))
+        return Trajectory(outputs=outputs, hidden=hidden, cell=cell)
 
     def parts(self, batch: int) -> list[slice]:
         """The rows of the batch that each thread gets, about as many each."""
         count = max(1, min(self.threads, batch, batch * self.columns.size // WORTH_A_THREAD))
         return [slice(*pair) for pair in pairwise(batch * k // count for k in range(count + 1))]
 
-    def _emitted(self, tape: Tape, mask: Array | None, emits_initial_state: bool) -> Array:
-        """The outputs, (batch, timesteps, units): the hidden state, but for what a mask says of them."""
-        hidden = tape.hidden[1:].transpose(2, 0, 1)
+    def _emit(self, hidden: Array, mask: Array | None, emits_initial_state: bool) -> None:
+        """Make outputs of the hidden states, (timesteps, units, batch): zeros where a mask says so."""
         if mask is None or (emits_initial_state and not self.config.zero_output_for_mask):
-            return hidden
+            return
         used = mask[:, ::-1] if self.config.go_backwards else mask
         shows = used if self.config.zero_output_for_mask else np.logical_or.accumulate(used, axis=1)
-        return hidden if shows.all() else np.where(shows[..., np.newaxis], hidden, 0)
+        if not shows.all():
+            keep(_bits(shows, hidden.dtype), hidden)
 
     # --- the loop --------------------------------------------------------------------------------------------------------------
 
     def forward(self, inputs: Array, initial_state: State, mask: Array | None, *, every: bool = False) -> Tape:
         """Run over all timesteps, and keep every slot where `every` is asked for."""
         alone = len(inputs) == 1 and not every
-        if mask is not None:
-            inputs = np.where(mask[..., np.newaxis], inputs, 0)
         if self.config.go_backwards:
             inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
+        if alone and mask is not None:
+            inputs = np.where(mask[..., np.newaxis], inputs, 0)
         tape = self._tape(inputs, initial_state, mask, every=every, rows=self.units if alone else len(self.columns))
         if not alone:
-            time_major(inputs, tape.read[:-1, self.units : self.units + self.input_dim])
+            read = tape.read[:-1, self.units : self.units + self.input_dim]
+            time_major(inputs, read)
+            if mask is not None:
+                keep(_bits(mask, read.dtype), read)
             tape.read[:, self.units + self.input_dim :] = 1
         with np.errstate(over="ignore"):  # the reciprocal of a closed gate is infinite
             self._pass(tape, self._alone(tape, inputs[0]) if alone else self._together(tape))
@@ -195,7 +203,7 @@ class FusedLSTM:
             read=np.empty((steps + 1, rows, batch), dtype),
             slots=slots,
             z=slots[:, : 4 * units] if by_value or not every else np.empty((steps, 4 * units, batch), dtype),
-            use=[None] * steps if mask is None else _bits(mask, dtype),
+            use=[None] * steps if mask is None else _use(mask, dtype),
         )
         tape.hidden[0], tape.cell[0] = initial_state.hidden.T, initial_state.cell.T
         return tape
@@ -248,10 +256,15 @@ def rows_of(rows: slice, inputs: Array, state: State, mask: Array | None) -> tup
 
 def time_major(inputs: Array, into: Array) -> None:
     """Write (batch, timesteps, n) to (timesteps, n, batch)."""
-    # Rows whose distance is a multiple of a page share few places of a processor's cache: then few of them at a time.
     some = ROWS_TRANSPOSED if inputs.strides[0] % PAGE == 0 else len(inputs)
     for start in range(0, len(inputs), max(1, some)):
         into[..., start : start + some] = inputs[start : start + some].transpose(1, 2, 0)
+
+
+def keep(bits: Array, values: Array) -> None:
+    """Make values 0 where no bits are set, NaN and infinity too; of shapes that fit each other."""
+    kept = values.view(bits.dtype)
+    kept &= bits
 
 
 def hold(use: Array, new: Array, old: Array) -> None:
@@ -289,10 +302,14 @@ def _reciprocal_of_sigmoid(z: Array, out: Array) -> None:
     np.add(out, ONE, out)
 
 
-def _bits(mask: Array, dtype: Any) -> list[Array | None]:
-    """What `Tape.use` holds, from a mask (batch, timesteps) in the order of processing."""
-    bits = -mask.T[:, np.newaxis].astype(f"int{8 * dtype.itemsize}")
-    return [None if mask[:, t].all() else use for t, use in enumerate(bits)]
+def _bits(mask: Array, dtype: Any) -> Array:
+    """All bits where a mask (batch, timesteps) is True, none elsewhere, (timesteps, 1, batch), for numbers of this dtype."""
+    return np.asarray(-mask.T[:, np.newaxis].astype(f"int{8 * dtype.itemsize}"))
+
+
+def _use(mask: Array, dtype: Any) -> list[Array | None]:
+    """What `Tape.use` holds, from a mask in the order of processing."""
+    return [None if mask[:, t].all() else use for t, use in enumerate(_bits(mask, dtype))]
 
 
 @cache

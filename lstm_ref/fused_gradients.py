@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.derivatives import ALONG_UNITS, vjp
-from lstm_ref.fused import ONE, ROWS, FusedLSTM, Tape, hold, rows_of, workers
+from lstm_ref.fused import ONE, ROWS, FusedLSTM, Tape, hold, keep, rows_of, workers
 from lstm_ref.gradients import Gradients
 from lstm_ref.state import State
 
@@ -127,8 +127,7 @@ class _Backwards:
         self.of_gates(z[: 3 * units], gates, d_z[: 3 * units])
         self.of_squashed(z[3 * units :], slot[3 * units : 4 * units], d_z[3 * units :])
         if use is not None:
-            bits = d_z.view(use.dtype)
-            bits &= use
+            keep(use, d_z)
         np.copyto(z, d_z)
         np.matmul(self.fused.columns, d_z, d_read)
         if use is not None:

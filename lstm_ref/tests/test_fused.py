@@ -36,6 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
     "backwards": {"return_sequences": True, "go_backwards": True},
     "masked": {"return_sequences": True, "masked": True},
     "masked, last output": {"masked": True},
+    "masked nowhere": {"return_sequences": True, "masked": True, "fewest": 1},
     "masked, backwards": {"return_sequences": True, "masked": True, "go_backwards": True},
     "masked, zero outputs": {"return_sequences": True, "masked": True, "zero_output_for_mask": True},
     "masked, h0 emitted": {"return_sequences": True, "masked": True, "emits": True},
@@ -57,7 +58,15 @@ class Drawn:
     """An oracle in float64, the fused engine beside it, and what both read: values that float32 holds."""
 
     def __init__(
-        self, dtype: str, *, masked: bool = False, emits: bool = False, batch: int = 6, threads: int = 1, **config: Any
+        self,
+        dtype: str,
+        *,
+        masked: bool = False,
+        fewest: int = 0,
+        emits: bool = False,
+        batch: int = 6,
+        threads: int = 1,
+        **config: Any,
     ) -> None:
         random = np.random.default_rng(7)
 
@@ -75,7 +84,7 @@ class Drawn:
         )
         for lstm in (self.oracle, self.fused, self.replicas):
             lstm.emits_initial_state = emits
-        self.mask = random.integers(0, 2, (batch, STEPS)).astype(bool) if masked else None
+        self.mask = random.integers(fewest, 2, (batch, STEPS)).astype(bool) if masked else None
         self.inputs = values(batch, STEPS, INPUT_DIM)
         self.state, self.d_final = (State(values(batch, UNITS), values(batch, UNITS)) for _ in range(2))
         self.d_outputs = values(batch, *((STEPS, UNITS) if self.config.return_sequences else (UNITS,)))
