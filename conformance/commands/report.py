@@ -37,7 +37,7 @@ def report(files: Sequence[Path], html_file: Path) -> None:
     said = [_read(file) for file in files]
     named = ", ".join(map(str, files))
     try:
-        page = _page_of(said)
+        page = page_of(said)
     except _MALFORMED as error:
         raise LSTMError(f"{named}: not a report as --json of this version writes it: {type(error).__name__}: {error}") from error
     if page is None:
@@ -57,7 +57,7 @@ def _read(file: Path) -> Any:
         raise LSTMError(f"{file} is no JSON: {error}; expected a report that --json has written") from error
 
 
-def _page_of(said: Sequence[Any]) -> Page | None:
+def page_of(said: Sequence[Any]) -> Page | None:
     """The page of what was read; None where that is no report, or several that are no runs of `verify`."""
     if all(_has(each, _VERIFY) for each in said):
         return verify_page(said, pages.script_of)

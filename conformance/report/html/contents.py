@@ -144,4 +144,5 @@ class Page:
     @property
     def kinds(self) -> dict[str, str]:
         """What the page can be filtered by, and its words."""
-        return {each.kind: each.mark.said for each in (*self.entries, *self.groups)}
+        parts: list[Entry | Group] = [*self.entries, *self.groups]
+        return {each.kind: each.mark.said for each in parts}

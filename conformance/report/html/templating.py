@@ -17,8 +17,8 @@ ENVIRONMENT.globals["SYMBOL"] = {verdict.value: symbol for verdict, symbol in SY
 
 
 def anchor(name: str) -> str:
-    """What an element is linked by: a name without white space."""
-    return "_".join(name.split())
+    """What an element is linked by: a name without what no address can hold, white space and halves of surrogate pairs."""
+    return "_".join(name.split()).encode(errors="backslashreplace").decode()
 
 
 ENVIRONMENT.filters["anchor"] = anchor

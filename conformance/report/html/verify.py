@@ -111,7 +111,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "time", f"{summary['seconds']:,.0f} s"
     if speed:
         shares = ", ".join(f"{speed[f'{name}_share']:.0%} {words}" for name, words in _SHARES.items())
-        yield "speed", f"{speed['cases_per_second']:.3g} cases a second on {speed['workers']} worker{'s' * (speed['workers'] > 1)}: {shares}"
+        yield (
+            "speed",
+            f"{speed['cases_per_second']:.3g} cases a second on {speed['workers']} worker{'s' * (speed['workers'] > 1)}: {shares}",
+        )
 
 
 _SHARES = {"implementation": "in the implementation", "suite": "in the suite", "loading": "to load"}
