@@ -36,13 +36,14 @@ def show(shared: Page) -> Callable[..., Page]:
 
 @pytest.mark.parametrize("claim_id", STOPS)
 def test_link_of_a_claim_leads_to_what_shows_it(claim_id: str, shared: Page) -> None:
-    """The section has the statement, the verdict and what is to be seen, and shows the layer with that number of weights."""
+    """The section says what is to be seen; the page shows that layer, with its number of weights."""
     stop: Stop = STOPS[claim_id]
     shared.locator(f"#claim-{claim_id} a").click()
     said = shared.locator(f"#{stop.place} #stop")
     expect(said).to_be_in_viewport()
     expect(said).to_contain_text(stop.says)
     expect(shared.locator("#sum .total")).to_have_text(f"= {stop.example.count:,} weights")
+    expect(shared.locator(".code code")).to_have_text(stop.example.constructor)
     expect(shared.locator(f"#{stop.place}")).to_be_focused()
 
 
@@ -67,7 +68,7 @@ def test_slider_moves_by_keyboard_and_says_what_became_of_it(show: Callable[...,
     page = show(Example())
     page.locator("[data-of=units]").press("ArrowRight")
     expect(page.locator("#size-units")).to_have_value("4")
-    expect(page.locator("#said")).to_have_text("LSTM(4): 112 weights, inputs (2, 4, 2), outputs (2, 4)")
+    expect(page.locator("#page-said")).to_have_text("LSTM(4): 112 weights, inputs (2, 4, 2), outputs (2, 4)")
     assert "units=4" in page.url
 
 
@@ -140,7 +141,7 @@ def test_arrow_keys_go_from_weight_to_weight(keys: str, named: str, show: Callab
     page = show(Example(units=2, input_dim=1), place="weights")
     _press(page.locator("canvas[data-gate=c]"), keys)
     expect(page.locator("#weight")).to_contain_text(named)
-    expect(page.locator("#said")).to_contain_text(named)
+    expect(page.locator("#page-said")).to_contain_text(named)
 
 
 def _press(canvas: Locator, keys: str) -> None:

@@ -277,8 +277,7 @@
   }
   addEventListener("hashchange", addressChanged);
   new ResizeObserver(showMatrices).observe(place("matrices"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showMatrices);
-  addEventListener("beforeprint", showMatrices);
+  for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", showMatrices);
   show();
   addressChanged();
 }

@@ -50,16 +50,16 @@ const pictures = (() => {
   function layout({ units, input_dim, use_bias }, width) {
     const high = Math.max(4, Math.floor(420 / (input_dim + units + 1)));
     const cell = Math.max(1, Math.min(30, Math.floor((width - LABELS - 2) / units), high));
-    const blocks = [["x", input_dim], ["h", units], ...(use_bias ? [["b", 1]] : [])];
-    let top = 0;
+    const named = (kind, size) => ({ kind, sources: Array.from({ length: size }, (_, k) => `${kind}${k}`) });
+    const blocks = [named("x", input_dim), named("h", units), ...(use_bias ? [{ kind: "b", sources: ["b"] }] : [])];
     const rows = [];
-    const marks = [];
-    for (const [kind, size] of blocks) {
-      marks.push({ kind, top, height: size * cell });
-      for (let k = 0; k < size; k++) rows.push({ source: kind === "b" ? "b" : `${kind}${k}`, top: top + k * cell });
-      top += size * cell + GAP;
+    let top = 0;
+    for (const block of blocks) {
+      block.top = top;
+      block.sources.forEach((source, k) => rows.push({ source, top: top + k * cell }));
+      top += block.sources.length * cell + GAP;
     }
-    return { cell, rows, marks, width: LABELS + units * cell + 2, height: top - GAP + Math.max(2, 9 - cell) };
+    return { cell, rows, blocks, width: LABELS + units * cell + 2, height: top - GAP + Math.max(2, 9 - cell) };
   }
 
   function weightOf(weights, units, gate, source, unit) {
@@ -86,28 +86,51 @@ const pictures = (() => {
     return pen;
   }
 
+  // Of a gate's block the weights as pixels, each as strong as it is large.
+  function pixels(weights, { units, input_dim }, gate, { kind, sources }, colour) {
+    const picture = document.createElement("canvas");
+    [picture.width, picture.height] = [units, sources.length];
+    const image = new ImageData(units, sources.length);
+    const largest = WEIGHT / Math.sqrt({ x: input_dim, h: units, b: 1 }[kind]);
+    const shades = [colour.plus, colour.minus].map((hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16)));
+    sources.forEach((source, row) => {
+      for (let unit = 0; unit < units; unit++) {
+        const { value } = weightOf(weights, units, gate, source, unit);
+        const strength = 0.3 + 0.7 * Math.min(1, Math.abs(value) / largest);
+        image.data.set([...shades[Number(value < 0)], 255 * strength], 4 * (row * units + unit));
+      }
+    });
+    picture.getContext("2d").putImageData(image, 0, 0);
+    return picture;
+  }
+
   // The cells of one gate, drawn once; the frames around what is looked at come over them.
   function cells(canvas, weights, state, gate, width) {
     const where = layout(state, width);
     const [drawing, colour] = [document.createElement("canvas"), colours(canvas)];
     const pen = sized(drawing, where);
-    const side = where.cell > 3 ? where.cell - 1 : where.cell;
-    const largest = { x: WEIGHT / Math.sqrt(state.input_dim), h: WEIGHT / Math.sqrt(state.units), b: WEIGHT };
-    for (const { source, top } of where.rows) {
-      for (let unit = 0; unit < state.units; unit++) {
-        const { value } = weightOf(weights, state.units, gate, source, unit);
-        const left = LABELS + unit * where.cell;
-        pen.globalAlpha = 0.3 + 0.7 * Math.min(1, Math.abs(value) / largest[source[0]]);
-        pen.fillStyle = value < 0 ? colour.minus : colour.plus;
-        pen.fillRect(left, top, side, side);
-        if (where.cell < 14) continue;
-        pen.globalAlpha = 1;
-        pen.fillStyle = colour.ink;
-        pen.font = `${Math.min(16, where.cell - 4)}px monospace`;
-        pen.fillText(value < 0 ? "−" : "+", left + side / 2, top + side / 2 + 1);
+    const { cell, blocks, rows } = where;
+    pen.imageSmoothingEnabled = false;
+    for (const block of blocks) {
+      pen.drawImage(pixels(weights, state, gate, block, colour), LABELS, block.top, state.units * cell, block.sources.length * cell);
+    }
+    if (cell > 3) {
+      for (const { top } of rows) pen.clearRect(0, top + cell - 1, where.width, 1);
+      for (let unit = 1; unit <= state.units; unit++) pen.clearRect(LABELS + unit * cell - 1, 0, 1, where.height);
+    }
+    if (cell >= 14) signs(pen, weights, state, gate, where, colour);
+    return { ...where, drawing, colour };
+  }
+
+  function signs(pen, weights, { units }, gate, { cell, rows }, colour) {
+    pen.fillStyle = colour.ink;
+    pen.font = `${Math.min(16, cell - 4)}px monospace`;
+    for (const { source, top } of rows) {
+      for (let unit = 0; unit < units; unit++) {
+        const { value } = weightOf(weights, units, gate, source, unit);
+        pen.fillText(value < 0 ? "−" : "+", LABELS + unit * cell + (cell - 1) / 2, top + (cell + 1) / 2);
       }
     }
-    return { ...where, drawing, colour };
   }
 
   // A gate's cells, with what is looked at framed.
@@ -123,7 +146,9 @@ const pictures = (() => {
   function mark(pen, where, state, gate, colour) {
     pen.fillStyle = colour.quiet;
     pen.font = "13px monospace";
-    for (const { kind, top, height } of where.marks) pen.fillText(kind, LABELS / 2 - 2, top + Math.max(height / 2, 6));
+    for (const { kind, top, sources } of where.blocks) {
+      pen.fillText(kind, LABELS / 2 - 2, top + Math.max((sources.length * where.cell) / 2, 6));
+    }
     const row = where.rows.find(({ source }) => source === state.source);
     const left = LABELS + state.unit * where.cell;
     pen.strokeStyle = colour.ink;
