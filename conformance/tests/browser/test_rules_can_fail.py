@@ -73,7 +73,11 @@ def test_what_went_wrong_is_told_with_another_failure(tmp_path: Path, browser: B
         ("within_the_screen", f"<p>{'long' * 50}</p>", "px wide on a screen of 360"),
         ("printable", f"<div style='overflow-x: auto'><p>{'long' * 50}</p></div>", 'is cut off on paper: <div style="over'),
         ("printable", "<style>body { background: #111 }</style>", "is printed on a dark background"),
-        ("usable_by_keyboard", "<button style='outline: none'>plain</button>", "looks the same with and without the focus: <button"),
+        (
+            "usable_by_keyboard",
+            "<button style='outline: none'>plain</button>",
+            "looks the same with and without the focus: <button",
+        ),
         ("usable_by_keyboard", "<button onfocus='this.blur()'>shy</button>", 'Tab misses <button onfocus="this.blur()">'),
         ("usable_by_keyboard", "<p style='position: fixed; top: -9em'><button>far</button></p>", "out of sight: <button>far"),
     ],
