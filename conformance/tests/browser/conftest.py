@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from conformance.tests.browser import chromium
-from conformance.tests.browser.opened import opened
+from conformance.tests.browser.opened import WIDE, Look, opened
 from conformance.tests.browser.pages import PAGES
 
 
@@ -40,8 +39,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens files as `opened` does, and leaves them when the test ends."""
     with ExitStack() as stack:
 
-        def enter(*args: object, **kwargs: object) -> Page:
-            return stack.enter_context(partial(opened, browser)(*args, **kwargs))
+        def enter(file: Path, look: Look = WIDE, fragment: str = "") -> Page:
+            return stack.enter_context(opened(browser, file, look, fragment))
 
         yield enter
 
@@ -55,7 +54,7 @@ def file_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def made(name: str) -> Path:
         file = folder / f"{name}.html"
-        with FileLock(folder / f"{name}.lock"):
+        with FileLock(file.with_suffix(".lock")):
             if not file.exists():
                 PAGES[name](file)
         return file

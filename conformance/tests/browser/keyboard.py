@@ -15,8 +15,8 @@ _PREPARE = """() => {
   const place = (each) => (each ? `${place(each.parentElement)} ${[...(each.parentElement?.children ?? [])].indexOf(each)}` : "");
   const walk = window.walk = { look, name, place, looks: new Map(), due: new Map(), met: new Set() };
   const radios = new Map();
-  const focusable = "a[href], button, input, select, textarea, summary, [tabindex], [contenteditable]";
-  for (const each of document.querySelectorAll(focusable)) {
+  const controls = "a[href], button, input, select, textarea, summary, [tabindex], [contenteditable]";
+  for (const each of document.querySelectorAll(controls)) {
     walk.looks.set(place(each), look(each));
     if (each.tabIndex < 0 || each.disabled || !each.checkVisibility({ visibilityProperty: true })) continue;
     if (each.type !== "radio" || !each.name) walk.due.set(place(each), name(each));
@@ -32,8 +32,8 @@ _STEP = """() => {
   if (!each || each === document.body || met.has(where)) return null;
   met.add(where);
   const { top, right, bottom, left, width } = each.getBoundingClientRect();
-  const seen = width && bottom > 0 && right > 0 && top < innerHeight && left < innerWidth;
-  if (!seen) return [`has the focus out of sight: ${name(each)}`];
+  const isSeen = width && bottom > 0 && right > 0 && top < innerHeight && left < innerWidth;
+  if (!isSeen) return [`has the focus out of sight: ${name(each)}`];
   return looks.get(where) === look(each) ? [`looks the same with and without the focus: ${name(each)}`] : [];
 }"""
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import click
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main as benchmarks
 from benchmarks.tests.documents import EXAMPLE
-from conformance.claims import CLAIMS, ClaimVerdict, Evidence, Finding, settle
-from conformance.claims.page import page_of as claims_page
-from conformance.claims.text import as_json
 from conformance.cli import main
-from conformance.commands.pages import write_page
-from conformance.environments.recorded import FOLDER
-from conformance.model_file.command import examine
-from conformance.model_file.contents import contents_of
-from conformance.model_file.page import page_of as model_page
-from conformance.model_file.report import as_dict
 from conformance.report.files import write_text
-from conformance.tests.model_files import LoadsOneLSTM, one_lstm
+from conformance.tests import pages
+from conformance.tests.test_html import made_hostile
 from conformance.walkthrough.example import Example
 from conformance.walkthrough.page import page
 
 # A mistake that most of the surface does not show: of 89 cases 14 fail, one of them for a reason of its own.
 MISTAKEN = ("verify", "--level", "quick", "--deviation", "mask_ignored", "--workers", "1", "--no-reduce")
-OTHER = ("verify", "--level", "quick", "--deviation", "last_step_skipped", "--workers", "1", "--no-reduce", "--case", "*mask*")
-MASKS = ("--case", "u3-d2-t5-b4-seq-*mask*")
 
 
 def _run(command: click.Command, *arguments: str | Path) -> None:
@@ -43,47 +34,17 @@ def _benchmarks(file: Path) -> None:
     _run(benchmarks, "report", EXAMPLE, "--html", file)
 
 
-def _verify(file: Path) -> None:
-    """Of one implementation."""
+def _mistaken(file: Path) -> None:
+    """Of a run of `verify` on the reference with a mistake."""
     _run(main, *MISTAKEN, "--html", file)
 
 
-def _side_by_side(file: Path) -> None:
-    """Of two."""
-    reports = [file.with_suffix(f".{number}.json") for number in (1, 2)]
-    for arguments, report in zip((MISTAKEN, OTHER), reports, strict=True):
-        _run(main, *arguments, "--json", report)
-    _run(main, "report", *reports, "--html", file)
-
-
-def _upgrade(file: Path) -> None:
-    """From one recorded version to another."""
-    _run(main, "upgrade", FOLDER / "keras-1.2.2.npz", FOLDER / "keras-2.2.4.npz", *MASKS, "--html", file)
-
-
-def _history(file: Path) -> None:
-    """Of three recorded versions."""
-    versions = ",".join(str(FOLDER / f"{name}.npz") for name in ("keras-1.2.2", "keras-2.2.4", "keras-3.15.1"))
-    _run(main, "history", "--versions", versions, *MASKS, "--html", file)
-
-
-def _model(file: Path) -> None:
-    """Of a file that is right in one environment, and not in another."""
-    environments = {"right": LoadsOneLSTM(), "wrong": LoadsOneLSTM(deviation="output_tanh_missing")}
-    stored = one_lstm(file.with_name("model.keras"))
-    report = examine(stored, [*environments], make=environments.__getitem__, read_file=contents_of)
-    write_page(model_page(as_dict(report)), file)
-
-
-def _claims(file: Path) -> None:
-    """Of all, settled as expected by measurements that were not taken."""
-    found = (replace(claim, run=partial(_found, claim.expected)) for claim in CLAIMS)
-    write_page(claims_page([as_json(settled) for settled in settle(found)]), file)
-
-
-def _found(verdict: ClaimVerdict) -> Finding:
-    evidence = Evidence(label="shape of the kernel", measured=(5, 40), relation="=", stated=(5, 40), agrees=True)
-    return Finding(verdict=verdict, evidence=(evidence,), condition="there is one unit")
+def _reported(make: Callable[[], Any], copies: int, file: Path) -> None:
+    """Of what a command's --json holds, by `report`; of several copies, side by side."""
+    stored = [file.with_suffix(f".{copy}.json") for copy in range(copies)]
+    for each in stored:
+        each.write_text(json.dumps(make()), encoding="utf-8")
+    _run(main, "report", *stored, "--html", file)
 
 
 def _explain(file: Path) -> None:
@@ -91,9 +52,21 @@ def _explain(file: Path) -> None:
     write_text(page(Example()), file)
 
 
+def _verify() -> Any:
+    return pages.verify_report().as_read()
+
+
 PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(
     {
-        make.__name__.removeprefix("_"): make
-        for make in (_benchmarks, _verify, _side_by_side, _upgrade, _history, _model, _claims, _explain)
+        "benchmarks": _benchmarks,
+        "verify": partial(_reported, _verify, 1),
+        "verify, a mistake": _mistaken,
+        "verify, side by side": partial(_reported, _verify, 2),
+        "verify, hostile": partial(_reported, lambda: made_hostile(pages.as_read(_verify())), 1),
+        "upgrade": partial(_reported, pages.upgrade_said, 1),
+        "history": partial(_reported, pages.history_said, 1),
+        "model": partial(_reported, pages.model_said, 1),
+        "claims": partial(_reported, pages.claims_said, 1),
+        "explain": _explain,
     }
 )

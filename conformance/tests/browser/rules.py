@@ -14,7 +14,7 @@ from conformance.tests.browser.keyboard import unreachable
 GRAVE = ("serious", "critical")
 PAPER = 718  # of A4 between margins of 1 cm, in CSS pixels
 
-_OPEN_ALL = "document.querySelectorAll('details').forEach(each => { each.open = true; })"
+_OPEN_ALL = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 
 # Names the outermost of what sticks out, and leaves alone what is in a box that scrolls by itself.
 _STICKING_OUT = """() => {
@@ -26,18 +26,19 @@ _STICKING_OUT = """() => {
     }
     return false;
   };
-  const beyond = each => each.getBoundingClientRect().right > width + 1;
-  const out = [...document.body.querySelectorAll("*")].filter(each => beyond(each) && !boxed(each));
-  const outermost = out.filter(each => !out.includes(each.parentElement)).slice(0, 5);
+  const beyond = (each) => each.getBoundingClientRect().right > width + 1 && !boxed(each);
+  const out = [...document.body.querySelectorAll("*")].filter(beyond);
+  const outermost = out.filter((each) => !out.includes(each.parentElement)).slice(0, 5);
   return [
     `is ${root.scrollWidth} px wide on a screen of ${width}`,
-    ...outermost.map(each => `sticks out: ${each.outerHTML.slice(0, 120)}`),
+    ...outermost.map((each) => `sticks out: ${each.outerHTML.slice(0, 120)}`),
   ];
 }"""
 
 _CUT_OFF = """() => [...document.body.querySelectorAll("*")]
-  .filter(each => getComputedStyle(each).overflowX !== "visible" && each.clientWidth > 1 && each.scrollWidth > each.clientWidth + 1)
-  .map(each => `is cut off on paper: ${each.outerHTML.slice(0, 120)}`)"""
+  .filter((each) => getComputedStyle(each).overflowX !== "visible")
+  .filter(({ clientWidth, scrollWidth }) => clientWidth > 1 && scrollWidth > clientWidth + 1)
+  .map((each) => `is cut off on paper: ${each.outerHTML.slice(0, 120)}`)"""
 
 _DARK = """() => {
   const [red, green, blue, alpha = 1] = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);

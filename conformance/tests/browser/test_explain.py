@@ -10,9 +10,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from conformance.tests.browser.opened import NARROW, opened
-from conformance.walkthrough.example import Example, fragment
+from conformance.walkthrough.example import Example, Given, fragment
 from conformance.walkthrough.stops import STOPS, Stop
 from conformance.walkthrough.values import walk, weights_of
+
+# The steps of one call for one row of the batch, as the page's own script takes them: gates, then cell and hidden state.
+COMPUTED = """(example) => equations.walk(example, example.row, example.call).map(({ gates, after }) =>
+  [...equations.GATES.map((gate) => [...gates[gate]]), [...after.cell], [...after.hidden]])"""
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,40 @@ def test_values_are_those_of_the_reference(example: Example, call: int, step: in
     shown = show(example, call=call, step=step, row=row).locator("#units-values td").all_text_contents()
     numbers = np.array([float(text.replace("−", "-")) for text in shown]).reshape(example.units, -1)
     assert numbers == pytest.approx(np.stack([array[row, step - 1] for array in arrays], axis=1), abs=0.5e-4 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("example", "call", "row"),
+    [
+        (Example(), 1, 1),
+        (Example(units=16, input_dim=5, timesteps=30, seed=7), 1, 0),
+        (Example(stateful=True, go_backwards=True, use_bias=False), 3, 1),
+        (Example(given=Given.MASKED), 1, 0),
+        (Example(given=Given.FIRST), 1, 0),
+    ],
+    ids=["plain", "long", "third-call-backwards-without-bias", "masked", "zeros"],
+)
+def test_the_browser_computes_what_the_reference_computes(example: Example, call: int, row: int, shared: Page) -> None:
+    """Gates and states of every step, to rounding: both are float64, and add in another order."""
+    computed = np.array(shared.evaluate(COMPUTED, {**vars(example), "call": call, "row": row}))
+    passed = walk(example, call)
+    expected = np.stack([array[row] for array in (*passed.gates, passed.after.cell, passed.after.hidden)], axis=1)
+    np.testing.assert_allclose(computed, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("example", "handed_out"),
+    [
+        (Example(), {"outputs": "(2, 3)"}),
+        (Example(return_sequences=True), {"outputs": "(2, 4, 3)"}),
+        (Example(units=5, batch=1, return_state=True), {"outputs": "(1, 5)", "final h": "(1, 5)", "final c": "(1, 5)"}),
+    ],
+)
+def test_what_leaves_the_layer_has_its_shape(example: Example, handed_out: dict[str, str], show: Callable[..., Page]) -> None:
+    """By name."""
+    page = show(example)
+    expect(page.locator("#flow .card.out h3")).to_have_text([*handed_out])
+    expect(page.locator("#flow .card.out .shape")).to_have_text([*handed_out.values()])
 
 
 def test_pointing_at_a_cell_names_the_weight(show: Callable[..., Page]) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from conformance.case import Case
+from conformance.reproduce import reproduction
 from conformance.tests.browser.opened import NARROW, WIDE, Look
 
 CASE = "u3-d2-t5-b4-seq-mask_left-s0"
+MOVED = "u3-d2-t5-b4-seq-s0"  # of an implementation whose gates are in another order
 
 Open = Callable[..., Page]
 
@@ -20,7 +23,7 @@ def open_report(file_of: Callable[[str], Path], open_page: Open) -> Open:
     """Opens the page of a run in which 14 of 89 cases fail; `fragment` is what follows `#`."""
 
     def enter(fragment: str = "", look: Look = WIDE) -> Page:
-        return open_page(file_of("verify"), look, fragment)
+        return open_page(file_of("verify, a mistake"), look, fragment)
 
     return enter
 
@@ -154,10 +157,25 @@ def test_paper_shows_what_was_closed(open_report: Open) -> None:
     expect(page.get_by_role("button", name="Copy").first).to_be_hidden()
 
 
+def test_a_script_is_copied_whole(file_of: Callable[[str], Path], open_page: Open) -> None:
+    """Line for line what `reproduce` prints."""
+    page = open_page(file_of("verify"), fragment=MOVED)
+    page.locator(f"[id='{MOVED}']").get_by_role("button", name="Copy").last.click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_attached()
+    assert page.evaluate("navigator.clipboard.readText()") == reproduction(Case.from_id(MOVED), "jax")
+
+
 def test_environments_stand_side_by_side(file_of: Callable[[str], Path], open_page: Open) -> None:
-    """A column each, and what differs of both."""
-    page = open_page(file_of("side_by_side"))
-    names = ["lstm_ref with mask_ignored", "lstm_ref with last_step_skipped"]
-    expect(page.get_by_role("columnheader").filter(has_text="lstm_ref")).to_have_text(names)
+    """A column each, and in it what came out."""
+    page = open_page(file_of("verify, side by side"))
+    names = [f"keras.layers.LSTM 3.15.1 jax ({number})" for number in (1, 2)]
+    expect(page.get_by_role("columnheader").filter(has_text="jax")).to_have_text(names)
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="mask = left", exact=True))
-    expect(row.get_by_role("cell")).to_have_text(["✗ 4", "✗ 4"])
+    expect(row.get_by_role("cell")).to_have_text(["✗ 1", "✗ 1"])
+
+
+def test_hostile_text_is_text(file_of: Callable[[str], Path], open_page: Open) -> None:
+    """An element in a report's string is shown as it is written; none comes of it."""
+    page = open_page(file_of("verify, hostile"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("<script>alert(1)</script> {{ 7 * 7 }}")
+    expect(page.locator("img")).to_have_count(0)
