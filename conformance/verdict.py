@@ -169,16 +169,15 @@ def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
-    """The results, of whose pictures those of the first are left: few of any that differ in the same way."""
-    left, seen = most, Counter[tuple[Any, ...]]()
-    kept = []
-    for result in results:
+    """The results with no more pictures than these: of what differs alike, of the first; of what is unexpected, before all else."""
+    seen = Counter[tuple[Any, ...]]()
+    kept: set[str] = set()
+    for result in sorted(results, key=lambda result: result.verdict.is_expected):
         manner = (result.known, result.explained_by[:1], *(check.check for check in result.checks if check.message))
-        keeps = result.picture is not None and left > 0 and seen[manner] < alike
-        left -= keeps
-        seen[manner] += keeps
-        kept.append(result if keeps or result.picture is None else replace(result, picture=None))
-    return kept
+        if result.picture is not None and len(kept) < most and seen[manner] < alike:
+            kept.add(result.case_id)
+            seen[manner] += 1
+    return [result if result.case_id in kept else replace(result, picture=None) for result in results]
 
 
 def in_one_line(error: Exception) -> str:

@@ -181,9 +181,10 @@ def test_verify_accepts_real_keras(tmp_path: Path) -> None:
 
 
 def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
-    """Exit code 1; text, JSON and JUnit name what explains it."""
-    paths = tmp_path / "report.json", tmp_path / "report.xml"
-    result = invoke("verify", *SMALL, "--deviation", "hard_sigmoid", "--json", str(paths[0]), "--junit", str(paths[1]))
+    """Exit code 1; text, JSON, JUnit and the page name what explains it."""
+    paths = tmp_path / "report.json", tmp_path / "report.xml", tmp_path / "page.html"
+    files = ("--json", str(paths[0]), "--junit", str(paths[1]), "--html", str(paths[2]))
+    result = invoke("verify", *SMALL, "--deviation", "hard_sigmoid", *files)
     assert result.exit_code == 1
     assert "FAIL u2-d2-t6-b3-s0\n" in result.stdout
     assert "matches the reference if the gates use Keras 3's hard_sigmoid, clip(x/6 + 0.5, 0, 1) (hard_sigmoid)" in result.stdout
@@ -195,6 +196,10 @@ def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
     suite = ET.parse(paths[1]).getroot().find("testsuite")  # noqa: S314  # our own file
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("4", "4")
+    page = paths[2].read_text(encoding="utf-8")
+    assert page.count('<details class="entry"') == 3
+    assert page.count("<svg") == len(read["results"][0]["picture"]["lines"])
+    assert "lstm-conformance verify --case u2-d2-t6-b3-s0 --deviation hard_sigmoid" in page
 
 
 NAME = "lstm_ref with units_reversed on no backend"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,18 @@ def invoke(*arguments: str) -> Result:
 
 @pytest.mark.usefixtures("keras_adapter")
 def test_claims_print_and_write_what_was_settled(tmp_path: Path) -> None:
-    """Text and JSON tell the same verdicts, in the order asked for; a failing statement that should fail is as expected."""
-    file = tmp_path / "claims.json"
-    result = invoke("claims", "two-units-double", "twelve-parameters", "--json", str(file))
+    """All tell the same verdicts, in the order asked for; a failing statement that should fail is as expected."""
+    file, page = tmp_path / "claims.json", tmp_path / "claims.html"
+    result = invoke("claims", "two-units-double", "twelve-parameters", "--json", str(file), "--html", str(page))
     settled = json.loads(file.read_text(encoding="utf-8"))
     assert result.exit_code == 0
     assert [claim["id"] for claim in settled["claims"]] == ["two-units-double", "twelve-parameters"]
     assert [line.split()[0] for line in result.stdout.splitlines() if line[:1].isupper()] == ["FAILS", "HOLDS"]
     assert result.stdout.rstrip().endswith("1 fails, 1 holds")
+    assert re.findall(r'class="entry" id="([^"]+)" data-kind="([^"]+)"', page.read_text(encoding="utf-8")) == [
+        ("two-units-double", "fails"),
+        ("twelve-parameters", "holds"),
+    ]
 
 
 def test_claims_suggest_the_nearest_id() -> None:

@@ -18,6 +18,7 @@ from conformance.model_file.contents import contents_of
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import ModelInput, draw_inputs, inputs_of, read_inputs
 from conformance.model_file.loading import raised, reason_and_mend
+from conformance.model_file.page import page_of
 from conformance.model_file.report import ModelReport, as_dict, show
 from conformance.model_file.verification import questions_of
 from conformance.tests.model_files import LoadsOneLSTM, Node, lstm_node, model_node, node, one_lstm, read, weights_of, write_keras
@@ -111,6 +112,7 @@ def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
 def test_a_report_is_json(tmp_path: Path) -> None:
     """With each LSTM's verdict in each environment."""
     held = json.loads(json.dumps(as_dict(examined(one_lstm(tmp_path / "model.keras"), {})), allow_nan=False))
+    assert page_of(held).entries == []
     assert held["environments"][0]["lstms"][0]["verdict"] == "PASS"
     assert held["lstms"][0]["path"] == "model/lstm"
 

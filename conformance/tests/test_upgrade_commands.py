@@ -67,8 +67,8 @@ def test_baseline_is_recorded_and_expected(tmp_path: Path) -> None:
 
 
 def test_report_is_written(tmp_path: Path) -> None:
-    """As JSON, which holds every case, and as Markdown, which a CI summary shows."""
-    files = ("--json", tmp_path / "report.json", "--markdown", tmp_path / "report.md")
+    """As JSON, which holds every case, as Markdown, which a CI summary shows, and as a page."""
+    files = ("--json", tmp_path / "report.json", "--markdown", tmp_path / "report.md", "--html", tmp_path / "page.html")
     invoke("upgrade", "reference", WRONG, *MASKED, *files)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert (report["from"]["name"], report["to"]["name"]) == ("reference", WRONG)
@@ -79,6 +79,8 @@ def test_report_is_written(tmp_path: Path) -> None:
     assert report["baseline"]["as_expected"] is False
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| changed: now wrong | mask=left | 1 | right | wrong: mask\\_ignored |" in markdown
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '<details class="entry" id="u3-d2-t5-b4-seq-mask_left-s0" data-kind="changed: now wrong"' in page
 
 
 @pytest.mark.parametrize(
@@ -102,11 +104,13 @@ def test_what_cannot_run_is_refused(arguments: tuple[str, ...], message: str) ->
 def test_history_shows_when_a_behaviour_changes(tmp_path: Path) -> None:
     """A column per version, marked where it differs from the one before; what is right everywhere is counted."""
     versions = f"reference:mask_inverted,{WRONG},reference,reference:go_backwards_ignored"
-    result = invoke("history", "--versions", versions, *MASKED, "--markdown", tmp_path / "h.md", "--json", tmp_path / "h.json")
+    files = ("--markdown", tmp_path / "h.md", "--json", tmp_path / "h.json", "--html", tmp_path / "h.html")
+    result = invoke("history", "--versions", versions, *MASKED, *files)
     assert result.exit_code == 0
     assert "1 behaviours are right in all versions" in result.stdout
     markdown = (tmp_path / "h.md").read_text(encoding="utf-8")
     assert "| mask=left | wrong (mask\\_inverted) | → wrong (mask\\_ignored) | → right | right |" in markdown
+    assert '<td class="v-FAIL">→ wrong (mask_ignored)</td>' in (tmp_path / "h.html").read_text(encoding="utf-8")
     report = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"))
     assert [cell["changed"] for cell in report["backends"]["tensorflow"]["behaviours"][1]["cells"]] == [False, True, True, False]
 

@@ -4,9 +4,15 @@
 |---|---|
 | page.py | `render`: a template and what it shows → the text of a page; `write`: to a file |
 | templating.py | Jinja2's environment: all that is shown is escaped |
+| contents.py | `Page`: what a page of results holds, whatever command it is of; report.html.jinja shows it |
+| charts.py | pictures of differences as coordinates, which pictures.html.jinja draws |
+| verify.py, results.py | reports of `verify` as a `Page`; other commands have theirs beside their own report |
 | templates/base.html.jinja | the frame of every page: title, policy, stylesheets, scripts, skip link |
 | templates/parts.html.jinja | macros: a verdict, facts, a table, code with a copy button, the blocks of a document |
 | templates/page.css, page.js | of every page; a page may add its own by `styles` and `scripts` |
+| templates/document.html.jinja | a document of headings, lines, tables and plots, as the benchmarks have it |
+
+A page is made from what JSON holds, so that it can be made later, and elsewhere.
 
 Only what lies in this folder is code. A page's policy lets no script run but those that the page was made with, by their hashes,
 and lets nothing be loaded.

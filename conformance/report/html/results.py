@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from conformance.case import Case
@@ -28,6 +29,7 @@ QUIET = (Verdict.PASS, Verdict.UNSUPPORTED)
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE)
 
 
+@lru_cache(maxsize=10_000)
 def case_of(case_id: str) -> Case | None:
     """The case, where the id is one: a probe's is none."""
     try:
@@ -52,12 +54,13 @@ def mark(verdict: str) -> Mark:
 
 
 def tally(results: Sequence[Result], name: str = "") -> Mark | None:
-    """The worst verdict, and how many there are of each; nothing where nothing ran."""
+    """The worst verdict of what is there, and how many there are of each; nothing where nothing ran."""
     if not results:
         return None
     counts = collections.Counter(Verdict(result["verdict"]) for result in results)
     said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
-    return Mark(verdict=worst_of(counts), said=f"{name} {said}".strip())
+    there = [verdict for verdict in counts if verdict is not Verdict.UNSUPPORTED]
+    return Mark(verdict=worst_of(there or counts), said=f"{name} {said}".strip())
 
 
 def differing(

@@ -1,6 +1,8 @@
 // The filter of a page of results; its state is behind the question mark of the fragment.
 "use strict";
 
+// Members of a group that a search opens it for.
+const FEW = 40;
 const form = document.querySelector("form.controls");
 
 if (form) {
@@ -39,6 +41,7 @@ if (form) {
         here += !member.hidden;
       }
       node.hidden = !here;
+      if (words.length || feature) node.open = here > 0 && here <= FEW;
       count += here;
     }
     shown.textContent = count === total ? `all ${total.toLocaleString("en")}` : `${count.toLocaleString("en")} of ${total.toLocaleString("en")}`;
