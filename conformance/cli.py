@@ -35,7 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "environments:environments",
         "List the environments that can be named to `verify --environment`, `upgrade`, `history` and `model`.",
     ),
-    "explain": ("explain:explain_case", "Show a case's numbers step by step and gate by gate, reference beside Keras."),
+    "explain": (
+        "explain:explain_case",
+        "Show what a layer is made of, with sizes; or a case's numbers, reference beside Keras, with its CASE id.",
+    ),
     "history": (
         "upgrade:history",
         "Ask the same cases of a range of Keras versions, and show what each answers and where that changes.",
@@ -48,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": (
         "environments:record",
         "Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.",
+    ),
+    "report": (
+        "report:report",
+        "Make the page of reports that --json has written; of several runs of `verify`, one page side by side.",
     ),
     "reproduce": (
         "reproduce:reproduce",

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.keras_steps import CellStep, observe_steps
-from conformance.case import Call, Case
+from conformance.case import Case
 from conformance.checks import Evidence, judge
 from conformance.observation import CallObservation, Observation
 from conformance.stimulus import draw
@@ -26,27 +26,26 @@ from lstm_ref.cell import Gates
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Which part of a case is shown: one row of the batch, one unit, the first timesteps of each call (0 = all) and its last."""
+    """Which part of a run is shown: one row of the batch, one unit, the first timesteps of each call (0 = all) and its last."""
 
     row: int = 0
     unit: int = 0
     steps: int = 3
 
-    def check(self, case: Case) -> None:
-        """Refuse a row, unit or number of steps that the case does not have.
+    def check(self, named: str, *, batch: int, units: int) -> None:
+        """Refuse a row, unit or number of steps that what is named does not have.
 
         Raises:
             LSTMError: and which there are.
         """
-        for name, value, size in (("row", self.row, case.batch), ("unit", self.unit, case.config.units)):
+        for name, value, size in (("row", self.row, batch), ("unit", self.unit, units)):
             if not 0 <= value < size:
-                raise LSTMError(f"{case.id} has {size} {name}s, 0 to {size - 1}; got {name} {value}")
+                raise LSTMError(f"{named} has {size} {name}s, 0 to {size - 1}; got {name} {value}")
         if self.steps < 0:
             raise LSTMError(f"steps must be 0 (all) or more; got {self.steps}")
 
-    def timesteps(self, call: Call) -> list[int]:
-        """Those of the call that are shown, counted from its start."""
-        length = call.stop - call.start
+    def timesteps(self, length: int) -> list[int]:
+        """Those that are shown of a call of that length."""
         return list(range(length)) if not self.steps or self.steps >= length else [*range(self.steps), length - 1]
 
 
@@ -66,7 +65,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
     Raises:
         LSTMError: the view shows nothing of this case.
     """
-    view.check(case)
+    view.check(case.id, batch=case.batch, units=case.config.units)
     if not case.is_plain or case.returns_loss:
         raise LSTMError(
             f"explain shows forward runs from zeros by the standard equations; for this case: lstm-conformance reproduce {case.id}"
@@ -82,7 +81,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
         console.rule(f"call {number}: timesteps {call.start + 1} to {call.stop} of the stimulus{after_reset}", align="left")
         inputs = stimulus.inputs_of(case, call).astype(case.precision).astype(np.float64)
         reference_steps = _reference_steps(lstm, inputs, lstm.zero_state(case.batch) if call.after_reset else state)
-        for t in view.timesteps(call):
+        for t in view.timesteps(call.stop - call.start):
             console.print(_table(case, view, f"timestep {t + 1}", ours=reference_steps[t], theirs=cell_steps[t], lstm=lstm))
         state = reference_steps[-1].after
         _show_returned(returned, state, view, console)

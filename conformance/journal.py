@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from conformance.matrix import Planned
-from conformance.verdict import CheckResult, Result, Sample, Verdict
+from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 from lstm_ref import LSTMError
 
-_FORMAT = 2
+_FORMAT = 3
 _NEXT_STEP = "name another file, or delete it to start anew"
+_KEPT = (Result, CheckResult, Sample, Picture, Line)
 _NOT_FINITE = ("inf", "-inf", "nan")
 # What json and the types of a result object to; deep nesting and endless digits are errors of their own.
 _UNREADABLE = (ValueError, RecursionError, OverflowError)
@@ -134,20 +136,21 @@ def without_infinity(value: Any) -> Any:
 
 def _value(said: Any, kind: Any) -> Any:
     """The value of that type which JSON holds so; nothing else is taken for it."""
-    if Sample in (kind, *get_args(kind)) and said is not None:
-        kind = Sample
-    if kind in (Result, CheckResult, Sample):
+    if isinstance(kind, UnionType):  # with None
+        if said is None:
+            return None
+        kind = next(each for each in get_args(kind) if each is not NoneType)
+    if kind in _KEPT:
         hints = get_type_hints(kind)
         if not isinstance(said, dict) or said.keys() != hints.keys():
             raise ValueError(f"expected an object of {', '.join(hints)}")
         return kind(**{name: _value(said[name], hint) for name, hint in hints.items()})
     if kind is Verdict:
         return Verdict(said)
-    is_tuple, kinds = get_origin(kind) is tuple, (kind, *get_args(kind))
-    if is_tuple and isinstance(said, list):
+    if get_origin(kind) is tuple and isinstance(said, list):
         return tuple(_value(item, get_args(kind)[0]) for item in said)
-    if float in kinds and (type(said) in (int, float) or said in _NOT_FINITE):
+    if kind is float and (type(said) in (int, float) or said in _NOT_FINITE):
         return float(said)
-    if not is_tuple and type(said) in kinds:
+    if type(said) is kind:
         return said
     raise ValueError(f"expected {getattr(kind, '__name__', kind)}, got {said!r}")

@@ -11,6 +11,7 @@ from conformance.adapters.base import Adapter, RaisedError, UnsupportedError
 from conformance.case import Case, Family
 from conformance.checks import Evidence, judge
 from conformance.observation import Observation
+from conformance.picturing import picture_of
 from conformance.relations import ask_again
 from conformance.sampling import sample_of
 from conformance.stimulus import Stimulus, draw
@@ -41,14 +42,15 @@ def run(
 ) -> Iterator[Result]:
     """Observe and judge every case in this process, with a started adapter; what the implementation raises is that case's ERROR.
 
-    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it. What a
-    family shares is the time of the first of its cases that needs it.
+    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it, and the
+    first of a family that fails is pictured. What a family shares is the time of the first of its cases that needs it.
     """
     for members in families(cases):
-        started = clock()
+        started, pictured = clock(), not samples
         stimulus = draw(members)
         for case in members:
-            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, clock=clock)
+            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, pictures=not pictured, clock=clock)
+            pictured = pictured or result.picture is not None
             yield replace(result, suite_seconds=clock() - started - result.seconds)
             started = clock()
 
@@ -61,6 +63,7 @@ def run_case(
     keep: Keep | None = None,
     *,
     samples: bool = False,
+    pictures: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Result:
     """One case of `run`, with the stimulus of its family."""
@@ -83,6 +86,7 @@ def run_case(
         verdict = worst_of(check.verdict for check in checks)
         explained_by = diagnose(case, stimulus, observed) if diagnose and verdict is Verdict.FAIL else ()
         sample = sample_of(evidence) if samples and verdict is Verdict.PASS else None
+        picture = picture_of(evidence, explained_by) if pictures and verdict is Verdict.FAIL else None
     except Exception as error:  # noqa: BLE001  # an observation that no check foresaw must not end the run
         return error_result(case, f"could not be judged: {in_one_line(error)}", seconds)
     return Result(
@@ -95,6 +99,7 @@ def run_case(
         seconds=seconds,
         explained_by=explained_by,
         sample=sample,
+        picture=picture,
     )
 
 

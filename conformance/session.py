@@ -32,7 +32,7 @@ from conformance.reduce import reduce_case
 from conformance.report.model import Plan, Report
 from conformance.runner import Diagnose
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
-from conformance.verdict import Result, Verdict
+from conformance.verdict import Result, Verdict, pictured
 
 # What tells JAX to keep all that it compiles, the smallest and the quickest too, in a folder.
 COMPILATIONS = {
@@ -42,6 +42,8 @@ COMPILATIONS = {
 }
 # Differences that are reduced to a minimal case; each takes some tens of runs.
 REDUCED = 3
+# Pictures that a report keeps: of the first differences, and of few that are alike.
+PICTURES = 24
 # Seconds after which the smallest cases so far are the answer: each further try of one that hangs takes the time limit.
 REDUCTION_SECONDS = 300.0
 
@@ -156,7 +158,7 @@ class Session:
     def _report(self, environment: Mapping[str, str], results: Sequence[Result], **ended: Any) -> Report:
         answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
         cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
-        return Report(
+        report = Report(
             environment=environment,
             plan=self.plan,
             results=tuple(results),
@@ -164,6 +166,7 @@ class Session:
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled_tests(results),
         )
+        return replace(report, results=tuple(pictured(report.results, PICTURES)))
 
 
 def suite_version() -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Verdict(StrEnum):
@@ -77,6 +79,45 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """The same places of two arrays, in order.
+
+    Attributes:
+        name: of what lies there: `unit 2`, `gate i`.
+        expected, got: the values.
+        errors: (got - expected) / σ; empty where no σ is known.
+    """
+
+    name: str
+    expected: tuple[float, ...]
+    got: tuple[float, ...]
+    errors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A corner of the array that is furthest off: small enough to be drawn, and to be kept.
+
+    Attributes:
+        of: what the array is, and which row of it: `outputs, row 0`.
+        across: what a line runs over: `timestep`, `unit`, `column`.
+        places: indices along it, from 0.
+        lines: a line for each unit or row of weights that is shown.
+        worst: name of the line that is furthest off.
+        gates_of: the deviation that `gates` compares with the reference; "" for none.
+        gates: of the unit that is furthest off, over the same timesteps.
+    """
+
+    of: str
+    across: str
+    places: tuple[int, ...]
+    lines: tuple[Line, ...]
+    worst: str
+    gates_of: str = ""
+    gates: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How one case came out.
 
@@ -94,6 +135,7 @@ class Result:
         known: id of the known difference that it shows.
         minimal: id of the smallest case that still differs in the same way; "" where none was sought.
         sample: what it gives to the pooled tests; None where it is not pooled.
+        picture: what a difference looks like; None where there is none, or enough are pictured.
     """
 
     case_id: str
@@ -109,6 +151,7 @@ class Result:
     known: str = ""
     minimal: str = ""
     sample: Sample | None = None
+    picture: Picture | None = None
 
     def differs_like(self, other: Result) -> bool:
         """Whether both raise the same kind of exception, or fail some check in common."""
@@ -123,6 +166,19 @@ class Result:
 def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of a case from those of its checks; a case without a check has not been judged, which is an ERROR."""
     return min(verdicts, key=_SEVERITY.index, default=Verdict.ERROR)
+
+
+def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
+    """The results, of whose pictures those of the first are left: few of any that differ in the same way."""
+    left, seen = most, Counter[tuple[Any, ...]]()
+    kept = []
+    for result in results:
+        manner = (result.known, result.explained_by[:1], *(check.check for check in result.checks if check.message))
+        keeps = result.picture is not None and left > 0 and seen[manner] < alike
+        left -= keeps
+        seen[manner] += keeps
+        kept.append(result if keeps or result.picture is None else replace(result, picture=None))
+    return kept
 
 
 def in_one_line(error: Exception) -> str:

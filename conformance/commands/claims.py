@@ -6,7 +6,7 @@ import collections
 import difflib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
+from conformance.claims.page import page_of
 from conformance.claims.verification import environments_of, verify_live, verify_recorded
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from lstm_ref import LSTMError
@@ -28,11 +29,12 @@ DRAWN_CLAIM = "fewer-units-suffice"
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
+@pages.option
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
-def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None, live: bool) -> None:
+def claims(ids: tuple[str, ...], json_file: Path | None, html_file: Path | None, plot_file: Path | None, live: bool) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
     Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
@@ -53,8 +55,11 @@ def claims(ids: tuple[str, ...], json_file: Path | None, plot_file: Path | None,
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
+    said = [text.as_json(outcome) for outcome in settled]
     if json_file:
-        _write(settled, json_file)
+        _write(json_file, partial(write_text, json.dumps(said, indent=1, ensure_ascii=False) + "\n"))
+    if html_file:
+        _write(html_file, partial(pages.write_page, page_of(said)))
     sys.exit(0 if all(outcome.as_expected for outcome in settled) and not unexplained else FAILED)
 
 
@@ -76,9 +81,8 @@ def _ask_systems(settled: Sequence[Settled], console: Console, *, live: bool) ->
     return sum(len(each.unexplained) for each in verified)
 
 
-def _write(settled: Sequence[Settled], file: Path) -> None:
-    content = json.dumps([text.as_json(outcome) for outcome in settled], indent=1, ensure_ascii=False) + "\n"
+def _write(file: Path, write: Callable[[Path], None]) -> None:
     try:
-        write_text(content, file)
+        write(file)
     except OSError as error:
         raise LSTMError(f"{file} could not be written: {error.strerror}") from error

@@ -1,6 +1,10 @@
-"""`explain` shows the numbers of a case."""
+"""`explain` shows what a layer is made of, or the numbers of a case."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,18 +13,75 @@ from conformance.case import Case
 from conformance.commands import options
 from conformance.explain import View, explain
 from conformance.report.console import stdout
+from conformance.walkthrough import text
+from conformance.walkthrough.example import DEFAULTS, LARGEST, Example
+from lstm_ref import LSTMError
+
+_SIZES = {
+    "units": "How many numbers the layer remembers, and says.",
+    "input_dim": "How many numbers it is given at each timestep.",
+    "timesteps": "How often it is given them.",
+    "batch": "How many sequences it reads side by side.",
+}
+
+
+def _of_the_layer(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which layer is shown; each is None where it is not given."""
+    for flag in ("stateful", "go_backwards", "return_state", "return_sequences"):
+        command = click.option(_dashed(flag), flag, is_flag=True, default=None, help=f"{flag}=True.")(command)
+    command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(command)
+    for name, says in reversed(_SIZES.items()):
+        said = f"{says} [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
+        command = click.option(_dashed(name), name, type=int, metavar="N", help=said)(command)
+    return command
+
+
+def _dashed(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 @click.command(name="explain")
-@click.argument("case_id", metavar="CASE")
+@click.argument("case_id", metavar="[CASE]", required=False)
+@_of_the_layer
+@click.option("--seed", type=int, metavar="N", help="Seed of the layer's weights and inputs. [default: 0]")
+@click.option("--html", "html_file", type=options.FILE, help="Write a page with sliders, which opens on this layer.")
 @options.backend
 @click.option("--row", default=0, show_default=True, help="Row of the batch to show.")
 @click.option("--unit", default=0, show_default=True, help="Unit to show.")
 @click.option("--steps", default=3, show_default=True, help="First timesteps of each call to show, beside its last; 0 for all.")
-def explain_case(case_id: str, backend: str, row: int, unit: int, steps: int) -> None:
-    """Show a case's numbers step by step and gate by gate, reference beside Keras."""
-    case, view = Case.from_id(case_id), View(row=row, unit=unit, steps=steps)
-    view.check(case)
+def explain_case(
+    *, case_id: str | None, html_file: Path | None, backend: str, row: int, unit: int, steps: int, **layer: Any
+) -> None:
+    """Show what a layer is made of, with sizes; or a case's numbers, reference beside Keras, with its CASE id.
+
+    Without CASE: what units are, for a layer of these sizes. Its shapes, its weights and their sum, its timesteps, and real values
+    by the reference. --html makes the page where all of it moves with sliders.
+
+    With CASE: the case's numbers step by step and gate by gate. --backend is for this alone, the layer's options are not.
+    """
+    given = {name: value for name, value in layer.items() if value is not None}
+    view = View(row=row, unit=unit, steps=steps)
+    if case_id is None:
+        _show_layer(Example(**given), view, html_file)
+        return
+    if given or html_file:
+        names = ", ".join([*(_named(name) for name in given), *["--html"] * bool(html_file)])
+        raise LSTMError(f"the case {case_id} says what its layer is: leave out {names}, or the case")
+    case = Case.from_id(case_id)
+    view.check(case.id, batch=case.batch, units=case.config.units)
     adapter = KerasLayerAdapter(backend)
     adapter.start()
     explain(case, adapter, view, stdout())
+
+
+def _named(name: str) -> str:
+    return "--no-bias" if name == "use_bias" else _dashed(name)
+
+
+def _show_layer(example: Example, view: View, html_file: Path | None) -> None:
+    text.render(example, view, stdout())
+    if html_file:
+        from conformance.report.html.page import write  # noqa: PLC0415  # what makes a page loads when one is made
+        from conformance.walkthrough.page import page  # noqa: PLC0415  # likewise
+
+        write(html_file, page(example))

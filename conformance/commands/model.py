@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from conformance.commands import pages
 from conformance.model_file.command import examine
+from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
 from conformance.report.console import stdout
 from conformance.report.files import write_text
@@ -23,7 +25,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--to", "second", metavar="SPEC", help="A second environment, which is compared with the first.")
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
-def model(path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None) -> None:
+@pages.option
+def model(path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None, html_file: Path | None) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
     The file is read without running any code of it, and loaded only if all that it names is known to be harmless. An environment is
@@ -36,6 +39,8 @@ def model(path: Path, first: str, second: str | None, inputs: Path | None, json_
         show(report, stdout())
         if json_file is not None:
             write_text(json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n", json_file)
+        if html_file is not None:
+            pages.write_page(page_of(as_dict(report)), html_file)
     except OSError as error:
         raise LSTMError(f"{error.filename} could not be written or read: {error.strerror}") from error
     sys.exit(0 if report.is_expected else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,11 +20,12 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
 from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.environments.spec import parse
 from conformance.report.console import stdout
 from conformance.report.files import write_text
-from conformance.upgrade import history_text, text
+from conformance.upgrade import history_page, history_text, text
+from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.document import Block, as_markdown, show
 from conformance.upgrade.history import History
@@ -96,6 +97,7 @@ _time_limit = click.option(
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @_json
+@pages.option
 @_markdown
 @click.option(
     "--keep",
@@ -114,6 +116,7 @@ def upgrade(
     baseline: Path | None,
     records: bool,
     json_file: Path | None,
+    html_file: Path | None,
     markdown_file: Path | None,
     keep: Path | None,
     time_limit: float,
@@ -143,8 +146,13 @@ def upgrade(
         expected = _recorded(report, baseline)
     judged = judge(report, expected)
     page = text.page(report, judged)
-    said = _as_json({**report.as_dict(), "baseline": judged.as_dict()})
-    _publish(page, [(json_file, said), (markdown_file, as_markdown(page))])
+    said = {**report.as_dict(), "baseline": judged.as_dict()}
+    _publish(
+        page,
+        (json_file, partial(_as_json, said)),
+        (markdown_file, partial(as_markdown, page)),
+        (html_file, lambda: pages.as_html(upgrade_page.page_of(said))),
+    )
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -168,6 +176,7 @@ def upgrade(
 @options.cases
 @options.seed
 @_json
+@pages.option
 @_markdown
 @_time_limit
 def history(
@@ -178,6 +187,7 @@ def history(
     patterns: tuple[str, ...],
     seed: int,
     json_file: Path | None,
+    html_file: Path | None,
     markdown_file: Path | None,
     time_limit: float,
 ) -> None:
@@ -197,7 +207,12 @@ def history(
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)
     )
-    _publish(shown, [(json_file, _as_json(said)), (markdown_file, as_markdown([*history_text.HEAD, *written]))])
+    _publish(
+        shown,
+        (json_file, partial(_as_json, said)),
+        (markdown_file, partial(as_markdown, [*history_text.HEAD, *written])),
+        (html_file, lambda: pages.as_html(history_page.page_of(said))),
+    )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
@@ -218,16 +233,16 @@ def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
     return read_baseline(baseline)
 
 
-def _publish(page: Sequence[Block], texts: Sequence[tuple[Path | None, str]]) -> None:
+def _publish(page: Sequence[Block], *texts: tuple[Path | None, Callable[[], str]]) -> None:
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
         LSTMError: a file could not be written; the terminal has it all.
     """
     try:
-        for path, written in texts:
+        for path, text_of in texts:
             if path is not None:
-                write_text(written, path)
+                write_text(text_of(), path)
     except OSError as error:
         raise LSTMError(f"{path} could not be written: {error.strerror}") from error
     finally:

@@ -16,9 +16,11 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
-from conformance.commands import options
+from conformance.commands import options, pages
 from conformance.report import files, text
 from conformance.report.console import stdout
+from conformance.report.html import verify as verify_page
+from conformance.report.model import Report
 from conformance.session import Session, default_workers
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
@@ -34,6 +36,7 @@ FAILED = 1
 @options.level
 @click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
+@pages.option
 @click.option(
     "--keep",
     "folder",
@@ -63,6 +66,7 @@ def verify(
     level: str | None,
     json_file: Path | None,
     junit_file: Path | None,
+    html_file: Path | None,
     folder: Path | None,
     journal_file: Path | None,
     time_limit: float,
@@ -104,7 +108,11 @@ def verify(
     )
     report = session.run()
     # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
-    unwritten = [_write(files.write_json, report, json_file), _write(files.write_junit, report, junit_file)]
+    unwritten = [
+        _write(files.write_json, report, json_file),
+        _write(files.write_junit, report, junit_file),
+        _write(_write_page, report, html_file),
+    ]
     text.show(report, stdout())
     if any(unwritten):
         raise LSTMError("; ".join(filter(None, unwritten)))
@@ -119,6 +127,10 @@ def _write(write: Callable[[Any, Path], None], content: Any, path: Path | None) 
     except OSError as error:
         return f"{path} could not be written: {error.strerror}"
     return ""
+
+
+def _write_page(report: Report, path: Path) -> None:
+    pages.write_page(verify_page.page_of([report.as_read()], pages.script_of), path)
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned]) -> list[matrix.Planned]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
@@ -15,6 +15,7 @@ from rich.text import Text
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
+from conformance.report.model import finite
 from conformance.report.style import STYLE
 from conformance.verdict import CheckResult, Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
@@ -239,6 +240,7 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
                 "message": one.message,
                 "explained_by": list(one.explained_by),
                 "cases": {result.case_id: str(result.verdict) for result in one.results},
+                "picture": next((finite(asdict(result.picture)) for result in one.results if result.picture), None),
             }
             for one in each.verifications
         ],

@@ -87,7 +87,7 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
         return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.found.reason)
     as_written = AsWritten(adapter)
     diagnose = Diagnostician(searches_left=1).explain
-    results = [run_case(case, stimulus, as_written, diagnose) for case, stimulus in questions_of(lstm, number)]
+    results = [run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number)]
     explained = dict.fromkeys(name for result in results for name in result.explained_by)
     words = list(explained)
     if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:

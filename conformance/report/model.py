@@ -159,19 +159,23 @@ class Report:
             ],
         }
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
-        return {name: _finite(part) for name, part in report.items()} | {"results": self.results}
+        return {name: finite(part) for name, part in report.items()} | {"results": self.results}
+
+    def as_read(self) -> dict[str, Any]:
+        """The report as whoever reads its JSON has it."""
+        return self.as_dict() | {"results": [as_json(result) for result in self.results]}
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """A result for machines; what the pooled tests were made from is of no use on its own."""
-    said: dict[str, Any] = _finite({name: part for name, part in asdict(replace(result, sample=None)).items() if name != "sample"})
+    said: dict[str, Any] = finite({name: part for name, part in asdict(replace(result, sample=None)).items() if name != "sample"})
     return said
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Infinity and NaN are no JSON: their names are."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

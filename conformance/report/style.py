@@ -1,4 +1,4 @@
-"""How verdicts look in a terminal."""
+"""How verdicts look: in a terminal, and the symbol that says them without colour."""
 
 from conformance.verdict import Verdict
 
@@ -9,4 +9,13 @@ STYLE = {
     Verdict.UNSUPPORTED: "yellow",
     Verdict.KNOWN_DIFFERENCE: "yellow",
     Verdict.FIXED: "bold cyan",
+}
+
+SYMBOL = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.ERROR: "!",
+    Verdict.UNSUPPORTED: "–",
+    Verdict.KNOWN_DIFFERENCE: "≈",
+    Verdict.FIXED: "★",
 }

@@ -7,18 +7,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.case import Case
 from conformance.progress import Progress
-from conformance.session import terminated_as_interrupt
+from conformance.session import PICTURES, terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed
 from conformance.upgrade.facts import changed_facts
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation, Side, asked_of, interleaved
+from conformance.verdict import pictured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +86,18 @@ class Upgrade:
             seed=self.seed,
             planned=tuple(case.id for case in cases),
             without_states=sum(case.id not in {each.id for each in self.cases} for case in cases),
-            changes=tuple(changes or changes_between(before, after, cases)),
+            changes=tuple(_pictured(changes or changes_between(before, after, cases))),
             facts=tuple(changed_facts(before.facts, after.facts, (before.environment, after.environment))),
             knows_facts=bool(before.facts and after.facts),
             seconds=time.perf_counter() - started,
             stopped=stopped,
         )
+
+
+def _pictured(changes: Sequence[Change]) -> list[Change]:
+    """The changes, with as many pictures as a report keeps."""
+    sides = [pictured([getattr(change, side) for change in changes], PICTURES) for side in ("before", "after")]
+    return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 
 def changes_between(before: Side, after: Side, cases: Sequence[Case]) -> list[Change]:

@@ -1,0 +1,132 @@
+"""What is said of a model file, as its JSON holds it, as a page for people."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conformance.report.html.charts import drawing_of, in_sigma
+from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
+from conformance.report.html.results import mark
+from conformance.verdict import Verdict
+from lstm_ref.deviations import DEVIATIONS
+
+Environment = Mapping[str, Any]
+
+
+def page_of(said: Mapping[str, Any]) -> Page:
+    """The page of one report."""
+    environments = said["environments"]
+    verified = [(each, lstm) for each in environments for lstm in each["lstms"]]
+    counts = collections.Counter(lstm["verdict"] for _, lstm in verified)
+    parameters = sum(lstm["parameters"] or 0 for lstm in said["lstms"])
+    return Page(
+        title=f"The LSTMs of {said['path']}",
+        outcome=_outcome(said),
+        facts=[
+            ("written by", f"Keras {said['keras_version'] or '(unknown)'}"),
+            ("LSTMs", f"{len(said['lstms']):,}, {parameters:,} parameters"),
+            *((each["label"], f"{each['spec']}: {_versions(each)}") for each in environments),
+        ],
+        counts=[Count(**vars(mark(verdict)), number=count, kind=verdict) for verdict, count in counts.items()],
+        grids=[
+            Grid(
+                title="LSTMs by environment",
+                corner="LSTM",
+                columns=[f"{each['label']} {each['spec']}" for each in environments],
+                rows=[(lstm["path"], [_cell(each["lstms"][at]) for each in environments]) for at, lstm in enumerate(said["lstms"])],
+            )
+        ],
+        tables=[_lstms(said)],
+        notes=list(_notes(said)),
+        entries=[
+            _entry(each, lstm, said["lstms"][at])
+            for each in environments
+            for at, lstm in enumerate(each["lstms"])
+            if lstm["verdict"] != Verdict.PASS
+        ],
+        groups=[
+            Group(
+                kind=Verdict.PASS,
+                mark=mark(Verdict.PASS),
+                title=f"{each['label']} {each['spec']}",
+                members=[(f"{lstm['path']} {each['label']}", f"worst {in_sigma(lstm['worst'])}") for lstm in passed],
+            )
+            for each in environments
+            if (passed := [lstm for lstm in each["lstms"] if lstm["verdict"] == Verdict.PASS])
+        ],
+    )
+
+
+def _outcome(said: Mapping[str, Any]) -> Mark:
+    if said["expected"]:
+        return Mark(verdict=Verdict.PASS, said="Every LSTM is one of Keras', with its own weights")
+    return Mark(verdict=Verdict.FAIL, said="Something differs, or nothing could be judged")
+
+
+def _versions(each: Environment) -> str:
+    unsaid = ("implementation", "environment", "conventions", "platform")
+    return ", ".join(f"{name} {value}" for name, value in each["versions"].items() if name not in unsaid)
+
+
+def _cell(lstm: Mapping[str, Any]) -> Mark:
+    return Mark(verdict=lstm["verdict"], said=f"{mark(lstm['verdict']).said} {in_sigma(lstm['worst'])}".strip())
+
+
+def _lstms(said: Mapping[str, Any]) -> Table:
+    columns = ("LSTM", "written as", "uses", "policy", "input_dim", "parameters")
+    rows = [
+        [
+            lstm["path"],
+            *(
+                str(lstm[name]) if lstm[name] is not None else "–"
+                for name in ("written_as", "uses", "policy", "input_dim", "parameters")
+            ),
+        ]
+        for lstm in said["lstms"]
+    ]
+    return Table(title="What is in the file", columns=columns, rows=rows, numeric=(2, 4, 5))
+
+
+def _notes(said: Mapping[str, Any]) -> Iterator[str]:
+    for place in said["unclaimed"]:
+        yield f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file"
+    for reason in said["not_loadable"]:
+        yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
+    for each in said["environments"]:
+        parts = {"raised": each["raised"], "reason": each["reason"], "mend": each["mend"], "not recorded": each["not_recorded"]}
+        if lines := [f"{name}: {value}" for name, value in parts.items() if value]:
+            yield f"{each['label']}: {'; '.join(lines)}"
+        for call in each["calls"]:
+            if call["verdict"] != Verdict.PASS:
+                yield f"{each['label']}: the call of {call['path']} in a prediction: {call['message']}"
+    if said["predictions"]["compared"]:
+        yield f"predictions of both on {said['predictions']['read']}: {said['predictions']['compared']}"
+
+
+def _entry(each: Environment, lstm: Mapping[str, Any], described: Mapping[str, Any]) -> Entry:
+    return Entry(
+        id=f"{lstm['path']} {each['label']}",
+        kind=lstm["verdict"],
+        mark=mark(lstm["verdict"]),
+        title=f"{lstm['path']}, {each['label']} {each['spec']}",
+        summary=lstm["message"] or described["not_verified"],
+        lines=list(_lines(lstm, described)),
+        tables=[Table(title="cases", columns=("case", "verdict"), rows=list(lstm["cases"].items()))] if lstm["cases"] else [],
+        drawing=drawing_of(lstm["picture"]) if lstm["picture"] else None,
+    )
+
+
+def _lines(lstm: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for fault in described["faults"]:
+        yield "fault", fault
+    if described["not_verified"]:
+        yield "not verified", described["not_verified"]
+    if lstm["message"]:
+        yield "difference", lstm["message"]
+    for name in lstm["explained_by"][:3]:
+        known = DEVIATIONS.get(name)
+        yield "diagnosis", name if known is None else f"it matches the reference if {known.summary} ({name})"
+    for name, value in (described["config"] or {}).items():
+        yield name, str(value)

@@ -1,0 +1,152 @@
+"""Pictures as coordinates, which a template draws: lines beside each other, and errors in σ as a heatmap.
+
+What is read comes from JSON, where infinity and NaN are names: a line is broken where it is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Of one small chart, in units of its own.
+WIDTH, HEIGHT, MARGIN = 240.0, 84.0, 6.0
+# Up to so many σ an error is rounding; then each step of colour is so much more.
+STEPS = (2.0, 8.0, 100.0, 10_000.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Two lines over the same places.
+
+    Attributes:
+        name: of what is drawn.
+        expected, got: paths.
+        dots: of `got`, by their centres.
+        low, high: what the lower and the upper edge stand for.
+        worst: the largest error in σ, in words; "" where no σ is known.
+        is_worst: whether no other line of the picture is further off.
+    """
+
+    name: str
+    expected: str
+    got: str
+    dots: Sequence[tuple[float, float]]
+    low: str
+    high: str
+    worst: str
+    is_worst: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heatmap:
+    """An error in σ of each line and place.
+
+    Attributes:
+        columns: names of the places.
+        rows: name of each line, and its cells: how strong, from 0, and what it says.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A picture of a result.
+
+    Attributes:
+        title: what array it shows.
+        across: what lies along a line.
+        first, last: place.
+        charts: one for each line.
+        heatmap: of their errors.
+        numbers: of the line that is furthest off: place, reference, implementation, error in σ.
+        gates_title: whose gates they are; "" where there are none.
+        gates: one chart for each.
+    """
+
+    title: str
+    across: str
+    first: str
+    last: str
+    charts: Sequence[Chart]
+    heatmap: Heatmap
+    numbers: Sequence[tuple[str, str, str, str]]
+    gates_title: str
+    gates: Sequence[Chart]
+
+
+def drawing_of(picture: Mapping[str, Any]) -> Drawing:
+    """What a template draws of a `Picture` as JSON holds it."""
+    lines, places = picture["lines"], [str(place) for place in picture["places"]]
+    worst = next(line for line in lines if line["name"] == picture["worst"])
+    values = (places, worst["expected"], worst["got"], worst["errors"])
+    return Drawing(
+        title=picture["of"],
+        across=picture["across"],
+        first=places[0],
+        last=places[-1],
+        charts=[_chart(line, is_worst=line is worst) for line in lines],
+        heatmap=Heatmap(columns=places, rows=[(line["name"], [_cell(error) for error in line["errors"]]) for line in lines]),
+        numbers=[
+            (place, *(f"{float(each):.9g}" for each in pair), in_sigma(error)) for place, *pair, error in zip(*values, strict=True)
+        ],
+        gates_title=picture["gates_of"],
+        gates=[_chart(line, is_worst=False) for line in picture["gates"]],
+    )
+
+
+def in_sigma(value: Any) -> str:
+    """A multiple of σ in few characters."""
+    return "" if value is None else f"{float(value):.3g} σ"
+
+
+def _chart(line: Mapping[str, Any], *, is_worst: bool) -> Chart:
+    expected, got = ([float(value) for value in line[name]] for name in ("expected", "got"))
+    finite = [value for value in (*expected, *got) if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    lines = [_points(values, low, high) for values in (expected, got)]
+    errors = [abs(float(error)) for error in line["errors"]]
+    return Chart(
+        name=line["name"],
+        expected=_path(lines[0]),
+        got=_path(lines[1]),
+        dots=[point for point in lines[1] if point],
+        low=f"{low:.3g}",
+        high=f"{high:.3g}",
+        worst=in_sigma(max(errors, key=_by_size)) if errors else "",
+        is_worst=is_worst,
+    )
+
+
+def _by_size(error: float) -> float:
+    return math.inf if math.isnan(error) else error
+
+
+def _points(values: Sequence[float], low: float, high: float) -> list[tuple[float, float] | None]:
+    """Where each value is drawn; nowhere where it is not finite."""
+    step = (WIDTH - 2 * MARGIN) / max(1, len(values) - 1)
+    span = (high - low) or 1.0
+    return [
+        (round(MARGIN + step * place, 1), round(HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - low) / span, 1))
+        if math.isfinite(value)
+        else None
+        for place, value in enumerate(values)
+    ]
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    """A line through the points, broken where there is none."""
+    drawn, pen = [], "M"
+    for point in points:
+        drawn.append(f"{pen}{point[0]:g} {point[1]:g}" if point else "")
+        pen = "L" if point else "M"
+    return "".join(drawn)
+
+
+def _cell(error: Any) -> tuple[int, str]:
+    size = _by_size(abs(float(error)))
+    said = f"{size:.0e}".replace("e+0", "e").replace("e+", "e") if 1000 <= size < math.inf else f"{size:.0f}"
+    return sum(size > step for step in STEPS), said

@@ -1,0 +1,209 @@
+"""Results, as JSON holds them, as what a page shows: entries to open, and groups of those that need no opening."""
+
+from __future__ import annotations
+
+import collections
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.case import Case
+from conformance.features import FEATURES
+from conformance.known_differences import known_differences
+from conformance.report.html.charts import drawing_of, in_sigma
+from conformance.report.html.contents import Code, Entry, Group, Mark, Table
+from conformance.report.style import SYMBOL
+from conformance.verdict import Verdict, worst_of
+from lstm_ref import LSTMError
+from lstm_ref.deviations import summary_of
+
+# The script that shows a case in an environment; LSTMError where there is none.
+ScriptOf = Callable[[str, Mapping[str, str]], str]
+Result = Mapping[str, Any]
+
+# Differences that are alike of which each is shown with all that is known; of the others, what failed.
+ALIKE = 3
+# Those that nobody needs to open.
+QUIET = (Verdict.PASS, Verdict.UNSUPPORTED)
+_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE)
+
+
+def case_of(case_id: str) -> Case | None:
+    """The case, where the id is one: a probe's is none."""
+    try:
+        return Case.from_id(case_id)
+    except LSTMError:
+        return None
+
+
+def features_of(case_ids: Iterable[str]) -> dict[str, str]:
+    """The words of ids that speak of a feature, and what each says: `mask_left` → `mask left`."""
+    words: dict[str, dict[str, str]] = {feature.name: {} for feature in FEATURES}
+    named = {feature.name: feature for feature in FEATURES}
+    for case in filter(None, map(case_of, case_ids)):
+        for name, value in case.said.items():
+            words[name][named[name].word_of(value)] = f"{name.replace('_', ' ')}: {value}"
+    return {word: said for found in words.values() for word, said in found.items()}
+
+
+def mark(verdict: str) -> Mark:
+    """A verdict in its own words."""
+    return Mark(verdict=verdict, said=verdict.replace("_", " "))
+
+
+def tally(results: Sequence[Result], name: str = "") -> Mark | None:
+    """The worst verdict, and how many there are of each; nothing where nothing ran."""
+    if not results:
+        return None
+    counts = collections.Counter(Verdict(result["verdict"]) for result in results)
+    said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
+    return Mark(verdict=worst_of(counts), said=f"{name} {said}".strip())
+
+
+def differing(
+    results: Sequence[Result], environment: Mapping[str, str], script_of: ScriptOf, name: str = ""
+) -> tuple[list[Entry], list[Group]]:
+    """What a reader opens, the first of those that are alike, what is unexpected before what is known; and all others, by what they share."""
+    entries: list[Entry] = []
+    groups: list[Group] = []
+    for alike in _alike(results):
+        ordered = sorted(alike, key=lambda result: result["picture"] is None)
+        entries += [entry(result, environment, script_of, name) for result in ordered[:ALIKE]]
+        if others := ordered[ALIKE:]:
+            verdict, title = others[0]["verdict"], f"as {ordered[0]['case_id']}: {brief(ordered[0])}"
+            groups.append(
+                Group(kind=verdict, mark=mark(verdict), title=title, members=[(each["case_id"], _first(each)) for each in others])
+            )
+    return entries, groups
+
+
+def _alike(results: Sequence[Result]) -> list[list[Result]]:
+    """Those that differ, together where they do in the same way."""
+    ways: dict[tuple[str, ...], list[Result]] = collections.defaultdict(list)
+    for result in results:
+        if result["verdict"] not in QUIET:
+            failing = (check["check"] for check in result["checks"] if check["verdict"] != Verdict.PASS)
+            manner = (
+                [result["known"]]
+                if result["known"]
+                else result["explained_by"][:1] or [result["reason"].partition(":")[0], *failing]
+            )
+            ways[result["verdict"], *manner].append(result)
+    return sorted(ways.values(), key=lambda alike: (_ORDER.index(alike[0]["verdict"]), -len(alike)))
+
+
+def brief(result: Result) -> str:
+    """Why a result is not as it should be, in a line."""
+    if result["known"]:
+        return f"known difference {result['known']}"
+    if result["explained_by"]:
+        return f"matches the reference if {_summary(result['explained_by'][0])}"
+    return _first(result)
+
+
+def _first(result: Result) -> str:
+    messages = (check["message"] for check in result["checks"] if check["message"])
+    return result["reason"] or next(messages, "")
+
+
+def _summary(deviation: str) -> str:
+    """What a deviation does; its name alone where the registry has no such one."""
+    try:
+        return summary_of(deviation)
+    except LSTMError:
+        return deviation
+
+
+def entry(result: Result, environment: Mapping[str, str], script_of: ScriptOf, name: str = "") -> Entry:
+    """All that is known of one result; `name` tells the environment from others on the page."""
+    case_id = result["case_id"]
+    return Entry(
+        id=f"{case_id}@{name}" if name else case_id,
+        kind=result["verdict"],
+        mark=mark(result["verdict"]),
+        title=f"{case_id} on {name}" if name else case_id,
+        summary=brief(result),
+        lines=list(_lines(result)),
+        tables=[_checks(result["checks"])] if result["checks"] else [],
+        drawing=drawing_of(result["picture"]) if result["picture"] else None,
+        code=list(_code(result, environment, script_of)),
+        links=[known.upstream for known in known_differences() if known.id == result["known"] and known.upstream],
+    )
+
+
+def _lines(result: Result) -> Iterator[tuple[str, str]]:
+    if result["reason"]:
+        yield "reason", result["reason"]
+    for check in result["checks"]:
+        if check["message"]:
+            yield check["check"], check["message"]
+    for name in result["explained_by"][:3]:
+        yield "diagnosis", f"matches the reference if {_summary(name)} ({name})"
+    for known in known_differences():
+        if known.id == result["known"]:
+            yield f"known since {known.seen}", f"{known.summary} {known.reason}"
+    if result["path"]:
+        yield "what ran", result["path"]
+    if result["not_run"]:
+        yield "asked for, did not run", result["not_run"]
+    if result["minimal"]:
+        yield "smallest case that still differs", result["minimal"]
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            check["check"],
+            check["verdict"],
+            in_sigma(check["worst"]),
+            in_sigma(check["rms"]),
+            f"{check['size']:,}" if check["size"] else "",
+        )
+        for check in checks
+    ]
+    return Table(title="checks", columns=("check", "verdict", "worst", "root mean square", "numbers"), rows=rows, numeric=(2, 3, 4))
+
+
+def _code(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Iterator[Code]:
+    """The command that asks it again, and the script of the smallest case, where there is one."""
+    case_id = result["minimal"] or result["case_id"]
+    yield Code(title="ask it again", text=_again(result["case_id"], environment))
+    if case_of(case_id) is not None:
+        try:
+            script, backend = script_of(case_id, environment), environment["backend"]
+        except LSTMError:
+            return
+        yield Code(title=f"as a script: lstm-conformance reproduce {case_id} --backend {backend}", text=script)
+
+
+def _again(case_id: str, environment: Mapping[str, str]) -> str:
+    implementation = environment.get("implementation", "")
+    deviation = implementation.removeprefix("lstm_ref with ")
+    options = {"backend": environment.get("backend"), "environment": environment.get("environment")}
+    options |= {"deviation": deviation if deviation != implementation else None}
+    said = [f"--{name} {shlex.quote(value)}" for name, value in options.items() if value]
+    said += ["--fused"] if implementation.startswith("lstm_ref, fused") else []
+    return " ".join(["lstm-conformance verify --case", shlex.quote(case_id), *said])
+
+
+def quiet_groups(results: Sequence[Result], name: str = "") -> list[Group]:
+    """Those that pass by family, those that are not there by reason."""
+    found: dict[tuple[str, str], list[Result]] = collections.defaultdict(list)
+    for result in results:
+        if result["verdict"] in QUIET:
+            found[result["verdict"], result["reason"] or result["group"]].append(result)
+    on = f"{name}: " if name else ""
+    return [
+        Group(
+            kind=verdict,
+            mark=mark(verdict),
+            title=f"{on}{title}{_worst_of(members)}",
+            members=[(each["case_id"], "") for each in members],
+        )
+        for (verdict, title), members in found.items()
+    ]
+
+
+def _worst_of(results: Sequence[Result]) -> str:
+    worst = [float(check["worst"]) for result in results for check in result["checks"] if check["worst"] is not None]
+    return f", worst {in_sigma(max(worst))}" if worst else ""

@@ -1,0 +1,73 @@
+// The filter of a page of results; its state is behind the question mark of the fragment.
+"use strict";
+
+const form = document.querySelector("form.controls");
+
+if (form) {
+  const entries = [...document.querySelectorAll(".entry")];
+  const groups = [...document.querySelectorAll(".group")].map((node) => ({ node, members: [...node.querySelectorAll(".members > li")] }));
+  const total = entries.length + groups.reduce((sum, group) => sum + group.members.length, 0);
+  const texts = new WeakMap();
+  const textOf = (node) => {
+    if (!texts.has(node)) texts.set(node, node.textContent.toLowerCase());
+    return texts.get(node);
+  };
+  const shown = document.getElementById("shown");
+  const nothing = document.getElementById("nothing");
+
+  const asked = () => {
+    const data = new FormData(form);
+    return { words: (data.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean), kinds: data.getAll("kind"), feature: data.get("feature") };
+  };
+
+  function show() {
+    const { words, kinds, feature } = asked();
+    const isAsked = (node, kind, id) =>
+      (!kinds.length || kinds.includes(kind)) && (!feature || `-${id()}-`.includes(`-${feature}-`)) && words.every((word) => textOf(node).includes(word));
+    let count = 0;
+    for (const entry of entries) {
+      entry.hidden = !isAsked(entry, entry.dataset.kind, () => entry.dataset.item);
+      count += !entry.hidden;
+    }
+    for (const { node, members } of groups) {
+      const title = textOf(node.querySelector("summary"));
+      const all = words.length && words.every((word) => title.includes(word));
+      let here = 0;
+      for (const member of members) {
+        const fits = all && !feature && (!kinds.length || kinds.includes(node.dataset.kind));
+        member.hidden = !(fits || isAsked(member, node.dataset.kind, () => member.id));
+        here += !member.hidden;
+      }
+      node.hidden = !here;
+      count += here;
+    }
+    shown.textContent = count === total ? `all ${total.toLocaleString("en")}` : `${count.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    nothing.hidden = count > 0;
+  }
+
+  function keep() {
+    const state = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
+    history.replaceState(null, "", `#${state ? `?${state}` : ""}`);
+    show();
+  }
+
+  function restore() {
+    const { state } = splitFragment();
+    form.reset();
+    for (const [name, value] of state) {
+      for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+        if (field.type === "checkbox") field.checked ||= field.value === value;
+        else field.value = value;
+      }
+    }
+    show();
+    openLinked();
+  }
+
+  form.hidden = false;
+  form.addEventListener("input", keep);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(keep));
+  addEventListener("hashchange", restore);
+  restore();
+}

@@ -1,0 +1,202 @@
+"""Reports of `verify`, as JSON holds them, as a page: of one environment, or of several side by side."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance.report.html.charts import in_sigma
+from conformance.report.html.contents import Count, Grid, Mark, Page, Table
+from conformance.report.html.results import Result, ScriptOf, case_of, differing, features_of, mark, quiet_groups, tally
+from conformance.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One report.
+
+    Attributes:
+        said: all of it.
+        name: that tells it from the others.
+    """
+
+    said: Mapping[str, Any]
+    name: str
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What was tested."""
+        environment: Mapping[str, str] = self.said["environment"]
+        return environment
+
+    @cached_property
+    def results(self) -> Sequence[Result]:
+        """Of the cases that ran."""
+        return [*self.said["results"]]
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """Cases by verdict."""
+        return {verdict: int(self.said["summary"][verdict.value]) for verdict in Verdict}
+
+
+def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
+    """The page; with more than one report, their environments are the columns of its grid."""
+    runs = [Run(said=report, name=name) for report, name in zip(reports, _names(reports), strict=True)]
+    single = len(runs) == 1
+    entries, groups = [], []
+    for run in runs:
+        differ, alike = differing(run.results, run.environment, script_of, "" if single else run.name)
+        entries += differ
+        groups += alike
+    counts = {verdict: sum(run.counts[verdict] for run in runs) for verdict in Verdict}
+    return Page(
+        title=f"Is it a Keras LSTM? {runs[0].name}" if single else f"Is it a Keras LSTM? {len(runs)} environments",
+        outcome=_outcome(runs),
+        facts=list(_facts(runs[0])) if single else [],
+        counts=[
+            Count(**vars(mark(verdict)), number=count, kind=verdict)
+            for verdict, count in counts.items()
+            if count or verdict is Verdict.PASS
+        ],
+        grids=[_sizes(runs[0]) if single and not runs[0].said["plan"].get("surface") else _behaviours(runs)],
+        tables=list(_tables(runs)),
+        notes=[] if single else [f"{run.name}: {', '.join(f'{name} {value}' for name, value in _facts(run))}" for run in runs],
+        features=features_of(result["case_id"] for run in runs for result in run.results),
+        entries=entries,
+        groups=[*groups, *(group for run in runs for group in quiet_groups(run.results, "" if single else run.name))],
+    )
+
+
+def _names(reports: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Implementation, version and backend of each; numbered where two say the same."""
+    names = []
+    for report in reports:
+        environment = report["environment"]
+        said = [environment.get("implementation", ""), environment.get("keras", ""), environment.get("backend", "")]
+        names.append(" ".join(filter(None, said)) or "an implementation")
+    return [f"{name} ({names[: at + 1].count(name)})" if names.count(name) > 1 else name for at, name in enumerate(names)]
+
+
+def _outcome(runs: Sequence[Run]) -> Mark:
+    """In one line, whether all is as expected."""
+    unexpected = sum(count for run in runs for verdict, count in run.counts.items() if not verdict.is_expected)
+    missing = sum(int(run.said["summary"]["not_run"]) for run in runs)
+    stopped = "; ".join(run.said["summary"]["stopped"] or "no reason was given" for run in runs if run.said["summary"]["not_run"])
+    if all(run.said["summary"]["as_expected"] for run in runs):
+        return Mark(
+            verdict=Verdict.PASS, said=f"As expected: {sum(len(run.results) for run in runs):,} cases, none differs but as known"
+        )
+    said = [f"{unexpected:,} cases are not as expected"] if unexpected else []
+    said += [f"{missing:,} cases did not run: {stopped}"] if missing else []
+    failed = [test for run in runs for test in run.said["summary"]["pooled"] if test["verdict"] != Verdict.PASS]
+    said += [f"all cases together fail: {', '.join(_pooled_name(test) for test in failed)}"] if failed else []
+    return Mark(verdict=Verdict.FAIL, said="; ".join(said) or "nothing ran")
+
+
+def _pooled_name(test: Mapping[str, Any]) -> str:
+    return f"{test['what']} of {test['of']} in {test['precision']}"
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    plan, summary, speed = run.said["plan"], run.said["summary"], run.said["summary"]["speed"]
+    yield from run.environment.items()
+    chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
+    yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
+    yield "limits", f"{plan['element_limit']:g} σ per element, {plan['rms_limit']:g} σ root mean square"
+    worst = [float(check["worst"]) for check in summary["checks"] if check["worst"] is not None]
+    if worst:
+        yield "margin", f"the worst element is {in_sigma(max(worst))} off, of {plan['element_limit']:g} σ allowed"
+    yield "time", f"{summary['seconds']:,.0f} s"
+    if speed:
+        shares = ", ".join(f"{speed[f'{name}_share']:.0%} {words}" for name, words in _SHARES.items())
+        yield "speed", f"{speed['cases_per_second']:.3g} cases a second on {speed['workers']} workers: {shares}"
+
+
+_SHARES = {"implementation": "in the implementation", "suite": "in the suite", "loading": "to load"}
+
+
+def _sizes(run: Run) -> Grid:
+    """Units down, input_dim across."""
+    found: dict[tuple[int, int], list[Result]] = collections.defaultdict(list)
+    for result in run.results:
+        if case := case_of(result["case_id"]):
+            found[case.config.units, case.input_dim].append(result)
+    columns = sorted({input_dim for _, input_dim in found})
+    return Grid(
+        title="Verdicts by size: units down, input_dim across",
+        corner="units",
+        columns=[str(input_dim) for input_dim in columns],
+        rows=[
+            (str(units), [tally(found.get((units, each), ())) for each in columns])
+            for units in sorted({units for units, _ in found})
+        ],
+    )
+
+
+def _behaviours(runs: Sequence[Run]) -> Grid:
+    """Values of features down, environments across; of one environment, features down and their values beside each other."""
+    found: dict[tuple[str, str], list[list[Result]]] = collections.defaultdict(lambda: [[] for _ in runs])
+    for column, run in enumerate(runs):
+        for result in run.results:
+            for behaviour in _behaviours_of(result["case_id"]):
+                found[behaviour][column].append(result)
+    title = "Verdicts by behaviour"
+    if len(runs) > 1:
+        rows = [
+            (" = ".join(filter(None, behaviour)), [tally(results) for results in columns])
+            for behaviour, columns in sorted(found.items())
+        ]
+        return Grid(title=title, corner="behaviour", columns=[run.name for run in runs], rows=rows)
+    features: dict[str, list[Mark | None]] = collections.defaultdict(list)
+    for (feature, value), (results,) in sorted(found.items()):
+        features[feature].append(tally(results, value))
+    return Grid(title=title, corner="behaviour", columns=(), rows=list(features.items()))
+
+
+def _behaviours_of(case_id: str) -> list[tuple[str, str]]:
+    """Feature and value of all that a case departs in."""
+    case = case_of(case_id)
+    if case is None:
+        return [("probes", "")]
+    return [(name, str(value)) for name, value in case.said.items()] or [("all defaults", "")]
+
+
+def _tables(runs: Sequence[Run]) -> Iterator[Table]:
+    for run in runs:
+        on = "" if len(runs) == 1 else f" on {run.name}"
+        checks = [
+            (
+                check["check"],
+                f"{check['judged']:,}",
+                f"{check['passed']:,}",
+                f"{check['numbers']:,}",
+                in_sigma(check["worst"]),
+                in_sigma(check["rms"]),
+            )
+            for check in run.said["summary"]["checks"]
+        ]
+        columns = ("check", "judged", "passed", "numbers", "worst", "root mean square")
+        yield Table(title=f"Checks and their margins{on}", columns=columns, rows=checks, numeric=range(1, 6))
+        if pooled := run.said["summary"]["pooled"]:
+            rows = [
+                (
+                    _pooled_name(test),
+                    f"{float(test['estimate']):.3g} ± {float(test['standard_error']):.2g}",
+                    f"{float(test['allowed']):g}",
+                    test["verdict"],
+                )
+                for test in pooled
+            ]
+            yield Table(title=f"All cases together{on}", columns=("test", "found", "allowed", "verdict"), rows=rows, numeric=(1, 2))
+        paths = collections.Counter(
+            (result["path"].rpartition("; ")[2], result["not_run"]) for result in run.results if result["path"]
+        )
+        rows = [(kernel, f"{count:,}", not_run) for (kernel, not_run), count in paths.most_common()]
+        if rows:
+            yield Table(
+                title=f"What really ran{on}", columns=("inner loop", "cases", "asked for, did not run"), rows=rows, numeric=(1,)
+            )

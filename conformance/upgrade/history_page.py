@@ -1,0 +1,103 @@
+"""A range of versions, as its JSON holds it, as a page for people: behaviours down, versions across."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page
+from conformance.upgrade.history import CRASH, MISSING, RIGHT, WRONG
+from conformance.verdict import Verdict
+
+Row = Mapping[str, Any]
+
+_LOOKS = {RIGHT: Verdict.PASS, WRONG: Verdict.FAIL, CRASH: Verdict.ERROR, MISSING: Verdict.UNSUPPORTED}
+_CHANGES = "changes"
+
+
+def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
+    """The page of the reports of some backends, by their names."""
+    rows = {(backend, row["name"]): row for backend, report in said.items() for row in report["behaviours"]}
+    changing = {key: row for key, row in rows.items() if _changes(row)}
+    grids = [
+        _grid(title, report["versions"], [row for row in report[part] if row["name"]])
+        for backend, report in said.items()
+        for part, title in (("behaviours", f"What each version answers on {backend}"), ("facts", f"API on {backend}"))
+    ]
+    looks = collections.Counter(_look(cell["said"]) for row in rows.values() for cell in row["cells"] if cell["said"])
+    words = {verdict: word for word, verdict in _LOOKS.items()}
+    return Page(
+        title=f"What each version answers: Keras on {', '.join(said)}",
+        outcome=_outcome(said, len(changing)),
+        facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
+        + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
+        counts=[
+            Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing), kind=_CHANGES),
+            *(
+                Count(verdict=verdict, said=f"answers {words[verdict]}", number=looks[verdict], kind=verdict)
+                for verdict in words
+                if looks[verdict]
+            ),
+        ],
+        grids=grids,
+        notes=["→ marks where a version differs from the one before by more than rounding."],
+        entries=[_entry(f"{name} on {backend}", said[backend]["versions"], row) for (backend, name), row in changing.items()],
+        groups=list(_groups({key: row for key, row in rows.items() if key not in changing})),
+    )
+
+
+def _changes(row: Row) -> bool:
+    return any(cell["changed"] for cell in row["cells"])
+
+
+def _look(said: str) -> str:
+    """The verdict by which a cell is shown; a fact of the API has none."""
+    return next((verdict for word, verdict in _LOOKS.items() if said.startswith(word)), "")
+
+
+def _outcome(said: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
+    lacking = [f"{name} on {backend}: {reason}" for backend, report in said.items() for name, reason in report["refused"].items()]
+    lacking += [f"{backend}: {report['stopped']}" for backend, report in said.items() if report["stopped"]]
+    if lacking:
+        return Mark(verdict=Verdict.ERROR, said=f"not every version ran: {'; '.join(lacking)}")
+    return Mark(verdict=Verdict.PASS, said=f"every version ran; {changing:,} behaviours change between two versions")
+
+
+def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
+    """Those that change first."""
+    ordered = sorted(rows, key=lambda row: not _changes(row))
+    return Grid(
+        title=title, corner="", columns=versions, rows=[(row["name"], [_cell(cell) for cell in row["cells"]]) for row in ordered]
+    )
+
+
+def _cell(cell: Mapping[str, Any]) -> Mark | None:
+    if not cell["said"]:
+        return None
+    return Mark(verdict=_look(cell["said"]), said=f"→ {cell['said']}" if cell["changed"] else cell["said"])
+
+
+def _entry(title: str, versions: Sequence[str], row: Row) -> Entry:
+    """Where one behaviour changes."""
+    cells = list(zip(versions, row["cells"], strict=True))
+    changed = ", ".join(version for version, cell in cells if cell["changed"])
+    return Entry(
+        id=title,
+        kind=_CHANGES,
+        mark=Mark(verdict=Verdict.KNOWN_DIFFERENCE, said="changes"),
+        title=title,
+        summary=f"in {changed}",
+        lines=[(version, f"{'→ ' * cell['changed']}{cell['said'] or 'did not run'}") for version, cell in cells],
+        links=row["upstream"],
+    )
+
+
+def _groups(rows: Mapping[tuple[str, str], Row]) -> Iterator[Group]:
+    """What is the same in all versions, by what they answer."""
+    found: dict[str, list[tuple[str, str]]] = collections.defaultdict(list)
+    for (backend, name), row in rows.items():
+        found[next((cell["said"] for cell in row["cells"] if cell["said"]), "")].append((f"{name} on {backend}", ""))
+    for said, members in found.items():
+        verdict = _look(said)
+        yield Group(kind=verdict, mark=Mark(verdict=verdict, said=said or "did not run"), title="in all versions", members=members)

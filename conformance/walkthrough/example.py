@@ -1,0 +1,118 @@
+"""`Example`: a layer and the calls on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from types import MappingProxyType
+from urllib.parse import urlencode
+
+from lstm_ref import LSTMConfig, LSTMError, count_params
+
+# Beyond these a weight is no longer a cell that can be pointed at, and a slider no longer follows the hand.
+LARGEST: Mapping[str, int] = MappingProxyType({"units": 256, "input_dim": 256, "timesteps": 200, "batch": 64})
+
+
+class Given(StrEnum):
+    """Which timesteps of a call are given input."""
+
+    ALL = "all"
+    FIRST = "first"  # zeros at all others
+    MASKED = "masked"  # all others are masked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A layer and the calls on it, under Keras' names.
+
+    Attributes:
+        units, input_dim, timesteps, batch: sizes, from 1 to those of LARGEST.
+        return_sequences, return_state, go_backwards, stateful, use_bias: as Keras has them.
+        given: which timesteps are given input.
+        seed: of weights and inputs.
+
+    Raises:
+        LSTMError: a size or the seed is none; the message says which there are.
+
+    >>> Example(units=10, input_dim=5).count
+    640
+    """
+
+    units: int = 3
+    input_dim: int = 2
+    timesteps: int = 4
+    batch: int = 2
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    use_bias: bool = True
+    given: Given = Given.ALL
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, largest in LARGEST.items():
+            size = getattr(self, name)
+            if not 1 <= size <= largest:
+                raise LSTMError(f"{name} must be 1 to {largest}, the most that is drawn; got {size}")
+        if not 0 <= self.seed < 2**32:
+            raise LSTMError(f"seed must be 0 to {2**32 - 1}; got {self.seed}")
+
+    @property
+    def config(self) -> LSTMConfig:
+        """What the reference needs to know of it."""
+        return LSTMConfig(
+            units=self.units,
+            use_bias=self.use_bias,
+            return_sequences=self.return_sequences,
+            return_state=self.return_state,
+            go_backwards=self.go_backwards,
+            stateful=self.stateful,
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of weights."""
+        return count_params(self.units, self.input_dim, self.use_bias)
+
+    @property
+    def constructor(self) -> str:
+        """The layer as Keras' users write it: what is not Keras' default is said."""
+        flags = ("return_sequences", "return_state", "go_backwards", "stateful")
+        said = [str(self.units), *(f"{flag}=True" for flag in flags if getattr(self, flag))]
+        return f"LSTM({', '.join(said if self.use_bias else [*said, 'use_bias=False'])})"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all that flows through the layer, by name."""
+        state = (self.batch, self.units)
+        outputs = (self.batch, self.timesteps, self.units) if self.return_sequences else state
+        return {
+            "inputs": (self.batch, self.timesteps, self.input_dim),
+            "x at one timestep": (self.batch, self.input_dim),
+            "hidden state h, cell state c": state,
+            "outputs": outputs,
+        }
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What the page's address says of it: the sizes, and what else is not the default."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: str(int(value) if isinstance(value, bool) else value)
+            for name, value in said.items()
+            if name in LARGEST or value != DEFAULTS[name]
+        }
+
+
+DEFAULTS: Mapping[str, int | bool | str] = MappingProxyType(asdict(Example()))
+
+
+def fragment(example: Example, **view: int | str) -> str:
+    """The part of the page's address behind `#` that shows the example, and of it what the view names.
+
+    >>> fragment(Example(units=2, stateful=True), step=3)
+    'units=2&input_dim=2&timesteps=4&batch=2&stateful=1&step=3'
+    """
+    return urlencode({**example.address, **view})
