@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.plots import Plot
+from conformance.report.html.page import render
 from conformance.upgrade.document import Block
-
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 def as_html(title: str, summary: Sequence[Block], plots: Sequence[Plot], details: Sequence[Block]) -> str:
     """The summary, the plots, the details. All text is escaped by the template; a plot's, by matplotlib."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = [(plot.title, Markup(plot.inline_svg())) for plot in plots]  # noqa: S704 - matplotlib escapes the text in its SVG
     above, below = ([(type(block).__name__, block) for block in blocks] for blocks in (summary, details))
-    return environment.get_template(TEMPLATE.name).render(title=title, summary=above, plots=drawn, details=below)
+    return render("document.html.jinja", styles=("document.css",), title=title, summary=above, plots=drawn, details=below)

@@ -88,13 +88,13 @@ def _parts(sheet: _Sheet) -> tuple[Array, Array, Array]:
 
 
 def _sheets(evidence: Evidence) -> Iterator[_Sheet]:
-    """Every array that can be compared element by element, but single numbers."""
+    """Every array that can be compared element by element; a loss is one number."""
     calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
     for number, (got, expected, sigma) in enumerate(calls):
         allowed = sigma.computed
         for name, array in expected.computed.items():
             ours = got.computed.get(name)
-            if ours is not None and ours.shape == array.shape == allowed[name].shape and array.ndim and array.size:
+            if name != "loss" and ours is not None and ours.shape == array.shape == allowed[name].shape and array.size:
                 yield _sheet(name, number, ours, array, allowed[name])
 
 

@@ -30,7 +30,7 @@ def page_of(claims: Sequence[Claim]) -> Page:
         title="What the documents say of an LSTM layer, settled by running it",
         outcome=_outcome(claims),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
-        counts=[Count(verdict=_LOOKS[outcome], said=outcome, number=count, kind=outcome) for outcome, count in counts.items()],
+        counts=[Count(verdict=_LOOKS[outcome], said=outcome, number=count) for outcome, count in counts.items()],
         grids=[
             Grid(
                 title="Claims by document",

@@ -26,7 +26,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
 @pages.option
-def model(path: Path, first: str, second: str | None, inputs: Path | None, json_file: Path | None, html_file: Path | None) -> None:
+def model(
+    path: Path, *, first: str, second: str | None, inputs: Path | None, json_file: Path | None, html_file: Path | None
+) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
     The file is read without running any code of it, and loaded only if all that it names is known to be harmless. An environment is

@@ -9,8 +9,8 @@ import click
 
 from conformance.case import Case
 from conformance.commands import options
-from conformance.report.html.contents import Page
 from conformance.report.files import write_text
+from conformance.report.html.contents import Page
 from conformance.report.html.page import render
 from conformance.reproduce import reproduction
 from lstm_ref import LSTMError

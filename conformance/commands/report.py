@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def report(files: Sequence[Path], html_file: Path) -> None:
     said = [_read(file) for file in files]
     named = ", ".join(map(str, files))
     try:
-        page = _page_of(said)
+        page = page_of(said)
     except _MALFORMED as error:
         raise LSTMError(f"{named}: not a report as --json of this version writes it: {type(error).__name__}: {error}") from error
     if page is None:
@@ -56,21 +57,27 @@ def _read(file: Path) -> Any:
         raise LSTMError(f"{file} is no JSON: {error}; expected a report that --json has written") from error
 
 
-def _page_of(said: Sequence[Any]) -> Page | None:
+def page_of(said: Sequence[Any]) -> Page | None:
     """The page of what was read; None where that is no report, or several that are no runs of `verify`."""
-    if all(isinstance(each, Mapping) and each.keys() >= _VERIFY for each in said):
+    if all(_has(each, _VERIFY) for each in said):
         return verify_page(said, pages.script_of)
     (first, *others) = said
-    if others:
-        return None
-    if isinstance(first, list):
-        return claims_page(first)
-    if not isinstance(first, Mapping):
-        return None
-    if first.keys() >= _UPGRADE:
-        return upgrade_page(first)
-    if first.keys() >= _MODEL:
-        return model_page(first)
-    if first and all(isinstance(each, Mapping) and each.keys() >= _HISTORY for each in first.values()):
-        return history_page(first)
-    return None
+    makers = (make for is_one, make in _PAGES if not others and is_one(first))
+    return next((make(first) for make in makers), None)
+
+
+def _has(said: Any, names: AbstractSet[str]) -> bool:
+    return isinstance(said, Mapping) and said.keys() >= names
+
+
+def _is_history(said: Any) -> bool:
+    """One report for each backend."""
+    return isinstance(said, Mapping) and bool(said) and all(_has(each, _HISTORY) for each in said.values())
+
+
+_PAGES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Page]], ...] = (
+    (lambda said: isinstance(said, list) and bool(said), claims_page),
+    (lambda said: _has(said, _UPGRADE), upgrade_page),
+    (lambda said: _has(said, _MODEL), model_page),
+    (_is_history, history_page),
+)

@@ -29,7 +29,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
             ("LSTMs", f"{len(said['lstms']):,}, {parameters:,} parameters"),
             *((each["label"], f"{each['spec']}: {_versions(each)}") for each in environments),
         ],
-        counts=[Count(**vars(mark(verdict)), number=count, kind=verdict) for verdict, count in counts.items()],
+        counts=[Count(**vars(mark(verdict)), number=count) for verdict, count in counts.items()],
         grids=[
             Grid(
                 title="LSTMs by environment",

@@ -15,7 +15,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.journal import JournalError, as_dict, from_dict, identify, resume
 from conformance.matrix import Planned, documents_matrix, select
 from conformance.runner import run
-from conformance.verdict import CheckResult, Result, Sample, Verdict
+from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 
 CASES = select(list(documents_matrix()), ["u1-d1-t1-*", "u1-d1-t6-b3-*"])
 RESULTS = {result.case_id: result for result in run(CASES, ReferenceAdapter("two_biases"))}
@@ -36,6 +36,13 @@ RICH = Result(
     explained_by=("gates_exchanged", "bias_dropped"),
     reason="\x1b[31m",
     sample=Sample(family="u1-d1-s0", precision="float32", size=2, projections=(1 / 3, -math.inf), gram=(0.1,)),
+    picture=Picture(
+        of="outputs, row 0",
+        across="timestep",
+        places=(3, 4),
+        lines=(Line(name="unit 0", expected=(1 / 3, 0.0), got=(math.inf, 1.0), errors=(math.inf, 1e9)),),
+        worst="unit 0",
+    ),
 )
 
 

@@ -33,9 +33,9 @@ def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
         facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
         + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
         counts=[
-            Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing), kind=_CHANGES),
+            Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing)),
             *(
-                Count(verdict=verdict, said=f"answers {words[verdict]}", number=looks[verdict], kind=verdict)
+                Count(verdict=verdict, said=f"answers {words[verdict]}", number=looks[verdict])
                 for verdict in words
                 if looks[verdict]
             ),

@@ -6,9 +6,9 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.report.html.contents import Code, Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.report.html.charts import drawing_of, in_sigma
-from conformance.report.html.results import brief, features_of, mark, tally
+from conformance.report.html.contents import Code, Count, Entry, Grid, Group, Mark, Page, Table
+from conformance.report.html.results import brief, features_of, tally
 from conformance.upgrade.change import Kind
 from conformance.verdict import Verdict
 from lstm_ref import LSTMError
@@ -51,9 +51,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
             ("compared", f"{summary['compared']:,}"),
             ("time", f"{summary['seconds']:,.0f} s"),
         ],
-        counts=[
-            Count(verdict=_LOOKS[kind], said=kind.value, number=count, kind=kind.value) for kind, count in counts.items() if count
-        ],
+        counts=[Count(verdict=_LOOKS[kind], said=kind.value, number=count) for kind, count in counts.items() if count],
         grids=[_grid((before["name"], after["name"]), changed)],
         tables=list(_tables(said)),
         features=features_of(change["case_id"] for change in changes),
@@ -147,8 +145,8 @@ def _groups(changes: Sequence[Change]) -> Iterator[Group]:
         kind = Kind(change["kind"])
         if change["like"] or not kind.is_change:
             found[kind.value, f"as {change['like']}" if change["like"] else ""].append((change["case_id"], brief(change["after"])))
-    for (kind, title), members in found.items():
-        yield Group(kind=kind, mark=Mark(verdict=_LOOKS[Kind(kind)], said=kind), title=title, members=members)
+    for (said, title), members in found.items():
+        yield Group(kind=said, mark=Mark(verdict=_LOOKS[Kind(said)], said=said), title=title, members=members)
 
 
 def _tables(said: Mapping[str, Any]) -> Iterator[Table]:

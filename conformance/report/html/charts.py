@@ -73,7 +73,7 @@ class Drawing:
     last: str
     charts: Sequence[Chart]
     heatmap: Heatmap
-    numbers: Sequence[tuple[str, str, str, str]]
+    numbers: Sequence[Sequence[str]]
     gates_title: str
     gates: Sequence[Chart]
 

@@ -27,11 +27,9 @@ class Count(Mark):
 
     Attributes:
         number: of cases.
-        kind: that the page is filtered by.
     """
 
     number: int
-    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,3 +140,9 @@ class Page:
     features: Mapping[str, str] = field(default_factory=dict)
     entries: Sequence[Entry] = ()
     groups: Sequence[Group] = ()
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What the page can be filtered by, and its words."""
+        parts: list[Entry | Group] = [*self.entries, *self.groups]
+        return {each.kind: each.mark.said for each in parts}

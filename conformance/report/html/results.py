@@ -63,7 +63,7 @@ def tally(results: Sequence[Result], name: str = "") -> Mark | None:
 def differing(
     results: Sequence[Result], environment: Mapping[str, str], script_of: ScriptOf, name: str = ""
 ) -> tuple[list[Entry], list[Group]]:
-    """What a reader opens, the first of those that are alike, what is unexpected before what is known; and all others, by what they share."""
+    """What a reader opens: the first of those that are alike, what is unexpected before what is known; the others are groups."""
     entries: list[Entry] = []
     groups: list[Group] = []
     for alike in _alike(results):
@@ -72,7 +72,9 @@ def differing(
         if others := ordered[ALIKE:]:
             verdict, title = others[0]["verdict"], f"as {ordered[0]['case_id']}: {brief(ordered[0])}"
             groups.append(
-                Group(kind=verdict, mark=mark(verdict), title=title, members=[(each["case_id"], _first(each)) for each in others])
+                Group(
+                    kind=verdict, mark=mark(verdict), title=title, members=[(_named(each, name), _first(each)) for each in others]
+                )
             )
     return entries, groups
 
@@ -118,7 +120,7 @@ def entry(result: Result, environment: Mapping[str, str], script_of: ScriptOf, n
     """All that is known of one result; `name` tells the environment from others on the page."""
     case_id = result["case_id"]
     return Entry(
-        id=f"{case_id}@{name}" if name else case_id,
+        id=_named(result, name),
         kind=result["verdict"],
         mark=mark(result["verdict"]),
         title=f"{case_id} on {name}" if name else case_id,
@@ -129,6 +131,11 @@ def entry(result: Result, environment: Mapping[str, str], script_of: ScriptOf, n
         code=list(_code(result, environment, script_of)),
         links=[known.upstream for known in known_differences() if known.id == result["known"] and known.upstream],
     )
+
+
+def _named(result: Result, name: str) -> str:
+    """The id of a case on a page of one environment, or of several."""
+    return f"{result['case_id']}@{name}" if name else str(result["case_id"])
 
 
 def _lines(result: Result) -> Iterator[tuple[str, str]]:
@@ -198,7 +205,7 @@ def quiet_groups(results: Sequence[Result], name: str = "") -> list[Group]:
             kind=verdict,
             mark=mark(verdict),
             title=f"{on}{title}{_worst_of(members)}",
-            members=[(each["case_id"], "") for each in members],
+            members=[(_named(each, name), "") for each in members],
         )
         for (verdict, title), members in found.items()
     ]

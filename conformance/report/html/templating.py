@@ -16,6 +16,14 @@ ENVIRONMENT = Environment(
 ENVIRONMENT.globals["SYMBOL"] = {verdict.value: symbol for verdict, symbol in SYMBOL.items()}
 
 
+def anchor(name: str) -> str:
+    """What an element is linked by: a name without what no address can hold, white space and halves of surrogate pairs."""
+    return "_".join(name.split()).encode(errors="backslashreplace").decode()
+
+
+ENVIRONMENT.filters["anchor"] = anchor
+
+
 def source(name: str) -> str:
     """A stylesheet or script of the folder, as it stands in a page."""
     return (TEMPLATES / name).read_text(encoding="utf-8")

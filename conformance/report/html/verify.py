@@ -58,9 +58,7 @@ def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
         outcome=_outcome(runs),
         facts=list(_facts(runs[0])) if single else [],
         counts=[
-            Count(**vars(mark(verdict)), number=count, kind=verdict)
-            for verdict, count in counts.items()
-            if count or verdict is Verdict.PASS
+            Count(**vars(mark(verdict)), number=count) for verdict, count in counts.items() if count or verdict is Verdict.PASS
         ],
         grids=[_sizes(runs[0]) if single and not runs[0].said["plan"].get("surface") else _behaviours(runs)],
         tables=list(_tables(runs)),
@@ -113,7 +111,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "time", f"{summary['seconds']:,.0f} s"
     if speed:
         shares = ", ".join(f"{speed[f'{name}_share']:.0%} {words}" for name, words in _SHARES.items())
-        yield "speed", f"{speed['cases_per_second']:.3g} cases a second on {speed['workers']} workers: {shares}"
+        yield (
+            "speed",
+            f"{speed['cases_per_second']:.3g} cases a second on {speed['workers']} worker{'s' * (speed['workers'] > 1)}: {shares}",
+        )
 
 
 _SHARES = {"implementation": "in the implementation", "suite": "in the suite", "loading": "to load"}
@@ -168,35 +169,35 @@ def _behaviours_of(case_id: str) -> list[tuple[str, str]]:
 def _tables(runs: Sequence[Run]) -> Iterator[Table]:
     for run in runs:
         on = "" if len(runs) == 1 else f" on {run.name}"
-        checks = [
-            (
-                check["check"],
-                f"{check['judged']:,}",
-                f"{check['passed']:,}",
-                f"{check['numbers']:,}",
-                in_sigma(check["worst"]),
-                in_sigma(check["rms"]),
-            )
-            for check in run.said["summary"]["checks"]
-        ]
-        columns = ("check", "judged", "passed", "numbers", "worst", "root mean square")
-        yield Table(title=f"Checks and their margins{on}", columns=columns, rows=checks, numeric=range(1, 6))
-        if pooled := run.said["summary"]["pooled"]:
-            rows = [
-                (
-                    _pooled_name(test),
-                    f"{float(test['estimate']):.3g} ± {float(test['standard_error']):.2g}",
-                    f"{float(test['allowed']):g}",
-                    test["verdict"],
-                )
-                for test in pooled
-            ]
-            yield Table(title=f"All cases together{on}", columns=("test", "found", "allowed", "verdict"), rows=rows, numeric=(1, 2))
-        paths = collections.Counter(
-            (result["path"].rpartition("; ")[2], result["not_run"]) for result in run.results if result["path"]
+        yield _checks(run, f"Checks and their margins{on}")
+        yield _pooled(run, f"All cases together{on}")
+        yield _paths(run, f"What really ran{on}")
+
+
+def _checks(run: Run, title: str) -> Table:
+    rows = [
+        (
+            check["check"],
+            *(f"{check[name]:,}" for name in ("judged", "passed", "numbers")),
+            *(in_sigma(check[name]) for name in ("worst", "rms")),
         )
-        rows = [(kernel, f"{count:,}", not_run) for (kernel, not_run), count in paths.most_common()]
-        if rows:
-            yield Table(
-                title=f"What really ran{on}", columns=("inner loop", "cases", "asked for, did not run"), rows=rows, numeric=(1,)
-            )
+        for check in run.said["summary"]["checks"]
+    ]
+    columns = ("check", "judged", "passed", "numbers", "worst", "root mean square")
+    return Table(title=title, columns=columns, rows=rows, numeric=range(1, 6))
+
+
+def _pooled(run: Run, title: str) -> Table:
+    """What all cases say together."""
+    rows: list[Sequence[str]] = []
+    for test in run.said["summary"]["pooled"]:
+        found = f"{float(test['estimate']):.3g} ± {float(test['standard_error']):.2g}"
+        rows.append((_pooled_name(test), found, f"{float(test['allowed']):g}", test["verdict"]))
+    return Table(title=title, columns=("test", "found", "allowed", "verdict"), rows=rows, numeric=(1, 2))
+
+
+def _paths(run: Run, title: str) -> Table:
+    """The inner loops, and what was asked for and did not run."""
+    paths = collections.Counter((one["path"].rpartition("; ")[2], one["not_run"]) for one in run.results if one["path"])
+    rows = [(kernel, f"{count:,}", not_run) for (kernel, not_run), count in paths.most_common()]
+    return Table(title=title, columns=("inner loop", "cases", "asked for, did not run"), rows=rows, numeric=(1,))

@@ -1,7 +1,7 @@
 // What every page does: copy buttons, links that open what they lead to, everything open on paper.
 "use strict";
 
-const said = document.getElementById("said");
+const said = document.getElementById("page-said");
 const announce = (text) => { said.textContent = text; };
 
 async function copy(button) {
@@ -28,7 +28,11 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 // The fragment is an id, a state of the controls behind a question mark, or both: #case-x?q=mask
 const splitFragment = () => {
   const [id, state = ""] = location.hash.slice(1).split("?", 2);
-  return { id: decodeURIComponent(id), state: new URLSearchParams(state) };
+  let name = id;
+  try {
+    name = decodeURIComponent(id);
+  } catch {} // a lone % stands for itself
+  return { id: name, state: new URLSearchParams(state) };
 };
 
 function openLinked() {

@@ -12,8 +12,8 @@ if (form) {
     if (!texts.has(node)) texts.set(node, node.textContent.toLowerCase());
     return texts.get(node);
   };
-  const shown = document.getElementById("shown");
-  const nothing = document.getElementById("nothing");
+  const shown = document.getElementById("page-shown");
+  const nothing = document.getElementById("page-nothing");
 
   const asked = () => {
     const data = new FormData(form);
@@ -47,18 +47,15 @@ if (form) {
 
   function keep() {
     const state = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
-    history.replaceState(null, "", `#${state ? `?${state}` : ""}`);
+    history.replaceState(null, "", state ? `#?${state}` : location.href.split("#")[0]);
     show();
   }
 
   function restore() {
     const { state } = splitFragment();
-    form.reset();
-    for (const [name, value] of state) {
-      for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
-        if (field.type === "checkbox") field.checked ||= field.value === value;
-        else field.value = value;
-      }
+    for (const field of form.querySelectorAll("[name]")) {
+      if (field.type === "checkbox") field.checked = state.getAll(field.name).includes(field.value);
+      else field.value = state.get(field.name) || "";
     }
     show();
     openLinked();
