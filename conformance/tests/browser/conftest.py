@@ -5,12 +5,14 @@ uv run --group browser pytest conformance/tests/browser
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from conformance.tests.browser import chromium
@@ -46,12 +48,16 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture(scope="session")
 def file_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The file of a page, made by the command that a user would give, once a process."""
+    """The file of a page, made once: by the first of pytest's processes that needs it, in the folder that they share."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
 
-    @cache
     def made(name: str) -> Path:
-        file = tmp_path_factory.mktemp("page") / f"{name}.html"
-        PAGES[name](file)
+        file = folder / f"{name}.html"
+        with FileLock(folder / f"{name}.lock"):
+            if not file.exists():
+                PAGES[name](file)
         return file
 
     return made

@@ -26,8 +26,8 @@ class Look:
 
 
 WIDE = Look(width=1200, scheme="light")
-NARROW = Look(width=360, scheme="light")
-LOOKS = (WIDE, NARROW, Look(width=1200, scheme="dark"), Look(width=360, scheme="dark"))
+NARROW = Look(width=360, scheme="dark")
+LOOKS = (WIDE, NARROW)  # each width and each scheme once: how wide a page is does not change what colours it has
 
 
 @contextmanager

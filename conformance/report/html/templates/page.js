@@ -59,4 +59,4 @@ addEventListener("afterprint", () => {
     delete node.dataset.printed;
   }
 });
-openLinked();
+addEventListener("load", openLinked); // after the browser has gone to the fragment by itself, which takes the focus

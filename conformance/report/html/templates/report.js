@@ -64,7 +64,7 @@ if (form) {
   form.hidden = false;
   form.addEventListener("input", keep);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(keep));
+  form.querySelector("[type=reset]").addEventListener("click", () => setTimeout(keep)); // `restore` resets too, and keeps the address
   addEventListener("hashchange", restore);
   restore();
 }
