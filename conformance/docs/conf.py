@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,8 @@ def as_written(_app: Any, what: str, _name: str, _object: Any, _options: Any, li
     """A bar in a docstring is that of an absolute value, a colon in a property's sentence is one, attributes are what is given."""
     if what in ("attribute", "property") and lines:
         lines[0] = lines[0].replace(":", COLON)
-    lines[:] = ["Args:" if line == "Attributes:" else _without_substitutions(line) for line in lines]
+    read = ("Args:" if line == "Attributes:" else _without_substitutions(line) for line in lines)
+    lines[:] = [said for is_table, block in groupby(read, _is_row) for said in (_table(block) if is_table else block)]
 
 
 def with_colons(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
@@ -91,7 +94,19 @@ def plain(_app: Any, _context: Any, lines: list[str]) -> None:
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
+def _is_row(line: str) -> bool:
+    return line.startswith("|") and line.endswith("|")
+
+
+def _table(rows: Iterable[str]) -> list[str]:
+    """A table in Markdown, whose second row is its rule, as reStructuredText has it."""
+    heads, _, *others = (f"   {row.strip('|')}" for row in rows)
+    return [".. csv-table::", "   :delim: |", "   :header-rows: 1", "", heads, *others]
+
+
 def _without_substitutions(line: str) -> str:
+    if _is_row(line):
+        return line
     return "`".join(part if odd % 2 else part.replace("|", r"\|") for odd, part in enumerate(line.split("`")))
 
 
