@@ -11,7 +11,7 @@ from conformance.claims.verification import Verified
 from conformance.report.document import Block, Folded, Heading, Lines, Rows
 
 
-def page(settled: Sequence[Settled], verified: Sequence[Verified]) -> Iterator[Block]:
+def blocks_of(settled: Sequence[Settled], verified: Sequence[Verified]) -> Iterator[Block]:
     """A row per claim, its evidence folded, and how many cases of each system are as described."""
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     yield Heading(f"Claims: {'✅ as expected' if expected else '❌ not as expected'}")

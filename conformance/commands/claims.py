@@ -15,7 +15,7 @@ from rich.console import Console
 from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
 from conformance.claims.page import page_of
-from conformance.claims.summary import page
+from conformance.claims.summary import blocks_of
 from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options, pages
 from conformance.documents import stamped
@@ -77,7 +77,7 @@ def claims(
     said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
     files.write_each(
         (json_file, partial(files.write_document, said)),
-        (markdown_file, partial(files.write_text, as_markdown(list(page(settled, verified))))),
+        (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
         (html_file, lambda path: pages.write_page(page_of(said["claims"]), path)),
     )
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)

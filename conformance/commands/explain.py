@@ -60,7 +60,7 @@ def explain_case(
 
     With CASE: the case's numbers step by step and gate by gate. --backend is for this alone, the layer's options are not.
 
-    Exit codes: 0 they are shown, 2 there is no such case, row, unit, size or backend, or the page cannot be written.
+    Exit codes: 0 it is shown, 2 there is no such case, row, unit, size or backend, or the page cannot be written.
     """
     given = {name: value for name, value in layer.items() if value is not None}
     view = View(row=row, unit=unit, steps=steps)

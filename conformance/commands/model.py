@@ -12,7 +12,7 @@ from conformance.commands import completion, options, pages
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
-from conformance.model_file.summary import page
+from conformance.model_file.summary import blocks_of
 from conformance.progress import Progress
 from conformance.report import files
 from conformance.report.console import stdout
@@ -70,7 +70,7 @@ def model(
     try:
         files.write_each(
             (json_file, partial(files.write_document, said)),
-            (markdown_file, partial(files.write_text, as_markdown(list(page(report))))),
+            (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(report))), path)),
             (html_file, lambda path: pages.write_page(page_of(said), path)),
         )
     finally:

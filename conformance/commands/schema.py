@@ -21,7 +21,7 @@ from conformance.documents import FORMATS, read, schema, version
 def print_schema(name: str | None, file: Path | None) -> None:
     """Print the JSON schema of what commands write for machines; without FORMAT, list the formats.
 
-    Exit codes: 0 as the schema says, 2 not.
+    Exit codes: 0 it is printed, or the file is as it says, 2 the file is not.
     """
     if file is not None:
         found = read(file, *([name] if name else []))["format"]

@@ -146,7 +146,7 @@ def upgrade(
     _publish(
         text.verdict(report, judged) if volume is Volume.QUIET else page,
         (json_file, partial(files.write_document, said)),
-        (markdown_file, partial(files.write_text, as_markdown(page))),
+        (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
         (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
     )
     if report.stopped == INTERRUPTED:
@@ -213,7 +213,7 @@ def history(
     _publish(
         shown,
         (json_file, partial(files.write_document, said)),
-        (markdown_file, partial(files.write_text, as_markdown([*history_text.HEAD, *written]))),
+        (markdown_file, lambda path: files.write_text(as_markdown([*history_text.HEAD, *written]), path)),
         (html_file, lambda path: pages.write_page(history_page.page_of(said["backends"]), path)),
     )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)

@@ -18,11 +18,12 @@ from conformance.case import Case
 from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
 from conformance.progress import telling
-from conformance.report import files, summary, text
+from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.html import verify as verify_page
 from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
+from conformance.report.summary import blocks_of
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, Session, default_workers
 
@@ -140,7 +141,7 @@ def verify(
 
 
 def _write_markdown(report: Report, path: Path) -> None:
-    files.write_text(as_markdown(summary.page(report, script_of)), path)
+    files.write_text(as_markdown(blocks_of(report, script_of)), path)
 
 
 def _write_page(report: Report, path: Path) -> None:

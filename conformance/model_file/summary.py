@@ -8,7 +8,7 @@ from conformance.model_file.report import ModelReport, cell_of, compared_line, d
 from conformance.report.document import Block, Heading, Lines, Rows
 
 
-def page(report: ModelReport) -> Iterator[Block]:
+def blocks_of(report: ModelReport) -> Iterator[Block]:
     """Header, one row per LSTM, what differs and why, and how the whole model fares."""
     yield Heading(f"{report.path}: {'✅ as expected' if report.is_expected else '❌ not as expected'}")
     yield Lines(list(head_lines(report)))

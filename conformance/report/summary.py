@@ -12,13 +12,11 @@ from conformance.report.text import by_size, in_sigma, size_said
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import summary_of
 
-# What shows a case by itself; None where nothing does.
-
 # Differences with their numbers; of as many more a page has the ids.
 SHOWN, NAMED = 100, 1_000
 
 
-def page(report: Report, script_of: ScriptOf) -> list[Block]:
+def blocks_of(report: Report, script_of: ScriptOf) -> list[Block]:
     """The whole page."""
     return [*_head(report), *_grid(report), *_together(report), *_differences(report, script_of), *_expected(report)]
 

@@ -14,17 +14,17 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
-from conformance.claims.summary import page as claims_page
+from conformance.claims.summary import blocks_of as claims_summary
 from conformance.claims.verification import Verified
 from conformance.cli import main
 from conformance.commands.scripts import script_of
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
-from conformance.model_file.summary import page as model_page
-from conformance.report import summary
+from conformance.model_file.summary import blocks_of as model_summary
 from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script, show
 from conformance.report.markdown import LIMIT, as_markdown
 from conformance.report.model import Report
+from conformance.report.summary import SHOWN, blocks_of
 from conformance.tests.model_files import LoadsOneLSTM, one_lstm
 from conformance.tests.reports import BIASED, EVERY, FAILED, GREEN, IDS, RED, report, result
 from conformance.verdict import Verdict
@@ -56,7 +56,7 @@ def read(blocks: Sequence[Block]) -> _Reader:
 
 def run_page(one: Report, script: Script | None = None) -> list[Block]:
     """The summary of a run, where that script shows every case."""
-    return summary.page(one, lambda *_: script)
+    return blocks_of(one, lambda *_: script)
 
 
 # --- escaping ------------------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_many_differences_are_counted() -> None:
     results = tuple(replace(result(0, Verdict.FAIL, checks=(FAILED,)), case_id=each) for each in ids)
     one = Report(environment=RED.environment, plan=replace(RED.plan, cases=len(ids), case_ids=ids), results=results, seconds=1.0)
     text = as_markdown(run_page(one))
-    assert text.count("outputs: outputs") == summary.SHOWN
+    assert text.count("outputs: outputs") == SHOWN
     assert "<summary>1,100 more</summary>" in text
     assert "… and 100 more; --json FILE holds them all" in text
     assert len(text.encode()) < LIMIT
@@ -216,7 +216,7 @@ def test_model_is_shown(deviation: str | None, said: str, tmp_path: Path) -> Non
     """A row per LSTM with its verdict in each environment, and what differs."""
     known = {"right": LoadsOneLSTM(), "other": LoadsOneLSTM(deviation=deviation)}
     text = as_markdown(
-        list(model_page(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of)))
+        list(model_summary(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of)))
     )
     assert said in text
     assert "| LSTM | input\\_dim → units | FROM | TO |" in text
@@ -237,13 +237,13 @@ def test_claims_are_shown() -> None:
         Settled(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
         Settled(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
     ]
-    text = as_markdown(list(claims_page(settled, [VERIFIED])))
+    text = as_markdown(list(claims_summary(settled, [VERIFIED])))
     assert "Claims: ❌ not as expected" in text
     assert "| one | It is 4. | fails |" in text
     assert "| one | It is 4. | ❌ error |" in text
     assert "size: 3  (stated: = 4)  disagrees".replace("  ", " ") in text
     assert "| keras==2.2.4 | hard\\_sigmoid | 2 | 1 |" in text
-    assert "✅ as expected" in as_markdown(list(claims_page(settled[:1], [])))
+    assert "✅ as expected" in as_markdown(list(claims_summary(settled[:1], [])))
 
 
 def test_page_is_open_in_a_terminal() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -164,6 +165,15 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """And each that cannot is named; what was not asked for is not written."""
+    (tmp_path / "taken").mkdir()
+    asked = [(tmp_path / name, partial(files.write_text, name)) for name in ("taken", "taken", "free")]
+    with pytest.raises(files.UnwrittenError, match=r"taken could not be written: .*; .*taken could not be written: "):
+        files.write_each(*asked, (None, partial(files.write_text, "nowhere")))
+    assert (tmp_path / "free").read_text(encoding="utf-8") == "free"
 
 
 # --- text ----------------------------------------------------------------------------------------------------------------------

@@ -112,13 +112,12 @@ def read_baseline(path: Path) -> list[Entry]:
     Raises:
         LSTMError: there is no such file, or it is none; the message says what is wrong.
     """
-    remedy = f"record one with: --baseline {path} --write-baseline"
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LSTMError(f"there is no baseline {path}; {remedy}") from error
+        raise LSTMError(f"there is no baseline {path}; record one with: --baseline {path} --write-baseline") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise LSTMError(f"{path} is no baseline: {error}; {remedy}") from error
+        raise LSTMError(f"{path} is no baseline: {error}; name another file, or record one with --write-baseline") from error
     changes = check(said, path, FORMAT).get("change", [])
     names = {_NAMES[name]: name for name in _NAMES}
     return [Entry(**{names.get(name, name): value for name, value in change.items()}) for change in changes]
@@ -129,7 +128,7 @@ def write_baseline(report: UpgradeReport, path: Path) -> None:
 
     Raises:
         LSTMError: the file is there and is no baseline.
-        OSError: it cannot be written.
+        UnwrittenError: it cannot be written.
     """
     before = read_baseline(path) if path.exists() else []
     reasons = {(entry.before, entry.after, *_key(entry)): entry.reason for entry in before}
