@@ -34,9 +34,9 @@ PLOTS = (".png", ".svg", ".pdf")
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completion.claims)
-@click.option("--json", "json_file", type=options.FILE, help="Write verdicts and evidence as JSON.")
+@options.json
 @options.markdown
-@pages.option
+@options.html
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )

@@ -19,8 +19,6 @@ from conformance.report.console import stdout
 from conformance.report.markdown import as_markdown
 from conformance.report.volume import Volume
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
@@ -40,10 +38,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     shell_complete=completion.environments,
     help="A second environment, which is compared with the first.",
 )
-@click.option("--inputs", type=_FILE, help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.")
-@click.option("--json", "json_file", type=_FILE, help="Write what was found as JSON.")
+@click.option(
+    "--inputs",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.",
+)
+@options.json
 @options.markdown
-@pages.option
+@options.html
 @options.volume
 def model(
     *,

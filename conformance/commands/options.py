@@ -18,9 +18,11 @@ from lstm_ref.deviations import DEVIATIONS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
+json = click.option("--json", "json_file", type=FILE, help="Write the report as JSON.")
 markdown = click.option(
     "--markdown", "markdown_file", type=FILE, help="Write the report as Markdown, short enough for a CI summary."
 )
+html = click.option("--html", "html_file", type=FILE, help="Write the report as a page: one file, for any browser.")
 backend = click.option(
     "--backend",
     type=click.Choice(list(BACKENDS)),

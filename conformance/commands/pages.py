@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from conformance.commands import options
 from conformance.report.files import write_text
 from conformance.report.html.contents import Page
 from conformance.report.html.page import render
-
-option = click.option("--html", "html_file", type=options.FILE, help="Write the report as a page: one file, for any browser.")
 
 
 def as_html(page: Page) -> str:

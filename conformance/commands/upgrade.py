@@ -75,7 +75,6 @@ _level = click.option(
     show_default=True,
     help="Cases of the surface that are asked.",
 )
-_json = click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
 _time_limit = click.option(
     "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
 )
@@ -89,9 +88,9 @@ _time_limit = click.option(
 @options.seed
 @click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
-@_json
-@pages.option
+@options.json
 @options.markdown
+@options.html
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -110,8 +109,8 @@ def upgrade(
     baseline: Path | None,
     records: bool,
     json_file: Path | None,
-    html_file: Path | None,
     markdown_file: Path | None,
+    html_file: Path | None,
     keep: Path | None,
     time_limit: float,
     reduces: bool,
@@ -174,9 +173,9 @@ def upgrade(
 @_level
 @options.cases
 @options.seed
-@_json
-@pages.option
+@options.json
 @options.markdown
+@options.html
 @_time_limit
 @options.volume
 def history(
@@ -187,8 +186,8 @@ def history(
     patterns: tuple[str, ...],
     seed: int,
     json_file: Path | None,
-    html_file: Path | None,
     markdown_file: Path | None,
+    html_file: Path | None,
     time_limit: float,
     volume: Volume,
 ) -> None:

@@ -36,10 +36,10 @@ FAILED = 1
 @options.seed
 @click.option("--eager", is_flag=True, help="Call layers eagerly instead of inside the backend's compiler.")
 @options.level
-@click.option("--json", "json_file", type=options.FILE, help="Write the report as JSON.")
+@options.json
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
 @options.markdown
-@pages.option
+@options.html
 @click.option(
     "--keep",
     "folder",
