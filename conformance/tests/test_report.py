@@ -358,3 +358,9 @@ def test_large_errors_are_short(worst: float, written: str) -> None:
 def test_a_console_without_a_terminal_has_a_fixed_width() -> None:
     """So that tables do not depend on where output goes to."""
     assert stdout(77).width == 77
+
+
+def test_text_is_written_whatever_it_holds(tmp_path: Path) -> None:
+    """Half a surrogate pair, as a hostile name may hold one, becomes its escape."""
+    files.write_text("σ\ud800", tmp_path / "text")
+    assert (tmp_path / "text").read_text(encoding="utf-8") == "σ\\ud800"

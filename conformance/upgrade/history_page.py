@@ -68,7 +68,10 @@ def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
     """Those that change first."""
     ordered = sorted(rows, key=lambda row: not _changes(row))
     return Grid(
-        title=title, corner="", columns=versions, rows=[(row["name"], [_cell(cell) for cell in row["cells"]]) for row in ordered]
+        title=title,
+        corner="what",
+        columns=versions,
+        rows=[(row["name"], [_cell(cell) for cell in row["cells"]]) for row in ordered],
     )
 
 

@@ -151,7 +151,7 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
         yield "diagnosis", f"matches the reference if {_summary(name)} ({name})"
     for known in known_differences():
         if known.id == result["known"]:
-            yield f"known since {known.seen}", f"{known.summary} {known.reason}"
+            yield f"known since {known.seen}", f"{known.summary}: {known.reason}"
     if result["path"]:
         yield "what ran", result["path"]
     if result["not_run"]:
