@@ -86,6 +86,12 @@ def usable_by_keyboard(page: Page) -> list[str]:
     return unreachable(page)
 
 
+# In an order in which none disturbs the next: what has been opened stays open, and what is on paper stays there.
 RULES: Mapping[str, Callable[[Page], list[str]]] = MappingProxyType(
-    {rule.__name__: rule for rule in (asks_for_nothing, accessible, within_the_screen, printable, usable_by_keyboard)}
+    {rule.__name__: rule for rule in (asks_for_nothing, usable_by_keyboard, within_the_screen, accessible, printable)}
 )
+
+
+def broken(page: Page) -> list[str]:
+    """What is wrong by any rule."""
+    return [wrong for rule in RULES.values() for wrong in rule(page)]
