@@ -117,7 +117,7 @@ def test_unknown_claim_is_refused() -> None:
         ["verify", "--workers", "0"],
         ["verify", "--seed", "-1"],
         ["verify", "--deviation", "no_such_deviation"],
-        ["explain"],
+        ["explain", "--units", "many"],
         ["no-such-command"],
     ],
 )

@@ -18,12 +18,15 @@ from conformance import matrix
 from conformance.cli import main
 from conformance.commands import pages as commands
 from conformance.commands.report import page_of
+from conformance.known_differences import known_differences
 from conformance.report.files import write_json, write_text
 from conformance.report.html.charts import drawing_of
 from conformance.report.html.page import render
 from conformance.report.model import Report
 from conformance.report.style import SYMBOL
 from conformance.tests import pages
+from conformance.tests.reports import BIASED, GREEN, QUIET, report, result
+from conformance.tests.test_speed import WORK
 from conformance.verdict import Verdict
 from lstm_ref import LSTMError
 
@@ -168,6 +171,31 @@ def verified() -> pages.Read:
 def test_a_page_says_what_the_report_says(said: str, verified: pages.Read) -> None:
     """What ran, the counts, and of each difference what, why and how to see it again."""
     assert said in verified.words
+
+
+KNOWN = known_differences()[0]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (GREEN, "As expected: 4 cases, none differs but as known"),
+        (replace(GREEN, pooled=(BIASED, QUIET)), "all cases together fail: bias of cell in float32"),
+        (report(result(0, Verdict.KNOWN_DIFFERENCE, known=KNOWN.id), planned=1), f"known since {KNOWN.seen}"),
+        (replace(GREEN, seconds=12.0, work=WORK), "2.5 cases a second on 2 workers: 60% in the implementation"),
+        (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "1 cases are not as expected"),
+    ],
+    ids=["green", "biased", "known", "timed", "nothing judged"],
+)
+def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
+    """Also where no check has a number."""
+    assert said in pages.Read(text_of([pages.as_read(run.as_read())])).words
+
+
+def test_verdicts_are_shown_by_size_where_no_surface_was_asked() -> None:
+    """Of those that have a size, which a probe has not."""
+    said = pages.as_read(pages.verify_report().as_read())
+    assert "Verdicts by size" in pages.Read(text_of([said | {"plan": said["plan"] | {"surface": False}}])).words
 
 
 def test_each_difference_opens(verified: pages.Read) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 import conformance
-from conformance.report.console import show_table
+from conformance.report.console import show_table, stdout
 from conformance.streams import SPELLED, spelled, take_every_character
 
 ROOT = Path(conformance.__file__).parents[1]
@@ -109,6 +109,12 @@ def test_table_that_does_not_fit_is_a_line_for_each_row(wide: Table, width: int)
     assert lines == ["checks", "check a_check_with_a_very_long_name: numbers judged 125,438,040, 4.3σ", "check another:", ""]
 
 
+def test_rows_stand_alone_where_a_table_has_no_title(wide: Table) -> None:
+    """Nothing is said in its place."""
+    wide.title = None
+    assert printed(wide, 20).startswith("check a_check_with_a_very_long_name: ")
+
+
 def test_table_that_fits_is_a_table(wide: Table) -> None:
     """A rule below its heads, a line for each row."""
     lines = printed(wide, 80).splitlines()
@@ -144,6 +150,17 @@ def test_reader_who_leaves_is_no_error(arguments: tuple[str, ...], codes: set[in
     assert process.returncode in codes
     assert b"rror" not in process.stderr
     assert b"Traceback" not in process.stderr
+
+
+def test_nothing_is_said_to_a_reader_who_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the end of the report, nor an error."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w", encoding="utf-8") as left:
+        monkeypatch.setattr(sys, "stdout", left)
+        console = stdout()
+        console.print("a line")
+        assert console.quiet
 
 
 # --- a terminal ----------------------------------------------------------------------------------------------------------------
