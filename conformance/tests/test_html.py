@@ -32,7 +32,7 @@ from lstm_ref import LSTMError
 
 HOSTILE = "\"'><img src=x onerror=alert(1)></title></style><script>alert(1)</script> {{ 7 * 7 }} <!-- \ud800"
 # What is no text but a choice of the suite's, which a report of another is refused for.
-CHOICES = {"format", "verdict", "kind", "outcome", "side", "relation", "matrix"}
+CHOICES = {"format", "case_ids", "verdict", "kind", "outcome", "side", "relation", "matrix"}
 
 REPORTS: Mapping[str, Callable[[], Any]] = {
     "verify": lambda: [pages.as_read(pages.verify_report().as_read())],

@@ -63,6 +63,7 @@ def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else()
         "conformance/checks.py",  # a dropout mask
         "conformance/agreement.py",  # two folders
         "conformance/diagnosis.py",  # an explanation
+        "conformance/picturing.py",  # what is drawn of a difference
         "upgrade/classify.py",  # two versions
         "upgrade/locate.py",  # where two versions part
         "upgrade/gates.py",  # by which of their gates

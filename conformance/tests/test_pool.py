@@ -28,8 +28,9 @@ FAULTY = SIX[1].id
 
 
 def timeless(results: Sequence[Result]) -> list[Result]:
-    """The results without what differs from run to run."""
-    return sorted((replace(result, seconds=0.0, suite_seconds=0.0) for result in results), key=lambda result: result.case_id)
+    """The results without what differs from run to run: times, and which case of its chunk is pictured."""
+    plain = (replace(result, seconds=0.0, suite_seconds=0.0, picture=None) for result in results)
+    return sorted(plain, key=lambda result: result.case_id)
 
 
 def only_error(results: Sequence[Result]) -> str:

@@ -49,7 +49,7 @@ def test_a_difference_opens_on_its_numbers_and_picture(open_report: Open) -> Non
     """Closed at first; then numbers, charts, errors by timestep and unit, gates, diagnosis and a command."""
     page = open_report()
     entry = page.locator(f"[id='{CASE}']")
-    picture = entry.get_by_role("region", name="error in σ, outputs, row 3")
+    picture = entry.get_by_role("group", name="error in σ, outputs, row 3")
     expect(picture).to_be_hidden()
     entry.locator("summary").first.click()
     expect(picture.get_by_role("row")).to_have_count(4)
@@ -65,7 +65,7 @@ def test_a_difference_opens_by_the_keyboard(key: str, open_report: Open) -> None
     """As it opens by the mouse."""
     page = open_report()
     page.locator(f"[id='{CASE}'] > summary").press(key)
-    expect(page.get_by_role("region", name="error in σ, outputs, row 3").first).to_be_visible()
+    expect(page.get_by_role("group", name="error in σ, outputs, row 3").first).to_be_visible()
 
 
 def test_words_narrow_the_results(open_report: Open) -> None:
