@@ -11,8 +11,8 @@ What makes it fast, and leaves the answer as it is:
   is divided by r. This is as exact as the usual form, in both tails, and has an operation less. (With tanh for all four gates,
   g = (1 + tanh(z/2)) / 2, a closed gate would be right absolutely only.) c̃_t and c_{t-1} lie side by side, as i and f do: one
   division makes both terms of c_t.
-- Nothing is allocated within the loop over timesteps, except by activations other than tanh, sigmoid, linear and relu.
-- A mask selects bits: new ^ ((new ^ old) & ~use) has no branch, and lets no NaN of a masked timestep through.
+- Nothing is allocated within the loop over timesteps with gates of sigmoid, tanh, linear or relu and activations of the last three.
+- A mask selects bits: old ^ ((new ^ old) & use) has no branch, and lets no NaN of a masked timestep through.
 - Rows of the batch do not know of each other: with `threads`, parts of a large batch run beside each other. NumPy's matrix product
   may have threads of its own: give the cores to one of the two (`OPENBLAS_NUM_THREADS=1` where `threads` is more than 1). While
   Python has a global lock, which changes hands in every call of NumPy's, those of the matrix product serve as well or better.
