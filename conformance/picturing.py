@@ -49,6 +49,10 @@ class _Sheet:
     got: Array
     sigma: Array
 
+    def name(self, line: int) -> str:
+        """What a line is; the one line of a state is the row of the batch."""
+        return f"{self.down} {self.row if self.across == 'unit' else line}"
+
     @property
     def errors(self) -> Array:
         """In σ; what agrees though it is not finite is 0 apart."""
@@ -76,8 +80,8 @@ def picture_of(evidence: Evidence, explained_by: Sequence[str]) -> Picture | Non
         of=f"{sheet.of}{call}" + ("" if sheet.row is None else f", row {sheet.row}"),
         across=sheet.across,
         places=tuple(places),
-        lines=tuple(_line(f"{sheet.down} {each}", *(part[each, places] for part in _parts(sheet))) for each in lines),
-        worst=f"{sheet.down} {worst}",
+        lines=tuple(_line(sheet.name(each), *(part[each, places] for part in _parts(sheet))) for each in lines),
+        worst=sheet.name(worst),
         gates_of=gates_of if gates else "",
         gates=gates,
     )

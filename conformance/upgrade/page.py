@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.report.html.charts import drawing_of, in_sigma
@@ -56,7 +57,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
         tables=list(_tables(said)),
         features=features_of(change["case_id"] for change in changes),
         entries=[_entry(change, after) for change in changed if not change["like"]],
-        groups=list(_groups(changes)),
+        groups=list(_groups(changes, after)),
     )
 
 
@@ -138,15 +139,19 @@ def _explained(names: str) -> str:
         return names
 
 
-def _groups(changes: Sequence[Change]) -> Iterator[Group]:
+def _groups(changes: Sequence[Change], environment: Mapping[str, str]) -> Iterator[Group]:
     """Those that change as another one does, and those that do not change."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = collections.defaultdict(list)
+    found: dict[tuple[Kind, str], list[Change]] = collections.defaultdict(list)
     for change in changes:
         kind = Kind(change["kind"])
         if change["like"] or not kind.is_change:
-            found[kind.value, f"as {change['like']}" if change["like"] else ""].append((change["case_id"], brief(change["after"])))
-    for (said, title), members in found.items():
-        yield Group(kind=said, mark=Mark(verdict=_LOOKS[Kind(said)], said=said), title=title, members=members)
+            found[kind, f"as {change['like']}" if change["like"] else ""].append(change)
+    for (kind, title), alike in found.items():
+        group = Group(kind=kind.value, mark=Mark(verdict=_LOOKS[kind], said=kind.value), title=title)
+        if kind.is_change:
+            yield replace(group, entries=[_entry(each, environment) for each in alike])
+        else:
+            yield replace(group, members=[(each["case_id"], brief(each["after"])) for each in alike])
 
 
 def _tables(said: Mapping[str, Any]) -> Iterator[Table]:

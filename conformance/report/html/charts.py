@@ -100,7 +100,7 @@ def drawing_of(picture: Mapping[str, Any]) -> Drawing:
 
 def in_sigma(value: Any) -> str:
     """A multiple of σ in few characters."""
-    return "" if value is None else f"{float(value):.3g} σ"
+    return "" if value is None else f"{float(value):.3g} σ".replace("inf", "∞")
 
 
 def _chart(line: Mapping[str, Any], *, is_worst: bool) -> Chart:

@@ -98,19 +98,21 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Many that need no opening: ids, each with a note or none.
+    """Many that have something in common.
 
     Attributes:
         kind: of all of them.
         mark: how they came out.
         title: what they have in common.
-        members: id and note.
+        members: id, and a note or none, of those that need no opening.
+        entries: those that do.
     """
 
     kind: str
     mark: Mark
     title: str
-    members: Sequence[tuple[str, str]]
+    members: Sequence[tuple[str, str]] = ()
+    entries: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

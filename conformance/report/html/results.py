@@ -21,7 +21,7 @@ from lstm_ref.deviations import summary_of
 
 Result = Mapping[str, Any]
 
-# Differences that are alike of which each is shown with all that is known; of the others, what failed.
+# Differences that are alike of which each has a script and stands by itself; the others are opened in a group.
 ALIKE = 3
 # Those that nobody needs to open.
 QUIET = (Verdict.PASS, Verdict.UNSUPPORTED)
@@ -65,7 +65,7 @@ def tally(results: Sequence[Result], name: str = "") -> Mark | None:
 def differing(
     results: Sequence[Result], environment: Mapping[str, str], script_of: ScriptOf, name: str = ""
 ) -> tuple[list[Entry], list[Group]]:
-    """What a reader opens: the first of those that are alike, what is unexpected before what is known; the others are groups."""
+    """What a reader opens: the first of those that are alike, what is unexpected before what is known; the others in groups."""
     entries: list[Entry] = []
     groups: list[Group] = []
     for alike in _alike(results):
@@ -73,11 +73,8 @@ def differing(
         entries += [entry(result, environment, script_of, name) for result in ordered[:ALIKE]]
         if others := ordered[ALIKE:]:
             verdict, title = others[0]["verdict"], f"as {ordered[0]['case_id']}: {brief(ordered[0])}"
-            groups.append(
-                Group(
-                    kind=verdict, mark=mark(verdict), title=title, members=[(_named(each, name), _first(each)) for each in others]
-                )
-            )
+            opened = [entry(each, environment, lambda *_: None, name) for each in others]
+            groups.append(Group(kind=verdict, mark=mark(verdict), title=title, entries=opened))
     return entries, groups
 
 

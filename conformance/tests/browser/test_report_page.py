@@ -13,6 +13,7 @@ from conformance.reproduce import reproduction
 from conformance.tests.browser.opened import NARROW, WIDE, Look
 
 CASE = "u3-d2-t5-b4-seq-mask_left-s0"
+ALIKE = "u3-d2-t5-b4-seq-mask_interior-with_masked_inf-s0"
 MOVED = "u3-d2-t5-b4-seq-s0"  # of an implementation whose gates are in another order
 
 Open = Callable[..., Page]
@@ -128,6 +129,18 @@ def test_a_deep_link_leads_into_a_group(open_report: Open) -> None:
     """To a case that is listed with others."""
     page = open_report("u3-d2-t5-b4-seq-in_float32-via_onnx-s0")
     expect(page.locator("[id='u3-d2-t5-b4-seq-in_float32-via_onnx-s0']")).to_be_in_viewport()
+
+
+def test_each_difference_opens_though_many_are_alike(open_report: Open) -> None:
+    """Those after the first lie in a group, where a link and a search find them."""
+    page = open_report(ALIKE)
+    entry = page.locator(f"details.group > .inside > [id='{ALIKE}']")
+    expect(entry.locator("summary")).to_be_focused()
+    expect(entry).to_contain_text("matches the reference if every timestep is used, whatever the mask says (mask_ignored)")
+    expect(entry.locator("code")).to_have_text(f"lstm-conformance verify --case {ALIKE} --deviation mask_ignored")
+    page.get_by_role("searchbox").fill(ALIKE)
+    expect(page.get_by_role("search").get_by_role("status")).to_have_text("1 of 89")
+    expect(entry).to_be_visible()
 
 
 def test_a_link_followed_in_the_page_opens_its_difference(open_report: Open) -> None:

@@ -48,7 +48,7 @@ function openLinked() {
 addEventListener("hashchange", openLinked);
 
 addEventListener("beforeprint", () => {
-  for (const node of document.querySelectorAll("details:not([open], [data-long])")) {
+  for (const node of document.querySelectorAll("details:not([open], [data-long], [data-long] *)")) {
     node.open = true;
     node.dataset.printed = "";
   }

@@ -6,8 +6,8 @@ const FEW = 40;
 const form = document.querySelector("form.controls");
 
 if (form) {
-  const entries = [...document.querySelectorAll(".entry")];
-  const groups = [...document.querySelectorAll(".group")].map((node) => ({ node, members: [...node.querySelectorAll(".members > li")] }));
+  const entries = [...document.querySelectorAll(".entry:not(.group .entry)")];
+  const groups = [...document.querySelectorAll(".group")].map((node) => ({ node, members: [...node.querySelectorAll(".members > li, .entry")] }));
   const total = entries.length + groups.reduce((sum, group) => sum + group.members.length, 0);
   const texts = new WeakMap();
   const textOf = (node) => {
@@ -37,7 +37,7 @@ if (form) {
       let here = 0;
       for (const member of members) {
         const fits = all && !feature && (!kinds.length || kinds.includes(node.dataset.kind));
-        member.hidden = !(fits || isAsked(member, node.dataset.kind, () => member.id));
+        member.hidden = !(fits || isAsked(member, node.dataset.kind, () => member.dataset.item || member.id));
         here += !member.hidden;
       }
       node.hidden = !here;
