@@ -8,10 +8,11 @@ from typing import Any
 
 from conformance.claims.model import ClaimVerdict
 from conformance.claims.text import shown
-from conformance.report.html.contents import Count, Entry, Grid, Mark, Page, Table
+from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.verdict import Verdict
 
 Claim = Mapping[str, Any]
+System = Mapping[str, Any]
 
 _LOOKS = {
     ClaimVerdict.HOLDS.value: Verdict.PASS,
@@ -22,13 +23,14 @@ _LOOKS = {
 _AGREES = {True: "agrees", False: "disagrees", None: "measured"}
 
 
-def page_of(claims: Sequence[Claim]) -> Page:
-    """The page of some claims."""
+def page_of(said: Mapping[str, Any]) -> Page:
+    """The page of one report."""
+    claims: Sequence[Claim] = said["claims"]
     counts = collections.Counter(claim["outcome"] for claim in claims)
     documents = sorted({document for claim in claims for document in claim["documents"]})
     return Page(
         title="What the documents say of an LSTM layer, settled by running it",
-        outcome=_outcome(claims),
+        outcome=_outcome(claims, said["systems"]),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
         counts=[Count(verdict=_LOOKS[outcome], said=outcome, number=count) for outcome, count in counts.items()],
         grids=[
@@ -41,7 +43,9 @@ def page_of(claims: Sequence[Claim]) -> Page:
                 ],
             )
         ],
+        tables=[_systems(said["systems"])],
         entries=[_entry(claim) for claim in claims],
+        groups=list(_unexplained(said["systems"])),
     )
 
 
@@ -49,11 +53,44 @@ def _mark(claim: Claim) -> Mark:
     return Mark(verdict=_LOOKS[claim["outcome"]], said=claim["outcome"])
 
 
-def _outcome(claims: Sequence[Claim]) -> Mark:
+def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
     unexpected = [claim["id"] for claim in claims if not claim["as_expected"]]
-    if unexpected:
-        return Mark(verdict=Verdict.FAIL, said=f"{len(unexpected):,} claims do not come out as expected: {', '.join(unexpected)}")
-    return Mark(verdict=Verdict.PASS, said=f"{len(claims):,} claims come out as expected")
+    others = [system["environment"] for system in systems if system["unexplained"]]
+    wrong = [f"{len(unexpected):,} claims do not come out as expected: {', '.join(unexpected)}"] if unexpected else []
+    wrong += [f"{len(others):,} systems are not as described: {', '.join(others)}"] if others else []
+    if wrong:
+        return Mark(verdict=Verdict.FAIL, said="; ".join(wrong))
+    described = f", {len(systems):,} systems are as described" if systems else ""
+    return Mark(verdict=Verdict.PASS, said=f"{len(claims):,} claims come out as expected{described}")
+
+
+def _systems(systems: Sequence[System]) -> Table:
+    columns = ("environment", "is Keras 3 with", "cases", "as described", "known differences", "it has not", "answered")
+    rows = [
+        (
+            system["environment"],
+            system["described"].replace("+", ", "),
+            *(f"{system[name]:,}" for name in ("asked", "as_described", "known_differences", "unsupported")),
+            f"recorded {system['recorded']}" if system["recorded"] else "in this run",
+        )
+        for system in systems
+    ]
+    return Table(title="The systems that the documents name", columns=columns, rows=rows, numeric=(2, 3, 4, 5))
+
+
+def _unexplained(systems: Sequence[System]) -> Iterator[Group]:
+    """What no description of a system explains."""
+    for system in systems:
+        if system["unexplained"]:
+            yield Group(
+                kind="system",
+                mark=Mark(verdict=Verdict.FAIL, said="not as described"),
+                title=system["environment"],
+                members=[
+                    (f"{each['case_id']} on {system['environment']}", f"{each['verdict']} {each['message']}")
+                    for each in system["unexplained"]
+                ],
+            )
 
 
 def _entry(claim: Claim) -> Entry:

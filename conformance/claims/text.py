@@ -14,7 +14,7 @@ from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, S
 from conformance.claims.systems import System
 from conformance.claims.verification import Verified
 from conformance.report.volume import Volume
-from conformance.verdict import Verdict
+from conformance.verdict import Result, Verdict
 
 _STYLES = {
     ClaimVerdict.HOLDS.value: "green",
@@ -66,22 +66,20 @@ def _render_system(system: System, outcomes: Mapping[str, str], verified: Sequen
 
 
 def _render_verified(verified: Verified, console: Console) -> None:
-    asked = len(verified.results) - verified.count(Verdict.UNSUPPORTED)
-    as_described = asked - len(verified.unexplained)
+    as_described = verified.asked - len(verified.unexplained)
     style = "red" if verified.unexplained else "green"
     _line(
         console,
         Text.assemble(
             "  ",
-            (f"{as_described} of {asked} as described", style),
+            (f"{as_described} of {verified.asked} as described", style),
             f"  {verified.environment}: Keras 3{' with ' * bool(verified.described)}{verified.described.replace('+', ', ')}; "
             f"{verified.count(Verdict.KNOWN_DIFFERENCE)} show a difference, {verified.count(Verdict.UNSUPPORTED)} more it has not; "
             f"{'recorded ' if verified.recorded else 'run now'}{verified.recorded.partition(' on ')[0]}",
         ),
     )
     for result in verified.unexplained:
-        said = result.reason or next((check.message for check in result.checks if check.message), "")
-        _line(console, Text(f"    {result.verdict} {result.case_id}: {said}", "red"))
+        _line(console, Text(f"    {result.verdict} {result.case_id}: {_why(result)}", "red"))
 
 
 def as_json(settled: Settled) -> dict[str, Any]:
@@ -100,6 +98,26 @@ def as_json(settled: Settled) -> dict[str, Any]:
         "error": settled.error,
         "seconds": round(settled.seconds, 3),
     }
+
+
+def system_as_json(verified: Verified) -> dict[str, Any]:
+    """What came of asking a system as what JSON can hold."""
+    return {
+        "environment": verified.environment,
+        "described": verified.described,
+        "recorded": verified.recorded,
+        "asked": verified.asked,
+        "as_described": verified.asked - len(verified.unexplained),
+        "known_differences": verified.count(Verdict.KNOWN_DIFFERENCE),
+        "unsupported": verified.count(Verdict.UNSUPPORTED),
+        "unexplained": [
+            {"case_id": result.case_id, "verdict": result.verdict.value, "message": _why(result)} for result in verified.unexplained
+        ],
+    }
+
+
+def _why(result: Result) -> str:
+    return result.reason or next((check.message for check in result.checks if check.message), "")
 
 
 def finding_lines(finding: Finding) -> Iterator[Text]:

@@ -44,6 +44,11 @@ class Verified:
         """Those that the description does not explain, and those that were to be asked and are not in the recording."""
         return tuple(each for each in self.results if not each.verdict.is_expected or each.reason.startswith(NOT_RECORDED))
 
+    @property
+    def asked(self) -> int:
+        """Number of cases that it has."""
+        return len(self.results) - self.count(Verdict.UNSUPPORTED)
+
     def count(self, verdict: Verdict) -> int:
         """How many cases came out so."""
         return sum(each.verdict is verdict for each in self.results)

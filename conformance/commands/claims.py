@@ -74,11 +74,12 @@ def claims(
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
-    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled]})
+    systems = [text.system_as_json(each) for each in verified]
+    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     files.write_each(
         (json_file, partial(files.write_document, said)),
         (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
-        (html_file, lambda path: pages.write_page(page_of(said["claims"]), path)),
+        (html_file, lambda path: pages.write_page(page_of(said), path)),
     )
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)

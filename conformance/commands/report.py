@@ -47,7 +47,7 @@ def page_of(said: Sequence[Mapping[str, Any]]) -> Page:
             return history_page(said[0]["backends"])
         case "model":
             return model_page(said[0])
-    return claims_page(said[0]["claims"])
+    return claims_page(said[0])
 
 
 _FORMATS = ("verify", "upgrade", "history", "model", "claims")

@@ -12,7 +12,8 @@ from typing import Any
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled
-from conformance.claims.text import as_json
+from conformance.claims.text import as_json, system_as_json
+from conformance.claims.verification import Verified
 from conformance.documents import stamped
 from conformance.report.model import Plan, Report
 from conformance.runner import run
@@ -22,6 +23,10 @@ from conformance.upgrade.facts import FactChange
 from conformance.upgrade.history import Cell, HistoryReport, Row
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
+
+HOSTILE = "\"'><img src=x onerror=alert(1)></title></style><script>alert(1)</script> {{ 7 * 7 }} <!-- \ud800"
+# What is no text but a choice of the suite's, which a report of another is refused for.
+CHOICES = {"format", "case_ids", "verdict", "kind", "outcome", "side", "relation", "matrix"}
 
 IDS = (
     "u3-d2-t5-b4-seq-s0",
@@ -174,7 +179,9 @@ def claims_said() -> dict[str, Any]:
         Settled(claim=claims[0], finding=_finding(), error="", seconds=0.5),
         Settled(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
     ]
-    return stamped("claims", {"claims": [as_read(as_json(each)) for each in settled]})
+    asked = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
+    said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)]}
+    return stamped("claims", as_read(said))
 
 
 def as_read(said: Any) -> Any:
@@ -217,3 +224,12 @@ class Read(HTMLParser):
     def words(self) -> str:
         """What a reader sees, in one line."""
         return " ".join(" ".join(self.shown).split())
+
+
+def made_hostile(said: Any, key: str = "") -> Any:
+    """The same with every free text replaced, and every name that a file gives."""
+    if isinstance(said, dict):
+        return {name: made_hostile(item, name) for name, item in said.items()}
+    if isinstance(said, list):
+        return [made_hostile(item, key) for item in said]
+    return HOSTILE if isinstance(said, str) and key not in CHOICES and said not in Verdict.__members__ else said

@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.pooled import PooledTest
 from conformance.report.model import Plan, Report
+from conformance.speed import Work
 from conformance.verdict import CheckResult, Result, Verdict
 
 IDS = ("u1-d1-t6-b3-s0", "u1-d1-t6-b3-seq-s0", "u2-d1-t6-b3-s0", "u10-d5-t13-b3-s0")
@@ -65,3 +66,4 @@ BIASED = PooledTest(
     verdict=Verdict.FAIL,
 )
 QUIET = replace(BIASED, of="outputs", what="mean square", precision="float16", estimate=0.1, p=1.0, verdict=Verdict.PASS)
+WORK = Work(cases=30, workers=2, implementation=12.0, suite=3.0, loading=5.0)

@@ -58,19 +58,30 @@ class Job:
         script.write_text(step["run"], encoding="utf-8")
         written = {"GITHUB_OUTPUT": str(self.folder / "output"), "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md")}
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(  # noqa: S603  # our own steps
+        ran = subprocess.run(  # noqa: S603  # our own steps
             [BASH, "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
             cwd=self.folder,
             env={"PATH": path, "HOME": str(self.folder), **given, **written},
             check=False,
             capture_output=True,
-        ).returncode
+        )
+        (self.folder / "log").write_bytes(ran.stdout)
+        return ran.returncode
 
     @property
     def outputs(self) -> dict[str, str]:
         """What the steps said for others."""
         lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def log(self) -> list[str]:
+        """What the last step printed, which a runner reads for commands."""
+        return (self.folder / "log").read_text(encoding="utf-8").splitlines()
+
+    def stands_in(self, script: str) -> None:
+        """Instead of the suite's command."""
+        (self.folder / "bin" / "lstm-conformance").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
 
     @property
     def summary(self) -> str:
@@ -140,7 +151,7 @@ def test_what_fails_the_step_is_one_of_three(fail_on: str, code: int, tmp_path: 
 def test_version_alone_is_one_of_keras(said: str, spec: str, tmp_path: Path) -> None:
     """On the backend that was asked for."""
     job = Job(tmp_path)
-    (tmp_path / "bin" / "lstm-conformance").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >asked\n', encoding="utf-8")
+    job.stands_in('printf "%s\\n" "$@" >asked')
     job.run("Compare", {"from": said, "to": said, "backend": "jax", "level": "deep"})
     reports = [
         "--json",
@@ -152,6 +163,21 @@ def test_version_alone_is_one_of_keras(said: str, spec: str, tmp_path: Path) -> 
     ]
     asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     assert asked == ["upgrade", "--level", "deep", *reports, "--", spec, spec]
+
+
+def test_no_line_of_the_report_is_a_command(tmp_path: Path) -> None:
+    """The runner obeys none until it is told a word that nobody else knows, another one in each run."""
+    job, words = Job(tmp_path), set()
+    job.stands_in('echo "::error::obeyed"; echo "::stop-commands::guessed"; exit 1')
+    for _ in range(2):
+        job.run("Compare", SAME)
+        silence, *report, end = job.log
+        words.add(silence.removeprefix("::stop-commands::"))
+        assert (report, end) == (
+            ["::error::obeyed", "::stop-commands::guessed"],
+            f"::{silence.removeprefix('::stop-commands::')}::",
+        )
+    assert [len(word) for word in words] == [32, 32]
 
 
 def test_no_input_is_written_into_a_script() -> None:

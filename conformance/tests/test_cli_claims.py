@@ -13,6 +13,7 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.claims import CLAIMS, SYSTEMS
 from conformance.cli import main
 from conformance.commands.claims import DRAWN_CLAIM
+from conformance.documents import read
 from conformance.kill_matrix import Kills
 from lstm_ref.deviations import DEVIATIONS
 
@@ -48,7 +49,7 @@ def test_claims_suggest_the_nearest_id() -> None:
     ("described", "code", "said"), [(None, 0, "21 of 21 as described"), (("bias_dropped",), 1, "of 21 as described")]
 )
 def test_without_ids_systems_are_asked(
-    described: tuple[str, ...] | None, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+    described: tuple[str, ...] | None, code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the claims; one that is not as described fails the run."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
@@ -57,8 +58,12 @@ def test_without_ids_systems_are_asked(
     )
     if described:
         monkeypatch.setattr("conformance.environments.recipes.Recipes.describing", lambda *_: described)
-    result = invoke("claims")
+    file, page = tmp_path / "claims.json", tmp_path / "claims.html"
+    result = invoke("claims", "--json", str(file), "--html", str(page))
     assert (result.exit_code, said in result.stdout) == (code, True), result.stdout
+    (system,) = read(file, "claims")["systems"]
+    assert (system["environment"], bool(system["unexplained"])) == ("block-lstm-v2", bool(code))
+    assert ("systems are not as described: block-lstm-v2" in page.read_text(encoding="utf-8")) == bool(code)
 
 
 def test_live_environments_are_for_systems_only() -> None:

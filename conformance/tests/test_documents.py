@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
-from conformance.claims.text import as_json
+from conformance.claims.text import as_json, system_as_json
+from conformance.claims.verification import Verified
 from conformance.cli import main
 from conformance.documents import FORMATS, DocumentError, read, schema, stamped, version
 from conformance.matrix.coverage import Coverage
@@ -227,6 +228,7 @@ def test_report_of_a_model_is_as_its_schema_says(deviation: str | None, tmp_path
 
 EVIDENCE = Evidence(label="numbers", measured={"a": (1, 2.5, math.nan), "b": HOSTILE}, relation="=", stated=True, agrees=False)
 FINDING = Finding(verdict=ClaimVerdict.HOLDS_ONLY_WHEN, evidence=(EVIDENCE,), condition="never")
+SYSTEM = Verified(environment="one", described=HOSTILE, recorded="", results=odd(math.nan).results)
 CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerdict.FAILS, run=lambda: FINDING)
 
 
@@ -234,7 +236,7 @@ CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerd
 def test_claims_are_as_their_schema_says(finding: Finding | None, error: str) -> None:
     """Those that found something, and those that raised."""
     settled = Settled(claim=CLAIM, finding=finding, error=error, seconds=1.0)
-    assert objections(stamped("claims", {"claims": [as_json(settled)]}), "claims") == []
+    assert objections(stamped("claims", {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)]}), "claims") == []
 
 
 # --- what is read --------------------------------------------------------------------------------------------------------------

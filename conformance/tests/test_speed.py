@@ -13,10 +13,10 @@ from rich.console import Console
 from conformance.report import files, text
 from conformance.report.model import Plan, Report
 from conformance.speed import Tally, Work
+from conformance.tests.reports import WORK
 from conformance.verdict import Result, Verdict
 
 PLAN = Plan(matrix="m", selection=(), seed=0, cases=0, cells=0, case_ids=(), checks=(), element_limit=8.0, rms_limit=2.0)
-WORK = Work(cases=30, workers=2, implementation=12.0, suite=3.0, loading=5.0)
 REPORT = Report(environment={"implementation": "a layer"}, plan=PLAN, results=(), seconds=12.0, work=WORK)
 
 

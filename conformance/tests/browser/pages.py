@@ -17,7 +17,6 @@ from benchmarks.tests.documents import EXAMPLE
 from conformance.cli import main
 from conformance.report.files import write_text
 from conformance.tests import pages
-from conformance.tests.test_html import made_hostile
 from conformance.walkthrough.example import Example
 from conformance.walkthrough.page import page
 
@@ -62,7 +61,7 @@ PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(
         "verify": partial(_reported, _verify, 1),
         "verify, a mistake": _mistaken,
         "verify, side by side": partial(_reported, _verify, 2),
-        "verify, hostile": partial(_reported, lambda: made_hostile(pages.as_read(_verify())), 1),
+        "verify, hostile": partial(_reported, lambda: pages.made_hostile(pages.as_read(_verify())), 1),
         "upgrade": partial(_reported, pages.upgrade_said, 1),
         "history": partial(_reported, pages.history_said, 1),
         "model": partial(_reported, pages.model_said, 1),
