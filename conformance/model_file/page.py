@@ -75,18 +75,11 @@ def _cell(lstm: Mapping[str, Any]) -> Mark:
 
 
 def _lstms(said: Mapping[str, Any]) -> Table:
-    columns = ("LSTM", "written as", "uses", "policy", "input_dim", "parameters")
-    rows = [
-        [
-            lstm["path"],
-            *(
-                str(lstm[name]) if lstm[name] is not None else "–"
-                for name in ("written_as", "uses", "policy", "input_dim", "parameters")
-            ),
-        ]
-        for lstm in said["lstms"]
-    ]
-    return Table(title="What is in the file", columns=columns, rows=rows, numeric=(2, 4, 5))
+    columns = ("LSTM", "written as", "uses", "policy", "input_dim", "units", "parameters")
+    described = [(lstm["path"], {**lstm, "units": (lstm["config"] or {}).get("units")}) for lstm in said["lstms"]]
+    names = [column.replace(" ", "_") for column in columns[1:]]
+    rows = [[path, *("–" if known[name] is None else str(known[name]) for name in names)] for path, known in described]
+    return Table(title="What is in the file", columns=columns, rows=rows, numeric=(2, 4, 5, 6))
 
 
 def _notes(said: Mapping[str, Any]) -> Iterator[str]:

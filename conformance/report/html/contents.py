@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conformance.report.html.charts import Drawing
+from conformance.report.style import SYMBOL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,12 @@ class Grid:
     corner: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Mark | None]]]
+
+    @property
+    def key(self) -> list[tuple[str, str]]:
+        """The symbols that its marks say, and what each stands for."""
+        said = {symbol for _, marks in self.rows for mark in marks if mark for symbol in mark.said.split()}
+        return [(symbol, verdict.replace("_", " ").lower()) for verdict, symbol in SYMBOL.items() if symbol in said]
 
 
 @dataclass(frozen=True, kw_only=True)
