@@ -8,5 +8,5 @@
 | text.py | the answer for a terminal |
 | page.py | the answer as a page; its template, script and stylesheet are `report/html/templates/explain*` |
 
-The page computes by itself, in `explain_equations.js`; a test runs that file and compares it with `lstm_ref`.
+The page computes by itself, in `explain_equations.js`; in a browser, a test compares it with `lstm_ref`.
 """

@@ -45,6 +45,13 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         yield enter
 
 
+@pytest.fixture(scope="module")
+def explained(browser: Browser, file_of: Callable[[str], Path]) -> Iterator[Page]:
+    """The learner's page, opened once: a state is in its address, and depends on nothing before."""
+    with opened(browser, file_of("explain")) as page:
+        yield page
+
+
 @pytest.fixture(scope="session")
 def file_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The file of a page, made once: by the first of pytest's processes that needs it, in the folder that they share."""

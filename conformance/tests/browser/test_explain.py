@@ -2,53 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from conformance.tests.browser.opened import NARROW, opened
-from conformance.walkthrough.example import Example, Given, fragment
+from conformance.tests.browser.opened import NARROW
+from conformance.walkthrough.example import Example, fragment
 from conformance.walkthrough.stops import STOPS, Stop
 from conformance.walkthrough.values import walk, weights_of
 
-# The steps of one call for one row of the batch, as the page's own script takes them: gates, then cell and hidden state.
-COMPUTED = """(example) => equations.walk(example, example.row, example.call).map(({ gates, after }) =>
-  [...equations.GATES.map((gate) => [...gates[gate]]), [...after.cell], [...after.hidden]])"""
-
-
-@pytest.fixture(scope="module")
-def shared(browser: Browser, file_of: Callable[[str], Path]) -> Iterator[Page]:
-    """The page, opened once: a state is in its address, and depends on nothing before."""
-    with opened(browser, file_of("explain")) as page:
-        yield page
-
 
 @pytest.fixture
-def show(shared: Page) -> Callable[..., Page]:
+def show(explained: Page) -> Callable[..., Page]:
     """The page in the state of an example."""
 
     def shown(example: Example, place: str = "", **view: int | str) -> Page:
-        shared.evaluate("address => { location.hash = ''; location.hash = address; }", f"{place}?{fragment(example, **view)}")
-        expect(shared.locator("#size-units")).to_have_value(str(example.units))
-        return shared
+        explained.evaluate("address => { location.hash = ''; location.hash = address; }", f"{place}?{fragment(example, **view)}")
+        expect(explained.locator("#size-units")).to_have_value(str(example.units))
+        return explained
 
     return shown
 
 
 @pytest.mark.parametrize("claim_id", STOPS)
-def test_link_of_a_claim_leads_to_what_shows_it(claim_id: str, shared: Page) -> None:
+def test_link_of_a_claim_leads_to_what_shows_it(claim_id: str, explained: Page) -> None:
     """The section says what is to be seen; the page shows that layer, with its number of weights."""
     stop: Stop = STOPS[claim_id]
-    shared.locator(f"#claim-{claim_id} a").click()
-    said = shared.locator(f"#{stop.place} #stop")
+    explained.locator(f"#claim-{claim_id} a").click()
+    said = explained.locator(f"#{stop.place} #stop")
     expect(said).to_be_in_viewport()
     expect(said).to_contain_text(stop.says)
-    expect(shared.locator("#sum .total")).to_have_text(f"= {stop.example.count:,} weights")
-    expect(shared.locator(".code code")).to_have_text(stop.example.constructor)
-    expect(shared.locator(f"#{stop.place}")).to_be_focused()
+    expect(explained.locator("#sum .total")).to_have_text(f"= {stop.example.count:,} weights")
+    expect(explained.locator(".code code")).to_have_text(stop.example.constructor)
+    expect(explained.locator(f"#{stop.place}")).to_be_focused()
 
 
 @pytest.mark.parametrize(
@@ -114,25 +103,6 @@ def test_values_are_those_of_the_reference(example: Example, call: int, step: in
     shown = show(example, call=call, step=step, row=row).locator("#units-values td").all_text_contents()
     numbers = np.array([float(text.replace("−", "-")) for text in shown]).reshape(example.units, -1)
     assert numbers == pytest.approx(np.stack([array[row, step - 1] for array in arrays], axis=1), abs=0.5e-4 + 1e-9)
-
-
-@pytest.mark.parametrize(
-    ("example", "call", "row"),
-    [
-        (Example(), 1, 1),
-        (Example(units=16, input_dim=5, timesteps=30, seed=7), 1, 0),
-        (Example(stateful=True, go_backwards=True, use_bias=False), 3, 1),
-        (Example(given=Given.MASKED), 1, 0),
-        (Example(given=Given.FIRST), 1, 0),
-    ],
-    ids=["plain", "long", "third-call-backwards-without-bias", "masked", "zeros"],
-)
-def test_the_browser_computes_what_the_reference_computes(example: Example, call: int, row: int, shared: Page) -> None:
-    """Gates and states of every step, to rounding: both are float64, and add in another order."""
-    computed = np.array(shared.evaluate(COMPUTED, {**vars(example), "call": call, "row": row}))
-    passed = walk(example, call)
-    expected = np.stack([array[row] for array in (*passed.gates, passed.after.cell, passed.after.hidden)], axis=1)
-    np.testing.assert_allclose(computed, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(

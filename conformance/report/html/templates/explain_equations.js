@@ -1,4 +1,4 @@
-// An LSTM in plain JavaScript: weights, inputs and equations, without the page. A test runs this file and compares it with lstm_ref.
+// An LSTM in plain JavaScript: weights, inputs and equations, without the page. In a browser, a test compares it with lstm_ref.
 "use strict";
 
 const equations = (() => {
