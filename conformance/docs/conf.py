@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.docs.tables import tables
+from conformance.report.files import write_text
+from conformance.walkthrough.example import Example
+from conformance.walkthrough.page import page
 
 project = "keras-lstm-conformance"
 author = "the keras-lstm-conformance developers"
@@ -110,9 +113,16 @@ def _without_substitutions(line: str) -> str:
     return "`".join(part if odd % 2 else part.replace("|", r"\|") for odd, part in enumerate(line.split("`")))
 
 
+def write_walkthrough(app: Any, error: Exception | None) -> None:
+    """Beside the pages, the one whose sliders show what units are."""
+    if error is None:
+        write_text(page(Example()), Path(app.outdir) / "units.html")
+
+
 def setup(app: Any) -> None:
     """Connect what this file defines; napoleon's own priority is 500."""
     app.connect("config-inited", make_tables)
+    app.connect("build-finished", write_walkthrough)
     app.connect("include-read", link_to_pages)
     app.connect("autodoc-process-docstring", as_written, priority=400)
     app.connect("autodoc-process-docstring", with_colons, priority=600)
