@@ -17,7 +17,10 @@ from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
 
 _WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
-_ID = re.compile(rf"u(?P<units>\d+)-d(?P<input_dim>\d+)-t(?P<timesteps>\d+)-b(?P<batch>\d+){_WORDS}-s(?P<seed>\d+)")
+_SIZE = r"\d{1,18}"  # more digits are no number that an array or a seed could have
+_ID = re.compile(
+    rf"u(?P<units>{_SIZE})-d(?P<input_dim>{_SIZE})-t(?P<timesteps>{_SIZE})-b(?P<batch>{_SIZE}){_WORDS}-s(?P<seed>{_SIZE})"
+)
 
 # Features that leave a case a slice of a plain run: those of the execution, but for routes that show other things.
 _PLAIN = {"return_sequences", "stateful"} | {

@@ -20,7 +20,7 @@ from conformance.relations import RELATIONS
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from conformance.verdict import CheckResult
-from lstm_ref import GATE_ORDER, count_params
+from lstm_ref import GATE_ORDER, LSTMError, count_params
 from lstm_ref.arrays import Array
 
 VALUES = ("outputs", "hidden", "cell")
@@ -28,13 +28,23 @@ VALUES = ("outputs", "hidden", "cell")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What a check may look at."""
+    """What a check may look at.
+
+    Raises:
+        LSTMError: other calls were observed than the case makes.
+    """
 
     case: Case
     stimulus: Stimulus
     observed: Observation
     conventions: Conventions = USUAL
     related: tuple[CallObservation, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (observed := len(self.observed.calls)) != (asked := len(self.case.calls)):
+            raise LSTMError(
+                f"what was observed has {observed} calls, expected {asked}: one for each of the case's `calls`, in order"
+            )
 
     @cached_property
     def answer(self) -> Answer:
@@ -192,7 +202,11 @@ def _judge_dtypes(evidence: Evidence) -> CheckResult:
     return judge_facts(
         "dtypes",
         [
-            (f"the dtype of what {_call(number, evidence.case)} returned", ", ".join(dict.fromkeys(got.dtypes)), precision)
+            (
+                f"the dtype of what {_call(number, evidence.case)} returned",
+                ", ".join(dict.fromkeys(got.dtypes)) or "missing",
+                precision,
+            )
             for number, got in enumerate(evidence.observed.calls, 1)
         ],
     )
@@ -203,7 +217,7 @@ def _call(number: int, case: Case) -> str:
 
 
 def _listed(shapes: tuple[tuple[int, ...], ...]) -> str:
-    return " and ".join(map(str, shapes))
+    return " and ".join(map(str, shapes)) or "missing"
 
 
 def _judge_parameter_count(evidence: Evidence) -> CheckResult:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref import DropoutMasks
+from lstm_ref import DropoutMasks, LSTMError
 from lstm_ref.arrays import Array
+
+ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "reset_hidden", "reset_cell")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +33,9 @@ class CallObservation:
         reset_cell: c, likewise.
         returned: shape of each array that was returned, in order, as it was returned.
         dtypes: its dtype, likewise; arrays of bfloat16, which NumPy lacks, are kept as float32.
+
+    Raises:
+        LSTMError: what stands for an array is none of NumPy's.
     """
 
     outputs: Any = None
@@ -45,6 +50,11 @@ class CallObservation:
     returned: tuple[tuple[int, ...], ...] = ()
     dtypes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name, array in (*((name, getattr(self, name)) for name in ARRAYS), *self.gradients.items()):
+            if not (array is None or isinstance(array, np.ndarray | np.generic)):
+                raise LSTMError(f"{name} of a call is a {type(array).__name__}, expected a NumPy array, as numpy.asarray makes one")
+
     @property
     def computed(self) -> dict[str, Any]:
         """What the call computed, of all that it returns or keeps, by name."""
@@ -56,9 +66,6 @@ class CallObservation:
 def side_by_side(arrays: Sequence[Array]) -> Array | None:
     """States of several LSTMs, (sequences, units of all of them); None of none."""
     return np.concatenate(arrays, axis=-1) if arrays else None
-
-
-ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "reset_hidden", "reset_cell")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

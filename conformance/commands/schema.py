@@ -16,7 +16,7 @@ from conformance.documents import FORMATS, read, schema, version
     "--check",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say whether this JSON file is as the schema says, and where it is not.",
+    help="Say whether this file, JSON or a baseline in *.toml, is as the schema says, and where it is not.",
 )
 def print_schema(name: str | None, file: Path | None) -> None:
     """Print the JSON schema of what commands write for machines; without FORMAT, list the formats.

@@ -6,6 +6,7 @@ A file may come from anywhere. It is read as data; nothing of it is shown that w
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from lstm_ref import LSTMError
 
 # Of what a file says, in a message.
 _SHOWN = 160
-# What json objects to; deep nesting and endless digits are errors of their own.
+# What json and tomllib object to; deep nesting and endless digits are errors of their own.
 _UNREADABLE = (ValueError, RecursionError)
 
 
@@ -24,10 +25,10 @@ class DocumentError(LSTMError):
 
 
 def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
-    """A JSON document of one of these formats.
+    """A document of one of these formats.
 
     Args:
-        path: of the file.
+        path: of the file, which is JSON, or TOML where its name ends so.
         names: of the formats; none for any.
         made_by: the command that makes one; "" for the usual.
 
@@ -35,12 +36,16 @@ def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
         DocumentError: the file cannot be read, or is no such document.
     """
     made_by = made_by or _made_by(names)
+    language = "TOML" if path.suffix == ".toml" else "JSON"
     try:
-        said = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
+        text = path.read_bytes().decode()
+        said = tomllib.loads(text) if language == "TOML" else json.loads(text, parse_constant=_refuse)
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror}; make it with: {made_by}") from error
     except _UNREADABLE as error:
-        raise DocumentError(f"{path} is not a whole JSON file ({_plain(str(error))}); make it anew with: {made_by}") from error
+        raise DocumentError(
+            f"{path} is not a whole {language} file ({_plain(str(error))}); make it anew with: {made_by}"
+        ) from error
     return check(said, path, *names, made_by=made_by)
 
 

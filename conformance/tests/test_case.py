@@ -63,6 +63,7 @@ def test_id_is_what_it_has_always_been(case_id: str, expected: tuple[int, int, i
         "u10-d5-t13-b3-eager-seq-s0",
         "u10-d5-t13-b3-backwards-s0",
         "u10-d5-t13.5-b3-s0",
+        pytest.param(f"u10-d5-t13-b3-s{'9' * 5000}", id="more digits than Python reads"),
     ],
 )
 def test_what_is_no_id_is_refused(text: str) -> None:

@@ -16,12 +16,13 @@ from conformance.case import Case
 from conformance.checks import CHECKS, Check, Evidence, judge
 from conformance.judgement import Comparison, judge_values
 from conformance.matrix import documents_matrix
-from conformance.observation import Observation
+from conformance.observation import CallObservation, Observation
 from conformance.reference_run import answer
 from conformance.runner import run
 from conformance.stimulus import Stimulus, draw
 from conformance.tolerance import TWO_RUNS
 from conformance.verdict import CheckResult, Verdict
+from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS, Need
 
@@ -333,8 +334,29 @@ def test_stored_nan_is_the_returned_nan() -> None:
 def test_missing_call_is_not_judged_quietly() -> None:
     """An adapter that observed fewer calls than the case has is broken, which is an error and no verdict."""
     stimulus, observed = observe(STATEFUL)
-    with pytest.raises(ValueError, match="zip"):
-        judge(Evidence(case=STATEFUL, stimulus=stimulus, observed=replace(observed, calls=observed.calls[:3])))
+    with pytest.raises(LSTMError, match="what was observed has 3 calls, expected 4: one for each"):
+        Evidence(case=STATEFUL, stimulus=stimulus, observed=replace(observed, calls=observed.calls[:3]))
+
+
+@pytest.mark.parametrize(
+    ("field", "check", "message"),
+    [
+        ("returned", "shapes", "the shape of what the call returned is missing, expected (3, 10) and (3, 10) and (3, 10)"),
+        ("dtypes", "dtypes", "the dtype of what the call returned is missing, expected float32"),
+    ],
+)
+def test_what_an_adapter_leaves_out_is_called_missing(field: str, check: str, message: str) -> None:
+    """As whoever writes one reads it."""
+    stimulus, observed = observe(PLAIN)
+    (call,) = observed.calls
+    assert verdict_of(check, PLAIN, stimulus, replace(observed, calls=(replace(call, **{field: ()}),))).message == message
+
+
+@pytest.mark.parametrize("field", ["outputs", "stored_cell"])
+def test_observation_holds_arrays_of_numpy(field: str) -> None:
+    """A list, or a framework's tensor, is refused where it comes in, with how to make an array of it."""
+    with pytest.raises(LSTMError, match=f"{field} of a call is a list, expected a NumPy array, as numpy.asarray makes one"):
+        CallObservation(**{field: [[0.5]]})
 
 
 def test_evidence_is_computed_once() -> None:

@@ -307,6 +307,24 @@ def test_document_that_is_whole_is_said_to_be(asked: tuple[str, ...], tmp_path: 
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        pytest.param(
+            'format = "baseline"\nformat_version = 1\n', 0, "a whole document of the format baseline, version 1", id="whole"
+        ),
+        pytest.param('format = "baseline"\n[[change', 2, "is not a whole TOML file", id="truncated"),
+        pytest.param("x = " + "[" * 200_000, 2, "is not a whole TOML file", id="nested without end"),
+        pytest.param('format = "baseline"\nformat_version = 1\nx = nan\n', 2, "('x' was unexpected)", id="another field"),
+    ],
+)
+def test_baseline_is_toml(content: str, code: int, message: str, tmp_path: Path) -> None:
+    """It is checked as what it is."""
+    (tmp_path / "lstm.toml").write_text(content, encoding="utf-8")
+    result = invoke("schema", "baseline", "--check", tmp_path / "lstm.toml")
+    assert (result.exit_code, message in result.output) == (code, True)
+
+
 @pytest.mark.parametrize("said", [{"format": "odd"}, {"format": ["verify"]}, {}, "verify"])
 def test_document_of_no_format_is_refused(said: Any, tmp_path: Path) -> None:
     """With the formats that there are."""

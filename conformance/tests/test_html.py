@@ -18,6 +18,7 @@ from conformance import matrix
 from conformance.cli import main
 from conformance.commands import pages as commands
 from conformance.commands.report import page_of
+from conformance.documents import DocumentError
 from conformance.known_differences import known_differences
 from conformance.report.files import write_json, write_text
 from conformance.report.html.charts import drawing_of
@@ -208,20 +209,27 @@ def test_numbers_of_a_picture_are_those_of_the_report(verified: pages.Read) -> N
     assert [len(chart.dots) for chart in (*drawn.charts, *drawn.gates)] == [len(picture.places)] * 7
 
 
+PICTURE = {
+    "of": "outputs",
+    "across": "timestep",
+    "places": [0, 1, 2],
+    "lines": [{"name": "unit 0", "expected": [0.0, 1.0, 0.5], "got": [0.0, "nan", 0.5], "errors": [0.0, "nan", "inf"]}],
+    "worst": "unit 0",
+    "gates_of": "",
+    "gates": [],
+}
+
+
+@pytest.mark.parametrize("change", [{"places": []}, {"places": [0, 1]}, {"lines": []}, {"worst": "unit 1"}], ids=str)
+def test_picture_that_does_not_fit_together_is_refused(change: Mapping[str, Any]) -> None:
+    """Its schema cannot say so: lengths that differ, and a worst line that is not there."""
+    with pytest.raises(DocumentError, match=r"the picture of 'outputs' is not whole: .*; make the report anew"):
+        drawing_of({**PICTURE, **change})
+
+
 def test_a_line_is_broken_where_it_is_not_finite() -> None:
     """JSON holds what is not finite by its name."""
-    line = {"name": "unit 0", "expected": [0.0, 1.0, 0.5], "got": [0.0, "nan", 0.5], "errors": [0.0, "nan", "inf"]}
-    drawn = drawing_of(
-        {
-            "of": "outputs",
-            "across": "timestep",
-            "places": [0, 1, 2],
-            "lines": [line],
-            "worst": "unit 0",
-            "gates_of": "",
-            "gates": [],
-        }
-    )
+    drawn = drawing_of(PICTURE)
     (chart,) = drawn.charts
     assert chart.got == "M6 78M234 42"
     assert (chart.worst, chart.low, chart.high) == ("nan σ", "0", "1")
