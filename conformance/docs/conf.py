@@ -93,8 +93,13 @@ def with_colons(_app: Any, _what: str, _name: str, _object: Any, _options: Any, 
 
 
 def plain(_app: Any, _context: Any, lines: list[str]) -> None:
-    """An asterisk in a command's help is one."""
-    lines[:] = [line.replace("*", r"\*") for line in lines]
+    """An asterisk in a command's help is one; two are what sphinx-click itself has written."""
+    lines[:] = [re.sub(r"(?<!\*)\*(?!\*)", r"\\*", line) for line in lines]
+
+
+def unmade(_app: Any, _what: str, _name: str, described: Any, *_: Any) -> tuple[str, None] | None:
+    """Nothing makes a protocol, which takes no arguments then."""
+    return ("", None) if getattr(described, "_is_protocol", False) else None
 
 
 def _is_row(line: str) -> bool:
@@ -126,5 +131,6 @@ def setup(app: Any) -> None:
     app.connect("include-read", link_to_pages)
     app.connect("autodoc-process-docstring", as_written, priority=400)
     app.connect("autodoc-process-docstring", with_colons, priority=600)
+    app.connect("autodoc-process-signature", unmade)
     app.connect("sphinx-click-process-description", plain)
     app.connect("sphinx-click-process-options", plain)

@@ -180,6 +180,21 @@ def test_no_line_of_the_report_is_a_command(tmp_path: Path) -> None:
     assert [len(word) for word in words] == [32, 32]
 
 
+@pytest.mark.parametrize(("reports", "code"), [("my reports", 0), (".", 0), ("", 2), ("-x", 2)])
+def test_reports_need_a_folder(reports: str, code: int, tmp_path: Path) -> None:
+    """Without a name they would go to the root; one that begins with a dash is an option of what is called with it."""
+    assert Job(tmp_path).run("Check the inputs", {"reports": reports}) == code
+
+
+def test_artefact_holds_the_reports_alone() -> None:
+    """Whatever else is in their folder, which may be the whole checkout; of a job that is cancelled too."""
+    (step,) = (step for name, step in STEPS.items() if name.startswith("actions/upload-artifact@"))
+    assert step["with"]["path"].split() == [
+        ACTION["outputs"][form]["value"].replace(" ", "") for form in ("json", "markdown", "html")
+    ]
+    assert [STEPS["Summarise"]["if"].startswith("always()"), step["if"].startswith("always()")] == [True, True]
+
+
 def test_no_input_is_written_into_a_script() -> None:
     """Whatever it holds, it stays a value."""
     assert [name for name, step in STEPS.items() if "${{" in step.get("run", "")] == []

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ from click.testing import CliRunner
 from benchmarks.__main__ import main as benchmarks
 from conformance.cli import Later
 from conformance.cli import main as lstm_conformance
+from conformance.docs import conf
 from conformance.tests.readme import README, Block, blocks
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -55,3 +58,19 @@ def test_command_prints_what_is_shown(block: Block) -> None:
     program, *arguments = shlex.split(block.command)
     ran = CliRunner().invoke(GROUPS[program], arguments)
     assert (ran.exit_code, block.complaint(ran.stdout)) == (0, "")
+
+
+def test_example_of_an_adapter_is_a_command() -> None:
+    """It verifies an LSTM of its own as the page says, in processes of their own."""
+    example = DOCS / "examples" / "plain_python.py"
+    ran = subprocess.run(  # noqa: S603  # our own file
+        [sys.executable, str(example), "u2-d1-t6-*"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout.splitlines()[-1].partition(" (")[0]) == (0, "8 PASS of 8 cases"), ran.stderr
+
+
+def test_asterisk_of_a_help_text_is_shown() -> None:
+    """What sphinx-click marks itself stays marked."""
+    lines = ["**Required** a pattern (*, ?)"]
+    conf.plain(None, None, lines)
+    assert lines == [r"**Required** a pattern (\*, ?)"]

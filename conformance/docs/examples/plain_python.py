@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,11 @@ import numpy as np
 from conformance.adapters.base import UnsupportedError
 from conformance.case import Call, Case
 from conformance.conventions import USUAL, Conventions
+from conformance.matrix import documents_matrix, select
 from conformance.observation import CallObservation, Observation
+from conformance.report import text
+from conformance.report.console import stdout
+from conformance.session import Session
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMWeights
 
@@ -106,3 +111,9 @@ def _call(
         **kept,
     )
     return observation, [hidden.tolist(), cell.tolist()]
+
+
+if __name__ == "__main__":
+    report = Session(planned=select(list(documents_matrix()), sys.argv[1:]), make_adapter=PlainAdapter, workers=2).run()
+    text.show(report, stdout())
+    sys.exit(0 if report.as_expected else 1)
