@@ -189,9 +189,7 @@ def test_reports_need_a_folder(reports: str, code: int, tmp_path: Path) -> None:
 def test_artefact_holds_the_reports_alone() -> None:
     """Whatever else is in their folder, which may be the whole checkout; of a job that is cancelled too."""
     (step,) = (step for name, step in STEPS.items() if name.startswith("actions/upload-artifact@"))
-    assert step["with"]["path"].split() == [
-        ACTION["outputs"][form]["value"].replace(" ", "") for form in ("json", "markdown", "html")
-    ]
+    assert step["with"]["path"].splitlines() == [ACTION["outputs"][form]["value"] for form in ("json", "markdown", "html")]
     assert [STEPS["Summarise"]["if"].startswith("always()"), step["if"].startswith("always()")] == [True, True]
 
 

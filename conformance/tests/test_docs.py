@@ -69,6 +69,16 @@ def test_example_of_an_adapter_is_a_command() -> None:
     assert (ran.returncode, ran.stdout.splitlines()[-1].partition(" (")[0]) == (0, "8 PASS of 8 cases"), ran.stderr
 
 
+def test_what_the_pages_import_is_in_the_reference() -> None:
+    """Of the API: whoever copies an example finds there what else its modules have."""
+    texts = [page.read_text(encoding="utf-8") for page in (README, *PAGES, DOCS / "examples" / "plain_python.py")]
+    imported = {
+        name for text in texts for name in re.findall(r"^(?:>>> )?from ((?:lstm_ref|conformance)[.\w]*) import", text, re.MULTILINE)
+    }
+    described = {name for text in texts for name in re.findall(r"automodule:: ([.\w]+)", text)}
+    assert sorted(imported - described) == []
+
+
 def test_asterisk_of_a_help_text_is_shown() -> None:
     """What sphinx-click marks itself stays marked."""
     lines = ["**Required** a pattern (*, ?)"]

@@ -25,8 +25,8 @@ from conformance.case import Call, Case
 from conformance.conventions import USUAL, Conventions
 from conformance.matrix import documents_matrix, select
 from conformance.observation import CallObservation, Observation
-from conformance.report import text
 from conformance.report.console import stdout
+from conformance.report.text import show
 from conformance.session import Session
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMWeights
@@ -115,5 +115,5 @@ def _call(
 
 if __name__ == "__main__":
     report = Session(planned=select(list(documents_matrix()), sys.argv[1:]), make_adapter=PlainAdapter, workers=2).run()
-    text.show(report, stdout())
+    show(report, stdout())
     sys.exit(0 if report.as_expected else 1)
