@@ -18,6 +18,9 @@ GATE_ORDER = ("i", "f", "c", "o")
 def count_params(units: int, input_dim: int, use_bias: bool = True) -> int:
     """Number of weights of an LSTM: four gates, each reading input_dim features, units hidden values and a bias.
 
+    Raises:
+        LSTMError: a size is not a positive integer.
+
     >>> count_params(10, 5)
     640
     """

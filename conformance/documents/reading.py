@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from conformance.documents.fitting import misfit
 from conformance.documents.schemas import FORMATS, schema, version
 from lstm_ref import LSTMError
 
@@ -85,7 +86,7 @@ def _objection(said: Any, name: str) -> str:
         wrong = best_match(Draft202012Validator(schema(name)).iter_errors(said))
     except RecursionError:
         return "it is nested too deep"
-    return "" if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
+    return _plain(misfit(said)) if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
 
 
 def _plain(text: str) -> str:

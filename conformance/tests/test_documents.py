@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import operator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
 from conformance.claims.text import as_json, system_as_json
 from conformance.claims.verification import Verified
 from conformance.cli import main
-from conformance.documents import FORMATS, DocumentError, read, schema, stamped, version
+from conformance.documents import FORMATS, DocumentError, check, read, schema, stamped, version
 from conformance.matrix.coverage import Coverage
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
@@ -31,6 +33,7 @@ from conformance.report.model import Report
 from conformance.runner import run
 from conformance.session import Session
 from conformance.speed import Work
+from conformance.tests import pages
 from conformance.tests.model_files import LoadsOneLSTM, one_lstm
 from conformance.tests.reports import EVERY, RED, report
 from conformance.upgrade.baseline import judge
@@ -289,6 +292,51 @@ def test_bad_document_is_refused(content: Any, message: str, tmp_path: Path) -> 
     assert "lstm-conformance verify --keep FOLDER" in line
     assert line.isprintable()
     assert len(line) < len(str(path)) + 500
+
+
+def verified() -> dict[str, Any]:
+    """A report with a picture."""
+    said: dict[str, Any] = json.loads(json.dumps(pages.verify_report().as_read()))
+    return said
+
+
+PICTURE, IN_PICTURE = ("results", 0, "picture"), "$.results[0].picture: expected lines as long as its places, one of them named"
+
+
+@pytest.mark.parametrize(
+    ("made", "place", "value", "message"),
+    [
+        pytest.param(verified, (*PICTURE, "places"), [], IN_PICTURE, id="places of a picture"),
+        pytest.param(verified, (*PICTURE, "lines"), [], IN_PICTURE, id="lines of a picture"),
+        pytest.param(verified, (*PICTURE, "lines", 0, "errors"), [], IN_PICTURE, id="a line of a picture"),
+        pytest.param(verified, (*PICTURE, "worst"), "none", IN_PICTURE, id="worst line of a picture"),
+        pytest.param(
+            pages.history_said,
+            ("backends", "tensorflow", "versions"),
+            [],
+            "$.backends.tensorflow.behaviours[0].cells: expected one for each of the versions",
+            id="versions of a history",
+        ),
+        pytest.param(
+            pages.model_said,
+            ("lstms",),
+            [],
+            "$.environments[0].lstms: expected one for each LSTM of the file",
+            id="LSTMs of a model",
+        ),
+    ],
+)
+def test_document_that_does_not_fit_together_is_refused(
+    made: Callable[[], dict[str, Any]], place: tuple[str | int, ...], value: Any, message: str, tmp_path: Path
+) -> None:
+    """Where no schema can say so; as it was made, it is taken."""
+    whole = made()
+    check(whole, tmp_path)
+    *outer, last = place
+    reduce(operator.getitem, outer, whole)[last] = value
+    assert objections(whole, whole["format"]) == []
+    with pytest.raises(DocumentError, match=re.escape(message)):
+        check(whole, tmp_path)
 
 
 def test_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
