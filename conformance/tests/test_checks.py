@@ -348,15 +348,17 @@ def test_missing_call_is_not_judged_quietly() -> None:
 def test_what_an_adapter_leaves_out_is_called_missing(field: str, check: str, message: str) -> None:
     """As whoever writes one reads it."""
     stimulus, observed = observe(PLAIN)
-    (call,) = observed.calls
-    assert verdict_of(check, PLAIN, stimulus, replace(observed, calls=(replace(call, **{field: ()}),))).message == message
+    nothing: dict[str, Any] = {field: ()}
+    calls = tuple(replace(call, **nothing) for call in observed.calls)
+    assert verdict_of(check, PLAIN, stimulus, replace(observed, calls=calls)).message == message
 
 
 @pytest.mark.parametrize("field", ["outputs", "stored_cell"])
 def test_observation_holds_arrays_of_numpy(field: str) -> None:
     """A list, or a framework's tensor, is refused where it comes in, with how to make an array of it."""
+    numbers: dict[str, Any] = {field: [[0.5]]}
     with pytest.raises(LSTMError, match=f"{field} of a call is a list, expected a NumPy array, as numpy.asarray makes one"):
-        CallObservation(**{field: [[0.5]]})
+        CallObservation(**numbers)
 
 
 def test_evidence_is_computed_once() -> None:

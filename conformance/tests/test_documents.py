@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -330,10 +329,11 @@ def test_document_that_does_not_fit_together_is_refused(
     made: Callable[[], dict[str, Any]], place: tuple[str | int, ...], value: Any, message: str, tmp_path: Path
 ) -> None:
     """Where no schema can say so; as it was made, it is taken."""
-    whole = made()
+    whole: Any = made()
     check(whole, tmp_path)
     *outer, last = place
-    reduce(operator.getitem, outer, whole)[last] = value
+    inner: Any = reduce(lambda part, key: part[key], outer, whole)
+    inner[last] = value
     assert objections(whole, whole["format"]) == []
     with pytest.raises(DocumentError, match=re.escape(message)):
         check(whole, tmp_path)
