@@ -179,6 +179,21 @@ def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
     assert said in pages.Read(text_of([pages.as_read(run.as_read())])).words
 
 
+@pytest.mark.parametrize(
+    ("run", "heading"),
+    [
+        (GREEN, "Nothing differs"),
+        (replace(GREEN, pooled=(BIASED,)), "Results"),
+        (report(stopped="interrupted"), "Results"),
+        (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "What differs"),
+    ],
+    ids=["green", "biased", "nothing ran", "nothing judged"],
+)
+def test_a_page_says_that_nothing_differs_only_where_that_is_so(run: Report, heading: str) -> None:
+    """Not of a run that is red as a whole, or of none."""
+    assert page_of([pages.as_read(run.as_read())]).heading == heading
+
+
 def test_verdicts_are_shown_by_size_where_no_surface_was_asked() -> None:
     """Of those that have a size, which a probe has not."""
     said = pages.as_read(pages.verify_report().as_read())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from functools import partial
@@ -165,6 +166,20 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pipe_is_written_into(tmp_path: Path) -> None:
+    """As `--json /dev/stdout` asks: a file does not take its place, nor that of the link that leads there."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        files.write_text("by name", tmp_path / "pipe")
+        files.write_text(", by link", tmp_path / "link")
+        assert os.read(reader, 99) == b"by name, by link"
+    finally:
+        os.close(reader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
 
 
 def test_file_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> None:
