@@ -254,6 +254,12 @@ def test_environments_are_the_columns_of_a_grid() -> None:
     assert len({entry.id for entry in page.entries}) == len(page.entries) == 8
 
 
+def test_page_of_several_runs_says_which_is_not_whole() -> None:
+    """By the name that its column has."""
+    page = page_of([pages.as_read(run.as_read()) for run in (GREEN, report(result(0), stopped="interrupted"))])
+    assert page.outcome.said == "3 cases did not run: a layer 3.0 numpy (2): interrupted"
+
+
 def test_thousands_of_results_make_a_small_page() -> None:
     """Those that pass are an id each, by family; each difference opens, and of those that are alike the first have scripts."""
     said = pages.as_read(pages.verify_report().as_read())

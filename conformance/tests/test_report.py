@@ -233,7 +233,7 @@ def test_red_report_says_what_differs_why_and_what_next() -> None:
     """Verdict and id, the check's message, the explanation, how to look closer; what an exception said is not markup."""
     said = shown(RED)
     assert f"FAIL {IDS[1]}\n  outputs: outputs[0, 1] is 1, expected 2\n  matches the reference if the gates use Keras 3's" in said
-    assert f"  look closer: lstm-conformance explain {IDS[1]}\n" in said
+    assert f"  look closer: lstm-conformance explain {IDS[1]} --backend numpy\n" in said
     assert f"ERROR {IDS[2]}\n  ValueError: [bad] shape\n" in said
     assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in said
     assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in said
