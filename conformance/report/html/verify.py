@@ -107,9 +107,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
     yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
     yield "limits", f"{plan['element_limit']:g} σ per element, {plan['rms_limit']:g} σ root mean square"
-    worst = [float(check["worst"]) for check in summary["checks"] if check["worst"] is not None]
+    passed = [check for result in run.results if result["verdict"] == Verdict.PASS for check in result["checks"]]
+    worst = [float(check["worst"]) for check in passed if check["worst"] is not None]
     if worst:
-        yield "margin", f"the worst element is {in_sigma(max(worst))} off, of {plan['element_limit']:g} σ allowed"
+        yield "margin", f"where cases pass, the worst element is {in_sigma(max(worst))} off, of {plan['element_limit']:g} σ allowed"
     yield "time", f"{summary['seconds']:,.0f} s"
     if speed:
         shares = ", ".join(f"{speed[f'{name}_share']:.0%} {words}" for name, words in _SHARES.items())
