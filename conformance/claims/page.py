@@ -46,6 +46,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
         tables=[_systems(said["systems"])],
         entries=[_entry(claim) for claim in claims],
         groups=list(_unexplained(said["systems"])),
+        opened="What was found",
     )
 
 

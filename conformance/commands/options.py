@@ -12,8 +12,10 @@ import click
 
 from conformance import matrix
 from conformance.backends import BACKENDS
+from conformance.case import Case
 from conformance.commands import completion
 from conformance.report.volume import Volume
+from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -87,7 +89,15 @@ def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: b
     """The cases that the options name.
 
     Raises:
-        LSTMError: a pattern names none.
+        LSTMError: a pattern names none, or one that is compiled where none is to be.
     """
+    if level and not compiled:
+        raise LSTMError("--eager asks the documents' matrix; of a level, name the cases that are: --case '*-eager-*'")
     planned = matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed, compiled=compiled))
-    return matrix.select(planned, patterns)
+    selected = matrix.select(planned, patterns)
+    for case in selected if not compiled else ():
+        if not isinstance(case, Case) or case.execution.compiled:
+            raise LSTMError(
+                f"{case.id} is not an eager case, which have -eager before their seed: leave --eager out, or name another"
+            )
+    return selected

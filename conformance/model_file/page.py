@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.report.html.results import mark
-from conformance.verdict import Verdict
+from conformance.verdict import Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
 
 Environment = Mapping[str, Any]
@@ -35,7 +35,10 @@ def page_of(said: Mapping[str, Any]) -> Page:
                 title="LSTMs by environment",
                 corner="LSTM",
                 columns=[f"{each['label']} {each['spec']}" for each in environments],
-                rows=[(lstm["path"], [_cell(each["lstms"][at]) for each in environments]) for at, lstm in enumerate(said["lstms"])],
+                rows=[
+                    (lstm["path"], [_cell(each["lstms"][at], each["calls"]) for each in environments])
+                    for at, lstm in enumerate(said["lstms"])
+                ],
             )
         ],
         tables=[_lstms(said)],
@@ -61,8 +64,26 @@ def page_of(said: Mapping[str, Any]) -> Page:
 
 def _outcome(said: Mapping[str, Any]) -> Mark:
     if said["expected"]:
-        return Mark(verdict=Verdict.PASS, said="Every LSTM is one of Keras', with its own weights")
-    return Mark(verdict=Verdict.FAIL, said="Something differs, or nothing could be judged")
+        verdicts = [lstm["verdict"] for each in said["environments"] for lstm in each["lstms"]]
+        which = "Every LSTM that can be verified" if Verdict.UNSUPPORTED in verdicts else "Every LSTM"
+        return Mark(verdict=Verdict.PASS, said=f"{which} is one of Keras', with its own weights")
+    wrong = [*_wrong(said)]
+    return Mark(verdict=Verdict.FAIL, said="; ".join(wrong) or "nothing could be judged")
+
+
+def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
+    """What is not as expected, environment by environment, and of both."""
+    for each in said["environments"]:
+        parts = {"LSTMs differ": each["lstms"], "recorded calls differ": each["calls"]}
+        for what, judged in parts.items():
+            if count := sum(not Verdict(one["verdict"]).is_expected for one in judged):
+                yield f"{each['label']}: {count:,} of {len(judged):,} {what}"
+        if each["raised"]:
+            yield f"{each['label']}: the model does not {'predict' if each['loaded'] else 'load'}"
+        if each["called"] and not Verdict(each["called"]["verdict"]).is_expected:
+            yield f"{each['label']}: an eager call differs from what the model predicts"
+    if not Verdict(said["predictions"]["verdict"]).is_expected:
+        yield "the predictions of both differ"
 
 
 def _versions(each: Environment) -> str:
@@ -70,8 +91,13 @@ def _versions(each: Environment) -> str:
     return ", ".join(f"{name} {value}" for name, value in each["versions"].items() if name not in unsaid)
 
 
-def _cell(lstm: Mapping[str, Any]) -> Mark:
-    return Mark(verdict=lstm["verdict"], said=f"{mark(lstm['verdict']).said} {in_sigma(lstm['worst'])}".strip())
+def _cell(lstm: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Mark:
+    """Verdict and worst error, of its own cases and of its calls in a prediction: what the terminal shows."""
+    judged = [lstm, *(call for call in calls if call["path"] in (lstm["path"], lstm["path"].rpartition("/cell ")[0]))]
+    own = Verdict(lstm["verdict"])
+    verdict = own if own is Verdict.UNSUPPORTED else worst_of([Verdict(one["verdict"]) for one in judged])
+    worst = max((float(one["worst"]) for one in judged if one["worst"] is not None), default=None)
+    return Mark(verdict=verdict, said=f"{mark(verdict).said} {in_sigma(worst)}".strip())
 
 
 def _lstms(said: Mapping[str, Any]) -> Table:
@@ -94,6 +120,8 @@ def _notes(said: Mapping[str, Any]) -> Iterator[str]:
         for call in each["calls"]:
             if call["verdict"] != Verdict.PASS:
                 yield f"{each['label']}: the call of {call['path']} in a prediction: {call['message']}"
+        if each["called"] and each["called"]["verdict"] != Verdict.PASS:
+            yield f"{each['label']}: an eager call differs from what the model predicts: {each['called']['message']}"
     if said["predictions"]["compared"]:
         yield f"predictions of both on {said['predictions']['read']}: {said['predictions']['compared']}"
 

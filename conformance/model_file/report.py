@@ -278,6 +278,11 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
             }
             for one in each.verifications
         ],
-        "calls": [{"path": one.path, "verdict": str(one.check.verdict), "message": one.check.message} for one in each.calls],
+        "calls": [{"path": one.path, **_check_as_dict(one.check)} for one in each.calls],
+        "called": None if each.called is None else _check_as_dict(each.called),
         "not_recorded": each.not_recorded,
     }
+
+
+def _check_as_dict(check: CheckResult) -> dict[str, Any]:
+    return {"verdict": str(check.verdict), "worst": check.worst, "message": check.message}

@@ -1,4 +1,4 @@
-"""Reports as files: JSON and JUnit XML, written whole or not at all.
+"""Reports as files: JSON and JUnit XML, written whole or not at all; into a pipe, a device or what a link leads to, as they come.
 
 What cannot be written raises UnwrittenError.
 """
@@ -72,6 +72,9 @@ def write_text(text: str, path: Path) -> None:
 def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, say: a file must not take its place
+            write(str(path))
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(str(unfinished))

@@ -32,7 +32,7 @@ def show(report: Report, console: Console, volume: Volume = Volume.USUAL) -> Non
     if volume is not Volume.QUIET:
         _show_all(report, console, volume)
     for result in report.unexpected[:SHOWN]:
-        show_result(result, console)
+        show_result(result, console, report.environment.get("backend", ""))
     if len(report.unexpected) > SHOWN:
         console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
     if len(report.unexpected) > 1:
@@ -62,7 +62,7 @@ def _show_all(report: Report, console: Console, volume: Volume) -> None:
         _show_pooled(report.pooled, console)
 
 
-def show_result(result: Result, console: Console) -> None:
+def show_result(result: Result, console: Console, backend: str) -> None:
     """One case that is not as expected: what, where, got, expected, why, next step."""
     console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id), soft_wrap=True)
     if result.reason:
@@ -72,12 +72,13 @@ def show_result(result: Result, console: Console) -> None:
             console.print(f"  {check.check}: {escape(check.message)}", highlight=False, soft_wrap=True)
     for name in result.explained_by[:3]:
         console.print(f"  matches the reference if {summary_of(name)} ({name})", highlight=False, soft_wrap=True)
+    on = f" --backend {backend}" if backend else ""
     if result.minimal:
         console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
-        console.print(f"  as a script: lstm-conformance reproduce {result.minimal}", highlight=False, soft_wrap=True)
+        console.print(f"  as a script: lstm-conformance reproduce {result.minimal}{on}", highlight=False, soft_wrap=True)
     elif not result.case_id.startswith("probe-"):
         closer = "explain" if Case.from_id(result.case_id).is_plain else "reproduce"
-        console.print(f"  look closer: lstm-conformance {closer} {result.case_id}", highlight=False, soft_wrap=True)
+        console.print(f"  look closer: lstm-conformance {closer} {result.case_id}{on}", highlight=False, soft_wrap=True)
 
 
 def _show_causes(unexpected: Sequence[Result], console: Console) -> None:

@@ -89,10 +89,14 @@ class LoadsOneLSTM(ReferenceAdapter):
     Attributes:
         refusal: what it raises in place of loading.
         failure: what it raises in place of predicting.
+        moved: how far the outputs of its call in a prediction are off.
+        eager: how far those of an eager call are.
     """
 
     refusal: str = ""
     failure: str = ""
+    moved: float = 0.0
+    eager: float = 0.0
 
     def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
         """The question "model"."""
@@ -122,14 +126,17 @@ class LoadsOneLSTM(ReferenceAdapter):
         assert lstm.weights is not None
         output = run(lstm.weights)
         held = {f"layer.0.0.{name}": array for name, array in lstm.weights.arrays.items()}
-        call = {"call.0.inputs": inputs, "call.0.returned.0": output}
+        call = {"call.0.inputs": inputs, "call.0.returned.0": output + np.float32(self.moved)}
         replicas = np.stack([run(moved()) for _ in range(question["replicas"])])
         said = {
             "outputs": 1,
             "layers": [{"name": lstm.found.name, "cells": 1}],
             "calls": [{"layer": 0, "mask": False, "states": 0, "returned": 1}],
         }
-        return Answer(said=said, arrays={"output.0": output, "called.0": output, "replica.0": replicas, **held, **call})
+        return Answer(
+            said=said,
+            arrays={"output.0": output, "called.0": output + np.float32(self.eager), "replica.0": replicas, **held, **call},
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """Arguments of Keras 3's LSTM."""

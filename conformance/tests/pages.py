@@ -155,7 +155,7 @@ def model_said() -> dict[str, Any]:
         "lstms": [{"path": path, "faults": [], "not_verified": "", **described} for path in verdicts],
         "unclaimed": ["layer/7"],
         "not_loadable": ["a Lambda"],
-        "environments": [{**environment, "mend": "mend", "lstms": lstms, "calls": [], "not_recorded": ""}],
+        "environments": [{**environment, "mend": "mend", "lstms": lstms, "calls": [], "called": None, "not_recorded": ""}],
         "predictions": {"read": "(2, 5, 3)", "compared": "", "verdict": "UNSUPPORTED"},
     }
     return stamped("model", content)

@@ -270,6 +270,19 @@ def test_verify_refuses_the_journal_of_another_run(tmp_path: Path) -> None:
     assert journal.read_bytes() == kept
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--level", "quick"), "--eager asks the documents' matrix; of a level, name the cases that are"),
+        (("--case", "u2-d1-t6-b3-s0"), "u2-d1-t6-b3-s0 is not an eager case, which have -eager before their seed"),
+    ],
+    ids=["level", "case"],
+)
+def test_eager_is_refused_where_compiled_cases_would_run(arguments: tuple[str, ...], message: str) -> None:
+    """A level has eager cases of its own, and a whole id stands for its case."""
+    assert message in refused(invoke("verify", "--eager", *arguments))
+
+
 def test_eager_and_seed_are_part_of_what_is_verified(tmp_path: Path) -> None:
     """The ids of the report's cases say both."""
     arguments = ["--case", "u2-d2-t6-b3-*", "--eager", "--seed", "5", "--deviation", "two_biases", "--workers", "1"]

@@ -169,14 +169,30 @@ KNOWN = known_differences()[0]
         (GREEN, "As expected: 4 cases, none differs but as known"),
         (replace(GREEN, pooled=(BIASED, QUIET)), "all cases together fail: bias of cell in float32"),
         (report(result(0, Verdict.KNOWN_DIFFERENCE, known=KNOWN.id), planned=1), f"known since {KNOWN.seen}"),
+        (report(result(0), result(1, Verdict.FAIL), planned=2), "where cases pass, the worst element is 1.5 σ off, of 8 σ allowed"),
         (replace(GREEN, seconds=12.0, work=WORK), "2.5 cases a second on 2 workers: 60% in the implementation"),
         (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "1 cases are not as expected"),
     ],
-    ids=["green", "biased", "known", "timed", "nothing judged"],
+    ids=["green", "biased", "known", "margin", "timed", "nothing judged"],
 )
 def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
     """Also where no check has a number."""
     assert said in pages.Read(text_of([pages.as_read(run.as_read())])).words
+
+
+@pytest.mark.parametrize(
+    ("run", "heading"),
+    [
+        (GREEN, "Nothing differs"),
+        (replace(GREEN, pooled=(BIASED,)), "Results"),
+        (report(stopped="interrupted"), "Results"),
+        (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "What differs"),
+    ],
+    ids=["green", "biased", "nothing ran", "nothing judged"],
+)
+def test_a_page_says_that_nothing_differs_only_where_that_is_so(run: Report, heading: str) -> None:
+    """Not of a run that is red as a whole, or of none."""
+    assert page_of([pages.as_read(run.as_read())]).heading == heading
 
 
 def test_verdicts_are_shown_by_size_where_no_surface_was_asked() -> None:
@@ -237,6 +253,12 @@ def test_environments_are_the_columns_of_a_grid() -> None:
     assert [mark and (mark.verdict, mark.said) for mark in rows["mask = left"]] == [("FAIL", "✗ 1")] * 2
     assert [mark and (mark.verdict, mark.said) for mark in rows["probes"]] == [("KNOWN_DIFFERENCE", "≈ 1")] * 2
     assert len({entry.id for entry in page.entries}) == len(page.entries) == 8
+
+
+def test_page_of_several_runs_says_which_is_not_whole() -> None:
+    """By the name that its column has."""
+    page = page_of([pages.as_read(run.as_read()) for run in (GREEN, report(result(0), stopped="interrupted"))])
+    assert page.outcome.said == "3 cases did not run: a layer 3.0 numpy (2): interrupted"
 
 
 def test_thousands_of_results_make_a_small_page() -> None:

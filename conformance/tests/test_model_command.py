@@ -37,12 +37,12 @@ def shown(report: ModelReport, volume: Volume = Volume.USUAL) -> str:
     return printed.get()
 
 
-def examined(path: Path, *environments: dict[str, str | None]) -> ModelReport:
+def examined(path: Path, *environments: dict[str, Any]) -> ModelReport:
     """The report of environments that run the reference, or what they are told to."""
     known = {f"env{k}": environment for k, environment in enumerate(environments)}
 
     def make(spec: str) -> LoadsOneLSTM:
-        return LoadsOneLSTM(**known[spec])  # type: ignore[arg-type]  # texts, as its fields are
+        return LoadsOneLSTM(**known[spec])
 
     return examine(path, list(known), make=make, read_file=contents_of)
 
@@ -153,6 +153,39 @@ def test_a_report_is_json(tmp_path: Path) -> None:
     assert page_of(held).entries == []
     assert held["environments"][0]["lstms"][0]["verdict"] == "PASS"
     assert held["lstms"][0]["path"] == "model/lstm"
+
+
+@pytest.mark.parametrize(
+    ("environment", "outcome", "cell"),
+    [
+        ({"moved": 0.5}, "IN: 1 of 1 recorded calls differ", "FAIL"),
+        ({"eager": 0.5}, "IN: an eager call differs from what the model predicts", "PASS"),
+        ({"refusal": "ValueError: no"}, "IN: the model does not load", "PASS"),
+        ({"failure": "ValueError: no"}, "IN: the model does not predict", "PASS"),
+    ],
+)
+def test_page_says_what_is_not_as_expected(environment: dict[str, Any], outcome: str, cell: str, tmp_path: Path) -> None:
+    """Though each LSTM by itself is right: above all else, and in the LSTM's field as the terminal has it."""
+    page = page_of(json.loads(json.dumps(as_dict(examined(one_lstm(tmp_path / "model.keras"), environment)))))
+    assert (page.outcome.said, page.heading) == (outcome, "Results")
+    assert [mark and mark.verdict for mark in page.grids[0].rows[0][1]] == [cell]
+
+
+def test_page_says_that_predictions_differ(tmp_path: Path) -> None:
+    """Of two environments, after what differs in each."""
+    report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
+    said = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
+    assert page_of(as_dict(report)).outcome.said == said
+
+
+def test_page_does_not_speak_for_what_was_not_verified(tmp_path: Path) -> None:
+    """An LSTM whose activation is the user's own, beside one that is right."""
+    inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
+    lstms = lstm_node("a", return_sequences=True), lstm_node("b", activation="mine")
+    stored = {"layers/lstm/cell": weights_of(), "layers/lstm_1/cell": weights_of(2, 2)}
+    config = model_node(inputs, *lstms, node("Lambda", "code", function="…"))
+    page = page_of(as_dict(examined(write_keras(tmp_path / "model.keras", config, stored), {})))
+    assert page.outcome.said == "Every LSTM that can be verified is one of Keras', with its own weights"
 
 
 def test_a_model_without_an_lstm_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from functools import partial
@@ -167,6 +168,20 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_pipe_is_written_into(tmp_path: Path) -> None:
+    """As `--json /dev/stdout` asks: a file does not take its place, nor that of the link that leads there."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        files.write_text("by name", tmp_path / "pipe")
+        files.write_text(", by link", tmp_path / "link")
+        assert os.read(reader, 99) == b"by name, by link"
+    finally:
+        os.close(reader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
 def test_file_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> None:
     """And each that cannot is named; what was not asked for is not written."""
     (tmp_path / "taken").mkdir()
@@ -218,7 +233,7 @@ def test_red_report_says_what_differs_why_and_what_next() -> None:
     """Verdict and id, the check's message, the explanation, how to look closer; what an exception said is not markup."""
     said = shown(RED)
     assert f"FAIL {IDS[1]}\n  outputs: outputs[0, 1] is 1, expected 2\n  matches the reference if the gates use Keras 3's" in said
-    assert f"  look closer: lstm-conformance explain {IDS[1]}\n" in said
+    assert f"  look closer: lstm-conformance explain {IDS[1]} --backend numpy\n" in said
     assert f"ERROR {IDS[2]}\n  ValueError: [bad] shape\n" in said
     assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in said
     assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in said

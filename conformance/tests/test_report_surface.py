@@ -157,19 +157,19 @@ def test_result_without_a_path_is_no_row_of_what_ran() -> None:
 def test_minimal_case_is_named_with_its_script() -> None:
     """The next step of a difference that was reduced."""
     assert "  smallest case that still differs: u1-d1-t1-b1-bidi-s0\n" in SAID
-    assert "  as a script: lstm-conformance reproduce u1-d1-t1-b1-bidi-s0\n" in SAID
+    assert "  as a script: lstm-conformance reproduce u1-d1-t1-b1-bidi-s0 --backend numpy\n" in SAID
 
 
 def test_case_that_was_not_reduced_is_looked_at_closer() -> None:
     """By a script, since `explain` knows plain cases only."""
-    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0\n" in SAID
-    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0\n" not in SAID
+    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend numpy\n" in SAID
+    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0 " not in SAID
 
 
 def test_plain_case_is_explained() -> None:
     """Timestep by timestep."""
     said = shown(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)))
-    assert "  look closer: lstm-conformance explain u3-d2-t6-b4-s0\n" in said
+    assert "  look closer: lstm-conformance explain u3-d2-t6-b4-s0 --backend numpy\n" in said
 
 
 def test_probe_has_no_script() -> None:

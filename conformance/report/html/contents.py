@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.report.html.charts import Drawing
 from conformance.report.style import SYMBOL
+from conformance.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,7 @@ class Page:
         features: what ids can be filtered by: word of an id → what it means.
         entries: what differs.
         groups: all else.
+        opened: what the entries are.
     """
 
     title: str
@@ -149,6 +151,14 @@ class Page:
     features: Mapping[str, str] = field(default_factory=dict)
     entries: Sequence[Entry] = ()
     groups: Sequence[Group] = ()
+    opened: str = "What differs"
+
+    @property
+    def heading(self) -> str:
+        """Of the entries; without any, that nothing differs is said of a page that is as expected only."""
+        if self.entries:
+            return self.opened
+        return "Nothing differs" if self.outcome.verdict == Verdict.PASS else "Results"
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -84,13 +84,14 @@ def _outcome(runs: Sequence[Run]) -> Mark:
     """In one line, whether all is as expected."""
     unexpected = sum(count for run in runs for verdict, count in run.counts.items() if not verdict.is_expected)
     missing = sum(int(run.said["summary"]["not_run"]) for run in runs)
-    stopped = "; ".join(run.said["summary"]["stopped"] or "no reason was given" for run in runs if run.said["summary"]["not_run"])
+    lacking = [run for run in runs if run.said["summary"]["not_run"]]
+    reasons = [(f"{run.name}: " * (len(runs) > 1)) + (run.said["summary"]["stopped"] or "no reason was given") for run in lacking]
     if all(run.said["summary"]["as_expected"] for run in runs):
         return Mark(
             verdict=Verdict.PASS, said=f"As expected: {sum(len(run.results) for run in runs):,} cases, none differs but as known"
         )
     said = [f"{unexpected:,} cases are not as expected"] if unexpected else []
-    said += [f"{missing:,} cases did not run: {stopped}"] if missing else []
+    said += [f"{missing:,} cases did not run: {'; '.join(reasons)}"] if missing else []
     failed = [test for run in runs for test in run.said["summary"]["pooled"] if test["verdict"] != Verdict.PASS]
     said += [f"all cases together fail: {', '.join(_pooled_name(test) for test in failed)}"] if failed else []
     return Mark(verdict=Verdict.FAIL, said="; ".join(said) or "nothing ran")
@@ -106,9 +107,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
     yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
     yield "limits", f"{plan['element_limit']:g} σ per element, {plan['rms_limit']:g} σ root mean square"
-    worst = [float(check["worst"]) for check in summary["checks"] if check["worst"] is not None]
+    passed = [check for result in run.results if result["verdict"] == Verdict.PASS for check in result["checks"]]
+    worst = [float(check["worst"]) for check in passed if check["worst"] is not None]
     if worst:
-        yield "margin", f"the worst element is {in_sigma(max(worst))} off, of {plan['element_limit']:g} σ allowed"
+        yield "margin", f"where cases pass, the worst element is {in_sigma(max(worst))} off, of {plan['element_limit']:g} σ allowed"
     yield "time", f"{summary['seconds']:,.0f} s"
     if speed:
         shares = ", ".join(f"{speed[f'{name}_share']:.0%} {words}" for name, words in _SHARES.items())

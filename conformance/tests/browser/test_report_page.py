@@ -159,7 +159,7 @@ def test_a_command_is_copied_whole(open_report: Open) -> None:
 
 
 def test_paper_shows_what_was_closed(open_report: Open) -> None:
-    """And no controls; on the screen all is as it was afterwards."""
+    """But of a group that is open, a line each; and no controls. On the screen all is as it was afterwards."""
     page = open_report()
     assert page.pdf().startswith(b"%PDF")
     expect(page.locator("details.entry[open]")).to_have_count(0)
@@ -168,6 +168,9 @@ def test_paper_shows_what_was_closed(open_report: Open) -> None:
     page.emulate_media(media="print")
     expect(page.get_by_role("searchbox")).to_be_hidden()
     expect(page.get_by_role("button", name="Copy").first).to_be_hidden()
+    page.evaluate("document.querySelector('details.group').open = true")
+    expect(page.locator("details.group .entry > summary").first).to_be_visible()
+    expect(page.locator("details.group .entry > .inside").first).to_be_hidden()
 
 
 def test_a_script_is_copied_whole(file_of: Callable[[str], Path], open_page: Open) -> None:
