@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from conformance.streams import take_every_character
+from conformance.streams import printable, take_every_character
 
 UNFINISHED, UNUSABLE = 1, 2
 
@@ -127,7 +127,7 @@ class _Refusing(click.Group):
 
 
 def _end(said: str, code: int) -> NoReturn:
-    sys.stderr.write(f"{said}\n")
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in said.splitlines()))
     sys.exit(code)
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from conformance.matrix import Planned
 from conformance.report.style import STYLE, SYMBOL
 from conformance.report.volume import Volume
+from conformance.streams import printable
 from conformance.verdict import Result, Verdict
 
 AnyItem = TypeVar("AnyItem")
@@ -177,7 +178,7 @@ def _line(result: Result) -> Text:
     """A result as it comes: verdict, case, time, what ran, and why it is not as expected."""
     differs = next((check.message for check in result.checks if check.message), "")
     why = "" if result.verdict is Verdict.PASS else result.reason or differs
-    said = "  ".join(filter(None, [result.case_id, f"{result.seconds:.3f} s", result.path, why]))
+    said = printable("  ".join(filter(None, [result.case_id, f"{result.seconds:.3f} s", result.path, why])))
     return Text.assemble((f"{SYMBOL[result.verdict]} {result.verdict}", STYLE[result.verdict]), f"  {said}")
 
 

@@ -51,6 +51,11 @@ def spelled(text: str, encoding: str) -> str:
     return text.encode(encoding, _HANDLER).decode(encoding)
 
 
+def printable(line: str) -> str:
+    """A line of text from anywhere, without what a terminal would obey: control characters and other lines."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
+
+
 def take_every_character() -> None:
     """Standard output and error no longer raise UnicodeEncodeError; what is no text file of Python's own stays as it is."""
     for stream in (sys.stdout, sys.stderr):

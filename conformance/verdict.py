@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from conformance.streams import printable
+
 
 class Verdict(StrEnum):
     """How a case or a check ended; no booleans, and none stands for another."""
@@ -181,5 +183,5 @@ def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Resul
 
 
 def in_one_line(error: Exception) -> str:
-    """An exception in one line, without the colours that Keras puts into its messages."""
-    return " ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split())
+    """An exception in one line, without the colours that Keras puts into its messages, or what else a terminal would obey."""
+    return printable(" ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split()))

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from conformance.documents.fitting import misfit
 from conformance.documents.schemas import FORMATS, schema, version
+from conformance.streams import printable
 from lstm_ref import LSTMError
 
 # Of what a file says, in a message.
@@ -91,7 +92,7 @@ def _objection(said: Any, name: str) -> str:
 
 def _plain(text: str) -> str:
     """In one short line, without what a terminal would obey."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN // 2]} … {shown[-_SHOWN // 2 :]}"
 
 

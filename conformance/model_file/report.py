@@ -9,7 +9,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +19,7 @@ from conformance.model_file.verification import Verification
 from conformance.report.console import show_table
 from conformance.report.style import STYLE
 from conformance.report.volume import Volume
+from conformance.streams import printable
 from conformance.verdict import CheckResult, Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
 
@@ -99,7 +99,7 @@ def show(report: ModelReport, console: Console, volume: Volume = Volume.USUAL) -
     """Header, one row per LSTM, what differs and why, and how the whole model fares."""
 
     def say(line: str, style: str = "") -> None:
-        console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+        console.print(printable(line), style=style, highlight=False, soft_wrap=True, markup=False)
 
     if volume is not Volume.QUIET:
         for line in head_lines(report, volume):
@@ -167,7 +167,12 @@ def _table(report: ModelReport) -> Table:
     for number, lstm in enumerate(report.lstms):
         weights = lstm.weights
         sizes = "–" if weights is None else f"{weights.input_dim} → {weights.units}"
-        row: list[Any] = [escape(lstm.path), sizes, "–" if weights is None else f"{weights.count:,}", str(lstm.found.place.uses)]
+        row: list[Any] = [
+            Text(printable(lstm.path)),
+            sizes,
+            "–" if weights is None else f"{weights.count:,}",
+            str(lstm.found.place.uses),
+        ]
         table.add_row(*row, *(cell_of(lstm, number, each) for each in report.environments))
     return table
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script
+from conformance.streams import printable
 
 # GitHub drops the summary of a step that is longer than 1 MiB; there is room for what else the step says.
 LIMIT = 1_000_000
@@ -74,7 +75,7 @@ def _folded(title: str, content: str) -> str:
 
 def _fenced(code: str) -> str:
     """Between fences longer than any that it holds."""
-    shown = "\n".join(_printable(line.expandtabs()) for line in code.rstrip().splitlines())
+    shown = "\n".join(printable(line.expandtabs()) for line in code.rstrip().splitlines())
     if len(shown) > _LONGEST_CODE:
         shown = f"{shown[:_LONGEST_CODE]}\n… and {len(shown) - _LONGEST_CODE:,} characters more"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
@@ -92,9 +93,5 @@ def _escaped(text: str) -> str:
 
 
 def _plain(text: str, most: int) -> str:
-    shown = _printable(" ".join(text.split()))
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= most else f"{shown[:most]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

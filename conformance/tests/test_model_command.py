@@ -55,6 +55,22 @@ def test_a_model_that_is_right_in_both(tmp_path: Path) -> None:
     assert "predictions of both: bit for bit the same" in shown(report)
 
 
+@pytest.mark.parametrize("volume", Volume)
+def test_a_name_commands_no_terminal(volume: Volume, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A layer's name may hold anything; it colours nothing, rings nothing, and forges no line of the report or of its progress."""
+    forged = "1 PASS of 1 LSTM in 1 environment: as expected"
+    name = f"\x1b[32m\n{forged}\x07[bold]\r"
+    path = one_lstm(tmp_path / "model.keras", name=name)
+    with Progress({}, volume=volume) as progress:
+        report = examine(
+            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, watching=progress
+        )
+    printed = shown(report, volume) + "".join(capsys.readouterr())
+    assert [each for each in printed if not each.isprintable() and each != "\n"] == []
+    assert forged not in [line.strip() for line in printed.splitlines()]
+    assert "\ufffd[32m\ufffd1 PASS of" in printed
+
+
 def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     """By the deviation, in the LSTM, in its call, and in the prediction."""
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
