@@ -163,7 +163,7 @@ HALVES = ("(4, 7)", "(4, 3)", "(4, 3)", "(4, 4)", "(4, 4)")
             lambda _: ((4, 6),),
             "what the call returned is (4, 6), expected (4, 3) and (4, 3)",
         ),
-        ("u3-d2-t6-b4-nostate-stateful-s0", lambda _: (), "what call 1 returned is , expected (4, 3)"),
+        ("u3-d2-t6-b4-nostate-stateful-s0", lambda _: (), "what call 1 returned is missing, expected (4, 3)"),
     ],
 )
 def test_shapes_are_those_of_every_array_that_is_returned(case_id: str, change: Callable[[Any], Any], message: str) -> None:
