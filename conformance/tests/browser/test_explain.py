@@ -147,6 +147,14 @@ def test_pointing_at_a_cell_names_the_weight(show: Callable[..., Page]) -> None:
     expect(page.locator("#units-values .here")).to_contain_text("unit 2")
 
 
+@pytest.mark.parametrize(("units", "input_dim", "others"), [(5, 5, []), (20, 28, ["It reads 38 more, which are not drawn."])])
+def test_picture_of_a_unit_says_what_is_left_out(units: int, input_dim: int, others: list[str], show: Callable[..., Page]) -> None:
+    """Of many numbers that a unit reads the first are drawn."""
+    page = show(Example(units=units, input_dim=input_dim), place="weights")
+    expect(page.locator("#wires p")).to_have_text(others)
+    expect(page.locator("#wires text")).to_have_count(5 + 5 + 1 + 4)
+
+
 @pytest.mark.parametrize(
     ("keys", "named"),
     [

@@ -105,7 +105,7 @@
   function showWeight() {
     const { weights } = computed();
     place("weight").textContent = words.weight(state, pictures.weightOf(weights, state.units, state.gate, state.source, state.unit));
-    place("wires").replaceChildren(pictures.wires(weights, state, look));
+    place("wires").replaceChildren(...pictures.wires(weights, state, look));
   }
 
   // Of many steps the first, those around the one that is looked at, and the last.

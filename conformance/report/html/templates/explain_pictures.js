@@ -202,7 +202,12 @@ const pictures = (() => {
     const names = sources.map((source, s) => label(2, y(s, sources.length), 60, said(source), source === state.source));
     const gates = equations.GATES.map((gate, g) => label(222, y(g, 4), 114, `${GATE_NAMES[gate]} ${gate}`, gate === state.gate));
     const about = `What unit ${state.unit} reads, by each of its four gates`;
-    return drawn("svg", { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": about }, ...lines, ...names, ...gates);
+    const picture = { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": about };
+    const others = state.input_dim + state.units - sources.filter((source) => source !== "b").length;
+    return [
+      drawn("svg", picture, ...lines, ...names, ...gates),
+      ...(others ? [node("p", { class: "quiet" }, `It reads ${others} more, which are not drawn.`)] : []),
+    ];
   }
 
   function label(x, y, width, text, here) {
