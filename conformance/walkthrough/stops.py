@@ -62,7 +62,7 @@ STOPS: Mapping[str, Stop] = {
         place="weights",
         example=Example(units=2, input_dim=1),
         view={"gate": "f", "source": "h1"},
-        seen="The marked weight lets unit 0 read what unit 1 said one timestep before. Copies that do not see each other would"
+        seen="The marked weight lets unit 0 read what unit 1 said one step before. Copies that do not see each other would"
         " have nothing there: only with diagonal h blocks would the layer be two one-unit LSTMs.",
     ),
     "scalars-at-one-unit": Stop(

@@ -65,7 +65,7 @@
         node("h3", {}, "the cell"),
         node("span", { class: "shape" }, words.plural(equations.count(state).all, "weight")),
         node("div", { class: "side" }, pictures.array(shapes.state, "h: batch, units"), pictures.array(shapes.state, "c: batch, units")),
-        node("span", { class: "quiet" }, "h and c go on to the next timestep"))),
+        node("span", { class: "quiet" }, "h and c go on to the next step"))),
       goes(node("div", { class: "results" },
         card("outputs", shapes.outputs, outputAxes, "out"),
         ...finals.map((title) => card(title, shapes.state, "batch, units", "out")))),
@@ -105,7 +105,7 @@
   function showWeight() {
     const { weights } = computed();
     place("weight").textContent = words.weight(state, pictures.weightOf(weights, state.units, state.gate, state.source, state.unit));
-    place("wires").replaceChildren(pictures.wires(weights, state, look));
+    place("wires").replaceChildren(...pictures.wires(weights, state, look));
   }
 
   // Of many steps the first, those around the one that is looked at, and the last.
@@ -199,22 +199,27 @@
 
   // --- what changes the state -------------------------------------------------------------------------------------------------------
 
-  const address = () => history.replaceState(null, "", `#?${states.format(state, settings)}`);
-
-  function change(changes) {
-    state = states.within({ ...state, ...changes });
-    address();
-    show();
-  }
-
-  // Another weight is looked at: nothing is computed again; the address, and the values of another unit, wait until the pointer rests.
+  // The address waits until the hand rests: browsers refuse to change it as often as a slider moves.
   let resting = 0;
   let unitWaits = false;
   function rest() {
-    address();
+    history.replaceState(null, "", `#?${states.format(state, settings)}`);
     if (unitWaits) keepingFocus(showValues);
     unitWaits = false;
   }
+
+  function restLater() {
+    clearTimeout(resting);
+    resting = setTimeout(rest, 200);
+  }
+
+  function change(changes) {
+    state = states.within({ ...state, ...changes });
+    show();
+    restLater();
+  }
+
+  // Another weight is looked at: nothing is computed again; the values of another unit wait as the address does.
 
   function look(changes) {
     if (Object.entries(changes).every(([name, value]) => state[name] === value)) return;
@@ -224,8 +229,7 @@
     showWeight();
     showUnit();
     unitWaits ||= unit !== state.unit;
-    clearTimeout(resting);
-    resting = setTimeout(rest, 200);
+    restLater();
   }
 
   function fieldChanged({ target }) {
@@ -237,11 +241,20 @@
     announce(words.brief(state));
   }
 
+  // What is left in a number's field is a number that the layer can have: as in an address, the most that there is, or what it was.
+  function fieldLeft({ target: { name, type, value, min, max } }) {
+    if (type !== "number") return;
+    const meant = states.bounded(value, Number(min), Number(max), state[name]);
+    if (value === String(meant)) return;
+    change({ [name]: meant });
+    announce(words.brief(state));
+  }
+
   const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
   function arrowPressed(event) {
     const move = ARROWS[event.key];
-    if (!move) return;
+    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     const { rows } = event.target.cells;
     const at = rows.findIndex(({ source }) => source === state.source) + move[0];
@@ -256,8 +269,9 @@
   }
 
   function addressChanged() {
-    const { state: params } = splitFragment();
+    const params = location.hash ? splitFragment().state : new URLSearchParams(settings.opens);
     if (!params.size) return;
+    clearTimeout(resting);
     claim = params.get("claim") ?? "";
     state = states.parse(params, settings);
     show();
@@ -265,6 +279,7 @@
   }
 
   for (const control of [...form.elements]) control.addEventListener("input", fieldChanged);
+  form.addEventListener("change", fieldLeft);
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("[data-step]")) {
     button.addEventListener("click", () => change({ step: state.step + Number(button.dataset.step) }));
@@ -276,6 +291,9 @@
     canvas.addEventListener("focus", () => look({ gate: canvas.dataset.gate }));
   }
   addEventListener("hashchange", addressChanged);
+  place("claims").addEventListener("click", ({ target }) => {
+    if (target.closest("a")?.hash === location.hash) addressChanged(); // of which the browser says nothing
+  });
   new ResizeObserver(showMatrices).observe(place("matrices"));
   for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", showMatrices);
   show();

@@ -91,13 +91,15 @@ const pictures = (() => {
     const picture = document.createElement("canvas");
     [picture.width, picture.height] = [units, sources.length];
     const image = new ImageData(units, sources.length);
+    const values = { x: weights.kernel, h: weights.recurrent_kernel, b: [weights.bias] }[kind];
+    const column = equations.GATES.indexOf(gate) * units;
     const largest = WEIGHT / Math.sqrt({ x: input_dim, h: units, b: 1 }[kind]);
     const shades = [colour.plus, colour.minus].map((hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16)));
-    sources.forEach((source, row) => {
+    values.forEach((row, read) => {
       for (let unit = 0; unit < units; unit++) {
-        const { value } = weightOf(weights, units, gate, source, unit);
+        const value = row[column + unit];
         const strength = 0.3 + 0.7 * Math.min(1, Math.abs(value) / largest);
-        image.data.set([...shades[Number(value < 0)], 255 * strength], 4 * (row * units + unit));
+        image.data.set([...shades[Number(value < 0)], 255 * strength], 4 * (read * units + unit));
       }
     });
     picture.getContext("2d").putImageData(image, 0, 0);
@@ -200,7 +202,12 @@ const pictures = (() => {
     const names = sources.map((source, s) => label(2, y(s, sources.length), 60, said(source), source === state.source));
     const gates = equations.GATES.map((gate, g) => label(222, y(g, 4), 114, `${GATE_NAMES[gate]} ${gate}`, gate === state.gate));
     const about = `What unit ${state.unit} reads, by each of its four gates`;
-    return drawn("svg", { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": about }, ...lines, ...names, ...gates);
+    const picture = { viewBox: `0 0 340 ${height}`, class: "wires", role: "img", "aria-label": about };
+    const others = state.input_dim + state.units - sources.filter((source) => source !== "b").length;
+    return [
+      drawn("svg", picture, ...lines, ...names, ...gates),
+      ...(others ? [node("p", { class: "quiet" }, `It reads ${others} more, which are not drawn.`)] : []),
+    ];
   }
 
   function label(x, y, width, text, here) {
@@ -232,7 +239,8 @@ const pictures = (() => {
         drawn("line", { class: "now", x1: x(chosen), x2: x(chosen), y1: 4, y2: height - 4 }),
         ...lines, ...dots, ...scale),
       node("figcaption", {}, `Unit ${unit} over the steps of this call: `,
-        node("span", { class: "line-c" }, "c"), " and ", node("span", { class: "line-h" }, "h (dashed)")));
+        node("span", { class: "line-c" }, "c"), " and ", node("span", { class: "line-h" }, "h (dashed)"),
+        `; the upright line is step ${chosen + 1}`));
   }
 
   return { GATE_NAMES, array, at, cells, course, matrix, node, tuple, weightOf, wires };

@@ -62,5 +62,5 @@ const states = (() => {
     return params.toString();
   }
 
-  return { CALLS, format, parse, within };
+  return { CALLS, bounded, format, parse, within };
 })();

@@ -20,7 +20,7 @@ const words = (() => {
       `units = ${units}: the layer remembers ${plural(units, "number")} (its cell state c) and says ${plural(units, "number")} ` +
         `(its hidden state h) after each timestep. Its output is as wide: ${pictures.tuple(equations.shapes(state).outputs)}.`,
       `Each unit reads ${input_dim === 1 ? "the one input" : `all ${input_dim} inputs`} and what ` +
-        `${units === 1 ? "it said" : `all ${units} units said`} one timestep before, in each of four gates: ` +
+        `${units === 1 ? "it said" : `all ${units} units said`} one step before, in each of four gates: ` +
         `${plural(all, "weight")} in all.`,
       `The ${plural(timesteps, "timestep")} and the ${plural(batch, "row")} of the batch use the same weights: more of them add none.`,
     ];
@@ -48,7 +48,7 @@ const words = (() => {
     const { unit, gate, source } = state;
     const index = source.slice(1);
     const reads = {
-      x: `joins input ${index} to`, h: `joins what unit ${index} said one timestep before to`, b: "is the bias of",
+      x: `joins input ${index} to`, h: `joins what unit ${index} said one step before to`, b: "is the bias of",
     }[source[0]];
     return `${name} = ${signed(value, 4)}: it ${reads} the ${pictures.GATE_NAMES[gate]} of unit ${unit}.`;
   }
