@@ -220,7 +220,6 @@
   }
 
   // Another weight is looked at: nothing is computed again; the values of another unit wait as the address does.
-
   function look(changes) {
     if (Object.entries(changes).every(([name, value]) => state[name] === value)) return;
     const { unit } = state;
