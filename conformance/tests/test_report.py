@@ -169,10 +169,10 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes with a place among files")
 def test_pipe_is_written_into(tmp_path: Path) -> None:
     """As `--json /dev/stdout` asks: a file does not take its place, nor that of the link that leads there."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pipes with a place among files")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
