@@ -97,7 +97,5 @@ def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: b
     selected = matrix.select(planned, patterns)
     for case in selected if not compiled else ():
         if not isinstance(case, Case) or case.execution.compiled:
-            raise LSTMError(
-                f"{case.id} is not an eager case, which have -eager before their seed: leave --eager out, or name another"
-            )
+            raise LSTMError(f"{case.id} is no eager case: one has -eager before its seed; leave --eager out, or name another")
     return selected

@@ -21,7 +21,6 @@ from conformance.backends.backend import Backend
 from conformance.cli import Later, main
 from conformance.pool import Pool
 from conformance.session import _interrupt, default_workers
-from lstm_ref.responses import OPERATIONS
 
 SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
 
@@ -274,7 +273,7 @@ def test_verify_refuses_the_journal_of_another_run(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--level", "quick"), "--eager asks the documents' matrix; of a level, name the cases that are"),
-        (("--case", "u2-d1-t6-b3-s0"), "u2-d1-t6-b3-s0 is not an eager case, which have -eager before their seed"),
+        (("--case", "u2-d1-t6-b3-s0"), "u2-d1-t6-b3-s0 is no eager case: one has -eager before its seed"),
     ],
     ids=["level", "case"],
 )
@@ -382,22 +381,3 @@ def test_run_that_is_ended_keeps_what_has_finished(send: Any, number: int, tmp_p
     assert f"{missing} cases did not run: interrupted" in stdout
     assert (read["summary"]["stopped"], read["summary"]["not_run"]) == ("interrupted", missing)
     assert read["environment"]["implementation"] == "lstm_ref with two_biases"
-
-
-# --- sensitivity ---------------------------------------------------------------------------------------------------------------
-
-
-def test_sensitivity_shows_what_is_seen_alone() -> None:
-    """Of a few cases: every error of 1e-5 and more in every operation is rejected by each; one alone pools nothing."""
-    result = invoke("sensitivity", "--case", "u10-d5-t28-b3-seq-s0", "--case", "u2-d5-t28-b3-seq-s0")
-    assert (result.exit_code, result.stderr) == (0, "")
-    heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
-    assert heading == ["relative", "error", "in", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
-    assert [operation for operation, *_ in lines] == list(OPERATIONS)
-    assert all(shares[:3] == ["100%"] * 3 for _, *shares in lines)
-    assert "pooled" not in result.stdout
-
-
-def test_sensitivity_refuses_what_is_no_case() -> None:
-    """As every command does."""
-    assert "no case" in refused(invoke("sensitivity", "--case", "u3-nothing"))

@@ -1,4 +1,4 @@
-"""The commands `claims` and `deviations`, and files that cannot be written."""
+"""The commands `claims`, `deviations` and `sensitivity`, and files that cannot be written."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from conformance.commands.claims import DRAWN_CLAIM
 from conformance.documents import read
 from conformance.kill_matrix import Kills
 from lstm_ref.deviations import DEVIATIONS
+from lstm_ref.responses import OPERATIONS
 
 
 def invoke(*arguments: str) -> Result:
@@ -133,3 +134,23 @@ def test_reference_adapter_and_keras_are_told_apart(keras_adapter: KerasLayerAda
     result = invoke("verify", "--case", "u2-d1-t1-b3-s0", "--deviation", "bias_dropped", "--workers", "1")
     assert result.stdout.startswith("lstm_ref with bias_dropped")
     assert keras_adapter.start()["implementation"] == "keras.layers.LSTM"
+
+
+def test_sensitivity_shows_what_is_seen_alone() -> None:
+    """Of a few cases: every error of 1e-5 and more in every operation is rejected by each; one alone pools nothing."""
+    result = invoke("sensitivity", "--case", "u10-d5-t28-b3-seq-s0", "--case", "u2-d5-t28-b3-seq-s0")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
+    assert heading == ["relative", "error", "in", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
+    assert [operation for operation, *_ in lines] == list(OPERATIONS)
+    assert all(shares[:3] == ["100%"] * 3 for _, *shares in lines)
+    assert "pooled" not in result.stdout
+
+
+def test_sensitivity_refuses_what_is_no_case() -> None:
+    """As every command does."""
+    result = invoke("sensitivity", "--case", "u3-nothing")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "no case" in line
