@@ -37,6 +37,7 @@ def identify(environment: Mapping[str, str], plan: Mapping[str, Any]) -> dict[st
     """What a run must share with a journal to go on with it: all that a report says of its environment and its plan."""
     case_ids = hashlib.sha256("\n".join(plan["case_ids"]).encode()).hexdigest()[:16]
     said: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **plan, "case_ids": case_ids}))
+    said.pop("not_asked", None)  # follows from the selection
     return said
 
 

@@ -23,7 +23,7 @@ from conformance.diagnosis import Diagnostician
 from conformance.environments import DESCRIBED
 from conformance.journal import identify, resume
 from conformance.known_differences import classify, mark_fixed
-from conformance.matrix import Planned, allowed, cell_count
+from conformance.matrix import NotAsked, Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.pool import Pool, chunks
 from conformance.pooled import pooled_tests
@@ -58,6 +58,7 @@ class Session:
     Attributes:
         planned: cases and probes, in order.
         selection: patterns that chose them; empty for all.
+        not_asked: what else they chose, and why it is not asked.
         level: of the surface; "" for the documents' matrix.
         seed: of weights and inputs.
         make_adapter: builds what is tested, in each worker.
@@ -72,6 +73,7 @@ class Session:
 
     planned: Sequence[Planned]
     selection: Sequence[str] = ()
+    not_asked: Sequence[NotAsked] = ()
     level: str = ""
     seed: int = 0
     make_adapter: Callable[[], Adapter]
@@ -92,6 +94,7 @@ class Session:
             matrix=f"level {self.level}" if self.level else "the surface" if surface else "the documents' matrix",
             surface=surface,
             selection=tuple(self.selection),
+            not_asked=tuple(self.not_asked),
             seed=self.seed,
             cases=len(self.planned),
             cells=cell_count(cases),

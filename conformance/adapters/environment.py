@@ -12,12 +12,12 @@ from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
-from conformance.environments.build import UnavailableError, provide
+from conformance.environments.build import Environment, UnavailableError, provide
 from conformance.environments.folders import cache
 from conformance.environments.process import Answer, Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
-from conformance.environments.recorded import Recorder, read_recording, recording_of
+from conformance.environments.recorded import Recorder, Recording, read_recording, recording_of
 from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
@@ -32,12 +32,12 @@ class EnvironmentAdapter:
     Args:
         spec: of the environment, which is built if it is not there; or the file of a recording.
         time_limit: seconds that one case may take.
-        only_live: do not take a recording where the environment cannot be had here.
+        recorded: where the environment cannot be had here, take what it answered when it was recorded.
     """
 
     spec: str
     time_limit: float = 60.0
-    only_live: bool = False
+    recorded: bool = False
     keras: None = field(default=None, init=False, repr=False)
     _asked: Asked | None = field(default=None, init=False, repr=False)
     _conventions: Conventions = field(default=USUAL, init=False, repr=False)
@@ -46,17 +46,12 @@ class EnvironmentAdapter:
         """Build the environment where it is not there yet, so that starting takes no long time; `say` is told what is done.
 
         Raises:
-            AdapterStartError: it cannot be had here, and there is no recording of it.
+            AdapterStartError: it cannot be had here, and its recording, if there is one, is not asked for.
         """
         if self._recording:
             return
         try:
-            spec = self._named
-            provide(spec, say)
-        except UnavailableError as error:
-            if self.only_live or not recording_of(str(spec)).exists():
-                raise AdapterStartError(str(error)) from error
-            say(f"{error}\nIts recording answers in its place.")
+            self._provide(self._named, say)
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
 
@@ -134,20 +129,31 @@ class EnvironmentAdapter:
             raise AdapterStartError(f"{self.spec} was not started")
         return self._asked
 
-    def _open(self, spec: Spec) -> Asked:
-        """The environment's worker; where the environment cannot be had, its recording."""
-        recording = recording_of(str(spec))
+    def _provide(self, spec: Spec, say: Callable[[str], None] = lambda _: None) -> Environment | Recording:
+        """The environment; where it cannot be had, its recording, if that is asked for."""
         try:
-            environment = provide(spec)
-        except UnavailableError:
-            if self.only_live or not recording.exists():
+            return provide(spec, say)
+        except UnavailableError as error:
+            path = recording_of(str(spec))
+            if not path.exists():
                 raise
-            return read_recording(recording)
+            recording = read_recording(path)
+            if not self.recorded:
+                made = recording.provenance["recorded"]
+                raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error
+            say(f"{error}\nIts recording answers in its place, as --recorded asks: {recording.hello()['recorded']}")
+            return recording
+
+    def _open(self, spec: Spec) -> Asked:
+        """The environment's worker, or its recording."""
+        provided = self._provide(spec)
+        if isinstance(provided, Recording):
+            return provided
         worker = Worker(
-            command=run_by(environment.python),
-            system=environment.runs,
-            paths=[str(path) for path in environment.paths],
-            variables=environment.variables,
+            command=run_by(provided.python),
+            system=provided.runs,
+            paths=[str(path) for path in provided.paths],
+            variables=provided.variables,
             time_limit=self.time_limit,
         )
         _check_version(spec, worker.hello())

@@ -102,7 +102,7 @@ def verify_live(
     """
     verified = []
     for spec in specs:
-        adapter = EnvironmentAdapter(spec, only_live=True)
+        adapter = EnvironmentAdapter(spec)
         adapter.prepare(say)
         say(f"{spec} is asked")
         verified += _verify([_Subject(spec=spec, adapter=adapter)], finished)

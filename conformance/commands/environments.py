@@ -86,7 +86,7 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
     """
     if output is not None and output.suffix != ".npz":
         raise LSTMError(f"--output {output}: a recording is a .npz file; write {output}.npz")
-    adapter = EnvironmentAdapter(spec, only_live=True)
+    adapter = EnvironmentAdapter(spec)
     with telling(volume) as say:
         adapter.prepare(say)
     try:

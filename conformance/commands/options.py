@@ -46,6 +46,11 @@ cases = click.option(
 level = click.option(
     "--level", type=click.Choice(list(matrix.LEVELS)), help="Cases of the surface at this level, not of the documents' matrix."
 )
+recorded = click.option(
+    "--recorded",
+    is_flag=True,
+    help="Where an environment cannot be had here, let its recording answer; every report says so.",
+)
 
 
 def deviation_of(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:

@@ -18,7 +18,6 @@ from conformance.adapters.base import AdapterStartError
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import BACKENDS
-from conformance.case import Case
 from conformance.commands import completion, options, pages
 from conformance.commands.completion import REFERENCE
 from conformance.documents import stamped
@@ -41,8 +40,8 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import combined
 
 
-def implementation(spec: str, volume: Volume = Volume.USUAL) -> Implementation:
-    """What a specification names: an environment, or the reference, `reference:NAME` with a deviation.
+def implementation(spec: str, volume: Volume = Volume.USUAL, *, recorded: bool = False) -> Implementation:
+    """What a specification names: an environment, or its recording, or the reference, `reference:NAME` with a deviation.
 
     Raises:
         LSTMError: it names none.
@@ -51,21 +50,11 @@ def implementation(spec: str, volume: Volume = Volume.USUAL) -> Implementation:
     if head != REFERENCE:
         name = str(parse(spec))
         with suppress(AdapterStartError), telling(volume) as say:  # which the start of a worker says again
-            EnvironmentAdapter(name).prepare(say)
-        return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name))
+            EnvironmentAdapter(name, recorded=recorded).prepare(say)
+        return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name, recorded=recorded))
     if deviation:
         combined(deviation.split("+"))
     return Implementation(name=spec.strip(), make_adapter=partial(ReferenceAdapter, deviation or None))
-
-
-def cases_of(level: str, seed: int, patterns: Sequence[str]) -> list[Case]:
-    """The cases of a level that patterns choose, probes left out: they look into an implementation in this process.
-
-    Raises:
-        LSTMError: there are none.
-    """
-    cases = [case for case in matrix.surface(level, seed) if isinstance(case, Case)]
-    return matrix.select(cases, patterns)
 
 
 _level = click.option(
@@ -96,6 +85,7 @@ _time_limit = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep what both returned and what finished in this folder, and go on from it if it is there.",
 )
+@options.recorded
 @_time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
 @options.volume
@@ -112,6 +102,7 @@ def upgrade(
     markdown_file: Path | None,
     html_file: Path | None,
     keep: Path | None,
+    recorded: bool,
     time_limit: float,
     reduces: bool,
     volume: Volume,
@@ -126,10 +117,12 @@ def upgrade(
     if records and baseline is None:
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
+    cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
     report = Upgrade(
-        before=implementation(before, volume),
-        after=implementation(after, volume),
-        cases=cases_of(level, seed, patterns),
+        before=implementation(before, volume, recorded=recorded),
+        after=implementation(after, volume, recorded=recorded),
+        cases=cases,
+        not_asked=not_asked,
         level=level,
         seed=seed,
         time_limit=time_limit,
@@ -176,6 +169,7 @@ def upgrade(
 @options.json
 @options.markdown
 @options.html
+@options.recorded
 @_time_limit
 @options.volume
 def history(
@@ -188,6 +182,7 @@ def history(
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
+    recorded: bool,
     time_limit: float,
     volume: Volume,
 ) -> None:
@@ -199,9 +194,11 @@ def history(
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
-    cases = cases_of(level, seed, patterns)
-    named = {backend: [_version(name, backend, volume) for name in names] for backend in backends}
-    reports = {backend: History(implementations, cases, time_limit, volume).run() for backend, implementations in named.items()}
+    cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
+    named = {backend: [_version(name, backend, volume, recorded=recorded) for name in names] for backend in backends}
+    reports = {
+        backend: History(implementations, cases, not_asked, time_limit, volume).run() for backend, implementations in named.items()
+    }
     said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
@@ -218,7 +215,7 @@ def history(
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
-def _version(text: str, backend: str, volume: Volume) -> Implementation:
+def _version(text: str, backend: str, volume: Volume, *, recorded: bool) -> Implementation:
     """A version alone is one of Keras; anything else is a specification."""
     try:
         spec = f"keras=={Version(text)} --backend {backend}"
@@ -226,7 +223,7 @@ def _version(text: str, backend: str, volume: Volume) -> Implementation:
         spec = text
         if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
             raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
-    return replace(implementation(spec, volume), name=text)
+    return replace(implementation(spec, volume, recorded=recorded), name=text)
 
 
 def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from conformance import matrix
 from conformance.adapters.base import Adapter
 from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
-from conformance.case import Case
 from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
 from conformance.progress import telling
@@ -70,6 +71,7 @@ FAILED = 1
     shell_complete=completion.environments,
     help="Verify the LSTM of this environment; see `environments`.",
 )
+@options.recorded
 @options.volume
 def verify(
     *,
@@ -91,6 +93,7 @@ def verify(
     deviation: str | None,
     fused: bool,
     spec: str | None,
+    recorded: bool,
     volume: Volume,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
@@ -100,20 +103,20 @@ def verify(
 
     Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
     """
-    cases = options.chosen(level, seed, patterns, compiled=not eager)
+    _check_targets(recorded=recorded)
+    planned, not_asked = options.chosen(level, seed, patterns, compiled=not eager), ()
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
-    if deviation:
-        make_adapter = partial(ReferenceAdapter, deviation)
-    elif fused:
-        make_adapter = FusedAdapter
-    elif spec:
-        make_adapter = partial(EnvironmentAdapter, spec, time_limit)
-        cases = _askable(EnvironmentAdapter(spec), cases, volume)
-    if deviation or fused:
-        cases = [case for case in cases if isinstance(case, Case)]  # a probe looks into Keras
+    if deviation or fused or spec:
+        planned, not_asked = matrix.without_probes(planned, patterns)
+        make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
+    if spec:
+        make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
+        planned, lost = matrix.askable(planned, [_described(EnvironmentAdapter(spec, recorded=recorded), volume)])
+        not_asked += lost
     session = Session(
-        planned=cases,
+        planned=planned,
         selection=patterns,
+        not_asked=not_asked,
         level=level or "",
         seed=seed,
         make_adapter=make_adapter,
@@ -148,12 +151,32 @@ def _write_page(report: Report, path: Path) -> None:
     pages.write_page(verify_page.page_of([report.as_read()], script_of), path)
 
 
-def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned], volume: Volume) -> list[matrix.Planned]:
-    """What an environment can be asked of all that is planned, the environment built where it is not there."""
+def _check_targets(*, recorded: bool) -> None:
+    """Refuse a second implementation, which would silently not be verified, and --recorded of what is no environment.
+
+    Raises:
+        click.UsageError: the line names two, or asks for the recording of none.
+    """
+    context = click.get_current_context()
+    given = [name for name in _TARGETS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if len(given) > 1:
+        names = " and ".join(_TARGETS[name] for name in given)
+        hint = "; an environment names its backend itself: --environment 'keras==3.15.1 --backend jax'" if "spec" in given else ""
+        raise click.UsageError(f"{names} name one implementation each, and one is verified: leave the others out{hint}", context)
+    if recorded and "spec" not in given:
+        raise click.UsageError("--recorded lets the recording of an environment answer: name it with --environment", context)
+
+
+# Options that say what is verified, by the names of their values.
+_TARGETS = {"backend": "--backend", "deviation": "--deviation", "fused": "--fused", "spec": "--environment"}
+
+
+def _described(adapter: EnvironmentAdapter, volume: Volume) -> Mapping[str, Any]:
+    """What an environment, built where it is not there, says of its interface."""
     with telling(volume) as say:
         adapter.prepare(say)
     adapter.start()
     try:
-        return list(matrix.cases_for(adapter.describe(), planned))
+        return adapter.describe()
     finally:
         adapter.stop()

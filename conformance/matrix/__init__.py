@@ -2,15 +2,17 @@
 
 from conformance.matrix.documents import cell_count, documents_matrix
 from conformance.matrix.grids import allowed
-from conformance.matrix.levels import LEVELS, Level, cases_for, surface, without_states
+from conformance.matrix.levels import LEVELS, Level, askable, cases_for, surface
 from conformance.matrix.naming import named, usual_ids
-from conformance.matrix.selection import Planned, select
+from conformance.matrix.selection import NotAsked, Planned, select, without_probes
 
 __all__ = [
     "LEVELS",
     "Level",
+    "NotAsked",
     "Planned",
     "allowed",
+    "askable",
     "cases_for",
     "cell_count",
     "documents_matrix",
@@ -18,5 +20,5 @@ __all__ = [
     "select",
     "surface",
     "usual_ids",
-    "without_states",
+    "without_probes",
 ]

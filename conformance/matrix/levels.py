@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.matrix.covering import pairs
 from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, singles
-from conformance.matrix.selection import Planned
+from conformance.matrix.selection import NotAsked, Planned
 from conformance.probes import PROBES
 
 
@@ -70,21 +70,33 @@ def surface(level: str, seed: int = 0) -> list[Planned]:
     return [*found.values(), *([] if level == "quick" else PROBES)]
 
 
-def without_states(cases: Iterable[Case]) -> list[Case]:
-    """The same asked for outputs only, once each, as of a layer that knows no return_state; those that need it are left out."""
-    asked = (case.having(return_state=False) for case in cases)
-    return [case for case in dict.fromkeys(asked) if allowed(case)]
+def askable(cases: Sequence[Case], described: Sequence[Mapping[str, Any]]) -> tuple[list[Case], tuple[NotAsked, ...]]:
+    """What implementations can all be asked: a layer that knows no return_state is asked for outputs only, each case once.
+
+    Args:
+        cases: that were chosen.
+        described: what each of them says of its interface; one that says nothing is taken to know return_state.
+
+    Returns:
+        The cases that are asked, and those that are not, nor in another form.
+    """
+    if all(_knows_states(each) for each in described):
+        return list(cases), ()
+    outputs_only = {case: case.having(return_state=False) for case in cases}
+    asked = [case for case in dict.fromkeys(outputs_only.values()) if allowed(case)]
+    lost = tuple(case.id for case, other in outputs_only.items() if case != other and not allowed(other))
+    replaced = tuple(case.id for case, other in outputs_only.items() if case != other and allowed(other))
+    reasons = {"they need return_state, which is no argument there": lost, _OUTPUTS_ONLY: replaced}
+    return asked, tuple(NotAsked(reason=reason, case_ids=ids) for reason, ids in reasons.items() if ids)
+
+
+_OUTPUTS_ONLY = "return_state is no argument there, so the same cases are asked for outputs only"
+
+
+def _knows_states(described: Mapping[str, Any]) -> bool:
+    return bool(described.get("returns_states")) or "return_state" in described.get("arguments", ("return_state",))
 
 
 def cases_for(described: Mapping[str, Any], planned: Iterable[Planned]) -> list[Case]:
-    """What an implementation in another process can be asked of all that is planned.
-
-    Probes look into a module; a layer that knows no return_state is asked for outputs only.
-
-    Args:
-        described: what it says of its interface.
-        planned: cases and probes.
-    """
-    cases = [each for each in planned if isinstance(each, Case)]
-    knows_states = described.get("returns_states") or "return_state" in described["arguments"]
-    return cases if knows_states else without_states(cases)
+    """What an implementation in another process can be asked of all that is planned: no probes, and what is `askable`."""
+    return askable([each for each in planned if isinstance(each, Case)], [described])[0]

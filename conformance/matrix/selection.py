@@ -1,15 +1,16 @@
-"""Choosing among cases by id or pattern."""
+"""Choosing among cases by id or pattern, and what of the chosen an implementation cannot be asked."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from conformance.case import Case
 from conformance.matrix.exclusions import exclusion_of
-from conformance.probes import Probe
+from conformance.probes import PROBES, Probe
 from lstm_ref import LSTMError
 
 Planned = Case | Probe
@@ -35,11 +36,58 @@ def select(cases: Sequence[AnyPlanned], patterns: Sequence[str]) -> list[AnyPlan
         if not matching and (named := _named(pattern)):
             ids[pattern] = named
             matching = [pattern]
+        if not matching and (probes := fnmatch.filter([probe.id for probe in PROBES], pattern)):
+            raise _only_probes(pattern, probes)
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
             raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. `lstm-conformance list` prints them all")
         chosen |= {case_id: ids[case_id] for case_id in matching}
     return [case for case_id, case in ids.items() if case_id in chosen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotAsked:
+    """Cases or probes that were chosen and are not asked.
+
+    Attributes:
+        reason: why.
+        case_ids: their ids, at least one.
+    """
+
+    reason: str
+    case_ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """In one line."""
+        return f"not asked: {len(self.case_ids):,} of what was chosen: {self.reason}"
+
+
+def without_probes(chosen: Iterable[Planned], patterns: Sequence[str]) -> tuple[list[Case], tuple[NotAsked, ...]]:
+    """The cases alone, for what is asked in a process of its own or is no Keras; and the probes, which are not asked of it.
+
+    Args:
+        chosen: what patterns have chosen.
+        patterns: by which.
+
+    Raises:
+        LSTMError: a pattern has chosen probes only.
+    """
+    chosen = list(chosen)
+    cases = [each for each in chosen if isinstance(each, Case)]
+    probes = tuple(each.id for each in chosen if not isinstance(each, Case))
+    for pattern in patterns:
+        if not fnmatch.filter([case.id for case in cases], pattern):
+            raise _only_probes(pattern, fnmatch.filter(probes, pattern))
+    reason = "probes look into the Keras of this interpreter; `verify --level standard` asks them"
+    return cases, (NotAsked(reason=reason, case_ids=probes),) if probes else ()
+
+
+def _only_probes(pattern: str, probes: Sequence[str]) -> LSTMError:
+    few = ", ".join(probes[:2]) + ", …" * (len(probes) > 2)
+    return LSTMError(
+        f"{pattern!r} matches {len(probes):,} probes ({few}) and no case: probes are asked of the Keras of this interpreter only, "
+        f"by: lstm-conformance verify --level standard --case {pattern!r}"
+    )
 
 
 def _named(text: str) -> Case | None:

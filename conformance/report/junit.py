@@ -112,6 +112,7 @@ def _properties(report: Report, members: Iterable[Result | PooledTest | str]) ->
     """What was tested and how, and which known differences and mistakes the cases of a suite show."""
     yield from report.environment.items()
     plan = report.plan
+    yield from (("not_run", line) for line in report.caveats)
     yield from {"matrix": plan.matrix, "seed": str(plan.seed), "selection": " ".join(plan.selection)}.items()
     yield from {"element_limit_sigma": f"{plan.element_limit:g}", "rms_limit_sigma": f"{plan.rms_limit:g}"}.items()
     results = [each for each in members if isinstance(each, Result)]

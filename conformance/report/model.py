@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from conformance.documents import stamped, without_infinity
+from conformance.matrix import NotAsked
 from conformance.matrix.coverage import Coverage
 from conformance.pooled import PooledTest
 from conformance.speed import Work
@@ -25,6 +26,7 @@ class Plan:
         cells: number of cells of the matrix among them; a cell is a case without its batch size.
         case_ids: the ids of all chosen cases, in order.
         checks: names of the checks.
+        not_asked: what else was chosen, and why it is not asked.
         surface: whether some lie outside the documents' matrix.
         element_limit: largest |error| / σ of an element.
         rms_limit: largest root mean square of error / σ of an array.
@@ -40,6 +42,7 @@ class Plan:
     element_limit: float
     rms_limit: float
     surface: bool = False
+    not_asked: tuple[NotAsked, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,11 @@ class Report:
     def __post_init__(self) -> None:
         order = {case_id: position for position, case_id in enumerate(self.plan.case_ids)}
         object.__setattr__(self, "results", tuple(sorted(self.results, key=lambda result: order[result.case_id])))
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader must know first: that this is no run but a recording, and what was not asked."""
+        return [*recorded_notes({"": self.environment}), *map(str, self.plan.not_asked)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -140,6 +148,7 @@ class Report:
             **self.counts,
             "planned": self.plan.cases,
             "not_run": self.not_run,
+            "caveats": self.caveats,
             "as_expected": self.as_expected,
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
@@ -164,6 +173,16 @@ class Report:
     def as_read(self) -> dict[str, Any]:
         """The report as whoever reads its JSON has it."""
         return self.as_dict() | {"results": [as_json(result) for result in self.results]}
+
+
+def recorded_notes(environments: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """A line for each environment, by its name, that was not run: its answers are those of a recording.
+
+    >>> recorded_notes({"keras==1.2.2": {"recorded": "2026-11-21 on Linux"}, "installed": {}})
+    ['keras==1.2.2: recorded, not run: answers of 2026-11-21 on Linux']
+    """
+    recorded = {name: said["recorded"] for name, said in environments.items() if "recorded" in said}
+    return [f"{f'{name}: ' if name else ''}recorded, not run: answers of {when}" for name, when in recorded.items()]
 
 
 def as_json(result: Result) -> dict[str, Any]:

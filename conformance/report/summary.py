@@ -24,7 +24,10 @@ def blocks_of(report: Report, script_of: ScriptOf) -> list[Block]:
 def _head(report: Report) -> Iterator[Block]:
     environment, plan = report.environment, report.plan
     said = "✅ as expected" if report.as_expected else "❌ not as expected"
-    yield Heading(f"{environment.get('implementation', 'implementation')}: {said}")
+    recorded = " (recorded, not run)" if "recorded" in environment else ""
+    yield Heading(f"{environment.get('implementation', 'implementation')}: {said}{recorded}")
+    if report.caveats:
+        yield Lines([f"⚠️ {line}" for line in report.caveats])
     yield Lines([", ".join(f"{name} {value}" for name, value in environment.items() if name != "implementation")])
     counts = [(name, f"{count:,}") for name, count in report.counts.items() if count or name == Verdict.PASS]
     yield Rows(("verdict", "cases"), counts)

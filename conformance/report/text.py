@@ -28,7 +28,9 @@ RATED = 10
 
 
 def show(report: Report, console: Console, volume: Volume = Volume.USUAL) -> None:
-    """What ran, how each size and each check fared, what differs, and the counts."""
+    """What was not asked, what ran, how each size and each check fared, what differs, and the counts."""
+    for line in report.caveats:
+        console.print(Text(line, style=STYLE[Verdict.UNSUPPORTED]), soft_wrap=True)
     if volume is not Volume.QUIET:
         _show_all(report, console, volume)
     for result in report.unexpected[:SHOWN]:
@@ -206,7 +208,7 @@ def _show_summary(report: Report, console: Console) -> None:
     )
     what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
     planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
-    by = f", as it was recorded {report.environment['recorded']}" if "recorded" in report.environment else ""
+    by = f"; recorded, not run: answers of {report.environment['recorded']}" if "recorded" in report.environment else ""
     console.print(counts + Text(planned + by), soft_wrap=True)
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:

@@ -99,7 +99,6 @@ def upgrade_said() -> dict[str, Any]:
         level="quick",
         seed=0,
         planned=IDS[:3],
-        without_states=0,
         changes=changes,
         facts=(FactChange(subject="argument use_cudnn", before="not there", after="auto"),),
         knows_facts=True,

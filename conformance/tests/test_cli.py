@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -125,6 +126,30 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert "Usage: lstm-conformance" in result.stderr
+
+
+def single_options() -> list[tuple[str, click.Option]]:
+    """Every option of every command that takes one value, or is a choice of two."""
+    commands = {name: later.load() for name, later in main.commands.items() if isinstance(later, Later)}
+    options = [(name, each) for name, command in commands.items() for each in command.params if isinstance(each, click.Option)]
+    return [(name, each) for name, each in options if not each.multiple and (each.secondary_opts or not each.is_flag)]
+
+
+@pytest.mark.parametrize(("command", "option"), single_options(), ids=lambda each: each if isinstance(each, str) else each.name)
+def test_option_that_takes_one_value_is_refused_twice(command: str, option: click.Option) -> None:
+    """Neither the first nor the last is silently taken, and nothing runs."""
+    first, last = (option.opts[0], [*option.opts, *option.secondary_opts][-1])
+    result = invoke(command, *([first, last] if option.is_flag else [first, "1", last, "2"]))
+    assert result.exit_code == 2
+    assert f"{'/'.join([*option.opts, *option.secondary_opts])} is given 2 times" in result.stderr
+
+
+def test_flag_may_say_the_same_twice() -> None:
+    """As an alias and the line behind it do; an option that takes several values takes them."""
+    assert invoke("list", "--case", "u1-d1-t6-b3-s0", "--case", "u1-d1-t6-b3-seq-s0").stdout.split() == [
+        "u1-d1-t6-b3-s0", "u1-d1-t6-b3-seq-s0",
+    ]  # fmt: skip
+    assert "given" not in invoke("upgrade", "-q", "-q", "kears==1", "reference").stderr
 
 
 @pytest.mark.parametrize("command", [[], ["verify"], ["list"], ["explain"], ["claims"]])

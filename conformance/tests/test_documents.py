@@ -193,7 +193,6 @@ def test_report_of_upgrade_is_as_its_schema_says(changes: tuple[Change, ...], fa
         level="quick",
         seed=0,
         planned=tuple(each.case_id for each in changes),
-        without_states=0,
         changes=changes,
         facts=facts,
         knows_facts=True,

@@ -142,18 +142,36 @@ def test_damage_is_told(recorded: Path, tmp_path: Path, damage: str) -> None:
     assert isinstance(recording, Recording)
 
 
-def test_an_environment_that_cannot_be_had_is_answered_for_by_its_recording(
-    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Unless only the environment itself will do."""
+def test_a_recording_answers_only_where_it_is_asked_for(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of an environment that cannot be had here; the refusal says both ways to an answer."""
     spec = f"{tmp_path}/no/python"
     monkeypatch.setattr("conformance.adapters.environment.recording_of", lambda _: recorded)
+    made = read_recording(recorded).provenance["recorded"]
+    refusal = rf"cannot be had here: .* name the path of one.* Or let its recording of {made} answer, .*: --recorded"
+    for use in (lambda adapter: adapter.prepare(print), EnvironmentAdapter.start):
+        with pytest.raises(AdapterStartError, match=refusal):
+            use(EnvironmentAdapter(spec))
     said: list[str] = []
-    EnvironmentAdapter(spec).prepare(said.append)
-    assert "recording answers in its place" in said[0]
-    assert EnvironmentAdapter(spec).start()["keras"] == "2.2.4"
-    with pytest.raises(AdapterStartError, match="cannot be had"):
-        EnvironmentAdapter(spec, only_live=True).start()
+    EnvironmentAdapter(spec, recorded=True).prepare(said.append)
+    assert "recording answers in its place, as --recorded asks" in said[0]
+    assert EnvironmentAdapter(spec, recorded=True).start()["keras"] == "2.2.4"
+
+
+def test_an_environment_that_is_here_is_run_though_its_recording_may_answer(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording is in no one's place."""
+    monkeypatch.setattr("conformance.adapters.environment.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.adapters.environment.Worker", lambda **_: Reference(hello_said=(("keras", "here"),)))
+    environment = EnvironmentAdapter("installed", recorded=True).start()
+    assert (environment["keras"], "recorded" in environment) == ("here", False)
+
+
+def test_an_environment_without_a_recording_is_refused_however_it_is_asked(tmp_path: Path) -> None:
+    """And no recording is offered."""
+    with pytest.raises(AdapterStartError) as refused:
+        EnvironmentAdapter(f"{tmp_path}/no/python", recorded=True).start()
+    assert "--recorded" not in str(refused.value)
 
 
 def test_fingerprints_forgive_the_last_digits_only() -> None:

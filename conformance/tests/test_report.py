@@ -110,6 +110,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     rest = {
         "planned": 4,
         "not_run": 1,
+        "caveats": [],
         "as_expected": False,
         "stopped": "",
         "seconds": 12.346,

@@ -12,6 +12,7 @@ import pytest
 from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
 from conformance.journal import JournalError
+from conformance.matrix import askable
 from conformance.pool import Pool
 from conformance.progress import Progress
 from conformance.report.document import Rows
@@ -20,7 +21,7 @@ from conformance.tests.upgrade_doubles import InThisProcess, interrupting, versi
 from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.report import UpgradeReport
-from conformance.upgrade.side import Implementation, asked_of, interleaved
+from conformance.upgrade.side import Implementation, interleaved
 from conformance.upgrade.text import page
 from conformance.upgrade.upgrade import Upgrade
 
@@ -189,7 +190,7 @@ def test_states_are_not_asked_for_where_one_side_lacks_them(lacking: int) -> Non
 def test_states_are_asked_for_where_nothing_is_known() -> None:
     """An implementation that says nothing of its API is taken to have them."""
     case = Case.from_id(PLAIN.format(0))
-    assert asked_of([case], [{}, {}]) == [case]
+    assert askable([case], [{}, {}]) == ([case], ())
 
 
 def test_worker_processes_run_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,6 @@ REPORT = UpgradeReport(
     level="quick",
     seed=0,
     planned=(PLAIN, MASKED),
-    without_states=0,
     changes=(change(PLAIN, Kind.SAME_BITS), change(MASKED, Kind.NOW_RIGHT)),
     facts=(FACT,),
     knows_facts=True,

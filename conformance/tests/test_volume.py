@@ -78,6 +78,7 @@ def test_quiet_claims_say_their_counts(volume: tuple[str, ...], asked: bool, mon
 
 
 def test_answer_of_a_recording_is_never_taken_for_one_of_a_system() -> None:
-    """The last line says so, however little is said."""
+    """The first line and the last say so, however little is said."""
     result = invoke(*CASES_OF_RECORDING, "--quiet")
-    assert ", as it was recorded " in result.stdout.splitlines()[-1]
+    assert result.stdout.startswith("recorded, not run: answers of 2026-")
+    assert "; recorded, not run: answers of 2026-" in result.stdout.splitlines()[-1]

@@ -141,7 +141,7 @@ def behaviour_of(case: Case) -> str:
 
 
 def _manner(result: Result) -> str:
-    """How a case came out, without what depends on its sizes: the verdict, and what explains it, the exception or the checks."""
+    """How a case came out, without what depends on its sizes: the verdict, and what is known of it, the exception or the checks."""
     failing = ", ".join(check.check for check in result.checks if check.message)
-    manner = result.explained_by[0] if result.explained_by else result.reason.partition(":")[0] or failing
+    manner = result.known or next(iter(result.explained_by), "") or result.reason.partition(":")[0] or failing
     return f"{result.verdict} {manner}".strip()

@@ -8,20 +8,23 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
+from conformance.matrix import NotAsked, askable
 from conformance.progress import Progress
+from conformance.report.model import recorded_notes
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, terminated_as_interrupt
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
 from conformance.upgrade.references import UPSTREAM
-from conformance.upgrade.side import Implementation, Side, asked_of, interleaved
+from conformance.upgrade.report import unresolved_notes
+from conformance.upgrade.side import Implementation, Side, Unresolved, interleaved
 from conformance.verdict import Result, Verdict
 
 # Versions that run at once.
@@ -74,6 +77,8 @@ class HistoryReport:
         environments: what they are, by name; those that could not run are not there.
         behaviours: one row per case.
         facts: of the API, one row for each that is not the same everywhere.
+        not_asked: what else was chosen, and why it is not asked, of some version or of all.
+        unresolved: cases that the suite or the machine has failed on a version.
         refused: why a version could not run, by name.
         seconds: of the whole run.
         stopped: why it ended early; empty where it did not.
@@ -86,20 +91,28 @@ class HistoryReport:
     refused: Mapping[str, str]
     seconds: float
     stopped: str = ""
+    not_asked: tuple[NotAsked, ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader must know first: what was not run, not settled, or not asked; each with its reason."""
+        refused = [f"{name} did not run: {reason}" for name, reason in self.refused.items()]
+        return [*refused, *recorded_notes(self.environments), *unresolved_notes(self.unresolved), *map(str, self.not_asked)]
 
     @property
     def is_whole(self) -> bool:
         """Whether every version ran every case, and answered some."""
         ran = all(cell.said for row in self.behaviours for cell in row.cells)
         answered = any(cell.said.startswith((RIGHT, WRONG)) for row in self.behaviours for cell in row.cells)
-        return ran and answered and not self.refused and not self.stopped
+        return ran and answered and not self.refused and not self.unresolved and not self.stopped
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return asdict(self)
+        return {**asdict(self), "caveats": self.caveats}
 
 
-RIGHT, WRONG, CRASH, MISSING = "right", "wrong", "crash", ABSENT
+RIGHT, WRONG, CRASH, MISSING, UNSETTLED = "right", "wrong", "crash", ABSENT, "not settled"
 
 
 _EXCEPTION = re.compile(r"\w+: ")
@@ -107,8 +120,8 @@ _EXCEPTION = re.compile(r"\w+: ")
 
 def cell_of(result: Result) -> str:
     """What a result says in a word or two."""
-    if result.verdict is Verdict.FAIL and result.explained_by:
-        return f"{WRONG} ({result.explained_by[0]})"
+    if result.verdict is Verdict.FAIL and (result.known or result.explained_by):
+        return f"{WRONG} ({result.known or result.explained_by[0]})"
     if result.verdict is Verdict.ERROR and _EXCEPTION.match(result.reason):
         return f"{CRASH} ({result.reason.partition(':')[0]})"
     return {Verdict.PASS: RIGHT, Verdict.FAIL: WRONG, Verdict.ERROR: CRASH, Verdict.UNSUPPORTED: MISSING}.get(result.verdict, "")
@@ -121,12 +134,14 @@ class History:
     Args:
         versions: in order.
         cases: asked of all.
+        not_asked: what else was chosen, and why it is not asked.
         time_limit: seconds that one case may take.
         volume: how much is said of results as they come.
     """
 
     versions: Sequence[Implementation]
     cases: Sequence[Case]
+    not_asked: Sequence[NotAsked] = ()
     time_limit: float = 60.0
     volume: Volume = Volume.USUAL
     _ran: dict[str, Side] = field(default_factory=dict, init=False)
@@ -155,6 +170,8 @@ class History:
                 refused=self._refused,
                 seconds=time.perf_counter() - started,
                 stopped=stopped,
+                not_asked=(*self.not_asked, *self._not_askable()),
+                unresolved=tuple(each for side in self._ran.values() for each in side.failures(self._asked_of(side, self.cases))),
             )
 
     def _run_together(self, versions: Sequence[Implementation], folder: Path) -> Iterator[Result]:
@@ -164,7 +181,18 @@ class History:
                 sides.append(Side(version, folder / str(self.versions.index(version)), self.time_limit))
                 ends.callback(sides[-1].stop)
             running = [side for side in sides if self._starts(side)]
-            yield from interleaved([side.run(asked_of(self.cases, [side.facts])) for side in running])
+            yield from interleaved([side.run(self._asked_of(side, self.cases)) for side in running])
+
+    @staticmethod
+    def _asked_of(side: Side, cases: Sequence[Case]) -> list[Case]:
+        """In the form in which the version can be asked them."""
+        return askable(cases, [side.facts])[0]
+
+    def _not_askable(self) -> Iterator[NotAsked]:
+        """What of the cases some version cannot be asked."""
+        for name, side in self._ran.items():
+            for each in askable(self.cases, [side.facts])[1]:
+                yield replace(each, reason=f"{name}: {each.reason}")
 
     def _starts(self, side: Side) -> bool:
         """Whether it can run here; what it is, and what it says of its API, is then known, also after it has ended."""
@@ -184,10 +212,11 @@ class History:
         before: tuple[Side, Result] | None = None
         for version in self.versions:
             side = self._ran.get(version.name)
-            asked = asked_of([case], [side.facts]) if side else []
-            result = side.results.get(asked[0].id) if side and asked else None
+            asked = self._asked_of(side, [case]) if side else []
+            result = _result(side, case, asked) if side else None
             if side is None or result is None:
-                cells.append(Cell(said=""))
+                unresolved = side is not None and any(each.id in side.unresolved for each in asked)
+                cells.append(Cell(said=UNSETTLED if unresolved else ""))
                 continue
             change = _change(before, (side, result)) if before else None
             cells.append(Cell(said=cell_of(result), changed=change is not None))
@@ -204,6 +233,13 @@ class History:
             if any(cell.changed for cell in cells):
                 said_upstream = tuple(each.address for each in UPSTREAM if each.fact == subject)
                 yield Row(name=subject, cells=tuple(cells), upstream=said_upstream)
+
+
+def _result(side: Side, case: Case, asked: Sequence[Case]) -> Result | None:
+    """What a version has answered to a case; one that it cannot be asked in any form is not there; None where it did not run."""
+    if not asked:
+        return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason="return_state is no argument")
+    return side.results.get(asked[0].id)
 
 
 def _change(before: tuple[Side, Result], after: tuple[Side, Result]) -> Change | None:

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page
-from conformance.upgrade.history import CRASH, MISSING, RIGHT, WRONG
+from conformance.upgrade.history import CRASH, MISSING, RIGHT, UNSETTLED, WRONG
 from conformance.verdict import Verdict
 
 Row = Mapping[str, Any]
 
-_LOOKS = {RIGHT: Verdict.PASS, WRONG: Verdict.FAIL, CRASH: Verdict.ERROR, MISSING: Verdict.UNSUPPORTED}
+_LOOKS = {
+    RIGHT: Verdict.PASS,
+    WRONG: Verdict.FAIL,
+    CRASH: Verdict.ERROR,
+    MISSING: Verdict.UNSUPPORTED,
+    UNSETTLED: Verdict.UNRESOLVED,
+}
 _CHANGES = "changes"
 
 
@@ -30,7 +36,12 @@ def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
     return Page(
         title=f"What each version answers: Keras on {', '.join(said)}",
         outcome=_outcome(said, len(changing)),
-        facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
+        facts=[
+            (line.partition(": ")[0], f"{line.partition(': ')[2]}, on {backend}")
+            for backend, report in said.items()
+            for line in report["caveats"]
+        ]
+        + [(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
         + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
         counts=[
             Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing)),
@@ -59,9 +70,14 @@ def _look(said: str) -> str:
 def _outcome(said: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
     lacking = [f"{name} on {backend}: {reason}" for backend, report in said.items() for name, reason in report["refused"].items()]
     lacking += [f"{backend}: {report['stopped']}" for backend, report in said.items() if report["stopped"]]
+    unresolved = sum(len(report["unresolved"]) for report in said.values())
+    lacking += [f"{unresolved:,} answers are not settled: the suite or the machine failed"] if unresolved else []
+    recorded = [name for report in said.values() for name, each in report["environments"].items() if "recorded" in each]
+    by = f"; recorded, not run: {', '.join(recorded)}" if recorded else ""
     if lacking:
-        return Mark(verdict=Verdict.ERROR, said=f"not every version ran: {'; '.join(lacking)}")
-    return Mark(verdict=Verdict.PASS, said=f"every version ran; {changing:,} behaviours change between two versions")
+        return Mark(verdict=Verdict.ERROR, said=f"not every version ran: {'; '.join(lacking)}{by}")
+    every = "every version answered" if recorded else "every version ran"
+    return Mark(verdict=Verdict.PASS, said=f"{every}{by}; {changing:,} behaviours change between two versions")
 
 
 def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:

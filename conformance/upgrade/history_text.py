@@ -22,7 +22,7 @@ def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
     """The whole report; `merged`, versions that show what the one before shows share its column."""
     columns, most = _columns(report, merged=merged), NAMED if merged else len(report.behaviours)
     same = [row for row in report.behaviours if len({cell.said for cell in row.cells}) == 1 and not row.changes]
-    blocks: list[Block] = [Heading(title), Lines(_legend(report))]
+    blocks: list[Block] = [Heading(title), *_caveats(report), Lines(_legend(report))]
     blocks += _table("behaviour", [row for row in report.behaviours if row not in same], columns, most)
     blocks.append(Lines(_always(same)))
     if report.facts:
@@ -31,9 +31,14 @@ def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
 
 
 def verdict(report: HistoryReport, title: str) -> list[Block]:
-    """How many versions ran, and why others did not."""
+    """What was not asked, how many versions ran, and why others did not."""
     ran = f"{len(report.environments):,} of {len(report.versions):,} versions ran {len(report.behaviours):,} behaviours"
-    return [*_end(report), Lines([f"{title}: {ran} in {report.seconds:.0f} s"])]
+    recorded = "; in part recorded, not run" if any("recorded" in each for each in report.environments.values()) else ""
+    return [*_caveats(report), *_end(report), Lines([f"{title}: {ran} in {report.seconds:.0f} s{recorded}"])]
+
+
+def _caveats(report: HistoryReport) -> list[Block]:
+    return [Lines(report.caveats, "bold yellow")] if report.caveats else []
 
 
 def _always(rows: Sequence[Row]) -> list[str]:
@@ -86,7 +91,5 @@ def _named(rows: Sequence[Row], most: int) -> str:
 
 
 def _end(report: HistoryReport) -> list[Block]:
-    lines = [f"{name} did not run: {reason}" for name, reason in report.refused.items()]
-    if report.stopped:
-        lines.append(f"the run was {report.stopped}: what is empty did not run")
+    lines = [f"the run was {report.stopped}: what is empty did not run"] if report.stopped else []
     return [Lines(lines, "bold red")] if lines else []

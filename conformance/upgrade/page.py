@@ -46,6 +46,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
         title=f"From {before['name']} to {after['name']}",
         outcome=_outcome(said),
         facts=[
+            *((line.partition(": ")[0], line.partition(": ")[2]) for line in summary["caveats"]),
             ("from", _versions(before)),
             ("to", _versions(after)),
             ("cases", f"{len(plan['cases']):,} of level {plan['level']}, seed {plan['seed']}"),
@@ -70,12 +71,14 @@ def _outcome(said: Mapping[str, Any]) -> Mark:
         ],
         f"{len(judged['stale']):,} changes of the baseline no longer show": judged["stale"],
         f"{summary['not_run']:,} cases did not run: {summary['stopped'] or 'no reason was given'}": summary["not_run"],
+        f"{summary['unresolved']:,} cases are not settled: the suite or the machine failed": summary["unresolved"],
         "nothing was compared": not summary["compared"],
     }
+    recorded = "Recorded, not run, in part. " if any("recorded" in said[side] for side in ("from", "to")) else ""
     wrong = [part for part, holds in parts.items() if holds]
     if wrong:
-        return Mark(verdict=Verdict.FAIL, said="; ".join(wrong))
-    return Mark(verdict=Verdict.PASS, said=f"Nothing changed that is not expected, in {summary['compared']:,} cases")
+        return Mark(verdict=Verdict.FAIL, said=recorded + "; ".join(wrong))
+    return Mark(verdict=Verdict.PASS, said=f"{recorded}Nothing changed that is not expected, in {summary['compared']:,} cases")
 
 
 def _versions(side: Mapping[str, str]) -> str:

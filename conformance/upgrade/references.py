@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from conformance.case import Case
 from conformance.features import FEATURES
-from conformance.known_differences import KnownDifference, covering_entries
+from conformance.known_differences import EARLIER, KnownDifference, covering_entries, known_differences
 from conformance.upgrade.change import Change
 from conformance.verdict import Result
 
@@ -76,6 +76,12 @@ UPSTREAM: tuple[Upstream, ...] = tuple(
 def known_of(result: Result, environment: Mapping[str, str]) -> list[KnownDifference]:
     """The known differences that a result shows, and nothing else."""
     return [entry for entry in covering_entries(result.case_id, environment) if entry.explains(result)]
+
+
+def known_summary(known: str) -> str:
+    """The summary of the known difference with that id; "" where there is none."""
+    entries = (*known_differences(), *known_differences(EARLIER))
+    return next((entry.summary for entry in entries if entry.id == known), "")
 
 
 def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, str]) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +14,9 @@ from conformance.agreement import Folder, conventions_of, read_arrays
 from conformance.case import Case
 from conformance.conventions import Conventions
 from conformance.journal import identify, resume
-from conformance.matrix import without_states
 from conformance.pool import Pool
 from conformance.session import make_diagnose
+from conformance.upgrade.references import known_of
 from conformance.verdict import Result, Verdict
 from lstm_ref.arrays import Array
 
@@ -33,13 +33,6 @@ def interleaved(iterators: Iterable[Iterator[AnyItem]]) -> Iterator[AnyItem]:
             yield item
 
 
-def asked_of(cases: Sequence[Case], facts: Sequence[Mapping[str, Any]]) -> list[Case]:
-    """The cases, without return_state where an implementation says that it has no such argument."""
-    if all("return_state" in each.get("arguments", ("return_state",)) for each in facts):
-        return list(cases)
-    return without_states(cases)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Implementation:
     """What is compared.
@@ -51,6 +44,21 @@ class Implementation:
 
     name: str
     make_adapter: Callable[[], Adapter]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unresolved:
+    """A case that says nothing of an implementation, since the suite or the machine has failed.
+
+    Attributes:
+        case_id: of it.
+        on: name of the implementation.
+        reason: what has failed.
+    """
+
+    case_id: str
+    on: str
+    reason: str
 
 
 @dataclass
@@ -107,14 +115,24 @@ class Side:
         come = self._pool.run(cases)
         if journal is not None:
             come = resume(self.folder / "results.jsonl", identify(self.environment, journal), cases, self._pool.run)
-        for result in come:
+        for result in map(self._known, come):
             (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
             yield result
+
+    def _known(self, result: Result) -> Result:
+        """The result with the known difference that it shows, if any; both sides are held to the oracle, so its verdict stays."""
+        known = known_of(result, self.environment) if result.verdict in (Verdict.FAIL, Verdict.ERROR) else []
+        return replace(result, known=known[0].id) if known else result
+
+    def failures(self, cases: Iterable[Case]) -> list[Unresolved]:
+        """Those of the cases that the suite or the machine has failed."""
+        results = [self.unresolved[case.id] for case in cases if case.id in self.unresolved]
+        return [Unresolved(case_id=each.case_id, on=self.implementation.name, reason=each.reason) for each in results]
 
     def ask(self, case: Case) -> Result:
         """One case, however often it was asked before."""
         (result,) = self._pool.run([case])
-        return result
+        return self._known(result)
 
     def arrays(self, case_id: str) -> dict[str, Array] | None:
         """What was observed of a case; None where that was not kept."""

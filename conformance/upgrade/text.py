@@ -9,7 +9,7 @@ from conformance.report.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.facts import FactChange
-from conformance.upgrade.references import CONVENTIONS, known_of, reference_lines
+from conformance.upgrade.references import CONVENTIONS, known_summary, reference_lines
 from conformance.upgrade.report import UpgradeReport
 from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
@@ -24,21 +24,25 @@ def page(report: UpgradeReport, judged: Judged) -> list[Block]:
 
 
 def verdict(report: UpgradeReport, judged: Judged) -> list[Block]:
-    """What of it is not expected, or that nothing is."""
-    return [block for block in _judgement(report, judged) if not isinstance(block, Heading)]
+    """What was not asked, and what is not expected, or that nothing is."""
+    return [*_caveats(report), *(block for block in _judgement(report, judged) if not isinstance(block, Heading))]
 
 
 def _head(report: UpgradeReport) -> Iterator[Block]:
     yield Heading(f"From {report.names[0]} to {report.names[1]}")
+    yield from _caveats(report)
     yield Lines([f"{way}: {_versions(each)}" for way, each in zip(("from", "to"), report.environments, strict=True)])
     counted = [[kind.value, f"{count:,}"] for kind, count in report.counts.items()]
     yield Rows(("what became of it", "cases"), counted)
-    if report.without_states:
-        yield Lines([f"{report.without_states:,} cases are asked without return_state, which one of the two lacks"])
+
+
+def _caveats(report: UpgradeReport) -> Iterator[Block]:
+    if report.caveats:
+        yield Lines(report.caveats, "bold yellow")
 
 
 def _versions(environment: Mapping[str, str]) -> str:
-    left_out = ("suite", "platform", "conventions")
+    left_out = ("suite", "platform", "conventions", "recorded")
     return ", ".join(f"{name} {value}" for name, value in environment.items() if name not in left_out)
 
 
@@ -87,6 +91,8 @@ def _changes(report: UpgradeReport) -> Iterator[Block]:
 
 def _said(result: Result) -> str:
     """How a side came out, in a few words."""
+    if result.known:
+        return f"{_WORDS[result.verdict]}, as known: {result.known}"
     if result.explained_by:
         return f"{_WORDS[result.verdict]}: {result.explained_by[0]}"
     failing = next((check.check for check in result.checks if check.message), "")
@@ -113,8 +119,7 @@ def _details(report: UpgradeReport) -> Iterator[Block]:
         yield Heading(
             f"{change.kind.value}: {change.behaviour}" + (f", and {alike:,} cases more that change alike" if alike else "")
         )
-        known = [entry.id for entry in known_of(change.after, report.environments[1])]
-        yield Lines([f"{name}: {said}" for name, said in (*_detail(change), *(("known difference", name) for name in known))])
+        yield Lines([f"{name}: {said}" for name, said in _detail(change)])
         if change.script:
             backend = report.environments[1].get("backend", "")
             yield Script(f"as a script: lstm-conformance reproduce {change.minimal} --backend {backend}", change.script)
@@ -126,8 +131,9 @@ def _detail(change: Change) -> Iterator[tuple[str, str]]:
     yield "smallest case", change.minimal
     for name, result in (("from", change.before), ("to", change.after)):
         kernel = f"; ran as {result.path}" if result.path else ""
+        known = f": {summary}" if (summary := known_summary(result.known)) else ""
         first = next((f" ({check.check}: {check.message})" for check in result.checks if check.message), "")
-        yield name, f"{_said(result)}{first}{kernel}"
+        yield name, f"{_said(result)}{known}{first}{kernel}"
     if change.explained_by:
         names = change.explained_by.split("+")
         reasons = [CONVENTIONS[name] for name in names if name in CONVENTIONS]
@@ -163,6 +169,9 @@ def _judgement(report: UpgradeReport, judged: Judged) -> Iterator[Block]:
         yield Lines([f"{judged.not_asked:,} changes of the baseline are of cases that were not asked"])
     if report.not_run:
         yield Lines([f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}"], "bold red")
+    if report.unresolved:
+        cases = len({each.case_id for each in report.unresolved})
+        yield Lines([f"{cases:,} cases are not settled: the suite or the machine failed; run them again"], "bold red")
     if not report.compared:
         yield Lines(["nothing was compared: neither of the two has answered any case"], "bold red")
     if judged.as_expected:

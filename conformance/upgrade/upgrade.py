@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.case import Case
+from conformance.matrix import NotAsked, askable
 from conformance.progress import Progress
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, PICTURES, terminated_as_interrupt
@@ -19,7 +20,7 @@ from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed
 from conformance.upgrade.facts import changed_facts
 from conformance.upgrade.report import UpgradeReport
-from conformance.upgrade.side import Implementation, Side, asked_of, interleaved
+from conformance.upgrade.side import Implementation, Side, interleaved
 from conformance.verdict import pictured
 
 
@@ -30,6 +31,7 @@ class Upgrade:
     Attributes:
         before, after: from what to what.
         cases: asked of both.
+        not_asked: what else was chosen, and why it is not asked.
         level: that they come from.
         seed: of weights and inputs.
         time_limit: seconds that one case may take.
@@ -41,6 +43,7 @@ class Upgrade:
     before: Implementation
     after: Implementation
     cases: Sequence[Case]
+    not_asked: Sequence[NotAsked] = ()
     level: str = "quick"
     seed: int = 0
     time_limit: float = 60.0
@@ -66,13 +69,13 @@ class Upgrade:
             return self._compared(*sides)
 
     def _compared(self, before: Side, after: Side) -> UpgradeReport:
-        started, stopped, cases = time.perf_counter(), "", list(self.cases)
+        started, stopped, cases, lost = time.perf_counter(), "", list(self.cases), ()
         changes: list[Change] = []
         try:
             with Progress.of_cases([*cases, *cases], self.volume) as progress, terminated_as_interrupt():
                 before.learn()
                 after.learn()
-                cases = asked_of(cases, [before.facts, after.facts])
+                cases, lost = askable(cases, [before.facts, after.facts])
                 progress.started({"implementation": f"{self.before.name} and {self.after.name}"})
                 journal = None if self.keep is None else {"case_ids": [case.id for case in cases]}
                 for result in interleaved([side.run(cases, journal) for side in (before, after)]):
@@ -88,7 +91,8 @@ class Upgrade:
             level=self.level,
             seed=self.seed,
             planned=tuple(case.id for case in cases),
-            without_states=sum(case.id not in {each.id for each in self.cases} for case in cases),
+            not_asked=(*self.not_asked, *lost),
+            unresolved=(*before.failures(cases), *after.failures(cases)),
             changes=tuple(_pictured(changes or changes_between(before, after, cases))),
             facts=tuple(changed_facts(before.facts, after.facts, (before.environment, after.environment))),
             knows_facts=bool(before.facts and after.facts),

@@ -86,15 +86,15 @@ def _outcome(runs: Sequence[Run]) -> Mark:
     missing = sum(int(run.said["summary"]["not_run"]) for run in runs)
     lacking = [run for run in runs if run.said["summary"]["not_run"]]
     reasons = [(f"{run.name}: " * (len(runs) > 1)) + (run.said["summary"]["stopped"] or "no reason was given") for run in lacking]
+    recorded = "Recorded, not run. " if any("recorded" in run.environment for run in runs) else ""
     if all(run.said["summary"]["as_expected"] for run in runs):
-        return Mark(
-            verdict=Verdict.PASS, said=f"As expected: {sum(len(run.results) for run in runs):,} cases, none differs but as known"
-        )
+        cases = sum(len(run.results) for run in runs)
+        return Mark(verdict=Verdict.PASS, said=f"{recorded}As expected: {cases:,} cases, none differs but as known")
     said = [f"{unexpected:,} cases are not as expected"] if unexpected else []
     said += [f"{missing:,} cases did not run: {'; '.join(reasons)}"] if missing else []
     failed = [test for run in runs for test in run.said["summary"]["pooled"] if test["verdict"] != Verdict.PASS]
     said += [f"all cases together fail: {', '.join(_pooled_name(test) for test in failed)}"] if failed else []
-    return Mark(verdict=Verdict.FAIL, said="; ".join(said) or "nothing ran")
+    return Mark(verdict=Verdict.FAIL, said=recorded + ("; ".join(said) or "nothing ran"))
 
 
 def _pooled_name(test: Mapping[str, Any]) -> str:
@@ -103,6 +103,7 @@ def _pooled_name(test: Mapping[str, Any]) -> str:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     plan, summary, speed = run.said["plan"], run.said["summary"], run.said["summary"]["speed"]
+    yield from ((line.partition(":")[0], line.partition(": ")[2]) for line in run.said["summary"]["caveats"])
     yield from run.environment.items()
     chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
     yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
