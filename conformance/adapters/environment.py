@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.adapters.base import AdapterStartError, RaisedError, UnsupportedError
+from conformance.adapters.base import AdapterStartError, RaisedError, UnresolvedError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
@@ -17,7 +17,7 @@ from conformance.environments.folders import cache
 from conformance.environments.process import Answer, Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
-from conformance.environments.recorded import Recorder, Recording, read_recording, recording_of
+from conformance.environments.recorded import NotRecordedError, Recorder, Recording, read_recording, recording_of
 from conformance.environments.spec import EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
@@ -82,6 +82,7 @@ class EnvironmentAdapter:
         Raises:
             UnsupportedError: the implementation has no such thing.
             RaisedError: it has raised.
+            UnresolvedError: the recording that answers was not asked this.
         """
         question, arrays = question_of(case, stimulus)
         try:
@@ -90,6 +91,8 @@ class EnvironmentAdapter:
             raise UnsupportedError(str(error)) from error
         except QuestionError as error:
             raise RaisedError(str(error)) from error
+        except NotRecordedError as error:
+            raise UnresolvedError(str(error)) from error
 
     def describe(self) -> Mapping[str, Any]:
         """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""

@@ -15,6 +15,7 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.case import Case
 from conformance.claims.measure import SIGMAS
 from conformance.environments.protocol import observation_of, question_of
+from conformance.environments.recorded import NotRecordedError
 from conformance.environments.spec import parse
 from conformance.observation import CallObservation, Observation
 from conformance.oracle import Oracle
@@ -66,7 +67,8 @@ class Variant:
         try:
             (observed,) = self.ask(adapter).calls
         except LSTMError as error:
-            return Result(case_id=self.name, group="cells", verdict=Verdict.ERROR, reason=str(error))
+            verdict = Verdict.UNRESOLVED if isinstance(error, NotRecordedError) else Verdict.ERROR
+            return Result(case_id=self.name, group="cells", verdict=verdict, reason=str(error))
         description = self.description(system)
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)
         (sigma,) = answer(case, stimulus).sigma

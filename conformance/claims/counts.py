@@ -89,7 +89,7 @@ def summary_table() -> Finding:
     older = {spec: str(recorded(spec).describe()["summary"]) for spec in (*KERAS_1, *KERAS_2, *reversed(TF_KERAS))}
     return judge(
         _of_summary(f"Keras {keras.__version__}, run here", "\n".join(lines)),
-        *(_of_summary(spec, summary) for spec, summary in older.items()),
+        *(_of_summary(f"{spec}, recorded", summary) for spec, summary in older.items()),
     )
 
 

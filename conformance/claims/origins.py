@@ -62,17 +62,17 @@ def defaults_of_the_signature() -> Finding:
     outside = {version: found for version, found in defaults.items() if version not in inside}
     return judge_under(
         f"Keras is stand-alone Keras {FIRST} to {LAST}",
-        when=list(_spans(inside)),
+        when=list(_spans(inside, ", recorded")),
         otherwise=[
-            *_spans(outside),
-            *(_as_stated(spec, _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
+            *_spans(outside, ", recorded"),
+            *(_as_stated(f"{spec}, recorded", _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
             *_spans(here, ", run here"),
             *_changes({**defaults, **here}),
         ],
     )
 
 
-def _spans(defaults: Mapping[Version, Mapping[str, str]], words: str = "") -> Iterator[Evidence]:
+def _spans(defaults: Mapping[Version, Mapping[str, str]], words: str) -> Iterator[Evidence]:
     """Successive versions with the same defaults at once."""
     for _, group in itertools.groupby(defaults, key=defaults.__getitem__):
         versions = list(group)

@@ -61,7 +61,9 @@ def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
     wrong += [f"{len(others):,} systems are not as described: {', '.join(others)}"] if others else []
     if wrong:
         return Mark(verdict=Verdict.FAIL, said="; ".join(wrong))
-    described = f", {len(systems):,} systems are as described" if systems else ""
+    recorded = sum(bool(system["recorded"]) for system in systems)
+    by = f" ({recorded:,} recorded, not run)" if recorded else ""
+    described = f", {len(systems):,} systems are as described{by}" if systems else ""
     return Mark(verdict=Verdict.PASS, said=f"{len(claims):,} claims come out as expected{described}")
 
 
@@ -72,7 +74,7 @@ def _systems(systems: Sequence[System]) -> Table:
             system["environment"],
             system["described"].replace("+", ", "),
             *(f"{system[name]:,}" for name in ("asked", "as_described", "known_differences", "unsupported")),
-            f"recorded {system['recorded']}" if system["recorded"] else "in this run",
+            f"recorded, not run: {system['recorded']}" if system["recorded"] else "in this run",
         )
         for system in systems
     ]

@@ -138,16 +138,16 @@ def num_units_is_hidden_size() -> Finding:
     return judge_under(
         "the cell has no projection: LSTMCell with num_proj=p returns p values and feeds them back, its cell state keeps num_units",
         when=[
-            equal("BasicLSTMCell(128): sizes of output and hidden state", _sizes_of(basic), (128, 128)),
-            equal("BasicLSTMCell(128) on 28 features: parameters", basic.parameter_count, 80_384),
-            equal("LSTMCell(128): sizes of output and hidden state", _sizes_of(plain), (128, 128)),
+            equal("BasicLSTMCell(128), recorded: sizes of output and hidden state", _sizes_of(basic), (128, 128)),
+            equal("BasicLSTMCell(128) on 28 features, recorded: parameters", basic.parameter_count, 80_384),
+            equal("LSTMCell(128), recorded: sizes of output and hidden state", _sizes_of(plain), (128, 128)),
             equal("Keras 3, LSTM(128): sizes of output and hidden state", (output.shape[-1], hidden.shape[-1]), (128, 128)),
             equal("Keras 3, LSTM(128) on 28 features: parameters", weights.count, 80_384),
             equal("Keras 3: arguments that name a projection", [name for name in arguments if "proj" in name], ()),
         ],
         otherwise=[
-            equal("LSTMCell(3, num_proj=2): sizes of output and hidden state", _sizes_of(projected), (3, 3)),
-            note("LSTMCell(3, num_proj=2): size of the cell state", _returned(projected, "hidden").shape[-1]),
+            equal("LSTMCell(3, num_proj=2), recorded: sizes of output and hidden state", _sizes_of(projected), (3, 3)),
+            note("LSTMCell(3, num_proj=2), recorded: size of the cell state", _returned(projected, "hidden").shape[-1]),
         ],
     )
 

@@ -6,7 +6,7 @@ import collections
 from collections.abc import Iterator, Sequence
 
 from conformance.claims.model import Settled
-from conformance.claims.text import finding_lines
+from conformance.claims.text import finding_lines, recorded_note
 from conformance.claims.verification import Verified
 from conformance.report.document import Block, Folded, Heading, Lines, Rows
 
@@ -15,6 +15,8 @@ def blocks_of(settled: Sequence[Settled], verified: Sequence[Verified]) -> Itera
     """A row per claim, its evidence folded, and how many cases of each system are as described."""
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     yield Heading(f"Claims: {'✅ as expected' if expected else '❌ not as expected'}")
+    if note := recorded_note(verified):
+        yield Lines([f"⚠️ {note}"])
     counts = collections.Counter(outcome.outcome for outcome in settled)
     yield Lines([", ".join(f"{count} {outcome}" for outcome, count in counts.items())])
     rows = [(each.claim.id, each.claim.statement, f"{'' if each.as_expected else '❌ '}{each.outcome}") for each in settled]

@@ -52,8 +52,21 @@ def render(settled: Settled, console: Console, volume: Volume = Volume.USUAL) ->
 def render_systems(systems: Iterable[System], outcomes: Mapping[str, str], verified: Iterable[Verified], console: Console) -> None:
     """Print what came of each system: the outcomes of its claims, or a line for each environment that was verified for it."""
     by_spec = {each.environment: each for each in verified}
+    if note := recorded_note([*by_spec.values()]):
+        _line(console, Text(note, "bold yellow"))
     for system in systems:
         _render_system(system, outcomes, [by_spec[spec] for spec in system.environments if not system.claims], console)
+
+
+def recorded_note(verified: Sequence[Verified]) -> str:
+    """What a reader must know of systems that were not run; "" where there are none."""
+    dates = sorted({each.recorded.partition(" on ")[0] for each in verified if each.recorded})
+    count = sum(bool(each.recorded) for each in verified)
+    return (
+        f"{count:,} system{'s' * (count > 1)}: recorded, not run: answers of {' and '.join(dates)}; --live runs them"
+        if count
+        else ""
+    )
 
 
 def _render_system(system: System, outcomes: Mapping[str, str], verified: Sequence[Verified], console: Console) -> None:

@@ -12,7 +12,7 @@ from conformance.claims.systems import System
 from conformance.description import as_described
 from conformance.diagnosis import Diagnostician
 from conformance.environments import DESCRIBED
-from conformance.environments.recorded import NOT_RECORDED, recording_of
+from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse
 from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import cases_for, surface
@@ -42,7 +42,7 @@ class Verified:
     @property
     def unexplained(self) -> tuple[Result, ...]:
         """Those that the description does not explain, and those that were to be asked and are not in the recording."""
-        return tuple(each for each in self.results if not each.verdict.is_expected or each.reason.startswith(NOT_RECORDED))
+        return tuple(each for each in self.results if not each.verdict.is_expected)
 
     @property
     def asked(self) -> int:

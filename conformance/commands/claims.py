@@ -70,16 +70,18 @@ def claims(
     settled = _settled(chosen, console, volume)
     verified = [] if ids else _ask_systems(settled, console, volume, live=live)
     counts = collections.Counter(outcome.outcome for outcome in settled)
-    console.print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), style="bold", highlight=False)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    said = "; ".join(filter(None, [counted, text.recorded_note(verified)]))
+    console.print(f"\n{said}", style="bold", highlight=False, soft_wrap=True)
     for outcome in settled:
         if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
             plot_accuracy(outcome.finding, plot_file)
     systems = [text.system_as_json(each) for each in verified]
-    said = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
+    document = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     files.write_each(
-        (json_file, partial(files.write_document, said)),
+        (json_file, partial(files.write_document, document)),
         (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
-        (html_file, lambda path: pages.write_page(page_of(said), path)),
+        (html_file, lambda path: pages.write_page(page_of(document), path)),
     )
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)

@@ -28,12 +28,13 @@ from lstm_ref.arrays import Array
 FOLDER = Path(__file__).parents[1] / "recordings"
 _INDEX = "index"
 
-# How the answer begins to what was not asked then.
-NOT_RECORDED = "not among what was recorded"
-
 
 class RecordingError(LSTMError):
     """The file is no recording, or not as it was written."""
+
+
+class NotRecordedError(LSTMError):
+    """The question was not asked when the recording was made: nothing is known of its answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,13 @@ class Recording:
         """The recorded answer.
 
         Raises:
-            UnsupportedQuestionError: it was the answer, or the question was not asked then.
-            QuestionError, WorkerError: it was the answer.
+            NotRecordedError: the question was not asked then.
+            UnsupportedQuestionError, QuestionError, WorkerError: it was the answer.
         """
         key = key_of(ask, question, arrays or {})
         said = self.answers.get(key)
         if said is None:
-            raise UnsupportedQuestionError(f"{NOT_RECORDED} on {self.provenance['recorded']}")
+            raise NotRecordedError(f"not among what was recorded on {self.provenance['recorded']}")
         if "unsupported" in said:
             raise UnsupportedQuestionError(str(said["unsupported"]))
         if "error" in said:

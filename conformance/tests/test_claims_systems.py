@@ -111,7 +111,7 @@ def test_an_environment_is_asked_itself() -> None:
         ({"use_peepholes": True}, {"use_peepholes": True}, Verdict.KNOWN_DIFFERENCE, "as described: "),
         ({"use_peepholes": True}, {"use_peepholes": True, "forget_bias": 0.5}, Verdict.FAIL, "σ off what describes it"),
         ({"num_proj": 2}, {"num_proj": 2, "proj_clip": 0.125}, Verdict.FAIL, "σ off what describes it"),
-        ({"num_proj": 1}, {"num_proj": 1}, Verdict.ERROR, "not among what was recorded"),
+        ({"num_proj": 1}, {"num_proj": 1}, Verdict.UNRESOLVED, "not among what was recorded"),
     ],
     ids=str,
 )
@@ -141,6 +141,7 @@ def test_systems_print_what_came_of_them() -> None:
     stream = io.StringIO()
     render_systems(systems, {"a-claim": "holds"}, [verified], Console(file=stream, width=40))
     assert stream.getvalue() == (
+        "1 system: recorded, not run: answers of 2026-11-21; --live runs them\n"
         "a layer  [D0, D1]\n"
         "  1 of 2 as described  layer==1: Keras 3 with a, b; 0 show a difference, 0 more it has not; recorded 2026-11-21\n"
         "    FAIL another-case: no likeness\n"
