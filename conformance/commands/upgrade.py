@@ -31,9 +31,8 @@ from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED
 from conformance.upgrade import history_page, history_text, text
 from conformance.upgrade import page as upgrade_page
-from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
+from conformance.upgrade.baseline import judge, read_baseline, write_baseline
 from conformance.upgrade.history import History
-from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
@@ -130,9 +129,10 @@ def upgrade(
         reduces=reduces,
         volume=volume,
     ).run()
-    if records and baseline is not None and judge(report, ()).complete:
-        expected = _recorded(report, baseline)
     judged = judge(report, expected)
+    if records and baseline is not None and judged.complete:
+        write_baseline(report, baseline)
+        judged = judge(report, read_baseline(baseline))
     page = text.page(report, judged)
     said = report.as_dict(judged.as_dict())
     _publish(
@@ -141,6 +141,8 @@ def upgrade(
         (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
         (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
     )
+    if records and not judged.complete:
+        click.echo(f"{baseline} is as it was: a run that is not whole is not recorded", err=True)
     if report.stopped == INTERRUPTED:
         click.echo(options.how_to_go_on("--keep FOLDER", keep), err=True)
     sys.exit(0 if judged.as_expected else 1)
@@ -224,11 +226,6 @@ def _version(text: str, backend: str, volume: Volume, *, recorded: bool) -> Impl
         if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
             raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
     return replace(implementation(spec, volume, recorded=recorded), name=text)
-
-
-def _recorded(report: UpgradeReport, baseline: Path) -> list[Entry]:
-    write_baseline(report, baseline)
-    return read_baseline(baseline)
 
 
 def _publish(page: Sequence[Block], *asked: tuple[Path | None, Callable[[Path], None]]) -> None:

@@ -104,15 +104,17 @@ def verify(
     Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
     """
     _check_targets(recorded=recorded)
-    planned, not_asked = options.chosen(level, seed, patterns, compiled=not eager), ()
+    planned = options.chosen(level, seed, patterns, compiled=not eager)
+    not_asked: tuple[matrix.NotAsked, ...] = ()
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
     if deviation or fused or spec:
-        planned, not_asked = matrix.without_probes(planned, patterns)
+        cases, not_asked = matrix.without_probes(planned, patterns)
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
-    if spec:
-        make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
-        planned, lost = matrix.askable(planned, [_described(EnvironmentAdapter(spec, recorded=recorded), volume)])
-        not_asked += lost
+        if spec:
+            make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
+            cases, lost = matrix.askable(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), volume)])
+            not_asked += lost
+        planned = [*cases]
     session = Session(
         planned=planned,
         selection=patterns,

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from conformance.cli import main
 from conformance.documents import read
 from conformance.tests.readme import workflow
 
@@ -117,9 +119,9 @@ def test_two_versions_are_compared(inputs: Mapping[str, str], outputs: Mapping[s
 def test_expected_changes_are_no_news(tmp_path: Path) -> None:
     """Those of the baseline; the report says which they are."""
     job = Job(tmp_path)
-    baseline = 'format = "baseline"\nformat_version = 1\n[[change]]\nfrom = "reference"\nto = "reference:mask_ignored"\n'
-    change = f'kind = "changed: now wrong"\nbehaviour = "mask=left"\ncase = "{MASKED.partition(chr(10))[0]}"\n'
-    (tmp_path / "baseline.toml").write_text(baseline + change, encoding="utf-8")
+    patterns = [part for pattern in MASKED.split() for part in ("--case", pattern)]
+    recorded = ["--baseline", str(tmp_path / "baseline.toml"), "--write-baseline"]
+    assert CliRunner().invoke(main, ["upgrade", "reference", "reference:mask_ignored", *patterns, *recorded]).exit_code == 0
     job.run("Compare", {**CHANGED, "cases": MASKED, "baseline": "baseline.toml"})
     assert job.outputs == {"code": "0", "changes": "0", "complete": "true"}
     assert read(tmp_path / "lstm-upgrade/upgrade.json", "upgrade")["baseline"]["has_baseline"]

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from conformance.case import Case
+from conformance.conventions import USUAL
+from conformance.tests.upgrade_doubles import InThisProcess, version
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.errors import measured
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.report import UpgradeReport
+from conformance.upgrade.side import Unresolved
+from conformance.upgrade.upgrade import Upgrade
 from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 
@@ -102,6 +109,121 @@ def test_changes_between_others_are_left_alone(baseline: Path) -> None:
     assert judge(other, read_baseline(baseline)).as_expected
 
 
+# --- what a change is: its cause and its errors -----------------------------------------------------------------------------------
+
+
+def compared(before: str, after: str, *cases: str, facts: tuple[FactChange, ...] = (), **given: Any) -> UpgradeReport:
+    """The report on two versions that do this to all of the cases."""
+    sides = [version({}, otherwise=does, name=name) for does, name in ((before, "a"), (after, "b"))]
+    asked = [Case.from_id(case) for case in cases or (MASKED, PLAIN)]
+    report = Upgrade(before=sides[0], after=sides[1], cases=asked, reduces=False, **given).run()
+    return replace(report, facts=facts, knows_facts=True)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker processes."""
+    monkeypatch.setattr("conformance.upgrade.side.Pool", InThisProcess)
+
+
+OFF = "candidate_off_by_1e-3"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "expected"),
+    [
+        (("", OFF), ("", OFF), True),
+        (("", OFF), ("", f"{OFF}+nudged"), True),
+        (("", OFF), ("nudged", OFF), True),
+        ((OFF, ""), (f"{OFF}+nudged", ""), True),
+        (("", OFF), ("", "candidate_off_by_1e-5"), False),
+        (("", OFF), ("", "candidate_tanh_missing"), False),
+        (("", "mask_ignored"), ("", "mask_inverted"), False),
+        ((OFF, ""), ("output_tanh_missing", ""), False),
+        ((OFF, "mask_ignored"), (OFF, "mask_inverted"), False),
+        (("", "ValueError"), ("", "ValueError"), True),
+        (("", "ValueError"), ("", "ValueError in other words"), False),
+        (("", "ValueError"), ("", "TypeError"), False),
+        (("ValueError", ""), ("TypeError", ""), False),
+        (("absent", ""), ("absent for another reason", ""), False),
+    ],
+    ids=lambda does: " to ".join(each or "right" for each in does) if isinstance(does, tuple) else "same" if does else "other",
+)
+def test_change_is_expected_where_cause_and_errors_are_the_recorded_ones(
+    recorded: tuple[str, str], now: tuple[str, str], tmp_path: Path, *, expected: bool
+) -> None:
+    """Rounding is no difference; a larger or smaller error of the same case, in another place or of another exception, is."""
+    path = tmp_path / "baseline.toml"
+    write_baseline(compared(*recorded), path)
+    judged = judge(compared(*now), read_baseline(path))
+    assert judged.as_expected is expected
+    assert bool(judged.unexpected) is bool(judged.stale) is not expected
+
+
+def test_recorded_change_says_its_cause_and_its_errors(tmp_path: Path) -> None:
+    """As a reviewer reads them: how each side came out, what explains it, how far it is off, to the digits that rounding leaves."""
+    write_baseline(compared("", "mask_ignored"), tmp_path / "b.toml")
+    (entry,) = read_baseline(tmp_path / "b.toml")
+    assert (entry.cause, entry.explained_by) == ("right → wrong", "mask_ignored")
+    assert set(entry.errors) == {"to outputs", "to hidden", "to cell"}
+    assert 0.01 < entry.errors["to outputs"].largest < 1
+    assert len(repr(entry.errors["to outputs"].largest)) <= 9
+    assert str(entry).endswith(
+        f"({MASKED}): right → wrong, explained by mask_ignored, off by {entry.errors['to cell'].largest:.2g}"
+    )
+
+
+@pytest.mark.parametrize(("now", "expected"), [("'auto'", True), ("True", False)])
+def test_fact_is_expected_with_its_values(now: str, tmp_path: Path, *, expected: bool) -> None:
+    """Another default than the reviewed one is another change."""
+    write_baseline(compared("", "", facts=(FACT,)), tmp_path / "b.toml")
+    report = compared("", "", facts=(replace(FACT, after=now),))
+    assert judge(report, read_baseline(tmp_path / "b.toml")).as_expected is expected
+
+
+def test_errors_without_arrays_are_held_to_their_size(tmp_path: Path) -> None:
+    """Dropout draws masks anew in each run: no array is kept, and an error of another order of magnitude is another one."""
+    case = "u3-d2-t5-b4-seq-drop_input-eager-s0"
+    report = compared("", "output_tanh_missing", case)
+    write_baseline(report, tmp_path / "b.toml")
+    recorded = read_baseline(tmp_path / "b.toml")
+    assert [each.means for each in recorded[0].errors.values()] == [()] * len(recorded[0].errors)
+    assert judge(report, recorded).as_expected
+    (change,) = report.changes
+    larger = [replace(check, largest=60 * check.largest) for check in change.after.checks]
+    after = replace(change.after, checks=tuple(larger))
+    other = replace(change, after=after, errors={f"to {name}": each for name, each in measured(after, None, USUAL).items()})
+    assert cases_of(judge(replace(report, changes=(other,)), recorded).unexpected) == [case]
+
+
+def test_unresolved_case_is_in_no_baseline_and_makes_the_run_incomplete(baseline: Path) -> None:
+    """The suite or the machine has failed: neither a change, nor unchanged."""
+    unresolved = replace(REPORT, changes=REPORT.changes[:1], unresolved=(Unresolved(case_id=MASKED, on="b", reason="disk"),))
+    judged = judge(unresolved, read_baseline(baseline))
+    assert (judged.complete, judged.as_expected, judged.unexpected, judged.stale, judged.not_asked) == (False, False, (), (), 1)
+    assert (unresolved.not_run, unresolved.counts) == (0, {Kind.SAME_BITS: 1, Kind.API: 1})
+
+
+def test_entries_that_were_not_asked_stay_when_a_baseline_is_written_again(baseline: Path) -> None:
+    """With their reasons; of the cases that were asked, what shows now stands there."""
+    text = baseline.read_text(encoding="utf-8")
+    baseline.write_text(text.replace('reason = ""', 'reason = "reviewed"'), encoding="utf-8")
+    few = replace(REPORT, planned=(PLAIN,), changes=(change(PLAIN, Kind.CRASHES),), facts=(), knows_facts=False)
+    write_baseline(few, baseline)
+    assert {(entry.case, entry.reason) for entry in read_baseline(baseline)} == {
+        (MASKED, "reviewed"), (FACT.subject, "reviewed"), (PLAIN, ""),
+    }  # fmt: skip
+
+
+def test_reason_is_of_the_change_that_was_reviewed(tmp_path: Path) -> None:
+    """Another error of the same case has none yet."""
+    path = tmp_path / "b.toml"
+    write_baseline(compared("", OFF), path)
+    path.write_text(path.read_text(encoding="utf-8").replace('reason = ""', 'reason = "small"'), encoding="utf-8")
+    write_baseline(compared("", "candidate_tanh_missing", MASKED), path)
+    assert [(entry.case, entry.reason) for entry in read_baseline(path)] == [(PLAIN, "small"), (MASKED, "")]
+
+
 def test_reasons_stay_when_a_baseline_is_written_again(baseline: Path) -> None:
     """They are the user's own; what no longer shows goes with its reason."""
     text = baseline.read_text(encoding="utf-8")
@@ -133,7 +255,7 @@ def test_run_that_is_not_whole_is_not_as_expected(report: UpgradeReport, baselin
 
 
 HEAD = 'format = "baseline"\nformat_version = 1\n'
-CHANGE = '[[change]]\nfrom = "a"\nto = "b"\nkind = "lost API"\nbehaviour = "API"\ncase = "argument units"\n'
+CHANGE = '[[change]]\nfrom = "a"\nto = "b"\nkind = "lost API"\nbehaviour = "API"\ncase = "argument units"\ncause = "1 → 2"\n'
 
 
 def test_reason_may_be_left_out(tmp_path: Path) -> None:

@@ -78,10 +78,11 @@ class Version:
             ValueError, TypeError: as was asked.
         """
         does = self.does.get(case.id, self.otherwise)
-        if does == "absent":
-            raise UnsupportedError("there is no such thing")
-        if does in _ERRORS:
-            raise _ERRORS[does]("it does not go")
+        if does.startswith("absent"):
+            raise UnsupportedError("there is no such thing" + does.removeprefix("absent"))
+        name, _, words = does.partition(" ")
+        if name in _ERRORS:
+            raise _ERRORS[name](f"it does not go {words}".rstrip())
         nudged = does.partition("+")[2] == "nudged" or does == "nudged"
         observed = ReferenceAdapter(does.removesuffix("nudged").removesuffix("+") or None).observe(case, stimulus)
         calls = tuple(map(_nudged, observed.calls)) if nudged else observed.calls

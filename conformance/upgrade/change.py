@@ -10,6 +10,7 @@ from typing import Any
 from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.matrix.grids import BASE
+from conformance.upgrade.errors import Measured
 from conformance.verdict import Result
 
 
@@ -75,6 +76,7 @@ class Change:
         kind: what becomes of it.
         before, after: how each came out.
         apart: the largest difference of the two in σ of two runs, of outputs, hidden and cell …; empty where not both answered.
+        errors: of what is wrong, by the side, `from` or `to`, and what they are of; empty where nothing is wrong.
         minimal: id of the smallest case that changes in the same way; "" where none was sought.
         like: id of the case whose details hold for this one too, since it changes alike; "" where it has its own, or none.
         locus: where the two part, in the smallest case; None where that is not known.
@@ -87,6 +89,7 @@ class Change:
     before: Result
     after: Result
     apart: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Measured] = field(default_factory=dict)
     minimal: str = ""
     like: str = ""
     locus: Locus | None = None

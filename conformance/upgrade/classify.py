@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.agreement import gaps_between
 from conformance.case import Case
@@ -11,6 +11,7 @@ from conformance.compare import Gap
 from conformance.known_differences import Kind as KnownKind
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.upgrade.change import Change, Kind
+from conformance.upgrade.errors import measured
 from conformance.upgrade.references import CONVENTIONS, known_of, upstream_of
 from conformance.upgrade.side import Side
 from conformance.verdict import Result, Verdict
@@ -53,7 +54,15 @@ def change_of(before: Side, after: Side, was: Result, now: Result) -> Change:
     else:
         kind = _of_answers(before, after, was, now, apart)
     change = Change(kind=kind, before=was, after=now, apart=apart.worst if apart else {})
-    return upstream_of(change, before.environment, after.environment) if kind.is_change else change
+    if not kind.is_change:
+        return change
+    sides = {"from": (before, was), "to": (after, now)}
+    errors = {
+        f"{name} {array}": each
+        for name, (side, result) in sides.items()
+        for array, each in measured(result, side.arrays(result.case_id), side.conventions).items()
+    }
+    return upstream_of(replace(change, errors=errors), before.environment, after.environment)
 
 
 _ANSWERED = (Verdict.PASS, Verdict.FAIL)

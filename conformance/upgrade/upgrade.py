@@ -69,8 +69,9 @@ class Upgrade:
             return self._compared(*sides)
 
     def _compared(self, before: Side, after: Side) -> UpgradeReport:
-        started, stopped, cases, lost = time.perf_counter(), "", list(self.cases), ()
+        started, stopped, cases = time.perf_counter(), "", list(self.cases)
         changes: list[Change] = []
+        lost: tuple[NotAsked, ...] = ()
         try:
             with Progress.of_cases([*cases, *cases], self.volume) as progress, terminated_as_interrupt():
                 before.learn()
