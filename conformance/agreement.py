@@ -51,10 +51,24 @@ class Folder:
         np.savez(self.path / f"{case.id}.npz", **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
-        """Say what the arrays come from."""
+        """Say what the arrays come from.
+
+        Raises:
+            LSTMError: there are arrays already, and they come from something else.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        said = stamped("observations", {"environment": dict(environment)})
-        (self.path / ENVIRONMENT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        if (self.path / ENVIRONMENT).exists():
+            found = read(self.path / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {self.path}")[
+                "environment"
+            ]
+            differing = [name for name in {**found, **environment} if found.get(name) != environment.get(name)]
+            if differing:
+                said = "; ".join(f"{name} {found.get(name)} there, {environment.get(name)} here" for name in differing)
+                raise LSTMError(
+                    f"{self.path} keeps what another implementation returned: {said}; name another folder, or delete it"
+                )
+        document = stamped("observations", {"environment": dict(environment)})
+        (self.path / ENVIRONMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)

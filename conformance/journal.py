@@ -33,10 +33,16 @@ class JournalError(LSTMError):
     """The file is no journal, one of another run, or cannot be written."""
 
 
-def identify(environment: Mapping[str, str], plan: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run must share with a journal to go on with it: all that a report says of its environment and its plan."""
+def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """What a run must share with a journal to go on with it: all that a report says of it, and the programs that ran.
+
+    Args:
+        environment: what is tested.
+        plan: what is asked.
+        files: digests of the suite's and the implementation's files, as `sources.files_of` makes them.
+    """
     case_ids = hashlib.sha256("\n".join(plan["case_ids"]).encode()).hexdigest()[:16]
-    said: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **plan, "case_ids": case_ids}))
+    said: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **files, **plan, "case_ids": case_ids}))
     said.pop("not_asked", None)  # follows from the selection
     return said
 

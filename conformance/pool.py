@@ -14,11 +14,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.adapters.base import Adapter, AdapterStartError, Describing
+from conformance.adapters.base import Adapter, AdapterStartError, Describing, Sourced
 from conformance.attribution import OUTSIDE, ending
 from conformance.case import Case
 from conformance.forms import form_of
@@ -27,6 +28,8 @@ from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run, unresolved_result
 from conformance.speed import Tally
 from conformance.verdict import Result, Verdict, in_one_line
+
+AnyAnswer = TypeVar("AnyAnswer")
 
 # Seconds that each further case of a chunk adds to its limit: most take hundredths of a second, a few compile a layer.
 FURTHER_CASE = 2.0
@@ -107,10 +110,18 @@ class Pool:
         """
         return self._asked(_facts)
 
-    def _asked(self, question: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    def source(self) -> Path | None:
+        """Where the implementation's files are, if its adapter can say.
+
+        Raises:
+            AdapterStartError: the implementation cannot run here.
+        """
+        return self._asked(_source)
+
+    def _asked(self, question: Callable[[], AnyAnswer]) -> AnyAnswer:
         """What the first worker that has started answers."""
         try:
-            answer: Mapping[str, Any] = self._processes.schedule(question).result(self.start_limit)
+            answer: AnyAnswer = self._processes.schedule(question).result(self.start_limit)
         except BrokenExecutor as error:
             raise AdapterStartError(
                 "a worker process died while it loaded the implementation; see what it says with: python -c 'import keras', "
@@ -301,6 +312,11 @@ def _environment() -> Mapping[str, str]:
 def _facts() -> Mapping[str, Any]:
     adapter = _this_worker().adapter
     return adapter.describe() if isinstance(adapter, Describing) else {}
+
+
+def _source() -> Path | None:
+    adapter = _this_worker().adapter
+    return adapter.source() if isinstance(adapter, Sourced) else None
 
 
 def _run_chunk(planned: list[Planned], keep: Keep | None) -> _Answered:

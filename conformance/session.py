@@ -32,6 +32,7 @@ from conformance.reduce import reduce_case
 from conformance.report.model import Plan, Report
 from conformance.report.volume import Volume
 from conformance.runner import Diagnose
+from conformance.sources import files_of
 from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.verdict import Result, Verdict, pictured
 
@@ -122,9 +123,10 @@ class Session:
             with Progress.of_cases(self.planned, self.volume) as progress, terminated_as_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
+                files = files_of(pool.source()) if folder or self.journal else {}
                 if folder:
-                    folder.describe(environment)
-                for result in self._results(pool, environment):
+                    folder.describe({**environment, **files})
+                for result in self._results(pool, environment, files):
                     results.append(result)
                     progress.finished(result)
                     if self.fail_fast and not result.verdict.is_expected:
@@ -139,10 +141,10 @@ class Session:
         seconds, work = time.perf_counter() - started, pool.tally.work(workers)
         return self._report(environment, results, seconds=seconds, work=work, stopped=stopped)
 
-    def _results(self, pool: Pool, environment: Mapping[str, str]) -> Iterator[Result]:
+    def _results(self, pool: Pool, environment: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Result]:
         come: Iterable[Result] = pool.run(self.planned)
         if self.journal:
-            come = resume(self.journal, identify(environment, asdict(self.plan)), self.planned, pool.run)
+            come = resume(self.journal, identify(environment, asdict(self.plan), files), self.planned, pool.run)
         return (as_described(classify(result, environment), environment) for result in come)
 
     def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:

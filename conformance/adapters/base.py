@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from conformance.case import Case
@@ -54,6 +55,14 @@ class Adapter(Protocol):
             RaisedError: it has raised, in a process of its own; in this one, anything.
             UnresolvedError: something else kept it from an answer.
         """
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """An adapter that can say where its implementation's files are."""
+
+    def source(self) -> Path | None:
+        """The folder of a started implementation's Python files, or the file of a recording; None where it cannot say."""
 
 
 @runtime_checkable

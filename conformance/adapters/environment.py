@@ -99,6 +99,19 @@ class EnvironmentAdapter:
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
 
+    def source(self) -> Path | None:
+        """The folder of the implementation's Python files, or its recording; None where a program of another kind answers.
+
+        Raises:
+            LSTMError: the worker does not answer.
+        """
+        if isinstance(self._asked, Recording):
+            return self._recording or recording_of(str(self._named))
+        try:
+            return Path(str(self._running.ask("source").said["folder"]))
+        except UnsupportedQuestionError:
+            return None
+
     @property
     def _named(self) -> Spec:
         return recipes().shortest(parse(self.spec))

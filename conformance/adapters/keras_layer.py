@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,10 @@ class KerasLayerAdapter:
         """Of the backend, and of what it runs on once that is known."""
         usual = BACKENDS[self.backend].conventions
         return replace(usual, products=self._products) if self._products else usual
+
+    def source(self) -> Path:
+        """The folder of Keras' files."""
+        return Path(self.keras.__file__).parent
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Run the case's calls, on what an earlier case of its form has built, if one has, its weights and states set anew.

@@ -1,7 +1,8 @@
 """The cache of environments: folders of packages, each made once, by one process, and used as they are or found damaged.
 
 A folder is made beside its place and renamed when it is complete; its marker, written last, says what it was made from and what
-it holds. So an interrupted run leaves nothing that could be taken for a folder, and one that differs from its marker is made anew.
+it holds. So an interrupted run leaves nothing that could be taken for a folder, and one that differs from its marker is made anew:
+also where a module was edited or lost, which its size or time says. To verify an edited Keras, name an interpreter that has it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ MARKER = "environment.json"
 
 # Seconds in which another process has certainly checked a folder; one that takes longer is building it.
 _CHECKED = 2
+
+# What Python imports, and what says which package that is.
+_IMPORTED = (".py", ".so", ".pyd", ".dll", ".dylib", "METADATA")
+
+# Entries that a damaged folder names.
+_NAMED = 3
 
 # Takes a line on what is being done.
 Say = Callable[[str], None]
@@ -67,34 +74,41 @@ class Folder:
         """
         try:
             with self._alone(say):
-                if not self._is_whole():
-                    self._make(say)
+                damage = self._damage()
+                if damage is not None:
+                    self._make(say, damage)
         except OSError as error:
             raise UnavailableError(f"{error}; {VARIABLE} names another folder for environments") from error
         return self.path
 
-    def _is_whole(self) -> bool:
+    def _damage(self) -> str | None:
+        """What is not as it was made, "" where that is not known; None of a whole folder."""
         try:
-            as_made = json.loads((self.path / MARKER).read_bytes()) == self._marker(self.path)
+            made, found = json.loads((self.path / MARKER).read_bytes()), self._marker(self.path)
         except (OSError, ValueError, TypeError):  # TypeError: of a package without metadata
-            return False
-        return as_made and self.works(self.path)
+            return ""
+        if made == found:
+            return None if self.works(self.path) else ""
+        was, now = made.get("entries", {}) if isinstance(made, dict) else {}, found["entries"]
+        changed = [name for name in {**now, **was} if isinstance(was, dict) and was.get(name) != now.get(name)]
+        return ", ".join(sorted(changed)[:_NAMED])
 
     def _marker(self, folder: Path) -> dict[str, Any]:
         packages = packages_of(folder)
         versions = sorted((one.metadata["Name"], one.version) for one in distributions(path=[str(packages)]))
-        entries = sorted({path.name for path in packages.iterdir()} - {"__pycache__", MARKER})
+        entries = sorted(path for path in packages.iterdir() if path.name not in ("__pycache__", MARKER))
         return {
             "requirements": list(self.requirements),
             "python": list(self.python),
             "versions": dict(versions),
-            "entries": entries,
+            "entries": {path.name: _imported(path) for path in entries},
         }
 
-    def _make(self, say: Say) -> None:
+    def _make(self, say: Say, damage: str) -> None:
         for left_over in self.path.parent.glob(f"{self.path.name}.part-*"):
             shutil.rmtree(left_over, ignore_errors=True)
-        say(f"building {self.path}{', which is damaged' if self.path.exists() else ''}")
+        why = f", which is damaged{f': not as it was made are {damage}' if damage else ''}" if self.path.exists() else ""
+        say(f"building {self.path}{why}")
         with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
             made = Path(temporary) / "made"
             self.make(made)
@@ -116,6 +130,26 @@ class Folder:
             yield
         finally:
             lock.release()
+
+
+def _imported(path: Path) -> str:
+    """A digest of the names, sizes and times of the modules in a package, compiled copies aside; a file is one by itself.
+
+    Their contents would take seconds to read, at each start of each worker.
+    """
+    found = hashlib.sha256()
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(set(folders) - {"__pycache__"})
+        for name in sorted(name for name in names if name.endswith(_IMPORTED)):
+            module = Path(folder, name)
+            found.update(_stamp(module.relative_to(path).as_posix(), module.stat()))
+    if path.is_file():
+        found.update(_stamp(path.name, path.stat()))
+    return found.hexdigest()[:16]
+
+
+def _stamp(name: str, said: os.stat_result) -> bytes:
+    return f"{name}\0{said.st_size}\0{said.st_mtime_ns}\0".encode()
 
 
 def cache() -> Path:

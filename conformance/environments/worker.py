@@ -70,10 +70,15 @@ class Keras:
 
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """To one question."""
-        asked = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file}
+        asked = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file, "source": self.source}
         if question["ask"] not in asked:
             raise Unsupported("no such question: " + question["ask"])
         return asked[question["ask"]](question, arrays)
+
+    def source(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """Where the files of the implementation are."""
+        del question, arrays
+        return {"folder": folder_of(self.keras.layers.LSTM)}, {}
 
     def lstm(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """The calls of one case."""
@@ -787,6 +792,8 @@ class Cells:
         """To one question."""
         if question["ask"] == "describe":
             return self.describe()
+        if question["ask"] == "source":
+            return {"folder": folder_of(self.made_by)}, {}
         if question["ask"] != "lstm":
             raise Unsupported("no such question: " + question["ask"])
         for feature, value in self.fixed.items():
@@ -1159,6 +1166,14 @@ SYSTEMS = {
     "block-lstm": lambda: BlockLSTM("block-lstm", "raw_ops.BlockLSTM"),
     "block-lstm-v2": lambda: BlockLSTM("block-lstm-v2", "raw_ops.BlockLSTMV2"),
 }  # type: Dict[str, Callable[[], Any]]
+
+
+def folder_of(implementation: Any) -> str:
+    """The folder of Keras' files, for a layer of it; of TensorFlow's operations, that of the module that has them."""
+    names = inspect.unwrap(implementation).__module__.split(".")
+    ends = [position for position, name in enumerate(names, 1) if name in ("keras", "tf_keras")]
+    module = sys.modules[".".join(names[: ends[0]] if ends else names)]
+    return os.path.dirname(os.path.abspath(str(module.__file__)))
 
 
 def in_one_line(error: BaseException) -> str:

@@ -25,7 +25,11 @@ def _make(folder: Path) -> None:
     metadata = folder / "lib/python3.11/site-packages/little-1.0.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: little\nVersion: 1.0\n")
-    (metadata.parent.parent / "little.py").touch()
+    packages = metadata.parent.parent
+    (packages / "little.py").touch()
+    (packages / "package").mkdir()
+    (packages / "package" / "inner.py").write_text("a = 1\n")
+    (packages / "package" / "kernels.so").write_bytes(b"kernels")
 
 
 def _works(folder: Path) -> bool:
@@ -84,7 +88,27 @@ def _all_missing(folder: Path) -> None:
     shutil.rmtree(folder / "lib")
 
 
+def _module_edited(folder: Path) -> None:
+    (packages_of(folder) / "little.py").write_text("changed = True\n")
+
+
+def _inner_module_edited_to_the_same_size(folder: Path) -> None:
+    (packages_of(folder) / "package" / "inner.py").write_text("b = 1\n")
+
+
+def _inner_module_missing(folder: Path) -> None:
+    (packages_of(folder) / "package" / "inner.py").unlink()
+
+
+def _library_cut_off(folder: Path) -> None:
+    (packages_of(folder) / "package" / "kernels.so").write_bytes(b"")
+
+
 DAMAGES = (
+    _module_edited,
+    _inner_module_edited_to_the_same_size,
+    _inner_module_missing,
+    _library_cut_off,
     _marker_missing,
     _marker_cut_off,
     _marker_of_other_requirements,
@@ -103,13 +127,30 @@ def test_what_is_damaged_is_made_anew(damage: Callable[[Path], None]) -> None:
     damage(_folder().provide(said.append))
     _folder().provide(said.append)
     _folder().provide(said.append)
-    assert said[1:] == [f"building {_folder().path}, which is damaged"]
+    (line,) = said[1:]
+    assert line.startswith(f"building {_folder().path}, which is damaged")
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [(_inner_module_edited_to_the_same_size, "package"), (_package_missing, "little.py"), (_package_added, "other.py")],
+    ids=lambda each: each if isinstance(each, str) else each.__name__.strip("_"),
+)
+def test_what_is_not_as_it_was_made_is_named(damage: Callable[[Path], None], named: str) -> None:
+    """Whoever edited it learns where it went."""
+    said: list[str] = []
+    damage(_folder().provide(said.append))
+    _folder().provide(said.append)
+    assert said[1].endswith(f"which is damaged: not as it was made are {named}")
 
 
 def test_compiled_modules_are_no_damage() -> None:
     """Python writes them when it likes."""
     said: list[str] = []
-    (packages_of(_folder().provide(said.append)) / "__pycache__").mkdir()
+    packages = packages_of(_folder().provide(said.append))
+    for compiled in (packages / "__pycache__", packages / "package" / "__pycache__"):
+        compiled.mkdir()
+        (compiled / "inner.cpython-311.pyc").touch()
     _folder().provide(said.append)
     assert len(said) == 1
 

@@ -20,7 +20,9 @@ from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verd
 CASES = select(list(documents_matrix()), ["u1-d1-t1-*", "u1-d1-t6-b3-*"])
 RESULTS = {result.case_id: result for result in run(CASES, ReferenceAdapter("two_biases"))}
 PLAN = {"selection": ("u1-*",), "seed": 0, "cases": len(CASES), "case_ids": tuple(case.id for case in CASES)}
-IDENTITY = identify({"implementation": "keras.layers.LSTM", "keras": "3.15.1"}, PLAN)
+KERAS = {"implementation": "keras.layers.LSTM", "keras": "3.15.1"}
+FILES = {"suite_files": "5a", "implementation_files": "1e"}
+IDENTITY = identify(KERAS, PLAN, FILES)
 
 RICH = Result(
     case_id=CASES[0].id,
@@ -176,15 +178,24 @@ def test_the_journal_of_another_run_is_refused(
     """With all that differs."""
     path = tmp_path / "run.jsonl"
     written(path)
-    identity = identify({"implementation": "keras.layers.LSTM", "keras": "3.15.1"} | environment, PLAN | plan)
+    identity = identify(KERAS | environment, PLAN | plan, FILES)
     assert refusal(path, identity) == f" is the journal of another run: {message}"
+
+
+@pytest.mark.parametrize("changed", FILES)
+def test_the_journal_of_changed_files_is_refused(tmp_path: Path, changed: str) -> None:
+    """Under the same version, the suite or the implementation may have been edited."""
+    path = tmp_path / "run.jsonl"
+    written(path)
+    said = refusal(path, identify(KERAS, PLAN, FILES | {changed: "ed"}))
+    assert said == f" is the journal of another run: {changed} {FILES[changed]} there, ed here"
 
 
 def test_another_choice_of_cases_is_another_run(tmp_path: Path) -> None:
     """Even where it has as many."""
     path = tmp_path / "run.jsonl"
     written(path)
-    said = refusal(path, identify({"implementation": "keras.layers.LSTM", "keras": "3.15.1"}, PLAN | {"case_ids": ("x",)}))
+    said = refusal(path, identify(KERAS, PLAN | {"case_ids": ("x",)}, FILES))
     assert said.startswith(" is the journal of another run: case_ids ")
 
 

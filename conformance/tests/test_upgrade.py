@@ -15,7 +15,7 @@ from conformance.journal import JournalError
 from conformance.matrix import askable
 from conformance.pool import Pool
 from conformance.progress import Progress
-from conformance.report.document import Rows
+from conformance.report.document import Lines, Rows
 from conformance.tests.doubles import Dying, NotInstalled
 from conformance.tests.upgrade_doubles import InThisProcess, interrupting, version
 from conformance.upgrade.baseline import judge
@@ -222,6 +222,45 @@ def test_interrupted_run_keeps_what_finished_and_is_gone_on_from(tmp_path: Path,
     assert [seconds[change.case_id] for change in first.changes] == [change.after.seconds for change in first.changes]
     with pytest.raises(JournalError, match="journal of another run"):
         upgraded(version(), version(), cases[0], keep=tmp_path)
+
+
+def test_results_of_files_that_have_changed_are_not_kept(tmp_path: Path) -> None:
+    """The same version, edited: what the folder has is of other code."""
+    files, kept = tmp_path / "site-packages", tmp_path / "kept"
+    files.mkdir()
+    (files / "lstm.py").write_text("forget = 1\n")
+    cases = [PLAIN.format(0)]
+    for _ in range(2):
+        assert upgraded(version(), version(files=files), *cases, keep=kept).not_run == 0
+    (files / "lstm.py").write_text("forget = 2\n")
+    with pytest.raises(JournalError, match=r"is the journal of another run: implementation_files \w{16} there, "):
+        upgraded(version(), version(files=files), *cases, keep=kept)
+
+
+def test_unresolved_case_is_compared_with_nothing() -> None:
+    """What the suite or the machine has failed is counted and named, is no change and not unchanged, and the run is not whole."""
+    cases = [PLAIN.format(0), MASKED.format(0)]
+    report = upgraded(version(), version({cases[0]: "full disk"}, name="later"), *cases)
+    assert [change.case_id for change in report.changes] == cases[1:]
+    assert [(each.case_id, each.on) for each in report.unresolved] == [(cases[0], "later")]
+    assert report.caveats[0].startswith("not settled on later, so not compared: 1 case: ")
+    judged = judge(report, None)
+    assert (judged.complete, judged.as_expected, judged.unexpected, report.not_run) == (False, False, (), 0)
+    caveats = page(report, judged)[1]
+    assert isinstance(caveats, Lines)
+    assert caveats.lines == report.caveats
+
+
+def test_what_is_there_in_neither_says_why_first() -> None:
+    """Each reason with its count, where both say the same, and where not."""
+    cases = [PLAIN.format(seed) for seed in range(3)]
+    before, after = (
+        {case: f"absent{why}" for case, why in zip(cases, whys, strict=True)} for whys in (("", "", ""), ("", "", " yet"))
+    )
+    assert upgraded(version(before), version(after), *cases).caveats == [
+        "there in neither, so not compared: 2 cases: there is no such thing",
+        "there in neither, so not compared: 1 case: there is no such thing; then: there is no such thing yet",
+    ]
 
 
 def test_items_come_in_turn() -> None:

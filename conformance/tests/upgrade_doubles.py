@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from conformance.adapters.base import Adapter, Describing, UnsupportedError
+from conformance.adapters.base import Adapter, Describing, Sourced, UnsupportedError
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
@@ -34,6 +37,10 @@ class InThisProcess:
         """What it can describe."""
         return self._adapter.describe() if isinstance(self._adapter, Describing) else {}
 
+    def source(self) -> Path | None:
+        """Where its files are, if it says."""
+        return self._adapter.source() if isinstance(self._adapter, Sourced) else None
+
     def run(self, cases: Sequence[Case]) -> Iterator[Result]:
         """One after the other."""
         return run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
@@ -56,6 +63,7 @@ class Version:
     otherwise: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    files: Path | None = None
 
     @property
     def conventions(self) -> Conventions:
@@ -70,6 +78,10 @@ class Version:
         """What it was told to say."""
         return self.facts
 
+    def source(self) -> Path | None:
+        """Where it was told that its files are."""
+        return self.files
+
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """The reference's observation, changed.
 
@@ -80,6 +92,8 @@ class Version:
         does = self.does.get(case.id, self.otherwise)
         if does.startswith("absent"):
             raise UnsupportedError("there is no such thing" + does.removeprefix("absent"))
+        if does == "full disk":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         name, _, words = does.partition(" ")
         if name in _ERRORS:
             raise _ERRORS[name](f"it does not go {words}".rstrip())

@@ -16,6 +16,7 @@ from conformance.conventions import Conventions
 from conformance.journal import identify, resume
 from conformance.pool import Pool
 from conformance.session import make_diagnose
+from conformance.sources import files_of
 from conformance.upgrade.references import known_of
 from conformance.verdict import Result, Verdict
 from lstm_ref.arrays import Array
@@ -114,7 +115,12 @@ class Side:
         """
         come = self._pool.run(cases)
         if journal is not None:
-            come = resume(self.folder / "results.jsonl", identify(self.environment, journal), cases, self._pool.run)
+            come = resume(
+                self.folder / "results.jsonl",
+                identify(self.environment, journal, files_of(self._pool.source())),
+                cases,
+                self._pool.run,
+            )
         for result in map(self._known, come):
             (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
             yield result
