@@ -1,4 +1,4 @@
-"""The six verdicts, and what a check and a case come out as."""
+"""The seven verdicts, and what a check and a case come out as."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from conformance.streams import printable
 
 
 class Verdict(StrEnum):
-    """How a case or a check ended; no booleans, and none stands for another."""
+    """How a case or a check ended; no booleans, and none stands for another.
+
+    ERROR is the implementation's: it raised, crashed or hung. UNRESOLVED is the suite's or the machine's, as a full disk, a killed
+    process or a mistake of ours: it says nothing of the implementation (the term is that of POSIX 1003.3).
+    """
 
     PASS = "PASS"  # noqa: S105  # a verdict, not a password
     FAIL = "FAIL"
     ERROR = "ERROR"
+    UNRESOLVED = "UNRESOLVED"
     UNSUPPORTED = "UNSUPPORTED"
     KNOWN_DIFFERENCE = "KNOWN_DIFFERENCE"
     FIXED = "FIXED"
@@ -31,7 +36,15 @@ class Verdict(StrEnum):
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 # The worst first: a case is as good as its worst check.
-_SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
+_SEVERITY = (
+    Verdict.ERROR,
+    Verdict.FAIL,
+    Verdict.UNRESOLVED,
+    Verdict.FIXED,
+    Verdict.KNOWN_DIFFERENCE,
+    Verdict.UNSUPPORTED,
+    Verdict.PASS,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +146,7 @@ class Result:
         seconds: in the implementation under test, tracing included.
         suite_seconds: in the suite: drawing what is asked, the oracle, its uncertainty, judgement, diagnosis.
         explained_by: names of the deviations that turn the reference into this implementation.
-        reason: why it is ERROR or UNSUPPORTED, or which known difference it is.
+        reason: why it is ERROR, UNRESOLVED or UNSUPPORTED, or which known difference it is.
         known: id of the known difference that it shows.
         minimal: id of the smallest case that still differs in the same way; "" where none was sought.
         sample: what it gives to the pooled tests; None where it is not pooled.
@@ -166,8 +179,8 @@ class Result:
 
 
 def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of a case from those of its checks; a case without a check has not been judged, which is an ERROR."""
-    return min(verdicts, key=_SEVERITY.index, default=Verdict.ERROR)
+    """The verdict of a case from those of its checks; a case without a check has not been judged: UNRESOLVED."""
+    return min(verdicts, key=_SEVERITY.index, default=Verdict.UNRESOLVED)
 
 
 def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:

@@ -26,6 +26,7 @@ _ROOT = "lstm-conformance"
 _CLASS = "lstm_conformance"
 # What the root says of all suites.
 _COUNTED = ("tests", "failures", "errors")
+_ERRORS = (Verdict.ERROR, Verdict.UNRESOLVED)
 _SKIPPED = (Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE)
 
 
@@ -100,7 +101,7 @@ def _counts(members: Iterable[Result | PooledTest | str]) -> dict[str, str]:
 
 
 def _outcome(member: Result | PooledTest | str) -> str:
-    if isinstance(member, str) or member.verdict is Verdict.ERROR:
+    if isinstance(member, str) or member.verdict in _ERRORS:
         return "error"
     if member.verdict in _SKIPPED:
         return "skipped"
@@ -143,7 +144,7 @@ def _case_of(member: Result | PooledTest | str) -> _TestCase:
 def _lines(result: Result) -> list[str]:
     if result.verdict in _SKIPPED:
         return [f"{result.verdict}: {result.reason}"]
-    if result.verdict is Verdict.ERROR:
+    if result.verdict in _ERRORS:
         return [result.reason or "no check judged this case"]
     lines = [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     explained = [f"explained by: {', '.join(result.explained_by)}"] if result.explained_by else []

@@ -28,8 +28,8 @@ from conformance.verdict import CheckResult, Verdict
 
 def test_counts_name_every_verdict() -> None:
     """Also those that no case ended with, PASS among them."""
-    assert RED.counts == {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
-    assert report().counts == dict.fromkeys(("PASS", "FAIL", "ERROR", "UNSUPPORTED", "KNOWN_DIFFERENCE", "FIXED"), 0)
+    assert RED.counts == {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNRESOLVED": 0, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
+    assert report().counts == dict.fromkeys(("PASS", "FAIL", "ERROR", "UNRESOLVED", "UNSUPPORTED", "KNOWN_DIFFERENCE", "FIXED"), 0)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     assert [one["case_id"] for one in read["results"]] == list(IDS[:3])
     assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
     assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
-    counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
+    counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNRESOLVED": 0, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
     rest = {
         "planned": 4,
         "not_run": 1,

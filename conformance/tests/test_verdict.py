@@ -1,4 +1,4 @@
-"""The six verdicts: which are expected, and which one stands for several."""
+"""The seven verdicts: which are expected, and which one stands for several."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import pytest
 from conformance.verdict import Verdict, worst_of
 
 
-def test_there_are_six() -> None:
+def test_there_are_seven() -> None:
     """Their names are what reports say."""
-    assert [str(verdict) for verdict in Verdict] == ["PASS", "FAIL", "ERROR", "UNSUPPORTED", "KNOWN_DIFFERENCE", "FIXED"]
+    assert [str(verdict) for verdict in Verdict] == [
+        "PASS",
+        "FAIL",
+        "ERROR",
+        "UNRESOLVED",
+        "UNSUPPORTED",
+        "KNOWN_DIFFERENCE",
+        "FIXED",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -22,6 +30,7 @@ def test_there_are_six() -> None:
         (Verdict.KNOWN_DIFFERENCE, True),
         (Verdict.FAIL, False),
         (Verdict.ERROR, False),
+        (Verdict.UNRESOLVED, False),
         (Verdict.FIXED, False),
     ],
 )
@@ -30,7 +39,15 @@ def test_a_run_is_green_under_expected_verdicts_only(verdict: Verdict, expected:
     assert verdict.is_expected is expected
 
 
-WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE, Verdict.UNSUPPORTED, Verdict.PASS)
+WORST_FIRST = (
+    Verdict.ERROR,
+    Verdict.FAIL,
+    Verdict.UNRESOLVED,
+    Verdict.FIXED,
+    Verdict.KNOWN_DIFFERENCE,
+    Verdict.UNSUPPORTED,
+    Verdict.PASS,
+)
 
 
 @pytest.mark.parametrize(("worse", "better"), list(itertools.combinations(WORST_FIRST, 2)))
@@ -45,6 +62,6 @@ def test_one_verdict_is_its_own_worst(verdict: Verdict) -> None:
     assert worst_of(iter([verdict])) is verdict
 
 
-def test_no_check_is_an_error() -> None:
-    """What nobody judged has not passed."""
-    assert worst_of([]) is Verdict.ERROR
+def test_no_check_is_unresolved() -> None:
+    """What nobody judged has not passed, and the implementation has not failed."""
+    assert worst_of([]) is Verdict.UNRESOLVED

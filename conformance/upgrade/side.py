@@ -17,7 +17,7 @@ from conformance.journal import identify, resume
 from conformance.matrix import without_states
 from conformance.pool import Pool
 from conformance.session import make_diagnose
-from conformance.verdict import Result
+from conformance.verdict import Result, Verdict
 from lstm_ref.arrays import Array
 
 AnyItem = TypeVar("AnyItem")
@@ -64,6 +64,7 @@ class Side:
 
     Attributes:
         results: of what has run, by the case's id.
+        unresolved: likewise, those that say nothing of the implementation: they are compared with nothing.
         environment: versions and backend, once it has said them.
         facts: of its API, likewise; empty where it says nothing.
     """
@@ -72,6 +73,7 @@ class Side:
     folder: Path
     time_limit: float = 60.0
     results: dict[str, Result] = field(default_factory=dict, init=False)
+    unresolved: dict[str, Result] = field(default_factory=dict, init=False)
     environment: Mapping[str, str] = field(default_factory=dict, init=False)
     facts: Mapping[str, Any] = field(default_factory=dict, init=False)
 
@@ -106,7 +108,7 @@ class Side:
         if journal is not None:
             come = resume(self.folder / "results.jsonl", identify(self.environment, journal), cases, self._pool.run)
         for result in come:
-            self.results[result.case_id] = result
+            (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
             yield result
 
     def ask(self, case: Case) -> Result:

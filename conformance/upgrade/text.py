@@ -98,6 +98,7 @@ _WORDS = {
     Verdict.PASS: "right",
     Verdict.FAIL: "wrong",
     Verdict.ERROR: "crash",
+    Verdict.UNRESOLVED: "not settled",
     Verdict.UNSUPPORTED: "not there",
     Verdict.KNOWN_DIFFERENCE: "wrong, as known",
     Verdict.FIXED: "right",

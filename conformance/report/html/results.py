@@ -25,7 +25,7 @@ Result = Mapping[str, Any]
 ALIKE = 3
 # Those that nobody needs to open.
 QUIET = (Verdict.PASS, Verdict.UNSUPPORTED)
-_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE)
+_ORDER = (Verdict.UNRESOLVED, Verdict.FAIL, Verdict.ERROR, Verdict.FIXED, Verdict.KNOWN_DIFFERENCE)
 
 
 @lru_cache(maxsize=10_000)
