@@ -11,6 +11,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from conformance.attribution import of_suite, outcome_of
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.judgement import Comparison, judge_facts, judge_values
@@ -19,7 +20,7 @@ from conformance.reference_run import Answer, answer
 from conformance.relations import RELATIONS
 from conformance.stimulus import Stimulus
 from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
-from conformance.verdict import CheckResult
+from conformance.verdict import CheckResult, Verdict
 from lstm_ref import GATE_ORDER, LSTMError, count_params
 from lstm_ref.arrays import Array
 
@@ -30,6 +31,10 @@ VALUES = ("outputs", "hidden", "cell")
 class Evidence:
     """What a check may look at.
 
+    Attributes:
+        related: what the case's relation says must be equal to what was observed, call by call.
+        not_related: what was raised in asking for that, in its place.
+
     Raises:
         LSTMError: other calls were observed than the case makes.
     """
@@ -39,6 +44,7 @@ class Evidence:
     observed: Observation
     conventions: Conventions = USUAL
     related: tuple[CallObservation, ...] = ()
+    not_related: Exception | None = None
 
     def __post_init__(self) -> None:
         if (observed := len(self.observed.calls)) != (asked := len(self.case.calls)):
@@ -72,9 +78,15 @@ class Check:
 
 
 def judge(evidence: Evidence) -> tuple[CheckResult, ...]:
-    """Every check that applies to the case, judged."""
-    case = evidence.case
-    return tuple(check.judge(evidence) for check in CHECKS if check.applies_to(case))
+    """Every check that applies to the case, judged; one that raises is UNRESOLVED, and the others stand."""
+    return tuple(_judged(check, evidence) for check in CHECKS if check.applies_to(evidence.case))
+
+
+def _judged(check: Check, evidence: Evidence) -> CheckResult:
+    try:
+        return check.judge(evidence)
+    except Exception as error:  # noqa: BLE001  # what no check foresaw says nothing of the implementation
+        return CheckResult(check=check.name, verdict=Verdict.UNRESOLVED, message=f"could not be judged: {of_suite(error)}")
 
 
 # --- values --------------------------------------------------------------------------------------------------------------------
@@ -164,6 +176,9 @@ def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
 
 def _judge_relation(evidence: Evidence) -> CheckResult:
     """Two runs of the implementation, each within σ of the truth."""
+    if evidence.not_related is not None:
+        verdict, reason = outcome_of(evidence.not_related)
+        return CheckResult(check="relation", verdict=verdict, message=reason)
     relation = RELATIONS[evidence.case.relation]
     calls = zip(evidence.observed.calls, evidence.related, evidence.answer.sigma, strict=True)
     return judge_values(

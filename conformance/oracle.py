@@ -134,7 +134,7 @@ class Oracle:
         """Mean squared difference from the targets, (copies,); of the used timesteps alone where outputs keep their timesteps."""
         each = outputs.reshape(self.copies, case.sequences, *outputs.shape[1:])
         squares = ((each - stimulus.targets_of(case, each.shape[1:])) ** 2).mean(axis=-1)
-        used = np.ones(squares.shape[1:]) if mask is None or not case.config.return_sequences else mask
+        used = np.ones(squares.shape[1:]) if mask is None or squares.ndim == 2 else mask
         return np.asarray((squares * used).sum(axis=tuple(range(1, squares.ndim))) / used.sum())
 
 

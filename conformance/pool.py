@@ -1,4 +1,4 @@
-"""Cases in worker processes: a crash, a hang or a killed process is one ERROR with its case, and the run goes on."""
+"""Cases in worker processes: a crash or a hang is one ERROR with its case, a killed process UNRESOLVED, and the run goes on."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from conformance.adapters.base import Adapter, AdapterStartError, Describing
+from conformance.attribution import OUTSIDE, ending
 from conformance.case import Case
 from conformance.forms import form_of
 from conformance.matrix import Planned
 from conformance.probes import run_probe
-from conformance.runner import Diagnose, Keep, error_result, families, run
+from conformance.runner import Diagnose, Keep, error_result, families, run, unresolved_result
 from conformance.speed import Tally
-from conformance.verdict import Result
+from conformance.verdict import Result, Verdict, in_one_line
 
 # Seconds that each further case of a chunk adds to its limit: most take hundredths of a second, a few compile a layer.
 FURTHER_CASE = 2.0
@@ -61,8 +62,9 @@ def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
 class Pool:
     """Runs chunks of cases in worker processes, each with an adapter of its own, and yields their results as chunks finish.
 
-    A chunk whose worker dies or gives no answer in time is run again case by case, so that only the case at fault is an ERROR. Its
-    limit is `time_limit` and `FURTHER_CASE` for every case after the first; loading the implementation counts against none.
+    A chunk whose worker dies or gives no answer in time is run again case by case, so that only the case at fault has no answer. A
+    case is an ERROR or UNRESOLVED for that, or UNRESOLVED for anything else, once it came out so alone. The limit of a chunk is
+    `time_limit` and `FURTHER_CASE` for every case after the first; loading the implementation counts against none.
 
     Args:
         make_adapter: builds the adapter; sent to the workers, so a module-level callable with picklable arguments.
@@ -123,7 +125,7 @@ class Pool:
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
         """Observe and judge every case, whatever becomes of the workers: each case has one result."""
-        waiting, fruitless = deque(chunks(cases, self.chunk)), 0
+        waiting, fruitless = deque(_Chunk(members) for members in chunks(cases, self.chunk)), 0
         while waiting and fruitless < ATTEMPTS:
             fruitless += 1
             for results in self._answers(waiting):
@@ -133,7 +135,7 @@ class Pool:
                 self.stop()
                 self._processes = self._fresh()
         reason = f"not run: {ATTEMPTS} times in a row, the worker processes died or hung while they loaded the implementation"
-        yield from (error_result(case, reason) for members in waiting for case in members)
+        yield from (unresolved_result(case, reason) for chunk in waiting for case in chunk.members)
 
     def stop(self) -> None:
         """End the workers at once; what they have not finished is lost.
@@ -147,29 +149,36 @@ class Pool:
             worker.join(ENDING)
         self._processes.join()
 
-    def _answers(self, waiting: deque[list[Planned]]) -> Iterator[list[Result]]:
+    def _answers(self, waiting: deque[_Chunk]) -> Iterator[list[Result]]:
         """Results by chunk until nothing waits, or until the pool breaks: then all that it has not answered waits again."""
-        sent: dict[Future[_Answered], list[Planned]] = {}
+        sent: dict[Future[_Answered], _Chunk] = {}
         while waiting or sent:
             while waiting and len(sent) < 2 * self.workers:
-                members = waiting.popleft()
-                sent[self._send(members)] = members
-            patience = self.start_limit + max(map(self._limit, sent.values()))
+                chunk = waiting.popleft()
+                sent[self._send(chunk.members)] = chunk
+            patience = self.start_limit + max(self._limit(chunk.members) for chunk in sent.values())
             done = wait(sent, patience, FIRST_COMPLETED).done
             broken = {future for future in done if isinstance(future.exception(), BrokenExecutor)}
             for future in done - broken:
-                members, error = sent.pop(future), future.exception()
-                if error is None:
-                    answered = future.result()
-                    self.tally.add(answered.results, answered.worker, answered.loading)
-                    yield answered.results
-                elif len(members) == 1:
-                    yield [error_result(members[0], self._reason(error))]
-                else:
-                    waiting.extendleft([case] for case in reversed(members))
+                settled, again = self._settled(sent.pop(future), future)
+                waiting.extendleft(reversed(again))
+                if settled:
+                    yield settled
             if broken or not done:
                 waiting.extendleft(sent.values())
                 return
+
+    def _settled(self, chunk: _Chunk, future: Future[_Answered]) -> tuple[list[Result], list[_Chunk]]:
+        """The results of a chunk that are its cases' last word, and the cases that are to run again, each alone."""
+        error = future.exception()
+        if error is None:
+            answered = future.result()
+            self.tally.add(answered.results, answered.worker, answered.loading)
+            settled = [each for each in answered.results if chunk.is_last_try or each.verdict is not Verdict.UNRESOLVED]
+        else:
+            settled = [_result_of(error, chunk.members[0], self.time_limit)] if chunk.is_last_try else []
+        named = {result.case_id for result in settled}
+        return settled, [_Chunk([each], is_last_try=True) for each in chunk.members if each.id not in named]
 
     def _send(self, members: list[Planned]) -> Future[_Answered]:
         """A chunk's results to come, which are an exception where the pool has broken already."""
@@ -182,13 +191,6 @@ class Pool:
 
     def _limit(self, members: Sequence[Planned]) -> float:
         return self.time_limit + FURTHER_CASE * (len(members) - 1)
-
-    def _reason(self, error: BaseException) -> str:
-        if isinstance(error, ProcessExpired):
-            return f"the worker process died ({_ending(error.exitcode)}) while it ran this case"
-        if isinstance(error, TimeoutError):
-            return f"no answer within {self.time_limit:g} s: the process was ended"
-        return f"could not be run: {type(error).__name__}: {error}"
 
     def _fresh(self) -> ProcessPool:
         """Workers that are starting, deaf to Ctrl-C: it goes to the whole process group, and only this process answers it."""
@@ -220,10 +222,26 @@ def _interrupt_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _ending(exit_code: int) -> str:
-    """`exit code 3`, or `exit code -11, SIGSEGV`."""
-    names = {-number: number.name for number in signal.Signals}
-    return f"exit code {exit_code}, {names[exit_code]}" if exit_code in names else f"exit code {exit_code}"
+def _result_of(error: BaseException, case: Planned, time_limit: float) -> Result:
+    """What a case that has no answer when it runs alone comes to; that was not its first try."""
+    if isinstance(error, ProcessExpired):
+        died = f"the worker process died ({ending(error.exitcode)}) while it ran this case alone"
+        if error.exitcode in OUTSIDE:
+            return unresolved_result(case, f"{died}: it was ended from outside; give it more memory, or run fewer with --workers 1")
+        return error_result(case, died)
+    if isinstance(error, TimeoutError):
+        return error_result(case, f"no answer within {time_limit:g} s, also alone: it hangs, and the process was ended")
+    if isinstance(error, SystemExit):
+        return error_result(case, f"it asks its process to exit: SystemExit: {error}")
+    return unresolved_result(case, f"could not be run: {in_one_line(error)}")
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Cases that go to a worker together, for the first time, or alone, for the last."""
+
+    members: list[Planned]
+    is_last_try: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
-from conformance.adapters.base import Adapter, RaisedError, UnsupportedError
+from conformance.adapters.base import Adapter
+from conformance.attribution import of_suite, outcome_of
 from conformance.case import Case, Family
 from conformance.checks import Evidence, judge
-from conformance.observation import Observation
+from conformance.observation import CallObservation, Observation
 from conformance.picturing import picture_of
 from conformance.relations import ask_again
 from conformance.sampling import sample_of
 from conformance.stimulus import Stimulus, draw
-from conformance.verdict import Result, Verdict, in_one_line, worst_of
+from conformance.verdict import CheckResult, Result, Verdict, worst_of
 
 Diagnose = Callable[[Case, Stimulus, Observation], tuple[str, ...]]
 Keep = Callable[[Case, Observation], None]
 Clock = Callable[[], float]
+Explanation = TypeVar("Explanation")
 
 
 def families(cases: Sequence[Case]) -> list[list[Case]]:
@@ -68,28 +71,34 @@ def run_case(
 ) -> Result:
     """One case of `run`, with the stimulus of its family."""
     started = clock()
+    related: tuple[CallObservation, ...] = ()
+    not_related: Exception | None = None
     try:
         observed = adapter.observe(case, stimulus)
-        related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
-    except UnsupportedError as unsupported:
-        reason, seconds = str(unsupported), clock() - started
-        return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason=reason, seconds=seconds)
     except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
-        reason, seconds = str(error) if isinstance(error, RaisedError) else in_one_line(error), clock() - started
-        return error_result(case, reason, seconds)
-    seconds = clock() - started
-    if keep is not None:
-        keep(case, observed)
+        verdict, reason = outcome_of(error)
+        return _without_checks(case, verdict, reason, clock() - started)
     try:
-        evidence = Evidence(case=case, stimulus=stimulus, observed=observed, conventions=adapter.conventions, related=related)
-        checks = judge(evidence)
-        verdict = worst_of(check.verdict for check in checks)
-        explained_by = diagnose(case, stimulus, observed) if diagnose and verdict is Verdict.FAIL else ()
-        sample = sample_of(evidence) if samples and verdict is Verdict.PASS else None
-        picture = picture_of(evidence, explained_by) if pictures and verdict is Verdict.FAIL else None
-    except Exception as error:  # noqa: BLE001  # an observation that no check foresaw must not end the run
-        return error_result(case, f"could not be judged: {in_one_line(error)}", seconds)
-    return Result(
+        related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
+    except Exception as error:  # noqa: BLE001  # that of one check: what the others find stands
+        not_related = error
+    seconds = clock() - started
+    try:
+        if keep is not None:
+            keep(case, observed)
+        evidence = Evidence(
+            case=case,
+            stimulus=stimulus,
+            observed=observed,
+            conventions=adapter.conventions,
+            related=related,
+            not_related=not_related,
+        )
+    except Exception as error:  # noqa: BLE001  # the disk is full, or an adapter returned what is no observation of this case
+        return _without_checks(case, Verdict.UNRESOLVED, of_suite(error), seconds)
+    checks = judge(evidence)
+    verdict = worst_of(check.verdict for check in checks)
+    result = Result(
         case_id=case.id,
         group=case.group,
         verdict=verdict,
@@ -97,10 +106,40 @@ def run_case(
         path=observed.path,
         not_run=observed.not_run,
         seconds=seconds,
-        explained_by=explained_by,
-        sample=sample,
-        picture=picture,
+        reason=_reason(checks, verdict),
     )
+    return _explained(result, evidence, diagnose, samples=samples, pictures=pictures)
+
+
+def _reason(checks: Sequence[CheckResult], verdict: Verdict) -> str:
+    """Why a case is neither right nor wrong, as the check says that is so."""
+    if verdict in (Verdict.PASS, Verdict.FAIL):
+        return ""
+    return next((check.message for check in checks if check.verdict is verdict), "no check judged this case")
+
+
+def _explained(result: Result, evidence: Evidence, diagnose: Diagnose | None, *, samples: bool, pictures: bool) -> Result:
+    """The result with what explains it; what raises is noted, and changes no verdict."""
+    failures: list[str] = []
+
+    def attempted(step: str, explain: Callable[[], Explanation], otherwise: Explanation) -> Explanation:
+        try:
+            return explain()
+        except Exception as error:  # noqa: BLE001  # a judged verdict stands, whatever explaining it comes to
+            failures.append(f"{step}: {of_suite(error)}")
+            return otherwise
+
+    if result.verdict is Verdict.PASS and samples:
+        sample = attempted("no sample for the pooled tests", lambda: sample_of(evidence), None)
+        return replace(result, sample=sample, not_explained="; ".join(failures))
+    if result.verdict is not Verdict.FAIL:
+        return result
+    explained_by: tuple[str, ...] = ()
+    if diagnose is not None:
+        found = partial(diagnose, evidence.case, evidence.stimulus, evidence.observed)
+        explained_by = attempted("no diagnosis", found, ())
+    picture = attempted("no picture", lambda: picture_of(evidence, explained_by), None) if pictures else None
+    return replace(result, explained_by=explained_by, picture=picture, not_explained="; ".join(failures))
 
 
 class Named(Protocol):
@@ -116,5 +155,14 @@ class Named(Protocol):
 
 
 def error_result(case: Named, reason: str, seconds: float = 0.0) -> Result:
-    """The result of a case that could not be judged."""
-    return Result(case_id=case.id, group=case.group, verdict=Verdict.ERROR, reason=reason, seconds=seconds)
+    """The result of a case in which the implementation raised, crashed or hung."""
+    return _without_checks(case, Verdict.ERROR, reason, seconds)
+
+
+def unresolved_result(case: Named, reason: str) -> Result:
+    """The result of a case that the suite or the machine has kept from one."""
+    return _without_checks(case, Verdict.UNRESOLVED, reason)
+
+
+def _without_checks(case: Named, verdict: Verdict, reason: str, seconds: float = 0.0) -> Result:
+    return Result(case_id=case.id, group=case.group, verdict=verdict, reason=reason, seconds=seconds)

@@ -35,10 +35,10 @@ class Verdict(StrEnum):
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
-# The worst first: a case is as good as its worst check.
+# The worst first: a case is as good as its worst check, and what is proven wrong is worse than what raised.
 _SEVERITY = (
-    Verdict.ERROR,
     Verdict.FAIL,
+    Verdict.ERROR,
     Verdict.UNRESOLVED,
     Verdict.FIXED,
     Verdict.KNOWN_DIFFERENCE,
@@ -53,8 +53,8 @@ class CheckResult:
 
     Attributes:
         check: its name.
-        verdict: PASS or FAIL.
-        message: what differs and where; empty for PASS.
+        verdict: PASS or FAIL; of a relation that could not be asked, also any other that an exception comes to.
+        message: what differs and where, or why it was not judged; empty for PASS.
         worst: largest |error| / σ met, where the check compares numbers; None where it compares facts.
         rms: largest root mean square of error / σ over an array, likewise.
         size: numbers compared.
@@ -151,6 +151,7 @@ class Result:
         minimal: id of the smallest case that still differs in the same way; "" where none was sought.
         sample: what it gives to the pooled tests; None where it is not pooled.
         picture: what a difference looks like; None where there is none, or enough are pictured.
+        not_explained: why its diagnosis, picture, sample or smallest case is missing; "" where none was kept from being made.
     """
 
     case_id: str
@@ -167,6 +168,7 @@ class Result:
     minimal: str = ""
     sample: Sample | None = None
     picture: Picture | None = None
+    not_explained: str = ""
 
     def differs_like(self, other: Result) -> bool:
         """Whether both raise the same kind of exception, or fail some check in common."""
@@ -195,6 +197,6 @@ def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Resul
     return [result if result.case_id in kept else replace(result, picture=None) for result in results]
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """An exception in one line, without the colours that Keras puts into its messages, or what else a terminal would obey."""
     return printable(" ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split()))

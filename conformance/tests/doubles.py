@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping
@@ -82,16 +83,47 @@ class Dying:
 
     case_id: str
     killed_by: int = 0
+    died: Path | None = None
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
         return {"implementation": "dying"}
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """The reference's observation, or none ever."""
-        if case.id == self.case_id:
+        """The reference's observation, or none ever; once only where a file is to say that it has died."""
+        if case.id == self.case_id and not (self.died and self.died.exists()):
+            if self.died:
+                self.died.touch()
             os.kill(os.getpid(), self.killed_by)
             os._exit(3)
+        return ReferenceAdapter().observe(case, stimulus)
+
+
+@dataclass(frozen=True)
+class Starved:
+    """The reference on a machine whose disk is full, so many times, at one case."""
+
+    keras = None
+    conventions = USUAL
+
+    case_id: str
+    folder: Path
+    times: int
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "starved"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The reference's observation, once there is room.
+
+        Raises:
+            OSError: there is none.
+        """
+        tried = len(list(self.folder.glob("tried *")))
+        if case.id == self.case_id and tried < self.times:
+            (self.folder / f"tried {tried}").touch()
+            raise OSError(errno.ENOSPC, "No space left on device")
         return ReferenceAdapter().observe(case, stimulus)
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from conformance.adapters.base import Adapter, AdapterStartError
 from conformance.adapters.reference import ReferenceAdapter
+from conformance.agreement import Folder
 from conformance.case import Case
 from conformance.matrix import documents_matrix, select
 from conformance.pool import ATTEMPTS, Pool, _environment, _run_chunk, _start_worker, _this_worker, _Worker, chunks
 from conformance.runner import run
 from conformance.session import make_diagnose
-from conformance.tests.doubles import Broken, Counting, Dying, Exiting, Fading, Hanging, NotInstalled
+from conformance.tests.doubles import Broken, Counting, Dying, Exiting, Fading, Hanging, NotInstalled, Starved
 from conformance.verdict import Result, Verdict
 
 CASES = select(list(documents_matrix()), ["u1-d1-t6-b3-*", "u2-d1-t6-b3-*", "u2-d2-t6-b3-*"])
@@ -33,11 +34,11 @@ def timeless(results: Sequence[Result]) -> list[Result]:
     return sorted(plain, key=lambda result: result.case_id)
 
 
-def only_error(results: Sequence[Result]) -> str:
-    """The reason of the faulty case, which is the one ERROR among the six; the others have passed."""
-    verdicts = {result.case_id: str(result.verdict) for result in results}
+def only_error(results: Sequence[Result], verdict: Verdict = Verdict.ERROR) -> str:
+    """The reason of the faulty case, which alone among the six has this verdict; the others have passed."""
+    verdicts = {result.case_id: result.verdict for result in results}
     assert len(results) == 6
-    assert verdicts == {case.id: "ERROR" if case.id == FAULTY else "PASS" for case in SIX}
+    assert verdicts == {case.id: verdict if case.id == FAULTY else Verdict.PASS for case in SIX}
     return next(result.reason for result in results if result.case_id == FAULTY)
 
 
@@ -120,14 +121,56 @@ def test_results_come_as_chunks_finish(make_pool: Callable[..., Pool]) -> None:
 
 @pytest.mark.parametrize(
     ("killed_by", "ending"),
-    [(0, "exit code 3"), (signal.SIGSEGV, "exit code -11, SIGSEGV"), (9, "exit code -9, SIGKILL")],
-    ids=["exit", "crash", "killed"],
+    [(0, "exit code 3"), (signal.SIGSEGV, "exit code -11, SIGSEGV"), (signal.SIGABRT, "exit code -6, SIGABRT")],
+    ids=["exit", "crash", "abort"],
 )
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_case_whose_worker_dies_is_one_error(make_pool: Callable[..., Pool], killed_by: int, ending: str, workers: int) -> None:
     """In whichever worker it runs; the cases beside it in its chunk are judged, and so are the chunks after it."""
     results = list(make_pool(partial(Dying, FAULTY, killed_by), workers).run(SIX))
-    assert only_error(results) == f"the worker process died ({ending}) while it ran this case"
+    assert only_error(results) == f"the worker process died ({ending}) while it ran this case alone"
+
+
+@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_case_whose_worker_is_killed_is_unresolved(make_pool: Callable[..., Pool], killed_by: signal.Signals) -> None:
+    """The kernel without memory, a batch system or a user has done it: nothing is said of the implementation."""
+    results = list(make_pool(partial(Dying, FAULTY, killed_by), 1).run(SIX))
+    reason = only_error(results, Verdict.UNRESOLVED)
+    assert reason.startswith(f"the worker process died (exit code -{killed_by:d}, {killed_by.name}) while it ran this case alone: ")
+
+
+@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("chunk", [1, 64])
+def test_a_case_whose_worker_dies_once_is_judged(
+    make_pool: Callable[..., Pool], killed_by: int, chunk: int, tmp_path: Path
+) -> None:
+    """What does not happen again alone says nothing of the case, whether it had a chunk of its own or not."""
+    make_adapter = partial(Dying, FAULTY, killed_by, tmp_path / "died")
+    results = list(make_pool(make_adapter, 1, chunk=chunk).run(SIX))
+    assert {result.verdict for result in results} == {Verdict.PASS}
+    assert (tmp_path / "died").exists()
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.PASS), (2, Verdict.UNRESOLVED)])
+def test_what_is_unresolved_is_asked_once_more(
+    make_pool: Callable[..., Pool], times: int, verdict: Verdict, tmp_path: Path
+) -> None:
+    """Alone; what the second try comes to is the result, and there is one of each case."""
+    results = list(make_pool(partial(Starved, FAULTY, tmp_path, times), 1).run(SIX))
+    assert sorted(result.case_id for result in results) == sorted(case.id for case in SIX)
+    assert {result.case_id: result.verdict for result in results} == {
+        case.id: verdict if case.id == FAULTY else Verdict.PASS for case in SIX
+    }
+
+
+def test_what_cannot_be_kept_is_unresolved(make_pool: Callable[..., Pool], tmp_path: Path) -> None:
+    """Whoever compares what was kept would find nothing: a full disk is no result."""
+    (tmp_path / "kept").write_text("a file where a folder would be")
+    pool = make_pool(ReferenceAdapter, 1)
+    pool.keep = Folder(tmp_path / "kept")
+    results = list(pool.run(SIX[:2]))
+    assert {result.verdict for result in results} == {Verdict.UNRESOLVED}
+    assert all("Error" in result.reason for result in results)
 
 
 @pytest.mark.parametrize("chunk", [1, 64])
@@ -135,7 +178,7 @@ def test_a_case_that_hangs_is_one_error(make_pool: Callable[..., Pool], chunk: i
     """Its process is ended, alone and in a chunk, and the run goes on."""
     monkeypatch.setattr("conformance.pool.FURTHER_CASE", 0.1)
     results = list(make_pool(partial(Hanging, FAULTY), time_limit=1, chunk=chunk).run(SIX))
-    assert only_error(results) == "no answer within 1 s: the process was ended"
+    assert only_error(results) == "no answer within 1 s, also alone: it hangs, and the process was ended"
 
 
 def test_the_limit_of_a_chunk_grows_with_its_cases(make_pool: Callable[..., Pool]) -> None:
@@ -148,7 +191,7 @@ def test_an_adapter_that_exits_is_an_error_of_every_case(make_pool: Callable[...
     """Its exception ends neither the worker nor this process, and reaches the report; each case is run alone, on its own rows."""
     results = list(make_pool(Exiting, 1).run(SIX))
     assert {result.case_id: result.reason for result in results} == {
-        case.id: f"could not be run: SystemExit: {case.id} on 3 rows" for case in SIX
+        case.id: f"it asks its process to exit: SystemExit: {case.id} on 3 rows" for case in SIX
     }
 
 
@@ -165,7 +208,7 @@ def test_workers_that_load_no_more_end_the_run(make_pool: Callable[..., Pool], h
     results = list(make_pool(make_adapter, 1, start_limit=0.3, time_limit=0.5).run(SIX[:3]))
     assert sorted(result.case_id for result in results) == sorted(case.id for case in SIX[:3])
     ((verdict, reason),) = {(result.verdict, result.reason) for result in results}
-    assert verdict is Verdict.ERROR
+    assert verdict is Verdict.UNRESOLVED
     assert reason.startswith(f"not run: {ATTEMPTS} times in a row, the worker processes died or hung while they loaded")
 
 
@@ -185,7 +228,8 @@ def test_an_adapter_that_cannot_start_says_why(make_pool: Callable[..., Pool], m
     with pytest.raises(AdapterStartError) as refused:
         pool.environment()
     assert str(refused.value) == message
-    assert {result.reason for result in pool.run(SIX)} == {f"could not be run: AdapterStartError: {message}"}
+    said = {(result.verdict, result.reason) for result in pool.run(SIX)}
+    assert said == {(Verdict.UNRESOLVED, f"could not be run: AdapterStartError: {message}")}
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def test_a_run_is_green_under_expected_verdicts_only(verdict: Verdict, expected:
 
 
 WORST_FIRST = (
-    Verdict.ERROR,
     Verdict.FAIL,
+    Verdict.ERROR,
     Verdict.UNRESOLVED,
     Verdict.FIXED,
     Verdict.KNOWN_DIFFERENCE,
