@@ -1,10 +1,10 @@
 """The pytest frontend: the same results as `lstm-conformance verify`, one test per case.
 
 A test that asks for the fixture `lstm_result` is run once per case of the documents' matrix; the suite's own is run by
-`pytest --pyargs conformance.test_keras_lstm`.
+`pytest --pyargs keras_lstm_conformance.test_keras_lstm`.
 
-This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite only when
-a test needs it.
+This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite, and with
+it what may be missing or broken there, only when a test needs it.
 """
 
 from __future__ import annotations
@@ -91,9 +91,12 @@ class FamilyResults:
 
 
 def _selected(config: pytest.Config) -> list[Case]:
-    from conformance import matrix
-    from lstm_ref import LSTMError
-
+    try:
+        from conformance import matrix
+        from lstm_ref import LSTMError
+    except Exception as error:  # a package that is broken may raise anything
+        hint = "install it anew with: pip install --force-reinstall keras-lstm-conformance"
+        raise pytest.UsageError(f"lstm-conformance cannot be loaded ({type(error).__name__}: {error}); {hint}") from error
     try:
         cases = list(matrix.documents_matrix(config.getoption("--lstm-seed")))
         return matrix.select(cases, config.getoption("--lstm-case"))
