@@ -21,6 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 from conformance.adapters.base import Adapter, AdapterStartError, Describing
 from conformance.case import Case
 from conformance.forms import form_of
+from conformance.lifetime import end_with_parent
 from conformance.matrix import Planned
 from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run
@@ -250,6 +251,7 @@ _started: list[_Worker | AdapterStartError] = []
 
 def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _start_worker(make_adapter, make_diagnose)

@@ -75,16 +75,19 @@ class FamilyResults:
         from conformance.adapters.keras_layer import KerasLayerAdapter
         from conformance.diagnosis import Diagnostician
         from conformance.known_differences import classify
+        from conformance.lifetime import scratch_folder
         from conformance.runner import run
 
-        if self._adapter is None:
-            adapter = KerasLayerAdapter(self._backend)
-            try:
-                self._environment = adapter.start()
-            except AdapterStartError as error:
-                pytest.fail(str(error), pytrace=False)
-            self._adapter, self._diagnose = adapter, Diagnostician().explain
-        if case.id not in self._results:
+        if case.id in self._results:
+            return self._results[case.id]
+        with scratch_folder():
+            if self._adapter is None:
+                adapter = KerasLayerAdapter(self._backend)
+                try:
+                    self._environment = adapter.start()
+                except AdapterStartError as error:
+                    pytest.fail(str(error), pytrace=False)
+                self._adapter, self._diagnose = adapter, Diagnostician().explain
             results = run(self._families[case.family], self._adapter, self._diagnose)
             self._results = {result.case_id: classify(result, self._environment) for result in results}
         return self._results[case.id]

@@ -17,6 +17,7 @@ from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.case import Case
 from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
+from conformance.lifetime import scratch_folder
 from conformance.progress import telling
 from conformance.report import files, text
 from conformance.report.console import stdout
@@ -71,6 +72,7 @@ FAILED = 1
     help="Verify the LSTM of this environment; see `environments`.",
 )
 @options.volume
+@scratch_folder()
 def verify(
     *,
     backend: str,
