@@ -1,4 +1,4 @@
-"""`python -m conformance` is `lstm-conformance`."""
+"""`python -m` with this package's name is `lstm-conformance`."""
 
 from conformance.cli import main
 

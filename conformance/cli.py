@@ -19,7 +19,7 @@ from conformance.streams import printable, take_every_character
 
 UNFINISHED, UNUSABLE = 1, 2
 
-# Where each command is, as module:name in `conformance.commands`, and the first sentence of its help.
+# Where each command is, as module:name in the package of commands, and the first sentence of its help.
 COMMANDS: dict[str, tuple[str, str]] = {
     "agree": (
         "agree:agree_pairwise",
@@ -94,7 +94,7 @@ class Later(click.Command):
 
     def load(self) -> click.Command:
         """The command itself."""
-        command: click.Command = resolve_name(f"conformance.commands.{self._place}")
+        command: click.Command = resolve_name(f"{__package__}.commands.{self._place}")
         return command
 
     def make_context(

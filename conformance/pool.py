@@ -23,6 +23,7 @@ from conformance.adapters.base import Adapter, AdapterStartError, Describing, So
 from conformance.attribution import OUTSIDE, ending
 from conformance.case import Case
 from conformance.forms import form_of
+from conformance.lifetime import end_with_parent
 from conformance.matrix import Planned
 from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run, unresolved_result
@@ -279,6 +280,7 @@ _started: list[_Worker | AdapterStartError] = []
 
 def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _start_worker(make_adapter, make_diagnose)

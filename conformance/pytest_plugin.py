@@ -1,10 +1,10 @@
 """The pytest frontend: the same results as `lstm-conformance verify`, one test per case.
 
 A test that asks for the fixture `lstm_result` is run once per case of the documents' matrix; the suite's own is run by
-`pytest --pyargs conformance.test_keras_lstm`.
+`pytest --pyargs keras_lstm_conformance.test_keras_lstm`.
 
-This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite only when
-a test needs it.
+This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite, and with
+it what may be missing or broken there, only when a test needs it.
 """
 
 from __future__ import annotations
@@ -75,25 +75,31 @@ class FamilyResults:
         from conformance.adapters.keras_layer import KerasLayerAdapter
         from conformance.diagnosis import Diagnostician
         from conformance.known_differences import classify
+        from conformance.lifetime import scratch_folder
         from conformance.runner import run
 
-        if self._adapter is None:
-            adapter = KerasLayerAdapter(self._backend)
-            try:
-                self._environment = adapter.start()
-            except AdapterStartError as error:
-                pytest.fail(str(error), pytrace=False)
-            self._adapter, self._diagnose = adapter, Diagnostician().explain
-        if case.id not in self._results:
+        if case.id in self._results:
+            return self._results[case.id]
+        with scratch_folder():
+            if self._adapter is None:
+                adapter = KerasLayerAdapter(self._backend)
+                try:
+                    self._environment = adapter.start()
+                except AdapterStartError as error:
+                    pytest.fail(str(error), pytrace=False)
+                self._adapter, self._diagnose = adapter, Diagnostician().explain
             results = run(self._families[case.family], self._adapter, self._diagnose)
             self._results = {result.case_id: classify(result, self._environment) for result in results}
         return self._results[case.id]
 
 
 def _selected(config: pytest.Config) -> list[Case]:
-    from conformance import matrix
-    from lstm_ref import LSTMError
-
+    try:
+        from conformance import matrix
+        from lstm_ref import LSTMError
+    except Exception as error:  # a package that is broken may raise anything
+        hint = "install it anew with: pip install --force-reinstall keras-lstm-conformance"
+        raise pytest.UsageError(f"lstm-conformance cannot be loaded ({type(error).__name__}: {error}); {hint}") from error
     try:
         cases = list(matrix.documents_matrix(config.getoption("--lstm-seed")))
         return matrix.select(cases, config.getoption("--lstm-case"))

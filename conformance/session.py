@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from conformance.adapters.base import Adapter
 from conformance.agreement import Folder
@@ -23,6 +22,7 @@ from conformance.diagnosis import Diagnostician
 from conformance.environments import DESCRIBED
 from conformance.journal import identify, resume
 from conformance.known_differences import classify, mark_fixed
+from conformance.lifetime import scratch_folder, terminated_as_interrupt
 from conformance.matrix import NotAsked, Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.pool import Pool, chunks
@@ -109,7 +109,7 @@ class Session:
         """Run, and keep what finished, however the run ends."""
         # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        with compiled_once():
+        with scratch_folder(), compiled_once():
             return self._run()
 
     def _run(self) -> Report:
@@ -212,17 +212,3 @@ def compiled_once() -> Iterator[None]:
         finally:
             for name in added:
                 del os.environ[name]
-
-
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """A polite kill ends a run as Ctrl-C does: what finished is kept."""
-    before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt() -> NoReturn:
-    raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The documents' matrix on the installed Keras, one test per case; see `conformance.pytest_plugin`."""
+"""The documents' matrix on the installed Keras, one test per case; see the plugin beside this file."""
 
 from conformance.verdict import Result, Verdict
 

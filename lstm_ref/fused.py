@@ -315,4 +315,4 @@ def _use(mask: Array, dtype: Any) -> list[Array | None]:
 @cache
 def workers(threads: int) -> ThreadPoolExecutor:
     """Threads that are kept: to start one takes as long as a short sequence."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="lstm_ref")
+    return ThreadPoolExecutor(threads, thread_name_prefix=f"{__package__}")

@@ -19,6 +19,7 @@ from conformance.claims.summary import blocks_of
 from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options, pages
 from conformance.documents import stamped
+from conformance.lifetime import scratch_folder
 from conformance.progress import Progress
 from conformance.report import files
 from conformance.report.console import stdout
@@ -42,6 +43,7 @@ PLOTS = (".png", ".svg", ".pdf")
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
 @options.volume
+@scratch_folder()
 def claims(
     *,
     ids: tuple[str, ...],

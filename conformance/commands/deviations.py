@@ -12,6 +12,7 @@ from conformance.case import Case
 from conformance.commands import options
 from conformance.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
 from conformance.kill_matrix import render as render_kills
+from conformance.lifetime import scratch_folder
 from conformance.progress import Progress, tracked
 from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
@@ -30,6 +31,7 @@ FAILED = 1
 @options.seed
 @options.level
 @options.volume
+@scratch_folder()
 def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: Volume) -> None:
     """List the mistakes that the suite can name, and which check rejects each (the kill matrix).
 
@@ -66,6 +68,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
 @options.cases
 @options.seed
 @options.volume
+@scratch_folder()
 def sensitivity(patterns: tuple[str, ...], seed: int, volume: Volume) -> None:
     """Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.
 

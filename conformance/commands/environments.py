@@ -17,6 +17,7 @@ from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
 from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
+from conformance.lifetime import scratch_folder
 from conformance.progress import Progress, telling
 from conformance.refusals import could_not_be
 from conformance.report.console import show_table, stdout
@@ -77,6 +78,7 @@ def _interpreter(versions: tuple[str, ...]) -> str:
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
 )
 @options.volume
+@scratch_folder()
 def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, volume: Volume) -> None:
     """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
 

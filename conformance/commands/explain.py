@@ -12,6 +12,7 @@ from conformance import matrix
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.commands import completion, options
 from conformance.explain import View, explain
+from conformance.lifetime import scratch_folder
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from conformance.walkthrough import text
@@ -73,8 +74,9 @@ def explain_case(
     case = matrix.named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
     adapter = KerasLayerAdapter(backend)
-    adapter.start()
-    explain(case, adapter, view, stdout())
+    with scratch_folder():
+        adapter.start()
+        explain(case, adapter, view, stdout())
 
 
 def _named(name: str) -> str:

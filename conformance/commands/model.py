@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from conformance.commands import completion, options, pages
+from conformance.lifetime import scratch_folder
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
@@ -47,6 +48,7 @@ from conformance.report.volume import Volume
 @options.markdown
 @options.html
 @options.volume
+@scratch_folder()
 def model(
     *,
     path: Path,

@@ -9,6 +9,7 @@ import click
 from conformance import matrix
 from conformance.commands import completion, options
 from conformance.known_differences import known_differences
+from conformance.lifetime import scratch_folder
 from conformance.reproduce import known_reproduction, reproduction
 from conformance.reproduce import run as run_script
 
@@ -31,4 +32,5 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     click.echo(script, nl=False)
     if runs:
         sys.stdout.flush()
-        sys.exit(run_script(script))
+        with scratch_folder():
+            sys.exit(run_script(script))

@@ -22,6 +22,7 @@ from conformance.commands import completion, options, pages
 from conformance.commands.completion import REFERENCE
 from conformance.documents import stamped
 from conformance.environments.spec import CELLS, INSTALLED, parse
+from conformance.lifetime import scratch_folder
 from conformance.progress import telling
 from conformance.report import files
 from conformance.report.console import stdout
@@ -88,6 +89,7 @@ _time_limit = click.option(
 @_time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
 @options.volume
+@scratch_folder()
 def upgrade(
     *,
     before: str,
@@ -174,6 +176,7 @@ def upgrade(
 @options.recorded
 @_time_limit
 @options.volume
+@scratch_folder()
 def history(
     *,
     versions: str,

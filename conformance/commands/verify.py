@@ -18,6 +18,7 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
 from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
+from conformance.lifetime import scratch_folder
 from conformance.progress import telling
 from conformance.report import files, text
 from conformance.report.console import stdout
@@ -73,6 +74,7 @@ FAILED = 1
 )
 @options.recorded
 @options.volume
+@scratch_folder()
 def verify(
     *,
     backend: str,

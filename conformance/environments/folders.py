@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -105,8 +105,8 @@ class Folder:
         }
 
     def _make(self, say: Say, damage: str) -> None:
-        for left_over in self.path.parent.glob(f"{self.path.name}.part-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+        for left_over in self.path.parent.glob("*.part-*"):
+            _remove_if_abandoned(left_over, self.path)
         why = f", which is damaged{f': not as it was made are {damage}' if damage else ''}" if self.path.exists() else ""
         say(f"building {self.path}{why}")
         with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
@@ -150,6 +150,13 @@ def _imported(path: Path) -> str:
 
 def _stamp(name: str, said: os.stat_result) -> bytes:
     return f"{name}\0{said.st_size}\0{said.st_mtime_ns}\0".encode()
+
+
+def _remove_if_abandoned(left_over: Path, locked: Path) -> None:
+    """A folder half made, unless another process is making it; of `locked`, this one is about to."""
+    made = left_over.with_name(left_over.name.partition(".part-")[0])
+    with suppress(Timeout), nullcontext() if made == locked else FileLock(f"{made}.lock", timeout=0):
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 def cache() -> Path:

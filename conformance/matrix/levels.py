@@ -10,6 +10,7 @@ from typing import Any
 from conformance.case import Case
 from conformance.features import FEATURES
 from conformance.matrix.covering import pairs
+from conformance.matrix.drawn import drawn
 from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, singles
 from conformance.matrix.selection import NotAsked, Planned
 from conformance.probes import PROBES
@@ -34,19 +35,13 @@ def _standard(base: Case) -> Iterator[Case]:
     for grid in GRIDS:
         yield from grid.cases(base)
     yield from pairs(base.seed)
-    yield from _drawn(base, 100)
+    yield from drawn(base, 100)
 
 
 def _deep(base: Case) -> Iterator[Case]:
     for one, other in itertools.combinations(FEATURES, 2):
         yield from Grid(name=f"{one.name} and {other.name}", axes={one.name: one.values, other.name: other.values}).cases(base)
-    yield from _drawn(base, 3000)
-
-
-def _drawn(base: Case, count: int) -> list[Case]:
-    from conformance.matrix.drawn import drawn  # noqa: PLC0415  # Hypothesis takes its time to load, and few commands draw cases
-
-    return drawn(base, count)
+    yield from drawn(base, 3000)
 
 
 LEVELS: dict[str, Level] = {

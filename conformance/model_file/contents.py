@@ -15,6 +15,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from conformance.lifetime import end_with_parent
 from conformance.model_file.archive import opened
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.finder import find_lstms
@@ -74,7 +75,7 @@ def read_apart(path: Path, read: Callable[[Path], Contents] = contents_of, start
     """
     size = path.stat().st_size if path.is_file() else 0
     context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
-    pool = ProcessPool(max_workers=1, context=context)
+    pool = ProcessPool(max_workers=1, context=context, initializer=end_with_parent)
     try:
         return pool.schedule(read, args=[path], timeout=start_limit + size / BYTES_PER_SECOND).result()
     except (TimeoutError, ProcessExpired, BrokenExecutor) as error:

@@ -66,5 +66,5 @@ def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_imports_what_it_needs(arguments: list[str], allowed: set[str]) -> None:
-    """No framework, no HDF5, and Hypothesis only where cases are drawn."""
+    """No framework, no HDF5."""
     assert packages("-m", "conformance", *arguments) <= allowed

@@ -14,11 +14,12 @@ from typing import Any
 
 from conformance.adapters.base import AdapterStartError
 from conformance.case import Case
+from conformance.lifetime import terminated_as_interrupt
 from conformance.matrix import NotAsked, askable
 from conformance.progress import Progress
 from conformance.report.model import recorded_notes
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED, terminated_as_interrupt
+from conformance.session import INTERRUPTED
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of

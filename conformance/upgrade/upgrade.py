@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.case import Case
+from conformance.lifetime import terminated_as_interrupt
 from conformance.matrix import NotAsked, askable
 from conformance.progress import Progress
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED, PICTURES, terminated_as_interrupt
+from conformance.session import INTERRUPTED, PICTURES
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed

@@ -72,6 +72,6 @@ def _of_name(name: str) -> Deviation:
         return WITH_A_VALUE[kind](float(value))
     if name not in DEVIATIONS:
         near = difflib.get_close_matches(name, DEVIATIONS, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "lstm_ref.deviations.DEVIATIONS holds those there are"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"{__name__}.DEVIATIONS holds those there are"
         raise LSTMError(f"unknown deviation {name!r}; {hint}")
     return DEVIATIONS[name]

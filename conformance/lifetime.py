@@ -1,0 +1,140 @@
+"""What a run leaves behind: what it was asked for, and nothing else, however it ends.
+
+All temporary files, of frameworks and worker processes too, lie in one folder that goes with the run. One that was killed is swept
+by the next: a folder's owner holds a lock in it for as long as it lives. A worker process ends with the one that started it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, NoReturn
+
+PREFIX = "lstm-conformance-run-"
+_LOCK = "in-use.lock"
+
+# Tenths of a second in which processes that have been told to end write no more.
+_ENDING = 30
+
+# Of Linux: the signal that a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Within it, this process and those that it starts have one folder for temporary files; a polite kill ends it like Ctrl-C."""
+    here = Path(tempfile.gettempdir())
+    if (here / _LOCK).exists():  # one around it
+        yield here
+        return
+    _sweep(here)
+    with terminated_as_interrupt():
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        try:
+            with _lock(folder), _temporary_files_in(folder):
+                yield folder
+        finally:
+            _remove(folder)
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """A polite kill, or a terminal that is closed, ends a run as Ctrl-C does: what finished is kept."""
+    polite = [signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    here = threading.current_thread() is threading.main_thread()  # which alone may say what is done
+    before = {number: signal.getsignal(number) for number in polite if here}
+    heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
+    for number in heeded:
+        signal.signal(number, lambda *_: _interrupt())
+    try:
+        yield
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
+
+
+def end_with_parent() -> None:
+    """End this worker process, whatever it does, when the one that started it has ended, or was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":  # where code in C++ that never returns, and keeps all threads waiting, can be ended too
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> NoReturn:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def is_running(process: int) -> bool:
+    """Whether there may be a process of that id."""
+    if sys.platform == "win32":  # where asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Those of Python, what it loads and starts; Keras' file of settings too, which Keras writes where a user has none."""
+    variables = {"TMPDIR": str(folder)}
+    if not os.path.exists(os.path.expanduser("~/.keras/keras.json")):  # noqa: PTH110, PTH111  # Path raises without a home
+        variables["KERAS_HOME"] = os.environ.get("KERAS_HOME", str(folder / ".keras"))
+    before = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
+    os.environ.update(variables)
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        environment, tempfile.tempdir = before
+        for name, value in environment.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of runs that were killed: those of this user whose lock nobody holds."""
+    for folder in (lock.parent for lock in place.glob(f"{PREFIX}*/{_LOCK}")):
+        with suppress(OSError):  # it is held, or gone by now
+            if os.name == "nt" or folder.lstat().st_uid == os.getuid():
+                with _lock(folder):
+                    pass
+                _remove(folder)
+
+
+def _lock(folder: Path) -> Any:
+    """Whose file nobody else may hold; it raises OSError where somebody does."""
+    from filelock import FileLock  # noqa: PLC0415  # it takes its time to load, and not every command starts a process
+
+    return FileLock(folder / _LOCK, timeout=0)
+
+
+def _remove(folder: Path) -> None:
+    """The folder, into which processes that are ending may still write."""
+    for _ in range(_ENDING):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
