@@ -36,7 +36,7 @@ class Oracle:
 
     build: Build = LSTM
     stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
-    bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
+    bidirectional: Callable[[LSTM, LSTM, str | None], Composite] = Bidirectional
     precision: str = "float32"
     copies: int = 1
     dropout: Masks = ()
@@ -50,12 +50,13 @@ class Oracle:
 
     def compose(self, case: Case, stimulus: Stimulus) -> Composite:
         """The case's architecture with its weights."""
-        config, weights = replace(case.config, return_state=True), stimulus.weights_of(case)
+        config, weights = case.config, stimulus.weights_of(case)
         if case.architecture == "bidi":
             # Keras' Bidirectional sets zero_output_for_mask of both halves so.
             half = replace(config, zero_output_for_mask=config.return_sequences)
             behind = replace(half, units=weights[1].units, go_backwards=True)
-            return self.bidirectional(self.build(half, weights[0]), self.build(behind, weights[1]), case.merge_mode)
+            merge_mode = None if case.merge_mode == "none" else case.merge_mode
+            return self.bidirectional(self.build(half, weights[0]), self.build(behind, weights[1]), merge_mode)
         if len(weights) == 1:
             return self.stacked([self.build(config, weights[0])])
         # The cells of one RNN read backwards together, layers each on their own.
@@ -89,7 +90,7 @@ class Oracle:
         )
         with np.errstate(all="ignore"):  # overflow, NaN and infinity are part of what is asked
             gradients = self._gradients(composite, case, call, stimulus, read)
-            outputs, states = composite(*read)
+            outputs, states = composite.forward(*read)
         kept = [layer.state for layer in composite.layers if layer.state is not None] if case.config.stateful else None
         return CallObservation(
             outputs=None if case.returns_loss else outputs,

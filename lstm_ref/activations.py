@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,9 @@ Activation = Callable[[Array], Array]
 # Klambauer et al. 2017 (arXiv:1706.02515), equation 14.
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
+
+# Hendrycks & Gimpel 2016 (arXiv:1606.08415), section 2: the coefficient of x³ in the approximation.
+GELU_CUBE = 0.044715
 
 
 def linear(x: Array) -> Array:
@@ -141,6 +143,12 @@ def gelu(x: Array) -> Array:
     return np.asarray(0.5 * x * erfc).astype(x.dtype)
 
 
+def gelu_tanh(x: Array) -> Array:
+    """x/2 * (1 + tanh(√(2/π) (x + 0.044715 x³))): gelu with approximate=True, which is no name that Keras accepts."""
+    # 1 + tanh(a) = 2 sigmoid(2a), whose left tail does not cancel.
+    return np.asarray(x * sigmoid(math.sqrt(8 / math.pi) * (x + GELU_CUBE * x * x * x)))
+
+
 def mish(x: Array) -> Array:
     """X * tanh(softplus(x)) (Misra 2019)."""
     return x * np.tanh(softplus(x))
@@ -187,11 +195,14 @@ def sparsemax(x: Array) -> Array:
 
 _MODELLED: tuple[Activation, ...] = (
     linear, tanh, sigmoid, hard_sigmoid, hard_sigmoid_keras2, relu, leaky_relu, relu6, elu, celu, selu, softplus, softsign,
-    squareplus, soft_shrink, hard_shrink, tanh_shrink, sparse_plus, sparse_sigmoid, silu, hard_silu, gelu, mish, exponential,
-    hard_tanh, log_sigmoid, softmax, log_softmax, sparsemax,
+    squareplus, soft_shrink, hard_shrink, tanh_shrink, sparse_plus, sparse_sigmoid, silu, hard_silu, gelu, gelu_tanh, mish,
+    exponential, hard_tanh, log_sigmoid, softmax, log_softmax, sparsemax,
 )  # fmt: skip
 ACTIVATIONS: dict[str, Activation] = {function.__name__: function for function in _MODELLED}
 ACTIVATIONS |= {"swish": silu, "hard_swish": hard_silu}
+
+# What some version of Keras, or an argument of one of its functions, makes of a name; no name that Keras accepts.
+WITHOUT_KERAS_NAME = frozenset({"hard_sigmoid_keras2", "gelu_tanh"})
 
 # Names that Keras accepts but that no LSTM can use.
 UNUSABLE = {
@@ -213,24 +224,3 @@ def get(name: str | None) -> Activation:
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise UnsupportedConfigError(f"unknown activation {name!r}; expected None or one of {', '.join(sorted(ACTIVATIONS))}")
     return ACTIVATIONS[name]
-
-
-def name_of(function: Any) -> str:
-    """The reference's name for an activation function of Keras'.
-
-    `hard_sigmoid` changed between Keras 2 and 3, so the function's module decides: Keras 3 keeps its activations in
-    `keras.src.activations.activations`, every earlier Keras (and tf_keras) elsewhere.
-
-    Raises:
-        UnsupportedConfigError: not a function of Keras' own; the reference cannot know what it computes.
-    """
-    name, module = getattr(function, "__name__", None), getattr(function, "__module__", None) or ""
-    if name is None or "keras" not in module.replace("tf_keras", "keras").split("."):
-        raise UnsupportedConfigError(
-            f"cannot tell what activation {function!r} computes: the reference knows Keras' own by name; "
-            f"build it with LSTM(LSTMConfig(activation=...), weights) instead"
-        )
-    if name == "hard_sigmoid" and not module.startswith("keras.src.activations.activations"):
-        return "hard_sigmoid_keras2"
-    get(name)
-    return str(name)

@@ -10,7 +10,7 @@ and independent errors add their squares. The budgets hold for the usual formula
 - tanh, a quotient of two rounded expressions: 3 g².
 - silu, z times sigmoid: 4 g².
 - What is a sum or difference of terms that may be larger than it is has the error of its terms: u max(|z|, 1) bounds those of
-  elu and selu (exp(z) - 1), softplus and log_sigmoid (max(z, 0) + log1p …), squareplus (z + √…), gelu (1 + erf …), mish,
+  elu and selu (exp(z) - 1), softplus and log_sigmoid (max(z, 0) + log1p …), squareplus (z + √…), gelu (1 + erf … or tanh …), mish,
   tanh_shrink (z - tanh z), and of the clipped lines (z / 6 + 1/2 …), together with the rounding of the value.
 - softmax = exp(z - m) / Σ with m the largest z: the rounding of z - m is an error of u |z - m| in the exponent, thus relative.
 - log_softmax = (z - m) - log Σ: roundings of the difference, which may be large where z is small, of the logarithm, of the sum.
@@ -89,7 +89,8 @@ BUDGETS: dict[str, Budget] = {
     **dict.fromkeys(
         (
             "hard_sigmoid", "hard_sigmoid_keras2", "elu", "celu", "selu", "softplus", "squareplus", "soft_shrink", "tanh_shrink",
-            "sparse_plus", "sparse_sigmoid", "hard_silu", "hard_swish", "gelu", "mish", "log_sigmoid",
+            "sparse_plus", "sparse_sigmoid", "hard_silu", "hard_swish", "gelu", "gelu_tanh", "mish",
+            "log_sigmoid",
         ),
         _sum_of_larger_terms,
     ),

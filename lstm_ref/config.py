@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 from lstm_ref import activations
-from lstm_ref.errors import LSTMError, UnsupportedConfigError
+from lstm_ref.errors import LSTMError
 
 
 @dataclass(frozen=True)
@@ -51,30 +50,3 @@ class LSTMConfig:
                 raise LSTMError(f"{name} must be True or False; got {getattr(self, name)!r}")
         activations.get(self.activation)
         activations.get(self.recurrent_activation)
-
-    @classmethod
-    def from_keras(cls, layer: Any) -> LSTMConfig:
-        """Read the configuration of a `keras.layers.LSTM`, an `LSTMCell`, or an `RNN` over one LSTMCell.
-
-        A bare cell has no sequence: its flags are False, as are those that an older Keras does not have.
-
-        Raises:
-            UnsupportedConfigError: the layer is no LSTM, is time-major, or its activation is not one of Keras' own.
-        """
-        cell = getattr(layer, "cell", layer)
-        missing = [name for name in ("units", "activation", "recurrent_activation") if not hasattr(cell, name)]
-        if missing:
-            raise UnsupportedConfigError(
-                f"expected a keras LSTM, an LSTMCell or an RNN over one LSTMCell; got {type(layer).__name__}, "
-                f"whose cell {type(cell).__name__} has no {', '.join(missing)}"
-            )
-        if getattr(layer, "time_major", False):
-            raise UnsupportedConfigError("time_major=True is not modelled; transpose the inputs to (batch, timesteps, input_dim)")
-        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
-        return cls(
-            units=int(cell.units),
-            activation=activations.name_of(cell.activation),
-            recurrent_activation=activations.name_of(cell.recurrent_activation),
-            use_bias=bool(getattr(cell, "use_bias", True)),
-            **{flag: bool(getattr(layer, flag, False)) for flag in flags},
-        )

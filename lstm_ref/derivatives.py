@@ -15,6 +15,7 @@ import numpy as np
 
 from lstm_ref.activations import (
     ACTIVATIONS,
+    GELU_CUBE,
     SELU_ALPHA,
     SELU_SCALE,
     Activation,
@@ -52,6 +53,12 @@ def _d_gelu(x: Array) -> Array:
     return np.asarray(Phi + x * phi).astype(x.dtype)
 
 
+def _d_gelu_tanh(x: Array) -> Array:
+    scale = math.sqrt(8 / math.pi)
+    a = scale * (x + GELU_CUBE * x * x * x)
+    return np.asarray(sigmoid(a) + x * _d_sigmoid(a) * scale * (1 + 3 * GELU_CUBE * x * x))
+
+
 def _d_mish(x: Array) -> Array:
     return np.asarray(tanh(softplus(x)) + x * sigmoid(x) * _sech_squared(softplus(x)))
 
@@ -84,6 +91,7 @@ SLOPES: dict[str, Activation] = {
     "silu": lambda x: sigmoid(x) + x * _d_sigmoid(x),
     "hard_silu": lambda x: hard_sigmoid(x) + x * _inside(x, -3, 3, 1 / 6),
     "gelu": _d_gelu,
+    "gelu_tanh": _d_gelu_tanh,
     "mish": _d_mish,
     "exponential": np.exp,
     "hard_tanh": lambda x: _inside(x, -1, 1),

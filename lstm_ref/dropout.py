@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_ref.arrays import Array
-from lstm_ref.errors import ShapeError
+from lstm_ref.errors import DtypeError, ShapeError
 from lstm_ref.weights import GATE_ORDER
 
 
@@ -22,6 +22,7 @@ class DropoutMasks:
 
     Raises:
         ShapeError: neither one mask nor four.
+        DtypeError: no array of real numbers.
     """
 
     inputs: Array | None = None
@@ -30,8 +31,26 @@ class DropoutMasks:
     def __post_init__(self) -> None:
         for name in ("inputs", "hidden"):
             masks = getattr(self, name)
-            if masks is not None and (masks.ndim != 3 or len(masks) not in (1, len(GATE_ORDER))):
+            if masks is None:
+                continue
+            if not isinstance(masks, np.ndarray) or masks.dtype.kind not in "biuf":
+                given = getattr(masks, "dtype", type(masks).__name__)
+                raise DtypeError(f"dropout masks of {name} must be an array of real numbers; got {given}")
+            if masks.ndim != 3 or len(masks) not in (1, len(GATE_ORDER)):
                 raise ShapeError(f"dropout masks of {name} must have shape (1 or 4, batch, size); got {masks.shape}")
+
+    def check(self, batch: int, input_dim: int, units: int) -> None:
+        """Refuse masks that are not those of a call with so many rows, features and units.
+
+        Raises:
+            ShapeError: the message says which masks, and what they should be.
+        """
+        for name, size in (("inputs", input_dim), ("hidden", units)):
+            masks = getattr(self, name)
+            if masks is not None and masks.shape[1:] != (batch, size):
+                raise ShapeError(
+                    f"dropout masks of {name} must have shape (1 or 4, {batch}, {size}) in this call; got {masks.shape}"
+                )
 
     def applied(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
         """What a gate reads of x_t (batch, input_dim) and of hidden (batch, units)."""

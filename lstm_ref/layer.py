@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from lstm_ref import activations, sequence
-from lstm_ref.arrays import Array
+from lstm_ref.arrays import Array, real_array
 from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
@@ -39,7 +40,7 @@ class LSTM:
     Raises:
         ShapeError: weights are not those of an LSTM with config.units.
         DtypeError: another compute dtype.
-        LSTMError: another engine, or a number of threads that it has not.
+        LSTMError: another engine, a number of threads that it has not, or config, weights or dropout of another type.
 
     >>> lstm = LSTM(LSTMConfig(units=1), LSTMWeights.from_arrays([[0, 0, 1, 0]], [[0, 0, 0, 0]], [0, 0, 0, 0]))
     >>> lstm(np.array([[[1.0]]])).round(4)  # sigmoid(0) * tanh(sigmoid(0) * tanh(1))
@@ -67,7 +68,14 @@ class LSTM:
     ) -> None:
         if str(dtype) not in COMPUTE_DTYPES:
             raise DtypeError(f"dtype must be one of {', '.join(COMPUTE_DTYPES)}; got {dtype!r}")
-        if engine not in ENGINES:
+        for name, value, kinds in (
+            ("config", config, (LSTMConfig,)),
+            ("weights", weights, (LSTMWeights,)),
+            ("dropout", dropout, (DropoutMasks, type(None))),
+        ):
+            if not isinstance(value, kinds):
+                raise LSTMError(f"{name} must be of type {kinds[0].__name__}; got {value!r}")
+        if not isinstance(engine, str) or engine not in ENGINES:
             raise LSTMError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise LSTMError(f"threads must be a positive integer; got {threads!r}")
@@ -86,15 +94,6 @@ class LSTM:
         self._recurrent_activation = activations.get(config.recurrent_activation)
         self._fused = FusedLSTM(config, self.weights, threads) if engine == "fused" else None
 
-    @classmethod
-    def from_keras(cls, layer: Any, dtype: str = "float64", *, engine: str = "oracle", threads: int = 1) -> LSTM:
-        """The reference for a built `keras.layers.LSTM`, `LSTMCell` or `RNN` over one LSTMCell, with a copy of its weights.
-
-        Raises:
-            UnsupportedConfigError: the layer is no built LSTM, or uses an activation that is not Keras' own.
-        """
-        return cls(LSTMConfig.from_keras(layer), LSTMWeights.from_keras(layer), dtype, engine=engine, threads=threads)
-
     def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Run over a batch of sequences.
 
@@ -109,12 +108,21 @@ class LSTM:
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
         """
+        passed = self.passed(inputs, initial_state, mask)
+        outputs, state = self.present(passed)
+        self.keep(passed)
+        return (outputs, state.hidden, state.cell) if self.config.return_state else outputs
+
+    def passed(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
+        """What a call passes through, of which the fused engine keeps no more than is returned; stores nothing."""
         checked = self._checked(inputs, initial_state, mask)
         fused = self._engine
-        passed = fused.run(*checked, emits_initial_state=self.emits_initial_state) if fused else self.run(*checked)
+        return fused.run(*checked, emits_initial_state=self.emits_initial_state) if fused else self.run(*checked)
+
+    def keep(self, passed: sequence.Trajectory) -> None:
+        """Store the state that a call ended in, where the layer is stateful."""
         if self.config.stateful:
             self.store(passed.final_state)
-        return self.present(passed)
 
     def trajectory(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
         """All that the call with these arguments passes through; the stored state of a stateful layer is read, and left alone."""
@@ -137,14 +145,17 @@ class LSTM:
 
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
+            LSTMError: no such number of copies.
         """
         inputs, start, mask = self._checked(inputs, initial_state, mask)
         batch, steps, _ = inputs.shape
         expected = (batch, steps, self.config.units) if self.config.return_sequences else (batch, self.config.units)
-        d_outputs = np.asarray(d_outputs, self.dtype)
+        d_outputs = real_array("d_outputs", d_outputs).astype(self.dtype, copy=False)
         if d_outputs.shape != expected:
             raise ShapeError(f"d_outputs must have the shape of the outputs, {expected}; got {d_outputs.shape}")
-        d_final = self.zero_state(batch) if d_final is None else self._checked_state(d_final, batch)
+        d_final = self._checked_pair("d_final", d_final, batch) or self.zero_state(batch)
+        if isinstance(copies, bool) or not isinstance(copies, Integral) or copies < 1 or batch % copies:
+            raise LSTMError(f"copies must be a positive integer that divides the batch of {batch} rows; got {copies!r}")
         if fused := self._engine:
             said = Said(outputs=d_outputs, final_state=d_final, emits_initial_state=self.emits_initial_state)
             return fused_gradients(fused, (inputs, start, mask), said, copies)
@@ -213,11 +224,9 @@ class LSTM:
         """The state after a timestep under a mask; use: (batch, 1)."""
         return sequence.hold(use, new, old)
 
-    def present(self, trajectory: sequence.Trajectory) -> Any:
-        """What the layer returns of a run: the outputs or the last one, with the states where they are asked for."""
-        outputs = trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1]
-        final = trajectory.final_state
-        return (outputs, final.hidden, final.cell) if self.config.return_state else outputs
+    def present(self, trajectory: sequence.Trajectory) -> tuple[Array, State]:
+        """What the layer returns of a run: the outputs or the last one, and the final state, asked for or not."""
+        return trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1], trajectory.final_state
 
     @property
     def _engine(self) -> FusedLSTM | None:
@@ -252,12 +261,13 @@ class LSTM:
         """The arguments of a run, from those of a call."""
         inputs = self._checked_inputs(inputs)
         batch = inputs.shape[0]
-        return inputs, self.start(self._checked_state(initial_state, batch), batch), _checked_mask(mask, inputs.shape[:2])
+        mask = checked_mask(mask, inputs.shape[:2])
+        if self.dropout is not None:
+            self.dropout.check(batch, self.weights.input_dim, self.config.units)
+        return inputs, self.start(self._checked_state(initial_state, batch), batch), mask
 
     def _checked_inputs(self, inputs: Any) -> Array:
-        array = np.asarray(inputs)
-        if array.dtype.kind not in "biuf":
-            raise DtypeError(f"inputs must hold real numbers; got dtype {array.dtype}")
+        array = real_array("inputs", inputs)
         if array.ndim != 3:
             raise ShapeError(f"inputs must have the axes (batch, timesteps, input_dim); got shape {array.shape}")
         if array.shape[2] != self.weights.input_dim:
@@ -274,39 +284,45 @@ class LSTM:
                 f"a stateful layer keeps its batch size: the stored state has {self.state.hidden.shape[0]} rows, "
                 f"inputs have {batch}; call reset_state() before another batch size"
             )
-        if initial_state is None:
+        return self._checked_pair("initial_state", initial_state, batch)
+
+    def _checked_pair(self, argument: str, pair: Any, batch: int) -> State | None:
+        if pair is None:
             return None
-        arrays = [np.asarray(value) for value in _state_pair(initial_state)]
-        for name, array in zip(("hidden state h", "cell state c"), arrays, strict=True):
-            if array.dtype.kind not in "biuf":
-                raise DtypeError(f"the initial {name} must hold real numbers; got dtype {array.dtype}")
+        what = {"initial_state": "the initial", "d_final": "d_final's"}[argument]
+        arrays = []
+        for name, value in zip(("hidden state h", "cell state c"), _state_pair(argument, pair), strict=True):
+            array = real_array(f"{what} {name}", value)
             if array.shape != (batch, self.config.units):
-                raise ShapeError(
-                    f"the initial {name} must have shape {(batch, self.config.units)} (batch, units); got {array.shape}"
-                )
-        return State(*(array.astype(self.dtype) for array in arrays))
+                raise ShapeError(f"{what} {name} must have shape {(batch, self.config.units)} (batch, units); got {array.shape}")
+            arrays.append(array.astype(self.dtype))
+        return State(*arrays)
 
 
-def _state_pair(initial_state: Any) -> tuple[Any, Any]:
+def _state_pair(argument: str, pair: Any) -> tuple[Any, Any]:
     """Hidden and cell state out of a State or [h, c]; one array, or one without the other, is neither."""
-    if isinstance(initial_state, State):
-        return initial_state.hidden, initial_state.cell
-    if not isinstance(initial_state, list | tuple):
-        raise ShapeError(f"initial_state must be a State or [h, c], (batch, units) each; got one {type(initial_state).__name__}")
-    if len(initial_state) != 2 or any(value is None for value in initial_state):
-        given = ", ".join(type(value).__name__ for value in initial_state)
-        raise ShapeError(
-            f"initial_state must be a State or [h, c], (batch, units) each; got {len(initial_state)} values: [{given}]"
-        )
-    return initial_state[0], initial_state[1]
+    expected = f"{argument} must be a State or [h, c], (batch, units) each"
+    if isinstance(pair, State):
+        return pair.hidden, pair.cell
+    if not isinstance(pair, list | tuple):
+        raise ShapeError(f"{expected}; got one {type(pair).__name__}")
+    if len(pair) != 2 or any(value is None for value in pair):
+        raise ShapeError(f"{expected}; got {len(pair)} values: [{', '.join(type(value).__name__ for value in pair)}]")
+    return pair[0], pair[1]
 
 
-def _checked_mask(mask: Any, expected: tuple[int, ...]) -> Array | None:
+def checked_mask(mask: Any, expected: tuple[int, ...]) -> Array | None:
+    """A mask (batch, timesteps) as booleans, True = use the timestep.
+
+    Raises:
+        ShapeError, DtypeError: it has not the expected shape, or is no array of numbers.
+    """
     if mask is None:
         return None
-    array = np.asarray(mask)
+    try:
+        array = real_array("mask", mask)
+    except DtypeError as error:
+        raise DtypeError(f"mask must be boolean, True = use the timestep; {str(error).rpartition('; ')[2]}") from error
     if array.shape != expected:
         raise ShapeError(f"mask must have shape {expected} (batch, timesteps), one entry per timestep; got {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise DtypeError(f"mask must be boolean, True = use the timestep; got dtype {array.dtype}")
     return array.astype(bool)

@@ -10,7 +10,7 @@ m ← m + (g - m) (1 - β₁), v ← v + (g² - v) (1 - β₂), w ← w - η √
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -88,7 +88,7 @@ class Task:
     """What is trained, and for what.
 
     Attributes:
-        config: of the LSTM, without return_state.
+        config: of the LSTM.
         weights: that it starts from.
         inputs: (batch, timesteps, input_dim).
         targets: of the shape of the outputs.
@@ -113,7 +113,7 @@ class Task:
         """The weights after so many steps over the whole batch."""
         weights = self.weights
         for _ in range(steps):
-            gradients = self._gradients(build(replace(self.config, return_state=True), weights), rounded)
+            gradients = self._gradients(build(self.config, weights), rounded)
             weights = LSTMWeights(
                 **{name: optimizer.step(name, array, gradients[name], rounded) for name, array in weights.arrays.items()}
             )

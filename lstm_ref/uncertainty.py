@@ -45,6 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +78,25 @@ class Arithmetic:
     unit_roundoff: float
     underflow: float
     operands: float = 0.0
+
+
+# u: half the gap between 1 and the next number of the precision.
+UNIT_ROUNDOFF = MappingProxyType({"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53})
+
+# N: what a result loses at most where it underflows. "Tensorflow always flushes denormals to zero" (openxla/xla, llvm_util.cc; its
+# threads set FTZ and DAZ, tsl/platform/denormal.h): all below the smallest normal number. bfloat16 is computed in float32 and has
+# its exponents. float16 is computed in float32 too, far from underflow there, and each result converted: VCVTPS2PH gives subnormal
+# numbers ("MXCSR.FTZ is ignored") and VCVTPH2PS reads them ("MXCSR.DAZ is ignored"; Intel 64 and IA-32 Architectures Software
+# Developer's Manual, volume 2). So it loses half the distance of its subnormal numbers.
+UNDERFLOW = MappingProxyType({"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022})
+
+ARITHMETIC = MappingProxyType(
+    {name: Arithmetic(unit_roundoff=UNIT_ROUNDOFF[name], underflow=UNDERFLOW[name]) for name in UNIT_ROUNDOFF}
+)
+
+# Largest |error| / σ of one element. σ is estimated from 24 replicas, so normal errors of size σ would exceed it with
+# P(|t_24| > 8) = 3e-8, real ones with P(|t_24| > 8√3) = 6e-13: one false alarm in 12,000 runs of the documents' matrix.
+ELEMENT_LIMIT = 8.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref.arrays import Array
-from lstm_ref.errors import DtypeError, LSTMError, ShapeError, UnsupportedConfigError
+from lstm_ref.arrays import Array, real_array
+from lstm_ref.errors import DtypeError, LSTMError, ShapeError
 
 # Column blocks of kernel, recurrent_kernel and bias: input gate, forget gate, candidate, output gate.
 GATE_ORDER = ("i", "f", "c", "o")
@@ -19,15 +20,17 @@ def count_params(units: int, input_dim: int, use_bias: bool = True) -> int:
     """Number of weights of an LSTM: four gates, each reading input_dim features, units hidden values and a bias.
 
     Raises:
-        LSTMError: a size is not a positive integer.
+        LSTMError: a size is not a positive integer, or use_bias no bool.
 
     >>> count_params(10, 5)
     640
     """
     for name, value in (("units", units), ("input_dim", input_dim)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise LSTMError(f"{name} must be a positive integer; got {value!r}")
-    return len(GATE_ORDER) * units * (input_dim + units + bool(use_bias))
+    if not isinstance(use_bias, bool):
+        raise LSTMError(f"use_bias must be True or False; got {use_bias!r}")
+    return len(GATE_ORDER) * int(units) * (int(input_dim) + int(units) + use_bias)
 
 
 class GateWeights(NamedTuple):
@@ -86,32 +89,13 @@ class LSTMWeights:
 
     @classmethod
     def from_arrays(cls, kernel: Any, recurrent_kernel: Any, bias: Any = None) -> LSTMWeights:
-        """Weights from anything array-like; integers become float64, floating dtypes are kept.
+        """Weights from anything array-like; floating dtypes are kept; integers and other libraries' dtypes become float64, exactly.
 
         Raises:
             ShapeError, DtypeError: see LSTMWeights.
         """
         arrays = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-        return cls(**{name: None if value is None else _as_float_array(name, value) for name, value in arrays.items()})  # type: ignore[arg-type]  # only bias can be None
-
-    @classmethod
-    def from_keras(cls, layer: Any) -> LSTMWeights:
-        """Copy the weights of a built `keras.layers.LSTM`, `LSTMCell`, or `RNN` over one LSTMCell, of any Keras version ≥ 2.
-
-        Raises:
-            UnsupportedConfigError: the layer has no LSTM weights, or is not built yet.
-        """
-        cell = getattr(layer, "cell", layer)
-        kernel, recurrent_kernel = getattr(cell, "kernel", None), getattr(cell, "recurrent_kernel", None)
-        if kernel is None or recurrent_kernel is None:
-            built = getattr(layer, "built", None)
-            hint = (
-                "build it or call it once first" if built is False else "expected an LSTM, an LSTMCell or an RNN over one LSTMCell"
-            )
-            raise UnsupportedConfigError(f"{type(layer).__name__} has no kernel and recurrent_kernel: {hint}")
-        return cls.from_arrays(
-            *(None if array is None else _to_numpy(array) for array in (kernel, recurrent_kernel, getattr(cell, "bias", None)))
-        )
+        return cls(**{name: None if value is None else _floating_array(name, value) for name, value in arrays.items()})  # type: ignore[arg-type]  # only bias can be None
 
     @property
     def units(self) -> int:
@@ -140,7 +124,7 @@ class LSTMWeights:
         Raises:
             LSTMError: no such gate.
         """
-        if name not in GATE_ORDER:
+        if not isinstance(name, str) or name not in GATE_ORDER:
             raise LSTMError(
                 f"unknown gate {name!r}; expected one of {', '.join(GATE_ORDER)} (c is the candidate, o the output gate)"
             )
@@ -158,20 +142,25 @@ class LSTMWeights:
         }
 
     def astype(self, dtype: Any) -> LSTMWeights:
-        """The same weights in another floating dtype."""
+        """The same weights in another floating dtype.
+
+        Raises:
+            DtypeError: no floating dtype of NumPy's.
+        """
+        if not _is_floating(dtype):
+            raise DtypeError(f"weights are of a floating dtype of NumPy's; got {dtype!r}")
         return LSTMWeights(**{name: array.astype(dtype) for name, array in self.arrays.items()})
 
 
-def _as_float_array(name: str, value: Any) -> Array:
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf":
+def _floating_array(name: str, value: Any) -> Array:
+    array = real_array(name, value)
+    if array.dtype.kind == "b":
         raise DtypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
-def _to_numpy(variable: Any) -> Array:
-    """A framework's variable as a NumPy array of our own; torch lets go of its data only when detached from its gradient."""
-    tensor = getattr(variable, "value", variable)
-    tensor = tensor() if callable(tensor) else tensor
-    tensor = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
-    return np.array(tensor.numpy() if hasattr(tensor, "numpy") else tensor)
+def _is_floating(dtype: Any) -> bool:
+    try:
+        return bool(np.issubdtype(np.dtype(dtype), np.floating))
+    except TypeError:
+        return False

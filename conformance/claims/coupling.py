@@ -40,7 +40,7 @@ def independent_copies() -> Finding:
     units, input_dim = 4, 5
     initializers = import_keras().initializers
     seeded = {"kernel_initializer": initializers.GlorotUniform(seed=0), "recurrent_initializer": initializers.Orthogonal(seed=1)}
-    fresh = LSTMWeights.from_keras(default_lstm(units, (2, 6, input_dim), **seeded))
+    fresh = LSTMWeights.from_arrays(*default_lstm(units, (2, 6, input_dim), **seeded).get_weights())
     dense = random_weights(units, input_dim)
     return judge(
         *_against_copies("as initialised by Keras", fresh),

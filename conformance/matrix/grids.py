@@ -65,7 +65,7 @@ def settled(case: Case) -> Case:
     return case.having(**changes)
 
 
-_NAMES = tuple(name for name in activations.ACTIVATIONS if name != activations.hard_sigmoid_keras2.__name__)
+_NAMES = tuple(name for name in activations.ACTIVATIONS if name not in activations.WITHOUT_KERAS_NAME)
 _RELATED = tuple(RELATIONS)
 _MASKED = MASKS[1:]
 

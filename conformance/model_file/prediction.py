@@ -180,7 +180,7 @@ def _judge(found: Sequence[ModelLSTM], read: _Read, returned: Sequence[Array], c
             emitted = conventions.first_masked_output_unrolled if unrolled else conventions.first_masked_output
             layer.emits_initial_state = emitted == "initial_state"
         with np.errstate(all="ignore"):  # overflow, NaN and infinity are part of what is asked
-            outputs, states = composite(*read.tiled(copies))
+            outputs, states = composite.forward(*read.tiled(copies))
         config = found[-1].found.config
         flat = [array for state in states for array in (state.hidden, state.cell)] if config and config.return_state else []
         return [outputs, *flat]

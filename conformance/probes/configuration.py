@@ -11,7 +11,7 @@ import numpy as np
 from conformance.probes.judging import equal, verdict
 from conformance.probes.model import Probe, Subject
 from conformance.verdict import CheckResult
-from lstm_ref.activations import ACTIVATIONS
+from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
 UNITS, INPUT_DIM = 3, 5
 
@@ -119,7 +119,7 @@ def configuration_probes() -> Iterator[Probe]:
             parameters={"name": name},
             label=name.replace("_", "-"),
         )
-    for name in sorted(ACTIVATIONS.keys() - {"hard_sigmoid_keras2"}):  # of Keras 1 and 2, and no name there either
+    for name in sorted(ACTIVATIONS.keys() - WITHOUT_KERAS_NAME):
         yield Probe(
             trait="activation-accepted",
             judge=_activation,

@@ -22,7 +22,7 @@ from conformance.reference_run import answer
 from conformance.stimulus import draw
 from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from conformance.verdict import Verdict
-from lstm_ref import LSTMConfig
+from lstm_ref import LSTM, LSTMConfig, from_keras
 
 pytestmark = pytest.mark.xdist_group("keras")
 
@@ -216,7 +216,9 @@ def test_every_argument_is_given(flag: str, keras_adapter: KerasLayerAdapter) ->
     config = LSTMConfig(**{**asdict(default), flag: not getattr(default, flag)})
     case = Case(config=config, input_dim=2, timesteps=3, batch=2)
     (layer,) = keras_adapter._built_for(case, draw([case])).subject.parts.layers
-    assert LSTMConfig.from_keras(layer) == config
+    reference = from_keras(layer)
+    assert isinstance(reference, LSTM)
+    assert reference.config == config
 
 
 # --- what cannot start ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.tolerance import ARITHMETIC, ELEMENT_LIMIT, UNDERFLOW, UNIT_ROUNDOFF
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights, UnsupportedConfigError, activations
+from lstm_ref import LSTM, LSTMConfig, LSTMWeights, UnsupportedConfigError, activations, from_keras
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty import rounding_sigma
 
@@ -75,7 +75,7 @@ def test_lstm_layer(keras: Any, inputs: Array, *, return_sequences: bool, go_bac
     )
     state = list(np.random.default_rng(8).standard_normal((2, BATCH, UNITS)).astype(np.float32)) if start == "given" else None
     got = arrays(keras, layer(inputs, initial_state=state))
-    expected = LSTM.from_keras(layer)(inputs, initial_state=state)
+    expected = from_keras(layer)(inputs, initial_state=state)
     for ours, theirs in zip(expected, got, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=limit())
 
@@ -101,7 +101,7 @@ def test_masked_lstm_layer(keras: Any, inputs: Array, kind: str, zero_output_for
     )
     mask = np.array(MASKS[kind], dtype=bool)
     got = arrays(keras, layer(inputs, mask=keras.ops.convert_to_tensor(mask)))
-    expected = LSTM.from_keras(layer)(inputs, mask=mask)
+    expected = from_keras(layer)(inputs, mask=mask)
     for ours, theirs in zip(expected, got, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=limit())
 
@@ -110,14 +110,14 @@ def test_lstm_cell_and_rnn_over_it(keras: Any, inputs: Array) -> None:
     """A bare cell and an RNN over it are read as the same LSTM."""
     cell = with_weights(keras.layers.LSTMCell(UNITS))
     (got,) = arrays(keras, keras.layers.RNN(cell)(inputs))
-    np.testing.assert_allclose(got, LSTM.from_keras(cell)(inputs), rtol=0, atol=limit())
-    np.testing.assert_allclose(got, LSTM.from_keras(keras.layers.RNN(cell))(inputs), rtol=0, atol=limit())
+    np.testing.assert_allclose(got, from_keras(cell)(inputs), rtol=0, atol=limit())
+    np.testing.assert_allclose(got, from_keras(keras.layers.RNN(cell))(inputs), rtol=0, atol=limit())
 
 
 def test_stateful_layer(keras: Any, inputs: Array) -> None:
     """Two carried calls, a reset, and one more."""
     layer = with_weights(keras.layers.LSTM(UNITS, stateful=True))
-    reference = LSTM.from_keras(layer)
+    reference = from_keras(layer)
     first, second = (arrays(keras, layer(inputs))[0] for _ in range(2))
     layer.reset_state()
     again = arrays(keras, layer(inputs))[0]
@@ -134,10 +134,10 @@ def keras_names(keras: Any) -> set[str]:
 
 
 def test_every_activation_of_keras_is_known(keras: Any) -> None:
-    """Modelled, or refused with its reason; nothing is modelled beyond them but the hard sigmoid of Keras 2."""
+    """Modelled, or refused with its reason; nothing is modelled beyond them but what has no name there."""
     known = set(activations.ACTIVATIONS) | set(activations.UNUSABLE)
     assert keras_names(keras) - known == set()
-    assert known - keras_names(keras) == {"hard_sigmoid_keras2"}
+    assert known - keras_names(keras) == activations.WITHOUT_KERAS_NAME
 
 
 # |error| of float32 functions on pre-activations of a few units: each is a handful of operations whose intermediate values are at
@@ -147,14 +147,14 @@ ONE_EVALUATION = 16 * 8 * UNIT_ROUNDOFF["float32"]
 
 # Keras to 3.15.1 adds up the cumulative sums of the support where the definition takes the last of them, on every backend, so
 # that its sparsemax does not sum to 1: keras issue 23425, mended by pull request 23469. The reference follows the definition.
-WRONG_SPARSEMAX = pytest.mark.xfail(raises=AssertionError, reason="keras issue 23425: sparsemax does not sum to 1")
+WRONG_SPARSEMAX = pytest.mark.xfail(raises=UnsupportedConfigError, reason="keras issue 23425: sparsemax does not sum to 1")
 
 
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=WRONG_SPARSEMAX if name == "sparsemax" else ())
-        for name in sorted(set(activations.ACTIVATIONS) - {"hard_sigmoid_keras2"})
+        for name in sorted(set(activations.ACTIVATIONS) - activations.WITHOUT_KERAS_NAME)
     ],
 )
 @pytest.mark.parametrize("argument", ["activation", "recurrent_activation"])
@@ -170,7 +170,7 @@ def test_layer_with_every_activation(keras: Any, inputs: Array, name: str, argum
     z = small[:, 0] @ dense_weights()[0] / 4 + dense_weights()[2] / 4
     assert np.abs(z).max() < 2
     assert np.abs(np.abs(z) - 0.5).min() > ONE_EVALUATION
-    for ours, theirs in zip(LSTM.from_keras(layer)(small), arrays(keras, layer(small)), strict=True):
+    for ours, theirs in zip(from_keras(layer)(small), arrays(keras, layer(small)), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=4 * ONE_EVALUATION)
 
 
@@ -179,7 +179,7 @@ def test_unusable_activation_is_refused(keras: Any, name: str) -> None:
     """Keras builds such a layer, and fails when it is called; the reference says so at once."""
     cell = keras.layers.LSTMCell(UNITS, activation=name)
     with pytest.raises(UnsupportedConfigError, match="cannot be used in an LSTM"):
-        LSTMConfig.from_keras(cell)
+        from_keras(cell)
 
 
 # --- results too small for float32 ---------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from lstm_ref.arrays import Array
 from lstm_ref.composite import Bidirectional, Composite, Stacked
@@ -26,8 +25,8 @@ class StatesReversed:
         self.layers = whole.layers
         self.whole = whole
 
-    def __call__(self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None) -> Answered:
-        outputs, states = self.whole(inputs, initial_state, mask)
+    def forward(self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None) -> Answered:
+        outputs, states = self.whole.forward(inputs, initial_state, mask)
         return outputs, states[::-1]
 
     @property
@@ -39,8 +38,8 @@ class StatesReversed:
 class InitialStatesReversed(StatesReversed):
     """A composite whose parts take their initial states in reverse order."""
 
-    def __call__(self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None) -> Answered:
-        return self.whole(inputs, None if initial_state is None else initial_state[::-1], mask)
+    def forward(self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None) -> Answered:
+        return self.whole.forward(inputs, None if initial_state is None else initial_state[::-1], mask)
 
 
 class BackwardNotFlipped(Bidirectional):
@@ -54,7 +53,7 @@ class HalvesExchanged(Bidirectional):
 
 
 class CellEmitted(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         return super().present(replace(trajectory, outputs=trajectory.cell))
 
 
@@ -75,22 +74,22 @@ def _layer_as(kind: type[LSTM], position: int) -> Callable[[Sequence[LSTM]], Sta
     return stacked
 
 
-def _backward_as(kind: type[LSTM]) -> Callable[[LSTM, LSTM, str], Bidirectional]:
+def _backward_as(kind: type[LSTM]) -> Callable[[LSTM, LSTM, str | None], Bidirectional]:
     return lambda forward, backward, merge_mode: Bidirectional(forward, kind(backward.config, backward.weights), merge_mode)
 
 
-def _backward_reads_forwards(forward: LSTM, backward: LSTM, merge_mode: str) -> Bidirectional:
+def _backward_reads_forwards(forward: LSTM, backward: LSTM, merge_mode: str | None) -> Bidirectional:
     whole = Bidirectional(forward, backward, merge_mode)
     backward.config = replace(backward.config, go_backwards=False)
     return whole
 
 
-def _weights_shared(forward: LSTM, backward: LSTM, merge_mode: str) -> Bidirectional:
+def _weights_shared(forward: LSTM, backward: LSTM, merge_mode: str | None) -> Bidirectional:
     is_possible = forward.config.units == backward.config.units
     return Bidirectional(forward, LSTM(backward.config, forward.weights) if is_possible else backward, merge_mode)
 
 
-def _merged_otherwise(asked: str, done: str) -> Callable[[LSTM, LSTM, str], Bidirectional]:
+def _merged_otherwise(asked: str, done: str) -> Callable[[LSTM, LSTM, str | None], Bidirectional]:
     return lambda forward, backward, mode: Bidirectional(forward, backward, done if mode == asked else mode)
 
 

@@ -113,10 +113,10 @@ class Deviation:
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     layer: type[LSTM] = LSTM
     stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
-    bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
+    bidirectional: Callable[[LSTM, LSTM, str | None], Composite] = Bidirectional
     backpropagation: type[Backpropagation] = Backpropagation
     d_stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
-    d_bidirectional: Callable[[LSTM, LSTM, str], Composite] = Bidirectional
+    d_bidirectional: Callable[[LSTM, LSTM, str | None], Composite] = Bidirectional
     dropout: Callable[[Draws, bool], Draws] = lambda drawn, training: drawn if training else ()
 
     def build(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> LSTM:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -31,31 +30,31 @@ class RowsReversed(LSTM):
 
 
 class FirstOutput(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         if self.config.return_sequences:
             return super().present(trajectory)
         return super().present(replace(trajectory, outputs=trajectory.outputs[:, :1]))
 
 
 class OutputsReversed(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         return super().present(replace(trajectory, outputs=trajectory.outputs[:, ::-1]))
 
 
 class BackwardsInTimeOrder(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         if not (self.config.go_backwards and self.config.return_sequences):
             return super().present(trajectory)
         return super().present(replace(trajectory, outputs=trajectory.outputs[:, ::-1]))
 
 
 class TimeMajor(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         return super().present(replace(trajectory, outputs=np.swapaxes(trajectory.outputs, 0, 1)))
 
 
 class UnitsReversed(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         return super().present(
             Trajectory(*(array[..., ::-1] for array in (trajectory.outputs, trajectory.hidden, trajectory.cell)))
         )

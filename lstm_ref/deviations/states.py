@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from lstm_ref.state import State
 
 
 class StatesExchanged(LSTM):
-    def present(self, trajectory: Trajectory) -> Any:
+    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
         return super().present(replace(trajectory, hidden=trajectory.cell, cell=trajectory.hidden))
 
 

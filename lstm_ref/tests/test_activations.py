@@ -31,6 +31,12 @@ def between(low: float, x: Any, high: float) -> Any:
     return min(max(x, mpmath.mpf(low)), mpmath.mpf(high))
 
 
+def gelu_argument(x: Any) -> Any:
+    """√(2/π) (x + 0.044715 x³), of a high-precision number or an array of float64."""
+    root = mp.sqrt(2 / mp.pi)
+    return float(root) * (x + 0.044715 * x**3) if isinstance(x, np.ndarray) else root * (x + mpmath.mpf("0.044715") * x**3)
+
+
 DEFINITIONS: dict[str, Callable[[Any], Any]] = {
     "linear": lambda x: x,
     "tanh": lambda x: mp.sinh(x) / mp.cosh(x),
@@ -56,6 +62,7 @@ DEFINITIONS: dict[str, Callable[[Any], Any]] = {
     "hard_silu": lambda x: x * between(0, x + 3, 6) / 6,
     "hard_swish": lambda x: x * between(0, x + 3, 6) / 6,
     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "gelu_tanh": lambda x: x * (1 + mp.tanh(gelu_argument(x))) / 2,
     "mish": lambda x: x * mp.tanh(mp.log1p(mp.exp(x))),
     "exponential": mp.exp,
     "hard_tanh": lambda x: between(-1, x, 1),
@@ -99,8 +106,9 @@ def tolerance(name: str, x: Any, want: Any) -> Any:
     No formula calls more than three functions (8u each, the 4 ulp of NumPy's vector library) or makes more than eight roundings
     (tanh_shrink's series makes 18, but halves the weight of each at every turn), and none but gelu amplifies an error that came
     before: 3 * 8u + 8u = 32u. gelu's erfc multiplies the error 2u of its argument z = x / sqrt 2 by up to 2z² + 1 = x² + 1.
+    gelu_tanh's exp multiplies the error 8u of its argument 2a by |2a|.
     """
-    amplified = 2 * (x**2 + 1) if name == "gelu" else 0
+    amplified = {"gelu": 2 * (x**2 + 1), "gelu_tanh": 16 * np.abs(gelu_argument(x))}.get(name, 0)
     return (32 + amplified) * U * np.abs(want) + 8 * (1 + np.abs(x)) * SMALLEST
 
 

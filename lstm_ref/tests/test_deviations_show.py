@@ -67,7 +67,7 @@ def asked(deviation: Deviation, needs: Needs) -> list[Array]:
         read = inputs[number], states if is_given else None, MASK if needs & OF_MASKS else None
         if Need.GRADIENTS in needs:
             shown += gradients(deviation, whole, read, random)
-        outputs, final = whole(*read)
+        outputs, final = whole.forward(*read)
         shown += [outputs, *(array for state in final for array in (state.hidden, state.cell)), *stored(whole)]
     return shown + [np.array((*array.shape, part.casts_inputs)) for part in whole.layers for array in part.weight_arrays.values()]
 
@@ -85,7 +85,7 @@ def gradients(
         else deviation.d_stacked(layers)
     )
     inputs, given, mask = read
-    outputs, final = right(*read)
+    outputs, final = right.forward(*read)
     d_states = [State(*random.standard_normal((2, *state.hidden.shape))) for state in final]
     d_inputs, parts = right.gradients(inputs, random.standard_normal(outputs.shape), d_states, given, mask)
     states = [array for part in parts for array in (part.initial_state.hidden, part.initial_state.cell)] if given else []
