@@ -13,7 +13,6 @@ TRACEBACK = "LSTM_CONFORMANCE_TRACEBACK"
 
 _ELSEWHERE = "name a place that you may write to"
 _NEXT_STEPS = {
-    errno.ENOENT: "its folder is not there, and cannot be made: name another path",
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
     errno.EROFS: _ELSEWHERE,
@@ -30,7 +29,10 @@ _NEXT_STEPS = {
 def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     """`report.json could not be written: No space left on device; make room on that disk, or name a place on another`."""
     reason = error.strerror or str(error)
-    return f"{path} could not be {done}: {reason}; {_NEXT_STEPS.get(error.errno or 0, 'name another path')}"
+    step = _NEXT_STEPS.get(error.errno or 0, "name another path")
+    if error.errno == errno.ENOENT:
+        step = f"{'it' if Path(path).parent.is_dir() else 'its folder'} is not there: name another path"
+    return f"{path} could not be {done}: {reason}; {step}"
 
 
 def refusal_of(error: Exception) -> str:
@@ -55,5 +57,13 @@ def _missing(error: ImportError) -> str:
         return str(error)  # the suite's own, which says what to install
     package = error.name.partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {package} is missing; install it with: pip install {package}"
-    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {package}"
+        return f"the package {package} is missing; install it with: pip install {_DISTRIBUTIONS.get(package, package)}"
+    again = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
+    return f"a package cannot be imported: {error}; install it anew with: {again}"
+
+
+# What a package is installed as, where that is not its own name.
+_DISTRIBUTIONS = {
+    "conformance": "keras-lstm-conformance", "lstm_ref": "keras-lstm-conformance", "sklearn": "scikit-learn", "tree": "dm-tree",
+    "google": "protobuf", "PIL": "pillow", "yaml": "pyyaml",
+}  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.commands import completion, options, pages
 from conformance.lifetime import scratch_folder
 from conformance.model_file.command import examine
@@ -44,6 +45,9 @@ from conformance.report.volume import Volume
     type=click.Path(dir_okay=False, path_type=Path),
     help="Arrays to predict on (.npy, or .npz by the inputs' names), not random ones.",
 )
+@click.option(
+    "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one answer may take."
+)
 @options.json
 @options.markdown
 @options.html
@@ -55,6 +59,7 @@ def model(
     first: str,
     second: str | None,
     inputs: Path | None,
+    time_limit: float,
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
@@ -69,7 +74,7 @@ def model(
     """
     specs = [first] if second is None else [first, second]
     with Progress({}, unit="LSTMs", volume=volume) as progress:
-        report = examine(path, specs, inputs, watching=progress)
+        report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), watching=progress)
     said = as_dict(report)
     try:
         files.write_each(

@@ -8,21 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.features import POLICIES
-from conformance.model_file.layers import FoundLSTM, Place
+from conformance.model_file.layers import ForeignLayer, FoundLSTM, Place
+from conformance.model_file.ownership import Node, activation_of, class_of, foreign_arguments, is_keras_own
 from lstm_ref import LSTMConfig, LSTMError
 
-Node = Mapping[str, Any]
-
 _FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
-_KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 _STACK = "StackedRNNCells"
 
 
 def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
     """The LSTMs of a model's configuration, in its order; a layer that is shared stands there once."""
-    walk = _Walk(before_keras_3=not keras_version or int(re.match(r"\d*", keras_version)[0] or 2) < 3)  # type: ignore[index]  # \d* always matches
     shared: dict[Any, FoundLSTM] = {}
-    for position, (identity, found) in enumerate(walk.through(config, Place(path="model", stored=""))):
+    for position, (identity, found) in enumerate(_Walk(keras_version).through(config, Place(path="model", stored=""))):
+        if isinstance(found, ForeignLayer):
+            continue
         key = position if identity is None else identity
         if key in shared:
             place = shared[key].place
@@ -31,38 +30,44 @@ def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
     return tuple(shared.values())
 
 
+def find_foreign(config: Node) -> tuple[ForeignLayer, ...]:
+    """The layers and cells of a model's configuration whose classes are none of Keras' own, the model itself among them."""
+    return tuple(found for _, found in _Walk("").through(config, Place(path="model", stored="")) if isinstance(found, ForeignLayer))
+
+
+_Found = tuple[Any, FoundLSTM | ForeignLayer]
+
+
 @dataclass(frozen=True)
 class _Walk:
     """One walk through a configuration.
 
     Attributes:
-        before_keras_3: whether "hard_sigmoid" is the one of Keras 1 and 2.
+        keras_version: that wrote it; "" where the file does not say.
     """
 
-    before_keras_3: bool
+    keras_version: str
 
-    def through(self, node: Node, place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
-        """Each LSTM at or below a node, with what it shares with other occurrences of the same layer, or None."""
+    def through(self, node: Node, place: Place) -> Iterator[_Found]:
+        """Each LSTM and foreign layer at or below a node, with what it shares with other occurrences of the same layer, or None."""
         name, config = str(node.get("class_name", "")), node.get("config")
         arguments = config if isinstance(config, Mapping) else {}
         place = replace(place, trainable=place.trainable and arguments.get("trainable", True) is not False)
-        is_own = _is_keras_own(node)
+        is_own = is_keras_own(node)
+        if not is_own:
+            yield None, ForeignLayer(place=place, class_name=class_of(node))
         if layers := _layers_of(config):
             yield from self._children(layers, place)
         elif is_own and name == "Bidirectional":
             yield from self._halves(arguments, place)
         elif is_own and name in ("LSTM", "RNN", "CuDNNLSTM"):
-            yield from ((_identity_of(node, place), found) for found in self._recurrent(name, arguments, place))
+            yield from ((_identity_of(node, place), found) for found in self._recurrent(node, arguments, place))
         else:
             yield from self._wrapped(name, arguments, place, is_own=is_own)
 
-    def _children(self, layers: list[Node], place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
+    def _children(self, layers: list[Node], place: Place) -> Iterator[_Found]:
         """The layers of a model, in their order; an archive names them by their classes and counts."""
-        counts: dict[str, int] = {}
-        for node in layers:
-            stored = snake_case(str(node.get("class_name", "")))
-            counts[stored] = counts.get(stored, -1) + 1
-            unique = f"{stored}_{counts[stored]}" if counts[stored] else stored
+        for unique, node in _numbered(layers):
             name = _name_of(node) or unique
             calls = node.get("inbound_nodes")
             uses = len(calls) if isinstance(calls, list) and calls else 1
@@ -77,7 +82,7 @@ class _Walk:
                 ),
             )
 
-    def _halves(self, arguments: Node, place: Place) -> Iterator[tuple[Any, FoundLSTM]]:
+    def _halves(self, arguments: Node, place: Place) -> Iterator[_Found]:
         """Forward and backward; the backward one may be told by the forward one alone."""
         forward, backward = arguments.get("layer"), arguments.get("backward_layer")
         if not isinstance(forward, Mapping):
@@ -90,41 +95,45 @@ class _Walk:
             backward.pop("shared_object_id", None)
         for half, node in (("forward", forward), ("backward", backward)):
             for identity, found in self.through(node, _below(place, half, f"{half}_layer")):
-                yield identity, _zeroing_like_a_half(found)
+                yield identity, found if isinstance(found, ForeignLayer) else _zeroing_like_a_half(found)
 
-    def _wrapped(self, name: str, arguments: Node, place: Place, *, is_own: bool) -> Iterator[tuple[Any, FoundLSTM]]:
-        """Layers among the arguments of another: of TimeDistributed, or of a layer that a user wrote."""
+    def _wrapped(self, name: str, arguments: Node, place: Place, *, is_own: bool) -> Iterator[_Found]:
+        """Layers among the arguments of another, alone or in a list: of TimeDistributed, or of a layer that a user wrote."""
         for key, value in arguments.items():
             if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
                 label = _name_of(value) if is_own else f"{name}.{key}"
                 yield from self.through(value, _below(place, label or key, key))
+            elif isinstance(value, list) and not is_own:
+                for position, (unique, each) in enumerate(_numbered(value)):
+                    yield from self.through(each, _below(place, f"{name}.{key}[{position}]", f"{key}/{unique}"))
 
-    def _recurrent(self, name: str, arguments: Node, place: Place) -> Iterator[FoundLSTM]:
+    def _recurrent(self, node: Node, arguments: Node, place: Place) -> Iterator[FoundLSTM | ForeignLayer]:
         """An LSTM, or the LSTM cells of an RNN."""
+        name = node["class_name"]
         if name == "CuDNNLSTM":
             reason = "a CuDNNLSTM of Keras 2 runs on a GPU alone and orders its weights as cuDNN does; save the model with an LSTM"
             yield self._found(name, arguments, arguments, place, reason)
         elif name == "LSTM":
-            yield self._found(name, arguments, arguments, _below(place, "", "cell"))
+            yield self._found(name, arguments, arguments, _below(place, "", "cell"), foreign_arguments(node))
         else:
             cell = arguments.get("cell")
             cell = {"class_name": _STACK, "config": {"cells": cell}} if isinstance(cell, list) else cell
-            if not isinstance(cell, Mapping) or not isinstance(cell.get("config"), Mapping) or not _is_keras_own(cell):
+            if not isinstance(cell, Mapping) or not isinstance(cell.get("config"), Mapping):
                 return
-            if cell.get("class_name") == "LSTMCell":
-                yield self._found("RNN(LSTMCell)", arguments, cell["config"], _below(place, "", "cell"))
+            if not is_keras_own(cell):
+                yield ForeignLayer(place=_below(place, "cell", "cell"), class_name=class_of(cell))
+            elif cell.get("class_name") == "LSTMCell":
+                yield self._found("RNN(LSTMCell)", arguments, cell["config"], _below(place, "", "cell"), foreign_arguments(cell))
             elif cell.get("class_name") == _STACK:
                 yield from self._stacked(arguments, cell["config"].get("cells"), place)
 
-    def _stacked(self, arguments: Node, cells: Any, place: Place) -> Iterator[FoundLSTM]:
-        counts: dict[str, int] = {}
-        for position, cell in enumerate(cells if isinstance(cells, list) else ()):
-            stored = snake_case(str(cell.get("class_name", ""))) if isinstance(cell, Mapping) else ""
-            counts[stored] = counts.get(stored, -1) + 1
-            if stored == "lstm_cell" and isinstance(cell.get("config"), Mapping) and _is_keras_own(cell):
-                unique = f"{stored}_{counts[stored]}" if counts[stored] else stored
-                below = _below(place, f"cell {position}", f"cell/cells/{unique}")
-                yield self._found(_STACK, arguments, cell["config"], below)
+    def _stacked(self, arguments: Node, cells: Any, place: Place) -> Iterator[FoundLSTM | ForeignLayer]:
+        for position, (unique, cell) in enumerate(_numbered(cells if isinstance(cells, list) else [])):
+            below = _below(place, f"cell {position}", f"cell/cells/{unique}")
+            if not is_keras_own(cell):
+                yield ForeignLayer(place=below, class_name=class_of(cell))
+            elif cell.get("class_name") == "LSTMCell" and isinstance(cell.get("config"), Mapping):
+                yield self._found(_STACK, arguments, cell["config"], below, foreign_arguments(cell))
 
     def _found(self, written_as: str, layer: Node, cell: Node, place: Place, reason: str = "") -> FoundLSTM:
         config, policy = None, _policy_of(cell)
@@ -147,23 +156,11 @@ class _Walk:
         flags = {flag: layer.get(flag, False) for flag in _FLAGS}
         return LSTMConfig(
             cell.get("units", 0),
-            activation=self._activation(cell.get("activation", "tanh")),
-            recurrent_activation=self._activation(cell.get("recurrent_activation", "sigmoid")),
+            activation=activation_of(cell.get("activation", "tanh"), self.keras_version),
+            recurrent_activation=activation_of(cell.get("recurrent_activation", "sigmoid"), self.keras_version),
             use_bias=cell.get("use_bias", True),
             **flags,
         )
-
-    def _activation(self, value: Any) -> str | None:
-        """The reference's name for an activation as it is written: a name, or a function of Keras' own."""
-        if isinstance(value, Mapping):
-            written = value.get("config")
-            if value.get("class_name") != "function" or value.get("registered_name") != written or not _is_keras_own(value):
-                shown = written if isinstance(written, str) else value.get("class_name")
-                raise LSTMError(f"its activation {shown!r} is a function of the user's own: what it computes is not in the file")
-            value = written
-        if value == "hard_sigmoid" and self.before_keras_3:
-            return "hard_sigmoid_keras2"
-        return None if value is None else str(value)
 
 
 def snake_case(name: str) -> str:
@@ -179,11 +176,14 @@ def _layers_of(config: Any) -> list[Node]:
     return [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
 
 
-def _is_keras_own(node: Node) -> bool:
-    """Whether a class is Keras' own, as far as the file says; before Keras 2.13 it says no module."""
-    module = node.get("module", "keras")
-    own = isinstance(module, str) and any(module == name or module.startswith(f"{name}.") for name in (*_KERAS_MODULES, "builtins"))
-    return own and ">" not in str(node.get("class_name", "")) and ">" not in str(node.get("registered_name") or "")
+def _numbered(nodes: list[Any]) -> Iterator[tuple[str, Node]]:
+    """The layers of a list, each under its name in an archive: its class's, from the second of a class on with a number."""
+    counts: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, Mapping):
+            stored = snake_case(str(node.get("class_name", "")))
+            counts[stored] = counts.get(stored, -1) + 1
+            yield f"{stored}_{counts[stored]}" if counts[stored] else stored, node
 
 
 def _name_of(node: Node) -> str:

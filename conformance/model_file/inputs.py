@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from conformance.model_file.errors import ModelFileError
+from conformance.refusals import could_not_be
+from conformance.verdict import in_one_line
 from lstm_ref.arrays import Array
 
 # Rows that are drawn, the most that are read of a user's own, and sizes that a model leaves open: timesteps, then anything else.
@@ -36,14 +40,15 @@ def inputs_of(config: Mapping[str, Any]) -> tuple[ModelInput, ...]:
     order = inner.get("input_layers") if isinstance(inner, Mapping) else None
     if order is not None:
         return tuple(found[name] for name in _names_in(order) if name in found)
-    if found or not isinstance(inner, Mapping):
+    if found:
         return tuple(found.values())
-    # A Sequential without one: it was built on what it was given, or its first layer says.
+    # A Sequential without one, before Keras 2.2.3 a list: it was built on what it was given, or its first layer says.
+    said = inner if isinstance(inner, Mapping) else {}
     first = nodes[0].get("config") if nodes else None
     first = first if isinstance(first, Mapping) else {}
-    shape = _shape(inner.get("build_input_shape") or first.get("batch_input_shape"))
+    shape = _shape(said.get("build_input_shape") or first.get("batch_input_shape"))
     dtype = "int32" if nodes and nodes[0].get("class_name") == "Embedding" else "float32"
-    return (ModelInput(name=str(inner.get("name", "")), shape=shape, dtype=dtype),) if shape else ()
+    return (ModelInput(name=str(said.get("name", "")), shape=shape, dtype=dtype),) if shape else ()
 
 
 def _input_layer(node: Mapping[str, Any]) -> ModelInput | None:
@@ -75,30 +80,54 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
     Raises:
         ModelFileError: the file holds something else, or does not fit the model.
     """
-    try:
-        with path.open("rb") as file:
-            held = np.load(file, allow_pickle=False)
-            arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": np.asarray(held)}
-    except (OSError, ValueError, EOFError, KeyError, MemoryError) as error:
-        raise ModelFileError(f"{path} cannot be read ({error}); expected arrays as np.save or np.savez write them") from error
+    arrays = _arrays_of(path)
     names = [one.name for one in inputs]
     chosen = [arrays[name] for name in names] if names and set(names) <= arrays.keys() else list(arrays.values())
     if inputs and len(chosen) != len(inputs):
+        held = f"{_counted(len(chosen), 'array')} ({', '.join(filter(None, arrays)) or 'without a name'})"
+        named = ", ".join(f"{name!r}: …" for name in names)
         raise ModelFileError(
-            f"{path} has {len(chosen)} arrays ({', '.join(filter(None, arrays)) or 'one without a name'}), the model has "
-            f"{len(inputs)} inputs: {', '.join(names)}; save them with np.savez(file, {', '.join(f'{name}=…' for name in names)})"
+            f"{path} has {held}, the model has {_counted(len(inputs), 'input')}: {', '.join(names)}; save one array for each with "
+            f"np.savez(file, **{{{named}}})"
         )
     for one, array in zip(inputs, chosen, strict=False):
         if not _fits(array, one):
             raise ModelFileError(f"{path}: the array for {one.name!r} has shape {array.shape}, the model reads {one.shape}")
-    if len({len(array) if array.ndim else 0 for array in chosen}) != 1:
+    rows = {array.shape[:1] for array in chosen}
+    if len(rows) != 1 or () in rows:
         raise ModelFileError(f"{path}: its arrays have {[array.shape for array in chosen]}, expected one number of rows")
-    return tuple(array[: _rows(inputs)] for array in chosen)
+    built_for = _batch(inputs)
+    if len(chosen[0]) < (built_for or 1):
+        needed = f"the model is built for {built_for}" if built_for else "expected at least one"
+        raise ModelFileError(f"{path} has {_counted(len(chosen[0]), 'row')}; {needed}")
+    return tuple(array[: built_for or MOST_ROWS] for array in chosen)
 
 
-def _rows(inputs: tuple[ModelInput, ...]) -> int:
-    """How many rows are read: what the model is built for, or the most."""
-    return next((one.shape[0] for one in inputs if one.shape[0]), MOST_ROWS)
+def _arrays_of(path: Path) -> dict[str, Array]:
+    """The arrays of a file by their names, "" for the one of a .npy file."""
+    try:
+        with path.open("rb") as file:
+            held = np.load(file, allow_pickle=False)
+            arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": np.asarray(held)}
+    except OSError as error:
+        raise ModelFileError(could_not_be("read", path, error)) from error
+    except (ValueError, EOFError, KeyError, MemoryError, NotImplementedError, zlib.error, BadZipFile) as error:
+        raise ModelFileError(
+            f"{path} holds no arrays ({in_one_line(error)}); expected them as np.save or np.savez write them"
+        ) from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biufSU":
+            raise ModelFileError(f"{path}: the array {name!r} holds {array.dtype}, expected numbers or text")
+    return arrays
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _batch(inputs: tuple[ModelInput, ...]) -> int | None:
+    """The number of rows that the model is built for; None where it reads any."""
+    return next((one.shape[0] for one in inputs if one.shape[0]), None)
 
 
 def _fits(array: Array, one: ModelInput) -> bool:

@@ -51,6 +51,19 @@ class FoundLSTM:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForeignLayer:
+    """A layer or cell whose class is none of Keras': the file has its configuration, and not its code.
+
+    Attributes:
+        place: where it stands.
+        class_name: by all that the file says of it: "Mine>LSTM", "my_code.LSTM", "LSTM (module null)".
+    """
+
+    place: Place
+    class_name: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelLSTM:
     """An LSTM with its weights, and what is wrong with them.

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.environments.recipes import recipes
+from conformance.environments.spec import parse
 from conformance.model_file.contents import Contents
+from lstm_ref import LSTMError
 
 # Of a message that is quoted.
 LONGEST = 300
@@ -17,11 +22,15 @@ LONGEST = 300
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What some version's message holds, why it raises, and what to do; {0} is what the expression found."""
+    """What some version's message holds, why it raises, and what to do; {0} is what the expression found.
+
+    With `holds`, it is so of files alone that name this class.
+    """
 
     pattern: str
     reason: str
     mend: str
+    holds: str = ""
 
 
 _KNOWN = tuple(_Known(**entry) for entry in tomllib.loads(Path(__file__).with_name("loading.toml").read_text("utf-8"))["known"])
@@ -34,19 +43,61 @@ def raised(message: str) -> str:
     return message if len(message) <= LONGEST else message[:LONGEST] + " …"
 
 
-def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any]) -> tuple[str, str]:
-    """Why the file does not load, and what to do; from the arguments that this Keras' LSTM has, where the message is not known."""
+def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, str]:
+    """Why the file does not load, and what to do; where the cause is none that is known, that.
+
+    Args:
+        message: what the environment raised.
+        file: that it was to load.
+        described: the interface of its LSTM.
+        versions: of the environment.
+    """
+    if by_name := _by_its_name(message, file):
+        return by_name
     for said in (raised(message), message):  # what is quoted around it may hold anything
         for known in _KNOWN:
-            if (match := re.search(known.pattern, said)) is not None:
+            if (match := re.search(known.pattern, said)) is not None and (not known.holds or _names(file.config, known.holds)):
                 return known.reason.format(*match.groups()), known.mend
-    arguments = set(described.get("arguments", {}))
-    strange = sorted({name for lstm in _lstm_arguments(file.config) for name in lstm} - arguments - _OF_EVERY_LAYER)
-    if arguments and strange:
-        names = ", ".join(strange)
-        return f"this Keras' LSTM has no argument {names}, which the file has", f"remove {names} from the layers' configuration"
-    version = file.keras_version or "an unknown version"
-    return f"it was written by Keras {version}", "load it in the version that wrote it, and save it again from there"
+    strange = {name for lstm in _lstm_arguments(file.config) for name in lstm} - set(described.get("arguments", {}))
+    strange -= _OF_EVERY_LAYER
+    if blamed := ", ".join(sorted(name for name in strange if re.search(rf"\b{re.escape(name)}\b", raised(message)))):
+        return f"this Keras' LSTM has no argument {blamed}, which the file has", f"remove {blamed} from the layers' configuration"
+    here = next((versions[name] for name in ("keras", "tf-keras", "tf.keras") if name in versions), "")
+    if not file.keras_version or file.keras_version == here:
+        return f"{_UNKNOWN}, and this is the version that wrote the file" if here and file.keras_version else _UNKNOWN, REBUILD
+    written = _environment_of(file.keras_version)
+    command = f"lstm-conformance model {shlex.quote(str(file.path))} --from {written}"
+    mend = f"see whether that version loads it: {command}" if written else REBUILD
+    return f"{_UNKNOWN}; the file was written by Keras {file.keras_version}", mend
+
+
+_UNKNOWN = "it is none of the causes that are known here"
+REBUILD = "build the model in its own code in this version, and give it the weights by layer.set_weights"
+
+
+def _by_its_name(message: str, file: Contents) -> tuple[str, str] | None:
+    """Keras 3 opens a file by its suffix, whatever is in it."""
+    if not re.search("accessible `.keras` zip file|file signature not found|File format not supported|not a zip file", message):
+        return None
+    right, holds = (".keras", "a .keras archive") if file.is_archive else (".h5", "HDF5")
+    if file.path.suffix == right or (not file.is_archive and file.path.suffix == ".hdf5"):
+        return None
+    called = f"its name ends in {file.path.suffix}" if file.path.suffix else "its name has no suffix"
+    return f"it holds {holds} and {called}: this Keras goes by the name", f"copy it to {file.path.with_suffix(right).name}"
+
+
+def _environment_of(version: str) -> str:
+    """The environment of the Keras that wrote a file, where there is a recipe for it."""
+    for system in ("keras", "tf-keras"):
+        with suppress(LSTMError):
+            spec = parse(f"{system}=={version}")
+            recipes().apply(spec)
+            return str(spec)
+    return ""
+
+
+def _names(config: Any, class_name: str) -> bool:
+    return any(node.get("class_name") == class_name for node in _mappings(config))
 
 
 _OF_EVERY_LAYER = {
@@ -63,13 +114,17 @@ _OF_EVERY_LAYER = {
 
 
 def _lstm_arguments(config: Any) -> list[Mapping[str, Any]]:
-    found, waiting = [], [config]
+    nodes = (node for node in _mappings(config) if node.get("class_name") == "LSTM")
+    return [node["config"] for node in nodes if isinstance(node.get("config"), Mapping)]
+
+
+def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
+    """All of a configuration, wherever it stands."""
+    waiting = [config]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
-            if value.get("class_name") == "LSTM" and isinstance(value.get("config"), Mapping):
-                found.append(value["config"])
+            yield value
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-    return found

@@ -79,7 +79,7 @@ def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
             if count := sum(not Verdict(one["verdict"]).is_expected for one in judged):
                 yield f"{each['label']}: {count:,} of {len(judged):,} {what}"
         if each["raised"]:
-            yield f"{each['label']}: the model does not {'predict' if each['loaded'] else 'load'}"
+            yield f"{each['label']}: the model {each['failed']}"
         if each["called"] and not Verdict(each["called"]["verdict"]).is_expected:
             yield f"{each['label']}: an eager call differs from what the model predicts"
     if not Verdict(said["predictions"]["verdict"]).is_expected:
@@ -109,8 +109,10 @@ def _lstms(said: Mapping[str, Any]) -> Table:
 
 
 def _notes(said: Mapping[str, Any]) -> Iterator[str]:
+    if said["assumed"]:
+        yield said["assumed"]
     for place in said["unclaimed"]:
-        yield f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file"
+        yield f"not verified: {place}"
     for reason in said["not_loadable"]:
         yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
     for each in said["environments"]:

@@ -34,6 +34,7 @@ class InEnvironment:
         versions: that it says it has.
         verifications: one per LSTM, in the order of the model.
         loaded: whether the file was loaded.
+        failed: what the model does not do, as it is asked: "does not load" …; "" where it predicts, or was not asked.
         reason: why it was not, or not predicted with.
         raised: what the environment raised then.
         mend: what to do.
@@ -47,6 +48,7 @@ class InEnvironment:
     versions: Mapping[str, str]
     verifications: tuple[Verification, ...]
     loaded: bool
+    failed: str = ""
     reason: str = ""
     raised: str = ""
     mend: str = ""
@@ -70,7 +72,8 @@ class ModelReport:
         path: of the file.
         keras_version: that wrote it.
         lstms: in it.
-        unclaimed: places of weights with an LSTM's shapes that the configuration does not explain.
+        unclaimed: where weights with an LSTM's shapes lie that no LSTM of the configuration has, and why.
+        assumed: what the file does not say, and how it is taken.
         not_loadable: why no environment was asked to load it.
         environments: one or two.
         compared: how the predictions of two environments lie, in words; "" where there are not two.
@@ -82,6 +85,7 @@ class ModelReport:
     keras_version: str
     lstms: tuple[ModelLSTM, ...]
     unclaimed: tuple[str, ...]
+    assumed: str
     not_loadable: tuple[str, ...]
     environments: tuple[InEnvironment, ...]
     compared: str = ""
@@ -118,6 +122,8 @@ def head_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[s
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
     lstms = _counted(len(report.lstms), "LSTM")
     yield f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters"
+    if report.assumed:
+        yield report.assumed
     for each in report.environments:
         versions = ", ".join(f"{name} {value}" for name, value in each.versions.items() if name not in unsaid)
         yield f"{each.label} {each.spec}: {versions}"
@@ -126,7 +132,7 @@ def head_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[s
 def environment_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[str]:
     """What was not verified, and how the whole model fares; quietly, only where that is not as expected."""
     for place in report.unclaimed:
-        yield f"not verified: {place} has weights of an LSTM's shapes, in a layer whose configuration is not in the file"
+        yield f"not verified: {place}"
     for reason in report.not_loadable:
         yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
     for each in report.environments:
@@ -215,7 +221,7 @@ def details_of(report: ModelReport) -> Iterator[str]:
 
 def _of_environment(each: InEnvironment, report: ModelReport) -> Iterator[str]:
     if each.raised:
-        yield f"the model {'does not predict' if each.loaded else 'does not load'}: {each.raised}"
+        yield f"the model {each.failed}: {each.raised}"
         yield f"  reason: {each.reason}"
         yield f"  mend: {each.mend}"
     elif each.reason:
@@ -240,6 +246,7 @@ def as_dict(report: ModelReport) -> dict[str, Any]:
         "expected": report.is_expected,
         "lstms": [_lstm_as_dict(lstm) for lstm in report.lstms],
         "unclaimed": list(report.unclaimed),
+        "assumed": report.assumed,
         "not_loadable": list(report.not_loadable),
         "environments": [_environment_as_dict(each) for each in report.environments],
         "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
@@ -268,6 +275,7 @@ def _environment_as_dict(each: InEnvironment) -> dict[str, Any]:
         "spec": each.spec,
         "versions": dict(each.versions),
         "loaded": each.loaded,
+        "failed": each.failed,
         "reason": each.reason,
         "raised": each.raised,
         "mend": each.mend,

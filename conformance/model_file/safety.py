@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.model_file.archive import ModelFile
+from conformance.model_file.ownership import class_of, is_bytecode, is_keras_own
 from lstm_ref.activations import ACTIVATIONS
-
-_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
 
 _HARMLESS = frozenset(
     name for group in tomllib.loads(Path(__file__).with_name("harmless.toml").read_text("utf-8")).values() for name in group
@@ -37,12 +36,12 @@ def _leaves(name: str) -> bool:
 
 
 def _nodes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All that names a class or a module, wherever it stands."""
+    """All that names a class or a module, or is bytecode, wherever it stands."""
     waiting: list[Any] = [config]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
-            if "class_name" in value or "module" in value:
+            if "class_name" in value or "module" in value or is_bytecode(value):
                 yield value
             waiting += [child for key, child in value.items() if key not in _NOT_BUILT]
         elif isinstance(value, list):
@@ -50,16 +49,16 @@ def _nodes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _reason(node: Mapping[str, Any]) -> str:
-    name, module, registered = (str(node.get(key) or "") for key in ("class_name", "module", "registered_name"))
-    config = node.get("config")
-    if name == "Lambda" or name.startswith("__lambda"):
-        return "a Lambda layer holds Python bytecode"
-    if ">" in name or ">" in registered:
-        return f"{(registered if '>' in registered else name)!r} is a class of the user's own"
-    if module and not any(module == one or module.startswith(f"{one}.") for one in _MODULES):
-        return f"{module}.{name} is none of Keras' own classes"
+    name, config = str(node.get("class_name") or ""), node.get("config")
+    if name == "Lambda":
+        return "a Lambda layer runs Python code of the user's own"
+    if name.startswith("__lambda") or is_bytecode(node):
+        return "it holds the Python bytecode of a lambda"
     if name == "function":
-        return "" if isinstance(config, str) and config in ACTIVATIONS else f"{config!r} is a function of the user's own"
+        known = isinstance(config, str) and config in ACTIVATIONS and is_keras_own(node)
+        return "" if known else f"of the function {config!r} the file has the name alone, and none of Keras' activations has it"
+    if not is_keras_own(node):
+        return f"the class {class_of(node)!r} is none of Keras' own"
     if name in _LOOKUPS and isinstance(config, Mapping) and isinstance(config.get("vocabulary"), str):
         return f"{name} reads its vocabulary from another file, {config['vocabulary']!r}"
-    return "" if name in _HARMLESS else f"{name or module} is not among the classes of Keras that are known to be harmless"
+    return "" if name in _HARMLESS else f"{name or class_of(node)} is not among the classes of Keras that are known to be harmless"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from conformance.case import Case, Execution
 from conformance.conventions import Conventions
 from conformance.diagnosis import Diagnostician
 from conformance.features import POLICIES
+from conformance.known_differences import EARLIER, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
 from conformance.observation import Observation
 from conformance.runner import run_case
@@ -77,17 +78,19 @@ class Verification:
             if not result.verdict.is_expected:
                 failing = [check.message for check in result.checks if check.verdict is Verdict.FAIL]
                 return f"{result.case_id}: {next(iter(failing), result.reason)}"
+        known = [f"{result.case_id}: {result.reason}" for result in self.results if result.verdict is Verdict.KNOWN_DIFFERENCE]
         unsupported = [result.reason for result in self.results if result.verdict is Verdict.UNSUPPORTED]
-        return next(iter([*self.faults, self.reason, *unsupported]), "")
+        return next(filter(None, [*self.faults, self.reason, *known, *unsupported]), "")
 
 
-def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
-    """One LSTM of the model in one started implementation; `number` tells it from others of its size."""
+def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str, str]) -> Verification:
+    """One LSTM of the model in one started implementation, which says its versions; `number` tells it from others of its size."""
     if lstm.faults or lstm.found.reason or lstm.weights is None:
         return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.found.reason)
     as_written = AsWritten(adapter)
     diagnose = Diagnostician(searches_left=1).explain
-    results = [run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number)]
+    asked = (run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number))
+    results = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
     explained = dict.fromkeys(name for result in results for name in result.explained_by)
     words = list(explained)
     if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:
@@ -97,6 +100,14 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter) -> Verification:
                 f"it computes {HARD_SIGMOIDS[str(_gates_of(other))]}, and the file means {HARD_SIGMOIDS[str(_gates_of(lstm))]}"
             ]
     return Verification(path=lstm.path, results=tuple(results), explained_by=tuple(words))
+
+
+def known_cause(raised: str, verifications: Sequence[Verification]) -> KnownDifference | None:
+    """The known difference of the model's LSTMs that raises so in their own cases; None where none does."""
+    results = [result for one in verifications for result in one.results if result.known]
+    known = {entry.id: entry for entry in (*known_differences(), *known_differences(EARLIER))}
+    asked = [(known[result.known], replace(result, verdict=Verdict.ERROR, reason=raised)) for result in results]
+    return next((entry for entry, result in asked if entry.explains(result)), None)
 
 
 def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]]:
@@ -139,10 +150,17 @@ def _execution_of(lstm: ModelLSTM) -> Execution:
     arguments = lstm.found.arguments
     implementation = arguments.get("implementation", 2)
     return Execution(
-        layer="lstm" if lstm.found.written_as == "LSTM" else "rnn",
+        layer="lstm" if lstm.found.written_as == "LSTM" else "rnnlist" if _is_list_of_one(arguments.get("cell")) else "rnn",
         unroll=arguments.get("unroll") is True,
         implementation=implementation if implementation in (1, 2) else 1,
     )
+
+
+def _is_list_of_one(cell: Any) -> bool:
+    """Whether an RNN's cell is a stack of a single one, which Keras runs otherwise than that one by itself."""
+    inner = cell.get("config") if isinstance(cell, Mapping) else None
+    cells = inner.get("cells") if isinstance(inner, Mapping) else cell
+    return isinstance(cells, list) and len(cells) == 1
 
 
 def _gates_of(lstm: ModelLSTM) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from conformance.features import POLICIES
 from conformance.model_file.archive import ModelFile
 from conformance.model_file.hdf5 import array_at, descend, names_of
-from conformance.model_file.layers import FoundLSTM, ModelLSTM
+from conformance.model_file.layers import ForeignLayer, FoundLSTM, ModelLSTM
 from lstm_ref import LSTMError, LSTMWeights
 from lstm_ref.arrays import Array
 
@@ -21,12 +22,39 @@ _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _FORMER_FOLDER = "_layer_checkpoint_dependencies"
 
 
-def with_weights(file: ModelFile, found: Sequence[FoundLSTM]) -> tuple[ModelLSTM, ...]:
+def with_weights(file: ModelFile, found: Sequence[FoundLSTM], foreign: Sequence[ForeignLayer]) -> tuple[ModelLSTM, ...]:
     """Each LSTM with its weights."""
     if file.is_archive:
-        return tuple(_weighed(each, _from_archive(file.weights, each)) for each in found)
+        placed = [(each, _from_archive(file.weights, each)) for each in found]
+        return tuple(_weighed(each if arrays else _kept_elsewhere(each, foreign), arrays) for each, arrays in placed)
+    found = [_without_foreign_weights(file.weights, each) for each in found]
     layers = dict(_from_layers(file.weights, found))
     return tuple(_weighed(each, layers.get(id(each), [])) for each in found)
+
+
+def _without_foreign_weights(root: h5py.Group, found: FoundLSTM) -> FoundLSTM:
+    """Not verified where a layer that is named LSTM has weights that Keras' has not: a `.h5` file names a class and no module."""
+    group = descend(root, found.place.top) if found.written_as == "LSTM" and found.place.path.count("/") == 1 else None
+    names = names_of(group, "weight_names") if isinstance(group, h5py.Group) else []
+    own = [name for cell in _cells_of(group) for name in cell] if names else []
+    strange = [name for name in names if name not in own]
+    if not own or not strange or found.reason:
+        return found
+    reason = f"its class has the name 'LSTM' and weights that Keras' has not, {', '.join(strange)}: it is of the user's own"
+    return replace(found, config=None, reason=reason)
+
+
+def _kept_elsewhere(found: FoundLSTM, foreign: Sequence[ForeignLayer]) -> FoundLSTM:
+    """Not verified where a layer of the user's own has it as an argument, and keeps it in an attribute of another name."""
+    around = _around(foreign, stored=found.place.stored.strip("/"))
+    inside = found.place.stored.removeprefix(around.place.stored) if around else ""
+    if around is None or not around.place.stored or inside.startswith("/layers/"):
+        return found
+    reason = (
+        f"it is an argument of {around.place.path}, whose class {around.class_name!r} is none of Keras' and keeps it under another "
+        "name: which weights are its own cannot be told"
+    )
+    return replace(found, config=None, reason=reason)
 
 
 def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
@@ -35,8 +63,13 @@ def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
         return ModelLSTM(found=found, weights=_if_they_fit(arrays))
     fault, weights = arrays if isinstance(arrays, str) else "", None
     expected = 3 if found.config.use_bias else 2
-    if not fault and len(arrays) != expected:
-        fault = f"the file has {len(arrays)} weights for it, expected {expected}: it was saved before it was built, or not whole"
+    if not fault and not arrays:
+        fault = (
+            "the file has no weights where Keras keeps those of this layer: it was saved before it was built, or it is not whole"
+        )
+    elif not fault and len(arrays) != expected:
+        has_bias = f"use_bias is {found.config.use_bias}"
+        fault = f"the file has {len(arrays)} weights for it, expected {expected} ({has_bias}): it is damaged, or was edited"
     elif not fault:
         try:
             weights = LSTMWeights.from_arrays(*arrays)
@@ -76,24 +109,45 @@ def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:
             )
 
 
-def orphans(file: ModelFile, lstms: Sequence[FoundLSTM]) -> tuple[str, ...]:
-    """Places of weights with an LSTM's shapes that no LSTM of the configuration claims.
-
-    They are those of layers within layers that a user wrote, whose configuration is not in the file.
-    """
+def unclaimed_weights(file: ModelFile, lstms: Sequence[FoundLSTM], foreign: Sequence[ForeignLayer]) -> tuple[str, ...]:
+    """Where weights with an LSTM's shapes lie that no LSTM of the configuration has, and in whose layer."""
     if not file.is_archive:
         claimed = {each.place.top for each in lstms}
         groups = {top: descend(file.weights, top) for top in names_of(file.weights, "layer_names") if top not in claimed}
-        return tuple(top for top, group in groups.items() if isinstance(group, h5py.Group) and any(_cells_of(group)))
+        tops = [top for top, group in groups.items() if isinstance(group, h5py.Group) and any(_cells_of(group))]
+        return tuple(_unclaimed(top, _around(foreign, top=top)) for top in tops)
     claimed = {_path_in(file.weights, each) for each in lstms}
     unknown: list[str] = []
 
     def visit(name: str, held: h5py.Group | h5py.Dataset) -> None:
         if name.endswith("/vars") and isinstance(held, h5py.Group) and name not in claimed and _looks_like_lstm(held):
-            unknown.append(name.removesuffix("/vars").removesuffix("/cell"))
+            unknown.append(name.removesuffix("/vars").removesuffix("cell").rstrip("/\\"))
 
     file.weights.visititems(visit)
-    return tuple(name for name in unknown if not name.startswith("optimizer/"))
+    places = [name for name in unknown if not name.startswith("optimizer/")]
+    return tuple(_unclaimed(place, _around(foreign, stored=place)) for place in places)
+
+
+def _around(foreign: Sequence[ForeignLayer], *, top: str = "", stored: str = "") -> ForeignLayer | None:
+    """The innermost layer of the user's own that holds what stands at a place; None where there is none."""
+    inside = f"/{stored}/".replace("\\", "/").replace(f"/{_FORMER_FOLDER}/", "/layers/")
+    holding = [
+        each
+        for each in foreign
+        if (each.place.top in ("", top) if top else inside.startswith(f"{each.place.stored.removesuffix('/cell')}/"))
+    ]
+    return max(holding, key=lambda each: len(each.place.stored), default=None)
+
+
+def _unclaimed(place: str, layer: ForeignLayer | None) -> str:
+    what = f"{place} has weights of an LSTM's shapes"
+    if layer is None:
+        return f"{what}, and no layer of the configuration has its weights there"
+    where = "/".join(layer.place.path.split("/")[:2]) if layer.place.top == place else layer.place.path
+    return (
+        f"{what}, in {where}, where the class {layer.class_name!r} is none of Keras': its configuration is in the file, the code "
+        "that computes with them is not"
+    )
 
 
 def _looks_like_lstm(group: h5py.Group) -> bool:
@@ -109,7 +163,10 @@ def _looks_like_lstm(group: h5py.Group) -> bool:
 
 def _path_in(root: h5py.Group, found: FoundLSTM) -> str:
     path = f"{found.place.stored.strip('/')}/vars"
-    return path if descend(root, "layers") is not None else path.replace("layers", _FORMER_FOLDER)
+    if descend(root, "layers") is None and descend(root, _FORMER_FOLDER) is not None:
+        return path.replace("layers", _FORMER_FOLDER)
+    on_windows = path.removesuffix("/vars").replace("/", "\\") + "/vars"
+    return path if descend(root, on_windows) is None else on_windows
 
 
 def _from_archive(root: h5py.Group, found: FoundLSTM) -> list[Array]:

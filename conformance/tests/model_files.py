@@ -16,7 +16,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.environments.process import Answer, QuestionError
 from conformance.model_file.contents import contents_of
 from conformance.model_file.layers import ModelLSTM
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights
+from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS
 
@@ -89,12 +89,14 @@ class LoadsOneLSTM(ReferenceAdapter):
     Attributes:
         refusal: what it raises in place of loading.
         failure: what it raises in place of predicting.
+        failing: as what.
         moved: how far the outputs of its call in a prediction are off.
         eager: how far those of an eager call are.
     """
 
     refusal: str = ""
     failure: str = ""
+    failing: type[LSTMError] = QuestionError
     moved: float = 0.0
     eager: float = 0.0
 
@@ -104,7 +106,7 @@ class LoadsOneLSTM(ReferenceAdapter):
         if self.refusal:
             return Answer(said={"not_loaded": self.refusal}, arrays={})
         if self.failure:
-            raise QuestionError(self.failure)
+            raise self.failing(self.failure)
         (lstm,) = contents_of(Path(question["path"])).lstms
         inputs = (arrays or {})["input.0"]
         random = np.random.RandomState(question["seed"])

@@ -144,6 +144,7 @@ def model_said() -> dict[str, Any]:
         "spec": "installed",
         "versions": ENVIRONMENT,
         "loaded": False,
+        "failed": "does not load",
         "reason": "why",
         "raised": "raised",
     }
@@ -153,6 +154,7 @@ def model_said() -> dict[str, Any]:
         "expected": False,
         "lstms": [{"path": path, "faults": [], "not_verified": "", **described} for path in verdicts],
         "unclaimed": ["layer/7"],
+        "assumed": "assumed",
         "not_loadable": ["a Lambda"],
         "environments": [{**environment, "mend": "mend", "lstms": lstms, "calls": [], "called": None, "not_recorded": ""}],
         "predictions": {"read": "(2, 5, 3)", "compared": "", "verdict": "UNSUPPORTED"},

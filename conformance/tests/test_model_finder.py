@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_a_layer_that_is_shared_stands_once_with_its_uses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"), [("3.0.5", "hard_sigmoid"), ("2.15.0", "hard_sigmoid_keras2"), ("", "hard_sigmoid_keras2")]
+    ("version", "expected"), [("3.0.5", "hard_sigmoid"), ("2.15.0", "hard_sigmoid_keras2"), ("1.2.2", "hard_sigmoid_keras2")]
 )
 def test_hard_sigmoid_is_that_of_the_version_that_wrote_it(version: str, expected: str) -> None:
     """Keras 3 changed the function and kept the name."""
@@ -92,21 +93,57 @@ def test_hard_sigmoid_is_that_of_the_version_that_wrote_it(version: str, expecte
     assert found.config == LSTMConfig(2, recurrent_activation=expected)
 
 
+def test_hard_sigmoid_of_no_version_is_not_guessed() -> None:
+    """Nothing else in the file says which of the two functions it means."""
+    (found,) = find_lstms(model_node(lstm_node(recurrent_activation="hard_sigmoid")), "")
+    assert found.config is None
+    assert "the file does not say which Keras wrote it" in found.reason
+
+
 FUNCTION = {"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "relu"}
 
 
-def test_a_function_of_keras_own_is_an_activation() -> None:
-    """Keras 3 writes some as functions."""
-    (found,) = find_lstms(model_node(lstm_node(activation=FUNCTION)), "3.15.1")
-    assert found.config == LSTMConfig(2, activation="relu")
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (FUNCTION, "relu"),
+        ({**FUNCTION, "registered_name": "function"}, "relu"),
+        (node("Activation", "a", activation="gelu"), "gelu"),
+        (node("Activation", "a", activation=node("ReLU", "r", max_value=6.0)), "relu6"),
+        (node("ReLU", "r", max_value=None, negative_slope=0.0, threshold=0.0), "relu"),
+        (node("ReLU", "r", negative_slope=[0.0]), None),
+        (node("ReLU", "r", max_value=6), "relu6"),
+        (node("LeakyReLU", "l", negative_slope=0.2), "leaky_relu"),
+        (node("LeakyReLU", "l", alpha=0.20000000298023224), "leaky_relu"),
+        (node("LeakyReLU", "l", negative_slope=0.3), None),
+        (node("LeakyReLU", "l"), None),
+        (node("ELU", "e", alpha=1.0), "elu"),
+        (node("ELU", "e", alpha=0.5), None),
+        (node("Softmax", "s", axis=-1), "softmax"),
+        (node("Softmax", "s", axis=0), None),
+        (node("ReLU", "r", threshold=1.0), None),
+        (node("ReLU", "r", max_value=1.0), None),
+        (node("Identity", "i"), "linear"),
+        (node("PReLU", "p"), None),
+    ],
+)
+def test_an_activation_is_what_its_function_or_layer_computes(written: Node, expected: str | None) -> None:
+    """Keras writes some as functions, and takes its own layers; by their arguments, never by their names alone."""
+    (found,) = find_lstms(model_node(lstm_node(activation=written)), "3.15.1")
+    assert found.config == (LSTMConfig(2, activation=expected) if expected else None)
+    assert expected or re.search(r"is Keras' layer \w+\(.*\), which the reference does not model", found.reason)
 
 
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (lstm_node(activation="mine"), "unknown activation 'mine'"),
-        (lstm_node(activation={**FUNCTION, "module": "my_code"}), "a function of the user's own"),
-        (lstm_node(activation=node("LeakyReLU", "leaky")), "a function of the user's own"),
+        (lstm_node(activation="mine"), "the name alone, 'mine', and Keras has none of that name"),
+        (lstm_node(activation={**FUNCTION, "module": "my_code"}), "the name alone, 'relu'"),
+        (lstm_node(activation={**FUNCTION, "config": "Mine>tanh", "registered_name": "function"}), "the name alone, 'Mine>tanh'"),
+        (lstm_node(activation={**node("LeakyReLU", "l"), "module": "my_code"}), "of the class 'my_code.LeakyReLU', none of Keras'"),
+        (lstm_node(activation={"value": ["4wEAAAA=", None, None]}), "is a lambda: the file holds Python bytecode"),
+        (lstm_node(activation="threshold"), "'threshold' cannot be used in an LSTM"),
+        ({"class_name": "LSTM", "config": {"units": 2, "peephole": True}}, "and the argument peephole, which the LSTM of no Keras"),
         (lstm_node(time_major=True), "time_major=True"),
         (lstm_node(dtype="int8_from_float32"), "dtype policy 'int8_from_float32'"),
         (lstm_node(units=True), "units must be a positive integer"),
@@ -121,11 +158,18 @@ def test_what_cannot_be_verified_says_why(layer: Node, reason: str) -> None:
     assert reason in found.reason
 
 
+MINE = {"module": None, "registered_name": "LSTM"}
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         {**lstm_node(), "module": "my_code"},
         {**lstm_node(), "registered_name": "my>LSTM"},
+        {**lstm_node(), **MINE},
+        {**node("Bidirectional", "both", layer={**lstm_node(), **MINE})},
+        node("RNN", "rnn", cell={**node("LSTMCell", units=2), **MINE}),
+        node("RNN", "rnn", cell=node("StackedRNNCells", cells=[{**node("LSTMCell", units=2), "module": "my_code"}])),
         node("RNN", "rnn", cell=node("GRUCell", units=2)),
         node("RNN", "rnn", cell=None),
         node("Bidirectional", "both", layer=None),
@@ -145,12 +189,99 @@ def test_an_lstm_in_a_layer_of_the_users_own_is_found_where_it_is_configured() -
     assert (found.place.path, found.place.stored) == ("model/mine/Mine.core", "/layers/mine/core/cell")
 
 
-def test_weights_that_no_configuration_explains_are_named(tmp_path: Path) -> None:
-    """Of an LSTM that a layer of the user's own has made for itself."""
-    path = write_keras(
-        tmp_path / "model.keras", model_node(node("Mine", "mine", module="my_code")), {"layers/mine/core/cell": weights_of()}
-    )
-    assert contents_of(path).unclaimed == ("layers/mine/core",)
+@pytest.mark.parametrize(
+    ("layer", "cell", "where"),
+    [
+        (node("Mine", "mine", module="my_code"), "layers/mine/core/cell", "in model/mine, where the class 'my_code.Mine' is none"),
+        ({**lstm_node(), **MINE}, "layers/lstm/cell", "in model/lstm, where the class 'LSTM (module null)' is none of Keras'"),
+        (
+            node("RNN", "rnn", cell={**node("LSTMCell", units=2), "registered_name": "My>LSTMCell", "module": None}),
+            "layers/rnn/cell",
+            "in model/rnn/cell, where the class 'My>LSTMCell' is none of Keras'",
+        ),
+        (node("Dense", "dense"), "astray/cell", "and no layer of the configuration has its weights there"),
+    ],
+    ids=["layer", "name of Keras' own", "cell", "nowhere"],
+)
+def test_weights_that_no_lstm_claims_are_named_with_their_layer(tmp_path: Path, layer: Node, cell: str, where: str) -> None:
+    """The configuration of a layer of the user's own is in the file, its code is not."""
+    path = write_keras(tmp_path / "model.keras", model_node(layer), {cell: weights_of()})
+    (said,) = contents_of(path).unclaimed
+    assert said.startswith(f"{cell.removesuffix('/cell')} has weights of an LSTM's shapes, ")
+    assert where in said
+
+
+def test_weights_in_the_users_own_model_are_named_with_it(tmp_path: Path) -> None:
+    """A model that is a class of its own keeps layers under the names of its attributes."""
+    path = write_keras(tmp_path / "model.keras", node("Mine", "mine", module="my_code"), {"core/cell": weights_of()})
+    (said,) = contents_of(path).unclaimed
+    assert "in model, where the class 'my_code.Mine' is none of Keras'" in said
+
+
+def test_weights_of_the_users_own_layer_in_a_legacy_file_are_named_with_it(tmp_path: Path) -> None:
+    """Both halves of a Bidirectional lie in one group."""
+    both = node("Bidirectional", "both", layer={**lstm_node(), "registered_name": "my>LSTM"})
+    arrays = {f"cell/{name}:0": array for name, array in weights_of().arrays.items()}
+    (said,) = contents_of(write_h5(tmp_path / "model.h5", model_node(both), {"both": arrays})).unclaimed
+    assert said.startswith("both has weights of an LSTM's shapes, in model/both, where the class 'my>LSTM' is none of Keras'")
+
+
+def test_lstm_that_a_layer_keeps_under_another_name_is_not_judged(tmp_path: Path) -> None:
+    """Where its weights are cannot be told from its argument's name."""
+    mine = node("Mine", "mine", module="my_code", core=lstm_node())
+    file = contents_of(write_keras(tmp_path / "model.keras", model_node(mine), {"layers/mine/other/cell": weights_of()}))
+    (lstm,) = file.lstms
+    assert lstm.faults == ()
+    assert "an argument of model/mine, whose class 'my_code.Mine' is none of Keras' and keeps it under another" in lstm.found.reason
+
+
+def test_lstms_in_a_list_of_the_users_own_layer_are_found(tmp_path: Path) -> None:
+    """Where an archive keeps them: by class and number."""
+    mine = node("Mine", "mine", module="my_code", cores=[lstm_node("a"), lstm_node("b")])
+    stored = {
+        "model/mine/Mine.cores[0]": "layers/mine/cores/lstm/cell",
+        "model/mine/Mine.cores[1]": "layers/mine/cores/lstm_1/cell",
+    }
+    weights = {name: weights_of(seed=k) for k, name in enumerate(stored)}
+    path = write_keras(tmp_path / "model.keras", model_node(mine), {stored[name]: held for name, held in weights.items()})
+    assert same(by_path(read(path)), {name.removeprefix("model/"): held for name, held in weights.items()})
+
+
+def test_class_named_lstm_with_other_weights_is_not_judged(tmp_path: Path) -> None:
+    """A `.h5` file has the class's name alone; what it has beside Keras' weights tells."""
+    arrays = {"lstm/peepholes": np.ones((3, 2), "f4"), **{f"cell/{name}": array for name, array in weights_of().arrays.items()}}
+    (lstm,) = read(write_h5(tmp_path / "model.h5", model_node(lstm_node()), {"lstm": arrays}))
+    assert (lstm.found.config, lstm.faults) == (None, ())
+    assert "weights that Keras' has not, lstm/peepholes: it is of the user's own" in lstm.found.reason
+
+
+def test_names_with_the_separators_of_windows(tmp_path: Path) -> None:
+    """Keras 2.13 to 2.15 wrote them there."""
+    weights = {"lstm": weights_of(seed=3)}
+    path = write_keras(tmp_path / "model.keras", model_node(lstm_node()), {"layers\\lstm\\cell": weights["lstm"]})
+    assert same(by_path(read(path)), weights)
+    assert contents_of(path).unclaimed == ()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "said"),
+    [
+        (".keras", "whose function a name means is not in the file: gelu, sigmoid are taken for Keras' own, as Keras takes them"),
+        (
+            ".h5",
+            "whose class or function a name means is not in the file: LSTM, gelu, sigmoid are taken for Keras' own, as Keras takes",
+        ),
+    ],
+)
+def test_what_a_file_does_not_say_is_said(tmp_path: Path, suffix: str, said: str) -> None:
+    """A class or a function of the user's own may have been written by the name of one of Keras'."""
+    config = model_node(lstm_node(activation="gelu"))
+    if suffix == ".h5":
+        arrays = {f"cell/{name}": array for name, array in weights_of().arrays.items()}
+        file = contents_of(write_h5(tmp_path / "model.h5", config, {"lstm": arrays}))
+    else:
+        file = contents_of(write_keras(tmp_path / "model.keras", config, {"layers/lstm/cell": weights_of()}))
+    assert file.assumed.startswith(said)
 
 
 @pytest.mark.parametrize("config", [[lstm_node("a"), lstm_node("b")], {"layers": [lstm_node("a"), lstm_node("b")]}])
