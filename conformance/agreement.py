@@ -22,6 +22,7 @@ from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
 from conformance.documents import read, stamped
 from conformance.known_differences import covering_entries
+from conformance.lifetime import unfinished
 from conformance.observation import Observation
 from conformance.reference_run import Answer, answer
 from conformance.stimulus import draw
@@ -48,7 +49,8 @@ class Folder:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
-        np.savez(self.path / f"{case.id}.npz", **arrays)
+        with unfinished(self.path / f"{case.id}.npz") as begun, begun.open("wb") as file:
+            np.savez(file, **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
         """Say what the arrays come from.

@@ -17,15 +17,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NoReturn
 
 PREFIX = "lstm-conformance-run-"
 _LOCK = "in-use.lock"
+# How the name of a file ends that is being written, behind the process that does.
+_UNFINISHED = ".unfinished"
 
 # Tenths of a second in which processes that have been told to end write no more.
 _ENDING = 30
+
+# Settings and caches that are written where they are missing: the variable that names another place, and where they are looked for.
+_WRITTEN_WHERE_MISSING = {
+    "KERAS_HOME": (".keras/keras.json",),
+    "MPLCONFIGDIR": (".config/matplotlib", ".cache/matplotlib", ".matplotlib"),
+}
 
 # Of Linux: the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -79,7 +88,22 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def is_running(process: int) -> bool:
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Where to write what is to be at `path`, in whose place it comes whole or not at all; what a killed process had begun goes."""
+    for left in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
+        process = left.name.removesuffix(_UNFINISHED).rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            left.unlink(missing_ok=True)
+    begun = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+    try:
+        yield begun
+        begun.replace(path)
+    finally:
+        begun.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
     """Whether there may be a process of that id."""
     if sys.platform == "win32":  # where asking would end it
         return True
@@ -98,10 +122,10 @@ def _interrupt() -> NoReturn:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Those of Python, what it loads and starts; Keras' file of settings too, which Keras writes where a user has none."""
-    variables = {"TMPDIR": str(folder)}
-    if not os.path.exists(os.path.expanduser("~/.keras/keras.json")):  # noqa: PTH110, PTH111  # Path raises without a home
-        variables["KERAS_HOME"] = os.environ.get("KERAS_HOME", str(folder / ".keras"))
+    """Those of Python, what it loads and starts; and what frameworks write at home where a user has nothing of theirs."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.home raises where there is none
+    missing = [name for name, places in _WRITTEN_WHERE_MISSING.items() if not any((home / place).exists() for place in places)]
+    variables = {"TMPDIR": str(folder), **{name: os.environ.get(name, str(folder / name.lower())) for name in missing}}
     before = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
     os.environ.update(variables)
     tempfile.tempdir = str(folder)

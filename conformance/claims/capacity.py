@@ -13,6 +13,7 @@ from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_k
 from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
+from conformance.lifetime import unfinished
 from lstm_ref.arrays import Array
 
 UNITS = (4, 8, 16, 32, 64, 128)
@@ -114,7 +115,8 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         xlabel="units (parameters of the LSTM)", ylabel="test accuracy", title="8 × 8 digits read as 8 timesteps of 8 features"
     )
     axes.legend(loc="lower right")
-    figure.savefig(path)
+    with unfinished(path) as begun:
+        figure.savefig(begun, format=path.suffix.removeprefix(".") or "png")
 
 
 def _load_digits() -> Digits:

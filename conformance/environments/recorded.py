@@ -22,6 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerError
+from conformance.lifetime import unfinished
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -161,7 +162,8 @@ def write_recording(recording: Recording, path: Path) -> None:
     said = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     contents: dict[str, Any] = {_INDEX: np.frombuffer(said, np.uint8), **flat}
-    np.savez_compressed(path, **contents)
+    with unfinished(path) as begun, begun.open("wb") as file:
+        np.savez_compressed(file, **contents)
 
 
 def read_recording(path: Path) -> Recording:

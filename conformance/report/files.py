@@ -6,20 +6,15 @@ What cannot be written raises UnwrittenError.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
-from glob import escape
 from pathlib import Path
 from typing import Any
 
-from conformance.lifetime import is_running
+from conformance.lifetime import unfinished
 from conformance.refusals import could_not_be
 from conformance.report import junit
 from conformance.report.model import Report, as_json
 from lstm_ref import LSTMError
-
-# How the name of a file ends that is being written, behind the process that does.
-_UNFINISHED = ".unfinished"
 
 
 class UnwrittenError(LSTMError):
@@ -75,20 +70,12 @@ def write_text(text: str, path: Path) -> None:
 
 
 def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, say: a file must not take its place
             write(str(path))
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
-            process = left.name.removesuffix(_UNFINISHED).rpartition(".")[2]
-            if process.isdecimal() and not is_running(int(process)):
-                left.unlink(missing_ok=True)
-        try:
-            write(str(unfinished))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with unfinished(path) as file:
+            write(str(file))
     except OSError as error:
         raise UnwrittenError(could_not_be("written", path, error)) from error

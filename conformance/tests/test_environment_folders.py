@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from conformance.environments.folders import MARKER, VARIABLE, Folder, cache, packages_of
 from conformance.environments.interpreters import UnavailableError
@@ -181,6 +183,17 @@ def test_what_a_killed_process_left_is_cleared_away() -> None:
     _make(left / "made")
     _folder().provide(print)
     assert [path for path in left.parent.iterdir() if path.is_dir()] == [_folder().path]
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_what_is_left_of_another_folder_is_cleared_away_unless_it_is_being_made(alive: bool) -> None:
+    """A process that was killed may never be asked for the same again."""
+    other = _folder("other==1.0").path
+    left = other.with_name(f"{other.name}.part-killed")
+    _make(left / "made")
+    with FileLock(f"{other}.lock") if alive else nullcontext():
+        _folder().provide(print)
+    assert left.exists() is alive
 
 
 def test_two_at_once_make_one() -> None:

@@ -60,6 +60,7 @@ def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None
     ("arguments", "allowed"),
     [
         (["list", "--level", "quick"], CASES),
+        (["list", "--level", "standard"], CASES),
         (["explain", "nonsense"], TEXT),
         (["verify", "--no-such-option"], POOL),
     ],
