@@ -93,7 +93,7 @@ class _Read:
 
 
 def _read(layer: Any) -> _Read:
-    if hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer"):
+    if _has_halves(layer):
         halves = [_read(half) for half in (layer.forward_layer, layer.backward_layer)]
         if any(half.compose is Stacked for half in halves):
             raise UnsupportedConfigError(f"{_EXPECTED}; got a {_kind(layer)} over several cells: take its halves one by one")
@@ -104,6 +104,10 @@ def _read(layer: Any) -> _Read:
     several = isinstance(cells, list | tuple) and len(cells) > 0
     parts = list(_parts(layer, list(cells or ()) if several else [cell]))
     return _Read(parts, Stacked) if several else _Read(parts, lambda layers: layers[0])
+
+
+def _has_halves(layer: Any) -> bool:
+    return hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer")
 
 
 def _parts(layer: Any, cells: Sequence[Any]) -> Iterator[_Part]:
@@ -148,9 +152,8 @@ def _weights(layer: Any, cell: Any) -> LSTMWeights:
 
 def _state_variables(layer: Any) -> list[Any]:
     """Of a stateful layer, where it holds some: h and c of each cell, in the order in which Keras lists them."""
-    halves = [getattr(layer, name, None) for name in ("forward_layer", "backward_layer")]
-    if all(halves):
-        return [variable for half in halves for variable in _state_variables(half)]
+    if _has_halves(layer):
+        return [variable for half in (layer.forward_layer, layer.backward_layer) for variable in _state_variables(half)]
     states = _flat(getattr(layer, "states", None)) if getattr(layer, "stateful", False) else []
     return [] if any(state is None for state in states) else states
 
@@ -188,7 +191,7 @@ def _verify(layer: Any, read: _Read) -> None:
     rows = _ROWS if first.state is None else len(first.state.hidden)
     inputs = _eighths((rows, _STEPS, first.weights.input_dim), 0)
     states = [_eighths((rows, part.config.units), seed) for part in read.parts for seed in (1, 2)]
-    is_cell = first.cell is layer or (not hasattr(layer, "cell") and not hasattr(layer, "forward_layer"))
+    is_cell = not (hasattr(layer, "cell") or _has_halves(layer))
     try:
         got = _step_of(layer, read, inputs, states) if is_cell else _call_of(layer, inputs)
     except Exception as error:

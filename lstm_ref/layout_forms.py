@@ -8,10 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from lstm_ref.arrays import Array
+from lstm_ref.arrays import Array, real_array
+from lstm_ref.errors import DtypeError, LSTMError, ShapeError
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 Arrays = dict[str, Array]
+Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +22,65 @@ class Form:
 
     Attributes:
         pack: the arrays by the system's names, in its order.
-        unpack: the other way round.
+        unpack: the other way round, from arrays that have the form's shapes.
+        shapes: of the arrays of an LSTM of so many features and units.
+        sizes: features and units, as arrays with the form's numbers of axes have them.
+        biases: arrays that may all be missing, for biases of zeros.
+        extras: names of arrays that a system may have beside these, for what Keras has not.
+        plain: the arrays without what the extras do to their shapes.
         deviations: names of what the form departs from Keras in.
     """
 
     pack: Callable[[LSTMWeights], Arrays]
     unpack: Callable[[Mapping[str, Array]], LSTMWeights]
+    shapes: Callable[[int, int], Shapes]
+    sizes: Callable[[Mapping[str, Array]], tuple[int, int]]
+    biases: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    plain: Callable[[Mapping[str, Array]], Mapping[str, Array]] = lambda arrays: arrays
     deviations: tuple[str, ...] = ()
+
+    def read(self, arrays: Mapping[str, Array]) -> LSTMWeights:
+        """The weights that the arrays hold, blocks in the system's order.
+
+        Raises:
+            LSTMError: an array is missing, or there is one that the form has not.
+            ShapeError: an array has not the shape that the others ask for.
+            DtypeError: one holds no real numbers.
+        """
+        if not isinstance(arrays, Mapping):
+            raise LSTMError(f"expected arrays by name, {', '.join(self.shapes(1, 1))}; got one {type(arrays).__name__}")
+        self._check_names(list(arrays))
+        plain = self.plain({name: _floating(name, array) for name, array in arrays.items()})
+        for name, shape in self.shapes(1, 1).items():
+            if name in plain and plain[name].ndim != len(shape):
+                raise ShapeError(f"{name} must have {len(shape)} axes; got shape {plain[name].shape}")
+        input_dim, units = self.sizes(plain)
+        for name, shape in self.shapes(input_dim, units).items():
+            if name in plain and (plain[name].shape != shape or min(input_dim, units) < 1):
+                raise ShapeError(
+                    f"{name} has shape {plain[name].shape}, expected {shape}: by their shapes, the arrays are those of {input_dim} "
+                    f"features and {units} units"
+                )
+        return self.unpack(plain)
+
+    def _check_names(self, given: list[str]) -> None:
+        known = list(self.shapes(1, 1))
+        needed = known if any(name in given for name in self.biases) else [name for name in known if name not in self.biases]
+        missing, unexpected = [name for name in needed if name not in given], [name for name in given if name not in known]
+        unexpected = [name for name in unexpected if name not in self.extras]
+        if missing or unexpected:
+            wrong = [*(f"{name!r} is missing" for name in missing), *(f"{name!r} is none of them" for name in unexpected)]
+            other = any(str(name).endswith("_reverse") for name in unexpected)
+            hint = "; the other direction is an LSTM of its own: read its arrays apart, by the names of the first" if other else ""
+            raise LSTMError(f"expected the arrays {', '.join(known)}; {', '.join(wrong)}{hint}")
+
+
+def _floating(name: str, value: Array) -> Array:
+    array = real_array(name, value)
+    if array.dtype.kind == "b":
+        raise DtypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    return array if array.dtype.kind == "f" or not array.ndim else array.astype(np.float64)
 
 
 def _apart(weights: LSTMWeights) -> Arrays:
@@ -39,6 +93,9 @@ def _from_apart(arrays: Mapping[str, Array]) -> LSTMWeights:
 
 PROJECTION = "projection/kernel"
 
+# What peepholes are called in TensorFlow's LSTMCell, and in BlockLSTM.
+PEEPHOLES = (("w_i_diag", "w_f_diag", "w_o_diag"), ("wci", "wcf", "wco"))
+
 
 def _stacked(names: tuple[str, str], weights: LSTMWeights) -> Arrays:
     kernel, recurrent_kernel, bias = weights.arrays.values()
@@ -46,11 +103,30 @@ def _stacked(names: tuple[str, str], weights: LSTMWeights) -> Arrays:
 
 
 def _from_stacked(names: tuple[str, str], arrays: Mapping[str, Array]) -> LSTMWeights:
-    """Of [x, h]; rows for a projected h are followed by zeros for the values that it lacks."""
+    """Of [x, h]."""
     kernel, bias = (arrays[name] for name in names)
     units = kernel.shape[1] // 4
-    values = arrays[PROJECTION].shape[1] if PROJECTION in arrays else units
-    return LSTMWeights(kernel[:-values], np.pad(kernel[-values:], ((0, units - values), (0, 0))), bias)
+    return LSTMWeights(kernel[:-units], kernel[-units:], bias)
+
+
+def _without_projection(names: tuple[str, str], arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Rows for a projected h are followed by zeros for the values that it lacks."""
+    kernel = arrays[names[0]]
+    if PROJECTION not in arrays or kernel.ndim != 2:
+        return arrays
+    projection, units = arrays[PROJECTION], kernel.shape[1] // 4
+    if projection.ndim != 2 or len(projection) != units or not 0 < projection.shape[1] <= units:
+        raise ShapeError(f"{PROJECTION} must have shape ({units}, values), of 1 to {units} values; got {projection.shape}")
+    return {**arrays, names[0]: np.pad(kernel, ((0, units - projection.shape[1]), (0, 0)))}
+
+
+def _stacked_shapes(names: tuple[str, str], input_dim: int, units: int) -> Shapes:
+    return dict(zip(names, ((input_dim + units, 4 * units), (4 * units,)), strict=True))
+
+
+def _stacked_sizes(names: tuple[str, str], arrays: Mapping[str, Array]) -> tuple[int, int]:
+    rows, columns = arrays[names[0]].shape
+    return rows - columns // 4, columns // 4
 
 
 # In which order Keras 1 lists the gates that have arrays of their own.
@@ -81,8 +157,9 @@ def _gates_first(weights: LSTMWeights) -> Arrays:
 
 
 def _from_gates_first(arrays: Mapping[str, Array]) -> LSTMWeights:
-    kernel, recurrent_kernel, *biases = (arrays[name] for name in _PYTORCH_NAMES)
-    return LSTMWeights(kernel.T, recurrent_kernel.T, np.sum(biases, axis=0))
+    kernel, recurrent_kernel = (arrays[name] for name in _PYTORCH_NAMES[:2])
+    none = np.zeros(len(kernel), kernel.dtype)
+    return LSTMWeights(kernel.T, recurrent_kernel.T, np.sum([arrays.get(name, none) for name in _PYTORCH_NAMES[2:]], axis=0))
 
 
 def _onnx(weights: LSTMWeights) -> Arrays:
@@ -91,7 +168,8 @@ def _onnx(weights: LSTMWeights) -> Arrays:
 
 
 def _from_onnx(arrays: Mapping[str, Array]) -> LSTMWeights:
-    (kernel,), (recurrent_kernel,), (biases,) = (arrays[name] for name in "WRB")
+    (kernel,), (recurrent_kernel,) = (arrays[name] for name in "WR")
+    biases = arrays.get("B", np.zeros((1, 2 * len(kernel)), kernel.dtype))
     return LSTMWeights(kernel.T, recurrent_kernel.T, biases.reshape(2, -1).sum(axis=0))
 
 
@@ -101,23 +179,75 @@ def _flat(weights: LSTMWeights) -> Arrays:
 
 
 def _from_flat(arrays: Mapping[str, Array]) -> LSTMWeights:
-    flat, units = arrays["weightSpace"], int(arrays["hiddenSize"])
-    input_dim = flat.size // (4 * units) - units - 2
+    flat, (input_dim, units) = arrays["weightSpace"], _flat_sizes(arrays)
     blocks = np.split(flat, np.cumsum([4 * units * input_dim, 4 * units * units, 4 * units]))
     shapes = ((4 * units, input_dim), (4 * units, units), (4 * units,), (4 * units,))
     parts = (block.reshape(shape) for block, shape in zip(blocks, shapes, strict=True))
     return _from_gates_first(dict(zip(_PYTORCH_NAMES, parts, strict=True)))
 
 
+def _flat_sizes(arrays: Mapping[str, Array]) -> tuple[int, int]:
+    units = float(arrays["hiddenSize"])
+    if not units.is_integer() or units < 1:
+        raise ShapeError(f"hiddenSize must be a positive integer, the number of units; got {arrays['hiddenSize']}")
+    return arrays["weightSpace"].size // (4 * int(units)) - int(units) - 2, int(units)
+
+
 _AS_PYTORCH = ("weights_transposed", "two_biases")
 _CELL, _OPERATION = ("kernel", "bias"), ("w", "b")
 
-APART = Form(pack=_apart, unpack=_from_apart)
-OF_A_CELL = Form(pack=partial(_stacked, _CELL), unpack=partial(_from_stacked, _CELL), deviations=("kernels_stacked",))
-OF_AN_OPERATION = Form(
-    pack=partial(_stacked, _OPERATION), unpack=partial(_from_stacked, _OPERATION), deviations=("kernels_stacked",)
+APART = Form(
+    pack=_apart,
+    unpack=_from_apart,
+    shapes=lambda n, units: {"kernel": (n, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)},
+    sizes=lambda arrays: (len(arrays["kernel"]), len(arrays["recurrent_kernel"])),
+    biases=("bias",),
 )
-PER_GATE = Form(pack=_per_gate, unpack=_from_per_gate, deviations=("twelve_arrays",))
-GATES_FIRST = Form(pack=_gates_first, unpack=_from_gates_first, deviations=_AS_PYTORCH)
-ONNX = Form(pack=_onnx, unpack=_from_onnx, deviations=_AS_PYTORCH)
-FLAT = Form(pack=_flat, unpack=_from_flat, deviations=_AS_PYTORCH)
+OF_A_CELL, OF_AN_OPERATION = (
+    Form(
+        pack=partial(_stacked, names),
+        unpack=partial(_from_stacked, names),
+        shapes=partial(_stacked_shapes, names),
+        sizes=partial(_stacked_sizes, names),
+        extras=(*(name for each in PEEPHOLES for name in each), PROJECTION),
+        plain=partial(_without_projection, names),
+        deviations=("kernels_stacked",),
+    )
+    for names in (_CELL, _OPERATION)
+)
+PER_GATE = Form(
+    pack=_per_gate,
+    unpack=_from_per_gate,
+    shapes=lambda n, units: {
+        f"{letter}_{gate}": shape
+        for gate in _KERAS_1_GATES
+        for letter, shape in (("W", (n, units)), ("U", (units, units)), ("b", (units,)))
+    },
+    sizes=lambda arrays: (len(arrays["W_i"]), len(arrays["U_i"])),
+    deviations=("twelve_arrays",),
+)
+GATES_FIRST = Form(
+    pack=_gates_first,
+    unpack=_from_gates_first,
+    shapes=lambda n, units: dict(
+        zip(_PYTORCH_NAMES, ((4 * units, n), (4 * units, units), (4 * units,), (4 * units,)), strict=True)
+    ),
+    sizes=lambda arrays: (arrays["weight_ih_l0"].shape[1], arrays["weight_hh_l0"].shape[1]),
+    biases=_PYTORCH_NAMES[2:],
+    deviations=_AS_PYTORCH,
+)
+ONNX = Form(
+    pack=_onnx,
+    unpack=_from_onnx,
+    shapes=lambda n, units: {"W": (1, 4 * units, n), "R": (1, 4 * units, units), "B": (1, 8 * units)},
+    sizes=lambda arrays: (arrays["W"].shape[2], arrays["R"].shape[2]),
+    biases=("B",),
+    deviations=_AS_PYTORCH,
+)
+FLAT = Form(
+    pack=_flat,
+    unpack=_from_flat,
+    shapes=lambda n, units: {"weightSpace": (4 * units * (n + units + 2),), "hiddenSize": ()},
+    sizes=_flat_sizes,
+    deviations=_AS_PYTORCH,
+)

@@ -18,11 +18,24 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lstm_ref.arrays import Array
+from lstm_ref.arrays import Array, real_array
 from lstm_ref.deviations import Deviation, combined
 from lstm_ref.deviations.cells import with_cell_clip, with_peepholes, with_projection
 from lstm_ref.deviations.weights import with_forget_bias
-from lstm_ref.layout_forms import APART, FLAT, GATES_FIRST, OF_A_CELL, OF_AN_OPERATION, ONNX, PER_GATE, PROJECTION, Arrays, Form
+from lstm_ref.errors import LSTMError, ShapeError
+from lstm_ref.layout_forms import (
+    APART,
+    FLAT,
+    GATES_FIRST,
+    OF_A_CELL,
+    OF_AN_OPERATION,
+    ONNX,
+    PEEPHOLES,
+    PER_GATE,
+    PROJECTION,
+    Arrays,
+    Form,
+)
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 BY_RUNNING = "by running"
@@ -56,14 +69,30 @@ class Layout:
     others: tuple[str, ...] = ()
 
     def write(self, weights: LSTMWeights) -> Arrays:
-        """The arrays with which the system computes what Keras computes with these weights; no bias is a bias of zeros."""
+        """The arrays with which the system computes what Keras computes with these weights; no bias is a bias of zeros.
+
+        Raises:
+            LSTMError: these are no weights.
+        """
+        if not isinstance(weights, LSTMWeights):
+            raise LSTMError(f"weights must be LSTMWeights; got {weights!r}")
         bias = np.zeros(4 * weights.units, weights.kernel.dtype) if weights.bias is None else weights.bias
         given = with_forget_bias(-self.forget_bias).weights(replace(weights, bias=bias))
         return self.form.pack(_ordered(given, GATE_ORDER, self.gates))
 
     def read(self, arrays: Mapping[str, Array]) -> LSTMWeights:
-        """The weights with which Keras computes what the system computes with these arrays."""
-        stored = _ordered(self.form.unpack(arrays), self.gates, GATE_ORDER)
+        """The weights with which Keras computes what the system computes with these arrays.
+
+        Args:
+            arrays: by the system's names, all of them and no others; where the system may lack biases, they may be missing.
+                Peepholes and a projection of TensorFlow's cells may be there: what Keras has not is left to `description`.
+
+        Raises:
+            LSTMError: an array is missing, or there is one that the system has not.
+            ShapeError: an array has not the shape that the others ask for.
+            DtypeError: one holds no real numbers.
+        """
+        stored = _ordered(self.form.read(arrays), self.gates, GATE_ORDER)
         return with_forget_bias(self.forget_bias).weights(stored)
 
     def description(self, arrays: Mapping[str, Array] = MappingProxyType({}), output_clip: float = np.inf) -> Deviation:
@@ -72,6 +101,10 @@ class Layout:
         Args:
             arrays: of the system's own; peepholes and projection of TensorFlow's cells are taken from them.
             output_clip: limit to what the projection gives.
+
+        Raises:
+            LSTMError: one of three peepholes is missing.
+            ShapeError, DtypeError: peepholes or projection are none.
         """
         order = "".join(self.gates)
         named = [f"all_gates_{order}"] if self.gates != GATE_ORDER else []
@@ -93,15 +126,29 @@ def _ordered(weights: LSTMWeights, now: tuple[str, ...], then: tuple[str, ...]) 
     )
 
 
-# What peepholes are called in TensorFlow's LSTMCell, and in BlockLSTM.
-PEEPHOLES = (("w_i_diag", "w_f_diag", "w_o_diag"), ("wci", "wcf", "wco"))
-
-
 def _extras_of(arrays: Mapping[str, Array], output_clip: float) -> list[Deviation]:
     """What TensorFlow's cells may have beside kernel and bias."""
-    peepholes = [with_peepholes(*(arrays[name] for name in names)) for names in PEEPHOLES if names[0] in arrays]
-    projection = [with_projection(arrays[PROJECTION], output_clip)] if PROJECTION in arrays else []
-    return [*peepholes, *projection]
+    own: list[Deviation] = []
+    for names in PEEPHOLES:
+        missing = [name for name in names if name not in arrays]
+        if len(missing) < len(names):
+            if missing:
+                raise LSTMError(f"of the peepholes {', '.join(names)}, {', '.join(missing)} is missing")
+            peepholes = [_of_axes(1, name, arrays[name]) for name in names]
+            if len({array.shape for array in peepholes}) > 1:
+                shapes = ", ".join(str(array.shape) for array in peepholes)
+                raise ShapeError(f"the peepholes {', '.join(names)} must have the same shape, (units,); got {shapes}")
+            own.append(with_peepholes(*peepholes))
+    if PROJECTION in arrays:
+        own.append(with_projection(_of_axes(2, PROJECTION, arrays[PROJECTION]), output_clip))
+    return own
+
+
+def _of_axes(axes: int, name: str, value: Array) -> Array:
+    array = real_array(name, value)
+    if array.ndim != axes:
+        raise ShapeError(f"{name} must have {axes} axes; got shape {array.shape}")
+    return array
 
 
 _ICFO = ("i", "c", "f", "o")

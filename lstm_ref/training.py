@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from numbers import Integral, Real
+from typing import Any, Protocol
 
 import numpy as np
 
-from lstm_ref.arrays import Array
+from lstm_ref.arrays import Array, real_array
 from lstm_ref.config import LSTMConfig
+from lstm_ref.errors import LSTMError, ShapeError
 from lstm_ref.layer import LSTM
+from lstm_ref.state import State
 from lstm_ref.weights import LSTMWeights
 
 # The result of an operation on arrays; what rounds, replaces it.
@@ -28,12 +31,25 @@ def _exactly(value: Array) -> Array:
     return value
 
 
+def _check_numbers(**values: Any) -> None:
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise LSTMError(f"{name} must be a number; got {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """l1 Σ |a| + l2 Σ a² of an array a."""
+    """l1 Σ |a| + l2 Σ a² of an array a.
+
+    Raises:
+        LSTMError: a factor is no number.
+    """
 
     l1: float = 0.0
     l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(l1=self.l1, l2=self.l2)
 
     def gradient(self, array: Array, rounded: Rounded = _exactly) -> Array:
         """Of the shape of the array; 0 at 0, where |a| has none."""
@@ -51,9 +67,16 @@ class Optimizer(Protocol):
 
 @dataclass
 class SGD:
-    """Stochastic gradient descent without momentum."""
+    """Stochastic gradient descent without momentum.
+
+    Raises:
+        LSTMError: the rate is no number.
+    """
 
     learning_rate: float
+
+    def __post_init__(self) -> None:
+        _check_numbers(learning_rate=self.learning_rate)
 
     def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:  # noqa: ARG002  # no memory
         """See Optimizer."""
@@ -62,13 +85,20 @@ class SGD:
 
 @dataclass
 class Adam:
-    """Adaptive moments, with Keras' defaults."""
+    """Adaptive moments, with Keras' defaults.
+
+    Raises:
+        LSTMError: a rate, a decay or epsilon is no number.
+    """
 
     learning_rate: float
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
     moments: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_numbers(**{name: getattr(self, name) for name in ("learning_rate", "beta_1", "beta_2", "epsilon")})
 
     def step(self, name: str, weight: Array, gradient: Array, rounded: Rounded = _exactly) -> Array:
         """See Optimizer."""
@@ -94,6 +124,10 @@ class Task:
         targets: of the shape of the outputs.
         penalties: of the weights, by their names.
         activity: of the outputs.
+
+    Raises:
+        LSTMError: a penalty of a weight that the LSTM has not.
+        ShapeError, DtypeError: inputs or targets do not fit.
     """
 
     config: LSTMConfig
@@ -103,6 +137,17 @@ class Task:
     penalties: Mapping[str, Penalty] = field(default_factory=dict)
     activity: Penalty = Penalty()  # frozen
 
+    def __post_init__(self) -> None:
+        outputs, _ = self._outputs(LSTM(self.config, self.weights))
+        targets = real_array("targets", self.targets)
+        if targets.shape != outputs.shape:
+            raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}; got {targets.shape}")
+        if not outputs.size:
+            raise ShapeError(f"the mean over no outputs is none; got inputs {np.shape(self.inputs)}")
+        unknown = [name for name in self.penalties if name not in self.weights.arrays]
+        if unknown:
+            raise LSTMError(f"penalties are of {', '.join(self.weights.arrays)}; got one of {', '.join(map(repr, unknown))}")
+
     def trained(
         self,
         optimizer: Optimizer,
@@ -110,7 +155,13 @@ class Task:
         build: Callable[[LSTMConfig, LSTMWeights], LSTM] = LSTM,
         rounded: Rounded = _exactly,
     ) -> LSTMWeights:
-        """The weights after so many steps over the whole batch."""
+        """The weights after so many steps over the whole batch.
+
+        Raises:
+            LSTMError: no number of steps.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 0:
+            raise LSTMError(f"steps must be a number of steps, 0 or more; got {steps!r}")
         weights = self.weights
         for _ in range(steps):
             gradients = self._gradients(build(self.config, weights), rounded)
@@ -119,8 +170,11 @@ class Task:
             )
         return weights
 
+    def _outputs(self, lstm: LSTM) -> tuple[Array, State]:
+        return lstm.present(lstm.trajectory(self.inputs))
+
     def _gradients(self, lstm: LSTM, rounded: Rounded) -> dict[str, Array]:
-        outputs = lstm.present(lstm.trajectory(self.inputs))[0]
+        outputs, _ = self._outputs(lstm)
         d_outputs = rounded(rounded(outputs - self.targets) * (2 / outputs.size))
         d_outputs = rounded(d_outputs + rounded(self.activity.gradient(outputs, rounded) / len(outputs)))
         found = lstm.gradients(self.inputs, d_outputs).weights

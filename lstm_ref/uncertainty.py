@@ -54,7 +54,7 @@ from lstm_ref.arrays import Array
 from lstm_ref.budgets import BUDGETS, OPERATIONS
 from lstm_ref.budgets import sigmoid as sigmoid_budget
 from lstm_ref.config import LSTMConfig
-from lstm_ref.errors import UnsupportedConfigError
+from lstm_ref.errors import ShapeError, UnsupportedConfigError
 from lstm_ref.sequence import Trajectory
 from lstm_ref.weights import LSTMWeights
 
@@ -137,6 +137,7 @@ def rounding_sigma(
 
     Raises:
         UnsupportedConfigError: for the other activations, and for rounded operands, `rounding` has replicas.
+        ShapeError: weights or trajectory are not those of such a run.
     """
     if (config.activation, config.recurrent_activation) != ("tanh", "sigmoid") or config.go_backwards:
         raise UnsupportedConfigError(
@@ -145,6 +146,13 @@ def rounding_sigma(
         )
     if arithmetic.operands:
         raise UnsupportedConfigError("the rounding σ is derived for products that read their operands as they are")
+    units = weights.units
+    expected = (*inputs.shape[:2], units)
+    if inputs.ndim != 3 or inputs.shape[2] != weights.input_dim or config.units != units or trajectory.hidden.shape != expected:
+        raise ShapeError(
+            f"a run over inputs {inputs.shape} of an LSTM of {weights.input_dim} features and {units} units passes through states "
+            f"{expected}; got {trajectory.hidden.shape}, and {config.units} units in the configuration"
+        )
     u, stored = arithmetic.unit_roundoff, arithmetic.underflow
     with np.errstate(over="ignore", invalid="ignore"):
         hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)

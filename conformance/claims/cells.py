@@ -25,8 +25,8 @@ from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Deviation
-from lstm_ref.layout_forms import PROJECTION
-from lstm_ref.layouts import LAYOUTS, PEEPHOLES
+from lstm_ref.layout_forms import PEEPHOLES, PROJECTION
+from lstm_ref.layouts import LAYOUTS
 
 _ARRAYS = ("outputs", "hidden", "cell")
 

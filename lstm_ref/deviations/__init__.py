@@ -53,16 +53,26 @@ def combined(deviations: Iterable[str | Deviation]) -> Deviation:
     """Several deviations, by name or with weights of their own, as one; none of them is the reference itself.
 
     Raises:
-        LSTMError: a name that no deviation has, one that is there twice, or two that contradict each other.
+        LSTMError: what no deviation is called, or is none; one that is there twice, or two that contradict each other.
 
     >>> combined(["all_gates_icfo", "forget_bias_doubled"]).name
     'all_gates_icfo+forget_bias_doubled'
     """
-    return combination([_of_name(each) if isinstance(each, str) else each for each in deviations])
+    given = list(deviations) if isinstance(deviations, Iterable) else [deviations]
+    strange = [each for each in given if not isinstance(each, str | Deviation)]
+    if strange:
+        raise LSTMError(f"deviations are given by name, or as Deviation; got {strange[0]!r}: DEVIATIONS holds those there are")
+    return combination([_of_name(each) if isinstance(each, str) else each for each in given])
 
 
 def summary_of(name: str) -> str:
-    """What implementations do that depart so; the names of several deviations are joined by +."""
+    """What implementations do that depart so; the names of several deviations are joined by +.
+
+    Raises:
+        LSTMError: as of `combined`.
+    """
+    if not isinstance(name, str):
+        raise LSTMError(f"a deviation's name is a string; got {name!r}")
     return combined(name.split("+")).summary
 
 

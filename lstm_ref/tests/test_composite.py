@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, Bidirectional, LSTMConfig, LSTMError, LSTMWeights, Stacked, State
+from lstm_ref import LSTM, Bidirectional, LSTMConfig, LSTMError, LSTMWeights, ShapeError, Stacked, State
 from lstm_ref.arrays import Array
+from lstm_ref.tests import slow
 
 OPEN = 1000.0
 
@@ -147,3 +148,180 @@ def test_halves_of_unequal_size_cannot_be_added(make_weights: Callable[..., LSTM
     backward = LSTM(replace(config, units=3, go_backwards=True), make_weights(3, 2))
     with pytest.raises(LSTMError, match=f"halves of 2 and 3 units cannot be joined by '{merge_mode}'; use 'concat' or None"):
         Bidirectional(LSTM(config, make_weights(2, 2)), backward, merge_mode)
+
+
+# --- what Keras returns and takes ------------------------------------------------------------------------------------------------
+
+
+def drawn_lstm(make_weights: Callable[..., LSTMWeights], units: int, input_dim: int, seed: int = 0, **config: Any) -> LSTM:
+    """With weights of its own."""
+    return LSTM(LSTMConfig(units, **config), make_weights(units, input_dim, seed=seed))
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+@pytest.mark.parametrize("return_state", [False, True])
+def test_a_bidirectional_answers_at_every_batch_size(
+    make_weights: Callable[..., LSTMWeights], batch: int, return_state: bool
+) -> None:
+    """Whether its halves return states or not, the outputs are both halves'."""
+    halves = [drawn_lstm(make_weights, 3, 2, seed=k, return_state=return_state, go_backwards=bool(k)) for k in (0, 1)]
+    inputs = np.random.default_rng(3).standard_normal((batch, 5, 2))
+    returned = Bidirectional(*halves)(inputs)
+    outputs = returned[0] if return_state else returned
+    expected = [slow.run(list(half.weights.arrays.values()), inputs, go_backwards=half.config.go_backwards) for half in halves]
+    np.testing.assert_allclose(outputs, np.concatenate([expected[0][0], expected[1][0]], axis=-1), rtol=0, atol=1e-14)
+    finals = [array for _, *final in expected for array in final] if return_state else []
+    for ours, theirs in zip(returned[1:] if return_state else [], finals, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+@pytest.mark.parametrize("return_state", [False, True])
+def test_stacked_layers_answer_at_every_batch_size(
+    make_weights: Callable[..., LSTMWeights], batch: int, return_state: bool
+) -> None:
+    """Whether the layers return states or not; the uppermost says what the whole returns."""
+    lower = drawn_lstm(make_weights, 3, 2, return_sequences=True)
+    upper = drawn_lstm(make_weights, 4, 3, return_state=return_state)
+    inputs = np.random.default_rng(3).standard_normal((batch, 5, 2))
+    between, *first = slow.run(list(lower.weights.arrays.values()), inputs, return_sequences=True)
+    outputs, *second = slow.run(list(upper.weights.arrays.values()), between)
+    returned = Stacked([lower, upper])(inputs)
+    np.testing.assert_allclose(returned[0] if return_state else returned, outputs, rtol=0, atol=1e-14)
+    for ours, theirs in zip(returned[1:] if return_state else [], [first, second] if return_state else [], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("return_state", [False, True])
+def test_halves_that_are_not_merged_are_returned_one_after_the_other(return_state: bool) -> None:
+    """The list of both halves' outputs, each in the order of the timesteps; with states, both outputs, then the states."""
+    halves = summing(1, return_state=return_state), summing(10, return_state=return_state, go_backwards=True)
+    ahead, behind, *states = Bidirectional(*halves, None)(column(1, 2, 3))
+    np.testing.assert_array_equal(ahead, [[[1], [3], [6]]])
+    np.testing.assert_array_equal(behind, [[[60], [50], [30]]])
+    assert [state.item() for state in states] == ([6, 6, 60, 60] if return_state else [])
+
+
+def test_a_forward_half_that_goes_backwards_is_emitted_as_it_is_processed() -> None:
+    """Keras takes the halves' directions for opposite ones, and reverses the second half's outputs alone."""
+    both = Bidirectional(summing(1, go_backwards=True), summing(10))
+    np.testing.assert_array_equal(both(column(1, 2, 3))[0], [[[3, 60], [5, 30], [6, 10]]])
+
+
+START = [np.full((1, 1), value) for value in (0.0, 100.0, 0.0, 1000.0)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [START, tuple(START), [START[:2], START[2:]], [State(*START[:2]), START[2:]], [start(100), start(1000)]],
+    ids=["flat", "a flat tuple", "pairs", "a State and a pair", "States"],
+)
+@pytest.mark.parametrize("kind", ["a Bidirectional", "two layers"])
+def test_initial_states_are_taken_as_keras_lists_them(given: Any, kind: str) -> None:
+    """One flat list, [fh, fc, bh, bc], or one pair a part."""
+    whole: Any = (
+        Bidirectional(summing(1), summing(10, go_backwards=True))
+        if kind == "a Bidirectional"
+        else Stacked([summing(1), summing(10)])
+    )
+    _, states = whole.forward(column(1, 2), initial_state=given)
+    assert [state.cell.item() for state in states] == ([103, 1030] if kind == "a Bidirectional" else [103, 1000 + 10 * (101 + 103)])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (START[:3], "3 values"),
+        ([START], "1 values"),
+        (np.zeros((4, 1, 1)), "one ndarray"),
+        (start(1), "one State"),
+        ([start(1)] * 4, "4 values"),
+        ([], "0 values"),
+    ],
+)
+@pytest.mark.parametrize("argument", ["initial_state", "d_states"])
+def test_initial_states_of_another_number_are_refused(given: Any, said: str, argument: str) -> None:
+    """Nothing is left out, and nothing is read twice."""
+    whole = Bidirectional(summing(1), summing(10, go_backwards=True))
+    message = rf"{argument} must be a list of 2 pairs, .* or the flat list of their 4 arrays; got {said}"
+    with pytest.raises(ShapeError, match=message):
+        whole.gradients(column(1), np.ones((1, 1, 2)), **{argument: given})
+
+
+def test_a_refused_call_leaves_the_stored_states_of_all_parts_alone() -> None:
+    """The second half's state is wrong; the first half has stored nothing."""
+    both = Bidirectional(summing(1, stateful=True), summing(10, stateful=True, go_backwards=True))
+    with pytest.raises(ShapeError, match="the initial cell state c must have shape"):
+        both(column(1), initial_state=[start(1), [np.zeros((1, 1)), np.zeros((2, 1))]])
+    assert [layer.state for layer in both.layers] == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["a Bidirectional", "two layers"])
+def test_stateful_parts_go_on_and_are_reset(kind: str) -> None:
+    """Each from its own state."""
+    flags = {"stateful": True, "return_state": False}
+    whole: Any = (
+        Bidirectional(summing(1, **flags), summing(10, **flags, go_backwards=True))
+        if kind == "a Bidirectional"
+        else Stacked([summing(1, **flags), summing(10, **flags)])
+    )
+    first, second = whole(column(1)), whole(column(1))
+    whole.reset_state()
+    np.testing.assert_array_equal(second, [[[2, 20]]] if kind == "a Bidirectional" else [[[30]]])
+    np.testing.assert_array_equal(whole(column(1)), first)
+
+
+@pytest.mark.parametrize("flag", ["return_sequences", "return_state", "stateful"])
+def test_halves_of_other_flags_are_refused(flag: str) -> None:
+    """As Keras refuses them."""
+    one, other = dict[str, Any]({flag: True}), dict[str, Any]({flag: False})
+    with pytest.raises(LSTMError, match=rf"both halves must have the same {flag}; got True and False"):
+        Bidirectional(summing(1, **one), summing(1, **other, go_backwards=True))
+
+
+def test_halves_that_read_other_features_are_refused(make_weights: Callable[..., LSTMWeights]) -> None:
+    """They read the same inputs."""
+    with pytest.raises(ShapeError, match=r"both halves read the same inputs; got 2 and 4 features"):
+        Bidirectional(drawn_lstm(make_weights, 3, 2), drawn_lstm(make_weights, 3, 4, go_backwards=True))
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "said"),
+    [
+        ([], LSTMError, "layers must be one LSTM or more, the lowest first; got none"),
+        ("LSTM", LSTMError, "layers must be LSTMs of lstm_ref; got 'LSTM'"),
+        ([None], LSTMError, r"layers must be LSTMs of lstm_ref; got \[None\]"),
+        ([summing(1, return_sequences=False), summing(1)], LSTMError, "layer 0 must have return_sequences=True"),
+        (
+            [LSTM(LSTMConfig(2, return_sequences=True), LSTMWeights(np.ones((1, 8)), np.ones((2, 8)), np.ones(8))), summing(1)],
+            ShapeError,
+            "layer 1 reads 1 features, the one below has 2 units",
+        ),
+    ],
+)
+def test_layers_that_cannot_stand_one_above_the_other_are_refused(layers: Any, error: type[Exception], said: str) -> None:
+    """The layer is named by its position."""
+    with pytest.raises(error, match=said):
+        Stacked(layers)
+
+
+def test_halves_that_are_no_lstms_are_refused() -> None:
+    """A layer of Keras' is read by from_keras."""
+    with pytest.raises(LSTMError, match=r"forward and backward must be LSTMs of lstm_ref; got \(<.*LSTM.*>, 3\)"):
+        Bidirectional(summing(1), 3)  # type: ignore[arg-type]  # that is the mistake
+
+
+def test_derivatives_of_another_shape_than_the_outputs_are_refused() -> None:
+    """Both halves side by side."""
+    whole = Bidirectional(summing(1), summing(10, go_backwards=True))
+    with pytest.raises(ShapeError, match=r"d_outputs must have the shape of the outputs, \(1, 2, 2\); got \(1, 2, 1\)"):
+        whole.gradients(column(1, 2), np.ones((1, 2, 1)))
+
+
+def test_a_mask_may_be_any_list(make_weights: Callable[..., LSTMWeights]) -> None:
+    """As everywhere else."""
+    layers = [drawn_lstm(make_weights, 2, 2, return_sequences=True, go_backwards=True), drawn_lstm(make_weights, 2, 2, seed=1)]
+    inputs, mask = np.random.default_rng(3).standard_normal((1, 3, 2)), [[0, 1, 1]]
+    np.testing.assert_array_equal(Stacked(layers)(inputs, mask=mask), Stacked(layers)(inputs, mask=np.array(mask, bool)))
+    d_inputs, _ = Stacked(layers).gradients(inputs, np.ones((1, 2)), mask=mask)
+    assert not d_inputs[:, 0].any()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -236,15 +235,6 @@ def test_a_call_with_dropout_runs_the_equations() -> None:
     for lstm in (drawn.fused, drawn.oracle):
         lstm.dropout = DropoutMasks(inputs=np.full((1, 6, INPUT_DIM), 2.0))
     np.testing.assert_array_equal(drawn.fused(drawn.inputs)[0], drawn.oracle(drawn.inputs)[0])
-
-
-def test_the_engine_is_chosen_for_a_keras_layer_too(make_weights: Any) -> None:
-    """By `from_keras`."""
-    weights = make_weights(3, 2)
-    tanh = SimpleNamespace(__name__="tanh", __module__="keras.src")
-    layer = SimpleNamespace(units=3, activation=tanh, recurrent_activation=tanh, **weights.arrays)
-    lstm = LSTM.from_keras(layer, "float32", engine="fused", threads=2)
-    assert lstm(np.ones((1, 2, 2))).dtype == np.float32
 
 
 @pytest.mark.parametrize(("batch", "threads", "parts"), [(64, 2, 1), (512, 2, 2), (512, 1, 1), (1, 2, 1), (0, 2, 1)])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights
+from lstm_ref import LSTM, DtypeError, LSTMConfig, LSTMError, LSTMWeights, ShapeError
 from lstm_ref.activations import sigmoid
 from lstm_ref.layouts import BY_RUNNING, FROM_DOCUMENTATION, LAYOUTS
 
@@ -173,3 +173,138 @@ def test_each_row_says_how_it_was_settled() -> None:
     assert {layout.settled for layout in LAYOUTS.values()} == {BY_RUNNING, FROM_DOCUMENTATION}
     assert [name for name, layout in LAYOUTS.items() if layout.settled == FROM_DOCUMENTATION] == ["cudnn"]
     assert all(layout.system and layout.source for layout in LAYOUTS.values())
+
+
+# --- arrays that are not those of the system -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_missing_array_is_named(name: str, make_weights: Make) -> None:
+    """With those that are expected."""
+    arrays = LAYOUTS[name].write(make_weights(UNITS, INPUT_DIM))
+    first = next(iter(arrays))
+    with pytest.raises(LSTMError, match=rf"expected the arrays {first}, .*; '{first}' is missing"):
+        LAYOUTS[name].read({key: array for key, array in arrays.items() if key != first})
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_array_of_another_name_is_none_of_them(name: str, make_weights: Make) -> None:
+    """Nothing is dropped without a word."""
+    arrays = LAYOUTS[name].write(make_weights(UNITS, INPUT_DIM))
+    with pytest.raises(LSTMError, match=rf"expected the arrays {next(iter(arrays))}, .*; 'weight_hr_l0' is none of them$"):
+        LAYOUTS[name].read({**arrays, "weight_hr_l0": np.ones((2, UNITS))})
+
+
+def test_the_other_direction_is_read_apart(make_weights: Make) -> None:
+    """As torch.nn.LSTM(bidirectional=True) has it: two LSTMs, of which one alone is no answer."""
+    arrays = LAYOUTS["pytorch"].write(make_weights(UNITS, INPUT_DIM))
+    both = arrays | {f"{name}_reverse": array for name, array in arrays.items()}
+    with pytest.raises(LSTMError, match=r"'weight_ih_l0_reverse' is none of them.*; the other direction is an LSTM of its own"):
+        LAYOUTS["pytorch"].read(both)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("array", range(2))
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: np.stack([array, array], axis=-1),
+        lambda array: np.pad(array, 1)[(np.s_[1:],) * array.ndim],
+        lambda array: array[:0],
+    ],
+    ids=["an axis more", "one more along each axis", "none"],
+)
+def test_an_array_of_another_shape_is_refused(name: str, array: int, change: Callable[[Any], Any], make_weights: Make) -> None:
+    """By its shape, or by that which the others ask for."""
+    arrays = {key: np.atleast_1d(value) for key, value in LAYOUTS[name].write(make_weights(UNITS, INPUT_DIM)).items()}
+    key = list(arrays)[array]
+    said = r"must have \d axes; got shape|has shape .*, expected .*: by their shapes|hiddenSize must be a positive integer"
+    with pytest.raises(ShapeError, match=said):
+        LAYOUTS[name].read({**arrays, key: change(arrays[key])})
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, 10**12])
+def test_a_number_of_units_that_the_flat_weights_are_not_of_is_refused(size: float, make_weights: Make) -> None:
+    """Nothing is allocated for it."""
+    arrays = LAYOUTS["cudnn"].write(make_weights(UNITS, INPUT_DIM))
+    with pytest.raises(ShapeError, match=r"hiddenSize must be a positive integer|weightSpace has shape"):
+        LAYOUTS["cudnn"].read({**arrays, "hiddenSize": np.asarray(size)})
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("value", ["weights", [[1, 2], [3]], np.ones((2, 12), complex), np.ones((2, 12), bool), {}, None])
+def test_what_is_no_array_of_numbers_is_refused(name: str, value: Any, make_weights: Make) -> None:
+    """The array is named."""
+    arrays = LAYOUTS[name].write(make_weights(UNITS, INPUT_DIM))
+    first = next(iter(arrays))
+    with pytest.raises(DtypeError, match=rf"{first} must (hold|be an array of) real numbers"):
+        LAYOUTS[name].read({**arrays, first: value})
+
+
+@pytest.mark.parametrize("arrays", [None, [1, 2], "kernel", np.ones((2, 12))])
+def test_what_are_no_named_arrays_are_refused(arrays: Any) -> None:
+    """The names are given."""
+    with pytest.raises(LSTMError, match=r"expected arrays by name, kernel, recurrent_kernel, bias; got one"):
+        LAYOUTS["keras"].read(arrays)
+
+
+@pytest.mark.parametrize("weights", [None, {}, np.ones(3)])
+def test_what_are_no_weights_are_not_written(weights: Any) -> None:
+    """They are read first."""
+    with pytest.raises(LSTMError, match=r"weights must be LSTMWeights; got"):
+        LAYOUTS["pytorch"].write(weights)
+
+
+@pytest.mark.parametrize("name", ["keras", "pytorch", "onnx"])
+def test_biases_may_be_missing_where_the_system_may_lack_them(name: str, make_weights: Make) -> None:
+    """As torch.nn.LSTM(bias=False) does; in Keras' own arrays there is none then, elsewhere one of zeros."""
+    weights = make_weights(UNITS, INPUT_DIM)
+    arrays = {key: array for key, array in LAYOUTS[name].write(weights).items() if "b" not in key.lower()}
+    read = LAYOUTS[name].read(arrays)
+    np.testing.assert_array_equal(read.recurrent_kernel, weights.recurrent_kernel)
+    assert read.bias is None if name == "keras" else not read.arrays["bias"].any()
+
+
+def test_one_of_two_biases_alone_is_refused(make_weights: Make) -> None:
+    """It is no choice that PyTorch offers."""
+    arrays = LAYOUTS["pytorch"].write(make_weights(UNITS, INPUT_DIM))
+    del arrays["bias_hh_l0"]
+    with pytest.raises(LSTMError, match=r"'bias_hh_l0' is missing"):
+        LAYOUTS["pytorch"].read(arrays)
+
+
+def test_arrays_of_another_dtype_are_read_exactly() -> None:
+    """Integers and lists too."""
+    read = LAYOUTS["keras"].read(
+        {"kernel": [[1, 2, 3, 4]], "recurrent_kernel": np.ones((1, 4), np.int8), "bias": np.float16([0.5] * 4)}
+    )
+    assert [array.tolist() for array in read.arrays.values()] == [[[1, 2, 3, 4]], [[1, 1, 1, 1]], [0.5] * 4]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "said"),
+    [
+        ({"w_f_diag": np.ones(3)}, LSTMError, r"of the peepholes w_i_diag, w_f_diag, w_o_diag, w_i_diag, w_o_diag is missing"),
+        ({"wci": np.ones(3), "wcf": np.ones(3), "wco": np.ones((3, 1))}, ShapeError, r"wco must have 1 axes; got shape \(3, 1\)"),
+        (
+            {"wci": np.ones(3), "wcf": np.ones(3), "wco": np.ones(2)},
+            ShapeError,
+            r"the peepholes .* must have the same shape, \(units,\)",
+        ),
+        ({"wci": "a", "wcf": np.ones(3), "wco": np.ones(2)}, DtypeError, r"wci must hold real numbers; got dtype <U1"),
+        ({"projection/kernel": np.ones(3)}, ShapeError, r"projection/kernel must have 2 axes; got shape \(3,\)"),
+        ({"projection/kernel": np.ones((2, 3))}, ShapeError, r"a projection to more values than units is not modelled"),
+    ],
+)
+def test_a_description_of_arrays_that_are_none_is_refused(arrays: Any, error: type[Exception], said: str) -> None:
+    """Peepholes come by threes, a projection has two axes."""
+    with pytest.raises(error, match=said):
+        LAYOUTS["lstm-cell"].description(arrays)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (3, 0), (3,)])
+def test_a_projection_that_does_not_fit_the_kernel_is_refused(shape: tuple[int, ...], make_weights: Make) -> None:
+    """(units, values), of at most as many values."""
+    arrays = LAYOUTS["lstm-cell"].write(make_weights(UNITS, INPUT_DIM))
+    with pytest.raises(ShapeError, match=r"projection/kernel must have shape \(3, values\), of 1 to 3 values; got"):
+        LAYOUTS["lstm-cell"].read({**arrays, "projection/kernel": np.ones(shape)})
