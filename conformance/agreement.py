@@ -59,10 +59,9 @@ class Folder:
             LSTMError: there are arrays already, and they come from something else.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        if (self.path / ENVIRONMENT).exists():
-            found = read(self.path / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {self.path}")[
-                "environment"
-            ]
+        path = self.path / ENVIRONMENT
+        if path.exists():
+            found = read(path, "observations", made_by="lstm-conformance verify --keep ANOTHER_FOLDER")["environment"]
             differing = [name for name in {**found, **environment} if found.get(name) != environment.get(name)]
             if differing:
                 said = "; ".join(f"{name} {found.get(name)} there, {environment.get(name)} here" for name in differing)
@@ -70,7 +69,7 @@ class Folder:
                     f"{self.path} keeps what another implementation returned: {said}; name another folder, or delete it"
                 )
         document = stamped("observations", {"environment": dict(environment)})
-        (self.path / ENVIRONMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +82,7 @@ class Agreement:
         worst: largest difference of an element, in σ of two runs, known differences aside.
         rms: largest root mean square of an array, likewise.
         differing: id of each case where they differ by more than the limits, and by how much.
+        not_compared: ids of the cases that one of the two has not observed.
         known: id of each case where they do by a known difference of one of them, and the id of that.
     """
 
@@ -92,6 +92,7 @@ class Agreement:
     rms: float
     differing: tuple[tuple[str, float], ...]
     known: tuple[tuple[str, str], ...] = ()
+    not_compared: tuple[str, ...] = ()
 
 
 def agree(folders: Sequence[Path]) -> list[Agreement]:
@@ -162,7 +163,13 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
         if differs:
             differing.append((case_id, max(gap.worst for gap in gaps)))
     return Agreement(
-        names=(one.name, other.name), cases=len(common), worst=worst, rms=rms, differing=tuple(differing), known=tuple(known)
+        names=(one.name, other.name),
+        cases=len(common),
+        worst=worst,
+        rms=rms,
+        differing=tuple(differing),
+        known=tuple(known),
+        not_compared=tuple(sorted(one.files.keys() ^ other.files.keys())),
     )
 
 

@@ -44,6 +44,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
             )
         ],
         tables=[_systems(said["systems"])],
+        caveats=_caveats(said["systems"]),
         entries=[_entry(claim) for claim in claims],
         groups=list(_unexplained(said["systems"])),
         opened="What was found",
@@ -65,6 +66,11 @@ def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
     by = f" ({recorded:,} recorded, not run)" if recorded else ""
     described = f", {len(systems):,} systems are as described{by}" if systems else ""
     return Mark(verdict=Verdict.PASS, said=f"{len(claims):,} claims come out as expected{described}")
+
+
+def _caveats(systems: Sequence[System]) -> list[str]:
+    recorded = [f"{system['environment']} ({system['recorded'].partition(' on ')[0]})" for system in systems if system["recorded"]]
+    return [f"recorded, not run: {', '.join(recorded)}"] if recorded else []
 
 
 def _systems(systems: Sequence[System]) -> Table:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
-from conformance.agreement import agree
+from conformance.agreement import Agreement, agree
 from conformance.tolerance import ELEMENT_LIMIT
 from lstm_ref import LSTMError
 
 FAILED = 1
+# Cases that are named of those that are not compared.
+NAMED = 3
 
 
 @click.command(name="agree")
@@ -26,6 +28,8 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
     agreements = agree(folders)
     for agreement in agreements:
         names = " and ".join(agreement.names)
+        if missing := len(agreement.not_compared):
+            click.echo(f"{names}: {missing:,} cases are in one of the two folders only, so not compared: {_few(agreement)}")
         agreeing = agreement.cases - len(agreement.differing) - len(agreement.known)
         click.echo(
             f"{names}: {agreeing:,} of {agreement.cases:,} cases agree (worst {agreement.worst:.2g} σ), "
@@ -34,3 +38,8 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
         for case_id, worst in agreement.differing:
             click.echo(f"  {case_id}: {worst:.3g} σ apart, limit {ELEMENT_LIMIT:g} σ of two runs")
     sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)
+
+
+def _few(agreement: Agreement) -> str:
+    """The first of the cases that are not compared."""
+    return ", ".join(agreement.not_compared[:NAMED]) + ", …" * (len(agreement.not_compared) > NAMED)

@@ -28,6 +28,7 @@ from conformance.report.model import Report
 from conformance.report.summary import blocks_of
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, Session, default_workers
+from lstm_ref import LSTMError
 
 FAILED = 1
 
@@ -116,6 +117,8 @@ def verify(
             make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
             cases, lost = matrix.askable(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), volume)])
             not_asked += lost
+        if not cases:
+            raise LSTMError(f"nothing is left to ask; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
         planned = [*cases]
     session = Session(
         planned=planned,

@@ -84,8 +84,9 @@ def without_probes(chosen: Iterable[Planned], patterns: Sequence[str]) -> tuple[
 
 def _only_probes(pattern: str, probes: Sequence[str]) -> LSTMError:
     few = ", ".join(probes[:2]) + ", …" * (len(probes) > 2)
+    matching = f"{len(probes):,} probe{'s' * (len(probes) > 1)} ({few})"
     return LSTMError(
-        f"{pattern!r} matches {len(probes):,} probes ({few}) and no case: probes are asked of the Keras of this interpreter only, "
+        f"{pattern!r} matches {matching} and no case: probes are asked of the Keras of this interpreter only, "
         f"by: lstm-conformance verify --level standard --case {pattern!r}"
     )
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from conformance.adapters.base import Adapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import ENVIRONMENT, Folder, agree
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
+from conformance.cli import main
 from conformance.reference_run import answer
 from conformance.runner import run
 from conformance.stimulus import draw
@@ -164,6 +166,7 @@ def test_known_difference_of_one_of_them_is_no_news(tmp_path: Path, version: str
     cases = [Case.from_id(SHOWS_IT), CASES[0]]
     one, other = (kept(tmp_path / name, adapter, cases) for name, adapter in (("one", ReferenceAdapter()), ("other", Scaling(2.0))))
     np.savez(other / f"{CASES[0].id}.npz", **np.load(one / f"{CASES[0].id}.npz"))
+    (other / ENVIRONMENT).unlink()
     Folder(other).describe({"implementation": "scaling", "keras": version, "backend": "torch"})
     (agreement,) = agree([one, other])
     assert [(case_id, why) for case_id, why in agreement.known] == [(SHOWS_IT, each) for each in known]
@@ -178,6 +181,28 @@ def test_what_is_not_finite_agrees_with_itself(tmp_path: Path, value: str) -> No
     one, other = (kept(tmp_path / name, ReferenceAdapter(), [case]) for name in ("one", "other"))
     (agreement,) = agree([one, other])
     assert (agreement.worst, agreement.differing) == (0.0, ())
+
+
+def test_cases_of_one_folder_only_are_named(tmp_path: Path) -> None:
+    """They are compared with nothing, which is no agreement."""
+    one, other = kept(tmp_path / "one", ReferenceAdapter(), CASES), kept(tmp_path / "other", ReferenceAdapter(), CASES[1:])
+    (agreement,) = agree([one, other])
+    assert (agreement.cases, agreement.not_compared) == (len(CASES) - 1, (CASES[0].id,))
+    result = CliRunner().invoke(main, ["agree", str(one), str(other)])
+    first, last = result.stdout.splitlines()
+    assert first.endswith(f": 1 cases are in one of the two folders only, so not compared: {CASES[0].id}")
+    assert f": 3 of {agreement.cases} cases agree" in last
+
+
+@pytest.mark.parametrize("changed", [{"keras": "3.14.1"}, {"implementation_files": "ed"}], ids=["version", "files"])
+def test_folder_of_another_implementation_is_not_added_to(tmp_path: Path, changed: dict[str, str]) -> None:
+    """Its arrays would be taken for this one's."""
+    said = {"implementation": "keras.layers.LSTM", "keras": "3.15.1", "implementation_files": "1e"}
+    for _ in range(2):
+        Folder(tmp_path).describe(said)
+    ((name, value),) = changed.items()
+    with pytest.raises(LSTMError, match=f"another implementation returned: {name} {said[name]} there, {value} here; name another"):
+        Folder(tmp_path).describe(said | changed)
 
 
 # --- what cannot be compared ---------------------------------------------------------------------------------------------------

@@ -144,6 +144,35 @@ def test_option_that_takes_one_value_is_refused_twice(command: str, option: clic
     assert f"{'/'.join([*option.opts, *option.secondary_opts])} is given 2 times" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--deviation", "two_biases", "--fused"), "--deviation and --fused name one implementation each"),
+        (("--fused", "--environment", "installed"), "--fused and --environment name one implementation each"),
+        (("--backend", "numpy", "--environment", "installed"), "names its backend itself: --environment 'keras==3.15.1 --backend"),
+        (("--backend", "numpy", "--deviation", "two_biases"), "--backend and --deviation name one implementation each"),
+        (("--recorded",), "--recorded lets the recording of an environment answer: name it with --environment"),
+    ],
+)
+def test_verify_refuses_two_implementations(arguments: tuple[str, ...], message: str) -> None:
+    """None of them is silently left out."""
+    result = invoke("verify", *SMALL, *arguments)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
+def test_backend_of_the_environment_variable_is_no_second_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is where Keras is verified, and none is."""
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    assert invoke("verify", *SMALL, "--deviation", "two_biases").exit_code == 1
+
+
+def test_probes_that_are_not_asked_are_named_first() -> None:
+    """Of what is no Keras, and of what runs in a process of its own."""
+    result = invoke("verify", "--fused", "--level", "standard", "--case", "*units*", "--workers", "1")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("not asked: 4 of what was chosen: probes look into the Keras of this interpreter")
+
+
 def test_flag_may_say_the_same_twice() -> None:
     """As an alias and the line behind it do; an option that takes several values takes them."""
     assert invoke("list", "--case", "u1-d1-t6-b3-s0", "--case", "u1-d1-t6-b3-seq-s0").stdout.split() == [

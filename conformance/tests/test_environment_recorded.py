@@ -174,6 +174,25 @@ def test_an_environment_without_a_recording_is_refused_however_it_is_asked(tmp_p
     assert "--recorded" not in str(refused.value)
 
 
+def test_a_recordings_own_file_is_its_source(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named as a file, or in place of an environment; another recording is another program."""
+    named, instead = EnvironmentAdapter(str(recorded)), EnvironmentAdapter(f"{tmp_path}/no/python", recorded=True)
+    monkeypatch.setattr("conformance.adapters.environment.recording_of", lambda _: recorded)
+    for adapter in (named, instead):
+        adapter.start()
+    assert (named.source(), instead.source()) == (recorded, recorded)
+
+
+def test_what_says_nothing_of_its_files_has_no_source() -> None:
+    """A program in another language, that follows the protocol."""
+
+    class Foreign(Reference):
+        def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+            raise UnsupportedQuestionError(f"no such question: {ask}")
+
+    assert _adapter(Foreign()).source() is None
+
+
 def test_fingerprints_forgive_the_last_digits_only() -> None:
     """Inputs are drawn by functions whose last digit depends on the processor."""
     values = np.random.default_rng(0).standard_normal((4, 5, 2))

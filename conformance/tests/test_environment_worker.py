@@ -126,6 +126,13 @@ def test_the_layers_interface_is_described(worker: Any) -> None:
     assert "640" in described["summary"]
 
 
+def test_the_worker_says_where_the_files_of_keras_are(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+    """The folder that this process has them from, too: what is edited there is another program."""
+    said, arrays = worker.Keras("keras").answer({"ask": "source"}, {})
+    assert (Path(said["folder"]), arrays) == (keras_adapter.source(), {})
+    assert (keras_adapter.source() / "src" / "layers" / "rnn" / "lstm.py").is_file()
+
+
 def test_the_worker_reads_lines_and_writes_lines(worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a framework prints is no answer, and an error is one."""
     question = json.dumps({"id": 1, "ask": "nothing"}) + "\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,6 +27,74 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def invoke(*arguments: str | Path) -> Result:
     """The command line in this process; an exception that it does not answer is the test's."""
     return CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False, prog_name="lstm-conformance")
+
+
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with the present interpreter alone."""
+    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
+        monkeypatch.setenv(name, "/none")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+
+def written(folder: Path, *arguments: str) -> tuple[Result, dict[str, Any], str, str]:
+    """The result of a command, and its report as JSON, as Markdown and as a page."""
+    files = [folder / name for name in ("r.json", "r.md", "r.html")]
+    result = invoke(*arguments, "--json", files[0], "--markdown", files[1], "--html", files[2])
+    text, markdown, page = (file.read_text(encoding="utf-8") for file in files)
+    return result, json.loads(text), markdown, html.unescape(page)
+
+
+def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
+    """Probes that a pattern chooses beside cases, before anything is said of the cases."""
+    said = "not asked: 4 of what was chosen: probes look into the Keras of this interpreter"
+    arguments = ("upgrade", "reference", "reference", "--level", "standard", "--case", "*units*")
+    result, report, markdown, page = written(tmp_path, *arguments)
+    assert (result.exit_code, len(report["plan"]["cases"])) == (0, 5)
+    assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [4]
+    assert result.stdout.splitlines()[2].startswith(said)
+    assert report["summary"]["caveats"][0].startswith(said)
+    assert said in markdown.partition("|")[0]
+    assert page.index("probes look into the Keras") < page.index("unchanged bit for bit")
+
+
+def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its date and place, and in the last line; the known differences that it shows are named."""
+    bare(monkeypatch)
+    sides = ("upgrade", "tensorflow==2.0.4", "reference", "--recorded", "--no-reduce")
+    result, report, markdown, page = written(tmp_path, *sides, "--case", "u3-d2-t5-b4-seq-stateful-staticbatch-s0")
+    said = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[2].startswith(said)
+    assert report["summary"]["caveats"][0].startswith(said)
+    assert report["changes"][0]["before"]["known"] == "sigmoid-absolute-in-tensorflow-1-and-2"
+    assert said in markdown.partition("|")[0].replace("\\", "")
+    assert "wrong, as known: sigmoid-absolute-in-tensorflow-1-and-2" in markdown.replace("\\", "")
+    assert "Recorded, not run, in part. 1 changes" in page
+
+
+def test_history_says_which_columns_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First, and only where that was asked for; else such a version did not run."""
+    bare(monkeypatch)
+    arguments = ("history", "--versions", "tensorflow==2.0.4,reference", "--case", "u3-d2-t5-b4-seq-stateful-staticbatch-s0")
+    refused = invoke(*arguments)
+    assert refused.exit_code == 1
+    assert "tensorflow==2.0.4 did not run: " in refused.stdout.splitlines()[2]
+    result, report, markdown, page = written(tmp_path, *arguments, "--recorded")
+    said = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
+    assert (result.exit_code, result.stdout.splitlines()[2].startswith(said)) == (0, True)
+    assert report["backends"]["tensorflow"]["caveats"][0].startswith(said)
+    assert said in markdown.partition("|")[0].replace("\\", "")
+    assert "every version answered; recorded, not run: tensorflow==2.0.4" in page
+    assert "wrong (sigmoid-absolute-in-tensorflow-1-and-2)" in page
+
+
+def test_run_that_is_not_whole_records_no_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so: what is reviewed stays as it was."""
+    file = tmp_path / "baseline.toml"
+    monkeypatch.setattr(Progress, "finished", interrupting(after=1))
+    result = invoke("upgrade", "reference", WRONG, *MASKED, "--baseline", file, "--write-baseline")
+    assert (result.exit_code, file.exists()) == (1, False)
+    assert f"{file} is as it was: a run that is not whole is not recorded" in result.stderr
 
 
 def test_change_is_reported_and_fails() -> None:
@@ -89,13 +159,18 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("kears==3.15.1", "reference"), "kears is no system"),
         (("reference", "reference:mask_ignord"), "unknown deviation 'mask_ignord'"),
         (("reference", "reference", "--case", "nothing"), "no case matches 'nothing'"),
+        (("reference", "reference", *MASKED, "--case", "nothing"), "no case matches 'nothing'"),
+        (("reference", "reference", "--case", "probe-*"), "'probe-*' matches 184 probes (probe-"),
+        (("reference", "reference", "--level", "standard", *MASKED, "--case", "probe-*"), "probes are asked of the Keras of this"),
+        (("reference", "keras==1.2.2"), "To have it: pyenv install 3.7.17. Or let its recording of 2026-11-21 answer"),
         (("reference", "reference", "--write-baseline"), "records the file that --baseline names"),
         (("reference", "reference", "--baseline", "/none.toml"), "there is no baseline /none.toml"),
         (("reference", "reference", *MASKED, "--json", "/proc/none.json"), "/proc/none.json could not be written"),
     ],
 )
-def test_what_cannot_run_is_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_run_is_refused(arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, with what is expected and without a traceback."""
+    bare(monkeypatch)
     result = invoke("upgrade", *arguments)
     assert result.exit_code == 2
     assert [line for line in result.stderr.splitlines() if line.startswith("error: ") and message in line]

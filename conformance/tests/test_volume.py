@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ RECORDED = str(recording_of("block-lstm-v2"))
 OTHER = ("upgrade", "reference", "reference:hard_sigmoid", *ONE, "--no-reduce")
 HISTORY = ("history", "--versions", "reference", *ONE)
 WRONG = ("verify", *ONE, "--deviation", "two_biases", "--workers", "1")
+FORMATS = ("--json", "--junit", "--markdown", "--html")
 CASES_OF_RECORDING = ("verify", "--environment", RECORDED, "--case", "u3-d2-t5-b4-s0", "--workers", "1")
 
 
@@ -75,6 +78,28 @@ def test_quiet_claims_say_their_counts(volume: tuple[str, ...], asked: bool, mon
     )
     result = invoke("claims", *volume)
     assert ("as described" in result.stdout, result.exit_code, result.stderr) == (asked, 0, "")
+
+
+def test_recording_is_named_in_every_format(tmp_path: Path) -> None:
+    """As one, with its date and place: first for people, and as data for machines."""
+    said = "recorded, not run: answers of 2026-11-21 on Linux"
+    files = [tmp_path / name for name in ("r.json", "r.xml", "r.md", "r.html")]
+    invoke(*CASES_OF_RECORDING, *(part for name, file in zip(FORMATS, files, strict=True) for part in (name, str(file))))
+    report, junit, markdown, page = (html.unescape(file.read_text(encoding="utf-8")) for file in files)
+    assert json.loads(report)["summary"]["caveats"][0].startswith(said)
+    assert json.loads(report)["environment"]["recorded"].startswith("2026-11-21 on Linux")
+    assert f'<property name="not_run" value="{said}' in junit
+    assert "(recorded, not run)" in markdown.splitlines()[1]
+    assert said in markdown.partition("|")[0].replace("\\", "")
+    assert "Recorded, not run. As expected" in page
+    assert page.index(said) < page.index('<ul class="counts"')
+
+
+def test_what_a_recording_was_not_asked_is_not_settled() -> None:
+    """Nothing is known of it, so that the run is red."""
+    result = invoke("verify", "--environment", RECORDED, "--case", "u9-d2-t5-b4-s0", "--workers", "1")
+    assert result.exit_code != 0
+    assert "UNRESOLVED u9-d2-t5-b4-s0\n  not among what was recorded on 2026-11-21" in result.stdout
 
 
 def test_answer_of_a_recording_is_never_taken_for_one_of_a_system() -> None:

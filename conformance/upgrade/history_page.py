@@ -36,12 +36,8 @@ def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
     return Page(
         title=f"What each version answers: Keras on {', '.join(said)}",
         outcome=_outcome(said, len(changing)),
-        facts=[
-            (line.partition(": ")[0], f"{line.partition(': ')[2]}, on {backend}")
-            for backend, report in said.items()
-            for line in report["caveats"]
-        ]
-        + [(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
+        caveats=[f"on {backend}: {line}" for backend, report in said.items() for line in report["caveats"]],
+        facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
         + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
         counts=[
             Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing)),

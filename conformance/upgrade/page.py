@@ -45,8 +45,8 @@ def page_of(said: Mapping[str, Any]) -> Page:
     return Page(
         title=f"From {before['name']} to {after['name']}",
         outcome=_outcome(said),
+        caveats=summary["caveats"],
         facts=[
-            *((line.partition(": ")[0], line.partition(": ")[2]) for line in summary["caveats"]),
             ("from", _versions(before)),
             ("to", _versions(after)),
             ("cases", f"{len(plan['cases']):,} of level {plan['level']}, seed {plan['seed']}"),

@@ -130,6 +130,7 @@ class Page:
     Attributes:
         title: of the page.
         outcome: whether all is as expected, and what it is that matters.
+        caveats: what a reader must know first: what was not asked, not run, not settled.
         facts: what ran, in which versions, by which conventions, how fast.
         counts: by how it came out.
         grids: of them.
@@ -145,6 +146,7 @@ class Page:
     outcome: Mark
     facts: Sequence[tuple[str, str]]
     counts: Sequence[Count]
+    caveats: Sequence[str] = ()
     grids: Sequence[Grid] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()

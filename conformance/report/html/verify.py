@@ -57,6 +57,7 @@ def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
     return Page(
         title=f"Is it a Keras LSTM? {runs[0].name}" if single else f"Is it a Keras LSTM? {len(runs)} environments",
         outcome=_outcome(runs),
+        caveats=[f"{'' if single else f'{run.name}: '}{line}" for run in runs for line in run.said["summary"]["caveats"]],
         facts=list(_facts(runs[0])) if single else [],
         counts=[
             Count(**vars(mark(verdict)), number=count) for verdict, count in counts.items() if count or verdict is Verdict.PASS
@@ -103,7 +104,6 @@ def _pooled_name(test: Mapping[str, Any]) -> str:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     plan, summary, speed = run.said["plan"], run.said["summary"], run.said["summary"]["speed"]
-    yield from ((line.partition(":")[0], line.partition(": ")[2]) for line in run.said["summary"]["caveats"])
     yield from run.environment.items()
     chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
     yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
