@@ -16,11 +16,12 @@ from conformance.case import Case
 from conformance.claims.measure import SIGMAS
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.spec import parse
+from conformance.infrastructure import infrastructure_fault
 from conformance.observation import CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus, draw
-from conformance.verdict import Result, Verdict
+from conformance.verdict import Result, Verdict, in_one_line
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Deviation
@@ -66,7 +67,8 @@ class Variant:
         try:
             (observed,) = self.ask(adapter).calls
         except LSTMError as error:
-            return Result(case_id=self.name, group="cells", verdict=Verdict.ERROR, reason=str(error))
+            verdict = Verdict.UNRESOLVED if infrastructure_fault(in_one_line(error)) else Verdict.ERROR
+            return Result(case_id=self.name, group="cells", verdict=verdict, reason=str(error))
         description = self.description(system)
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)
         (sigma,) = answer(case, stimulus).sigma

@@ -26,8 +26,9 @@ from conformance.report.model import Report
 from conformance.report.summary import blocks_of
 from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, Session, default_workers
+from lstm_ref import LSTMError
 
-FAILED = 1
+FAILED, UNRESOLVED = 1, 3
 
 
 @click.command()
@@ -98,7 +99,8 @@ def verify(
     Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
 
-    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
+    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here,
+    3 none differs, but the suite or the machine could not settle some (UNRESOLVED): run it again.
     """
     cases = options.chosen(level, seed, patterns, compiled=not eager)
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
@@ -110,7 +112,7 @@ def verify(
         make_adapter = partial(EnvironmentAdapter, spec, time_limit)
         cases = _askable(EnvironmentAdapter(spec), cases, volume)
     if deviation or fused:
-        cases = [case for case in cases if isinstance(case, Case)]  # a probe looks into Keras
+        cases = _some_of(cases, [case for case in cases if isinstance(case, Case)], "the reference", volume)
     session = Session(
         planned=cases,
         selection=patterns,
@@ -137,7 +139,7 @@ def verify(
         text.show(report, stdout(), volume)
         if report.stopped == INTERRUPTED:
             click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
-    sys.exit(0 if report.as_expected else FAILED)
+    sys.exit(0 if report.as_expected else UNRESOLVED if report.is_unresolved else FAILED)
 
 
 def _write_markdown(report: Report, path: Path) -> None:
@@ -149,11 +151,31 @@ def _write_page(report: Report, path: Path) -> None:
 
 
 def _askable(adapter: EnvironmentAdapter, planned: Sequence[matrix.Planned], volume: Volume) -> list[matrix.Planned]:
-    """What an environment can be asked of all that is planned, the environment built where it is not there."""
+    """What an environment can be asked of all that is planned, the environment built where it is not there.
+
+    Raises:
+        LSTMError: nothing.
+    """
     with telling(volume) as say:
         adapter.prepare(say)
     adapter.start()
     try:
-        return list(matrix.cases_for(adapter.describe(), planned))
+        return _some_of(planned, matrix.cases_for(adapter.describe(), planned), f"the environment {adapter.spec}", volume)
     finally:
         adapter.stop()
+
+
+def _some_of(planned: Sequence[matrix.Planned], asked: Sequence[Case], implementation: str, volume: Volume) -> list[matrix.Planned]:
+    """The cases that are asked, with a word on those that are not.
+
+    Raises:
+        LSTMError: there is none.
+    """
+    probes = sum(not isinstance(one, Case) for one in planned)
+    why = f"{probes:,} probes are not asked of {implementation}: a probe looks into the Keras that is installed here"
+    if not asked:
+        lacking = why if probes else f"{implementation} returns no states, which every case that was chosen needs"
+        raise LSTMError(f"nothing is left to ask: {lacking}; name other cases with --case, as `list` prints them")
+    if probes and volume is not Volume.QUIET:
+        click.echo(why, err=True)
+    return list(asked)
