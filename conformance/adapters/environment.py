@@ -18,7 +18,7 @@ from conformance.environments.process import Answer, Asked, QuestionError, Unsup
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import Recorder, read_recording, recording_of
-from conformance.environments.spec import EnvironmentSpecError, Spec, parse
+from conformance.environments.spec import INSTALLED, INTERPRETER, EnvironmentSpecError, Spec, parse
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
@@ -70,7 +70,7 @@ class EnvironmentAdapter:
             self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
             hello = self._asked.hello()
         except LSTMError as error:
-            raise AdapterStartError(str(error)) from error
+            raise AdapterStartError(f"{error}{self._other_backend(str(error))}") from error
         self._conventions = CONVENTIONS.get(hello.get("backend", ""), USUAL)
         deviations = recipes().describing(hello)
         described = {DESCRIBED: "+".join(deviations)} if deviations else {}
@@ -100,6 +100,13 @@ class EnvironmentAdapter:
         """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""
         said = dict(self._running.ask("describe").said)
         return {name: value for name, value in said.items() if name not in ("id", "arrays")}
+
+    def _other_backend(self, said: str) -> str:
+        """A hint for an interpreter whose Keras has another backend than its default, which KERAS_BACKEND does not name here."""
+        if "cannot be imported" not in said or self._recording or "--backend" in self.spec:
+            return ""
+        is_existing = parse(self.spec).system in (INSTALLED, INTERPRETER)
+        return f"; where its Keras runs on another backend, name that: '{self.spec} --backend numpy'" if is_existing else ""
 
     @property
     def _named(self) -> Spec:
