@@ -143,7 +143,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], np.float64) for name in stored.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise LSTMError(f"{path} cannot be read: {error}; make it anew with: verify --keep FOLDER") from error
+        raise LSTMError(f"{path} cannot be read: {error}; make it anew with: lstm-conformance verify --keep FOLDER") from error
 
 
 def _compare(one: _Observed, other: _Observed) -> Agreement:

@@ -142,7 +142,14 @@ class _Refusing(click.Group):
 
             if os.environ.get(TRACEBACK):
                 raise
-            _end(f"error: {refusal_of(error)}", UNUSABLE)
+            _end(f"error: {refusal_of(error, _options(ctx))}", UNUSABLE)
+
+
+def _options(ctx: click.Context) -> list[str]:
+    """Those of the command that was called."""
+    command = ctx.command.get_command(ctx, ctx.invoked_subcommand or "") if isinstance(ctx.command, click.Group) else None
+    command = command.load() if isinstance(command, Later) else command
+    return [option for parameter in command.params for option in parameter.opts] if command else []
 
 
 def _end(said: str, code: int) -> NoReturn:

@@ -68,9 +68,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
     """
     view.check(case.id, batch=case.batch, units=case.config.units)
     if not case.is_plain or case.returns_loss:
-        raise LSTMError(
-            f"explain shows forward runs from zeros by the standard equations; for this case: lstm-conformance reproduce {case.id}"
-        )
+        raise LSTMError(f"explain shows forward runs from zeros by the standard equations, and {case.id} is none")
     stimulus = draw([case])
     observed = adapter.observe(case, stimulus)
     cell_calls = observe_steps(adapter, case, stimulus)

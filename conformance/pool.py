@@ -125,15 +125,19 @@ class Pool:
             answer: AnyAnswer = self._processes.schedule(question).result(self.start_limit)
         except BrokenExecutor as error:
             raise AdapterStartError(
-                "a worker process died while it loaded the implementation; see what it says with: python -c 'import keras', "
-                "and take fewer with --workers 1 if the memory is used up"
+                f"a worker process died while it loaded the implementation{self._alone('')}; take fewer processes with --workers 1 "
+                "if the memory is used up"
             ) from error
         except TimeoutError as error:
             raise AdapterStartError(
-                f"no worker process has loaded the implementation within {self.start_limit:g} s; "
-                "see what takes so long with: python -X importtime -c 'import keras'"
+                f"no worker process has loaded the implementation within {self.start_limit:g} s{self._alone('-X importtime ')}"
             ) from error
         return answer
+
+    def _alone(self, option: str) -> str:
+        """The command that loads nothing but the implementation, where Python imports it; else nothing."""
+        backend = getattr(self.make_adapter(), "backend", None)
+        return f"; see what it does alone: KERAS_BACKEND={backend} python {option}-c 'import keras'" if backend else ""
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
         """Observe and judge every case, whatever becomes of the workers: each case has one result."""

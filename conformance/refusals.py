@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 
 from lstm_ref import LSTMError
@@ -35,8 +36,13 @@ def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     return f"{path} could not be {done}: {reason}; {step}"
 
 
-def refusal_of(error: Exception) -> str:
-    """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other."""
+def refusal_of(error: Exception, options: Collection[str] = ()) -> str:
+    """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other.
+
+    Args:
+        error: that ended a command.
+        options: that the command has: no other is recommended.
+    """
     if isinstance(error, LSTMError):
         return str(error)
     if isinstance(error, ImportError):
@@ -44,7 +50,9 @@ def refusal_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return could_not_be("read or written", error.filename or "a file or a pipe", error)
     if isinstance(error, MemoryError):
-        return "the memory is used up; take fewer processes with --workers, or fewer cases with --case"
+        steps = {"--workers": "take fewer processes with --workers", "--case": "take fewer cases with --case"}
+        known = [step for option, step in steps.items() if option in options]
+        return f"the memory is used up; {', or '.join(known) or 'end other programs, or take a machine with more'}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"lstm-conformance itself made a mistake, {type(error).__name__}: {' '.join(str(error).split())} "

@@ -27,7 +27,7 @@ from conformance.environments.process import (
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import NotRecordedError, Recorder, Recording, read_recording, recording_of
-from conformance.environments.spec import EnvironmentSpecError, Spec, parse
+from conformance.environments.spec import INSTALLED, INTERPRETER, EnvironmentSpecError, Spec, parse
 from conformance.infrastructure import is_from_outside
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
@@ -75,7 +75,7 @@ class EnvironmentAdapter:
             self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
             hello = self._asked.hello()
         except LSTMError as error:
-            raise AdapterStartError(str(error)) from error
+            raise AdapterStartError(f"{error}{self._other_backend(str(error))}") from error
         self._conventions = CONVENTIONS.get(hello.get("backend", ""), USUAL)
         deviations = recipes().describing(hello)
         described = {DESCRIBED: "+".join(deviations)} if deviations else {}
@@ -128,6 +128,13 @@ class EnvironmentAdapter:
             return Path(str(self._running.ask("source").said["folder"]))
         except UnsupportedQuestionError:
             return None
+
+    def _other_backend(self, said: str) -> str:
+        """A hint for an interpreter whose Keras has another backend than its default, which KERAS_BACKEND does not name here."""
+        if "cannot be imported" not in said or self._recording or "--backend" in self.spec:
+            return ""
+        is_existing = parse(self.spec).system in (INSTALLED, INTERPRETER)
+        return f"; where its Keras runs on another backend, name that: '{self.spec} --backend numpy'" if is_existing else ""
 
     @property
     def _named(self) -> Spec:

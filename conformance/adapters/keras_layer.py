@@ -82,10 +82,12 @@ class KerasLayerAdapter:
                 framework = importlib.import_module(BACKENDS[self.backend].package)
                 self.keras = importlib.import_module("keras")
                 self.keras.ops.zeros(1)
-        except ImportError as error:
+        except Exception as error:
+            said = " ".join(str(error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}").split())
+            is_missing = isinstance(error, ModuleNotFoundError)
+            step = "it with: pip install" if is_missing else "it anew with: pip install --force-reinstall"
             raise AdapterStartError(
-                f"the {self.backend} backend cannot be imported ({error}); install it with: "
-                f"pip install 'keras-lstm-conformance[{self.backend}]'"
+                f"the {self.backend} backend cannot be imported ({said}); install {step} 'keras-lstm-conformance[{self.backend}]'"
             ) from error
         if self.keras.backend.backend() != self.backend:
             raise AdapterStartError(
@@ -94,8 +96,8 @@ class KerasLayerAdapter:
             )
         if int(self.keras.__version__.split(".")[0]) < 3:
             raise AdapterStartError(
-                f"expected Keras 3 or later; got Keras {self.keras.__version__}: name it as an environment, as in "
-                f"--environment keras=={self.keras.__version__}, or install a later one with: pip install --upgrade keras"
+                f"expected Keras 3 or later; got Keras {self.keras.__version__}: verify it with --environment installed, or "
+                "install a later one with: pip install --upgrade keras"
             )
         self._products = BACKENDS[self.backend].products()
         return {
@@ -137,7 +139,7 @@ class KerasLayerAdapter:
             except NotImplementedError as error:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
             except ImportError as error:
-                mend = f"; install it with: pip install {error.name}" if error.name else ""
+                mend = f"; install it with: pip install {error.name.partition('.')[0]}" if error.name else ""
                 raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
         built.kernels = kernels = built.kernels or " and ".join(ran)
         self._keep(case, built)

@@ -11,6 +11,7 @@ import click
 from conformance import matrix
 from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.commands import completion, options
+from conformance.commands.scripts import script_of
 from conformance.explain import View, explain
 from conformance.lifetime import scratch_folder
 from conformance.report.console import stdout
@@ -73,6 +74,10 @@ def explain_case(
         raise LSTMError(f"the case {case_id} says what its layer is: leave out {names}, or the case")
     case = matrix.named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
+    if not case.is_plain or case.returns_loss:
+        script = script_of(case.id, {"keras": "3.", "backend": backend})
+        step = script.title if script else f"by its verdict: lstm-conformance verify --case {case.id} --backend {backend}"
+        raise LSTMError(f"explain shows forward runs from zeros by the standard equations, and this case is none; {step}")
     adapter = KerasLayerAdapter(backend)
     with scratch_folder():
         adapter.start()

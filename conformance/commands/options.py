@@ -14,6 +14,7 @@ from conformance import matrix
 from conformance.backends import BACKENDS
 from conformance.case import Case
 from conformance.commands import completion
+from conformance.probes import PROBES
 from conformance.report.volume import Volume
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
@@ -99,6 +100,7 @@ def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: b
     if level and not compiled:
         raise LSTMError("--eager asks the documents' matrix; of a level, name the cases that are: --case '*-eager-*'")
     planned = matrix.surface(level, seed) if level else list(matrix.documents_matrix(seed, compiled=compiled))
+    planned = [*planned, *(probe for probe in PROBES if not level and probe.id in patterns)]
     selected = matrix.select(planned, patterns)
     for case in selected if not compiled else ():
         if not isinstance(case, Case) or case.execution.compiled:

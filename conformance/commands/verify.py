@@ -145,7 +145,7 @@ def verify(
             (html_file, partial(_write_page, report)),
         )
     finally:
-        text.show(report, stdout(), volume)
+        text.show(report, stdout(), volume, script_of)
         if report.stopped == INTERRUPTED:
             click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
     sys.exit(0 if report.as_expected else UNRESOLVED if report.is_unresolved else FAILED)

@@ -186,7 +186,10 @@ def read_recording(path: Path) -> Recording:
             flat = {name: stored[name] for name in stored.files if name != _INDEX}
         provenance = index.pop("provenance")
         if provenance.pop("sha256") != _digest(index, flat):
-            raise RecordingError(f"{path} is damaged: its contents are not those that were recorded; take it from the distribution")
+            raise RecordingError(
+                f"{path} is damaged: its contents are not those that were recorded; make it anew with: "
+                f"lstm-conformance record SPEC --output {path}"
+            )
         arrays = {
             key: {name: _cut(flat[_file_name(dtype)], start, shape) for name, (dtype, start, shape) in places.items()}
             for key, places in index["places"].items()

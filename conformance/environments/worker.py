@@ -989,13 +989,14 @@ class Recorder:
         self.lanes = lanes
         self.layers, self.calls, self.arrays = [], [], {}  # type: List[Dict[str, Any]], List[Dict[str, Any]], Arrays
         self.not_recorded = "" if lanes.is_eager else "a static graph has no calls to record"
+        self.own_cells = own_cells(lanes.keras.layers) if lanes.is_eager else ()  # type: Tuple[Any, ...]
         self.seen, self.inside = [], set()  # type: List[Any], Any
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """While the model is called; inside of a call, weights would be read as the layer computes with them."""
         module = self.lanes.keras.layers
-        classes = [each for each in inspect.getmro(module.LSTM) if "call" in vars(each) and each.__name__ in ("LSTM", "RNN")]
+        classes = [each for each in inspect.getmro(module.LSTM) if "call" in vars(each) and issubclass(each, module.RNN)]
         before = [(each, vars(each)["call"]) for each in classes if self.lanes.is_eager]  # type: List[Tuple[Any, Any]]
         for each, call in before:
             each.call = self.watched(call)
@@ -1005,8 +1006,8 @@ class Recorder:
             for each, call in before:
                 each.call = call
         for number, layer in enumerate(self.seen):
-            self.layers.append({"name": layer.name, "cells": len(cells_of(layer))})
-            for position, cell in enumerate(cells_of(layer)):
+            self.layers.append({"name": layer.name, "cells": len(self.cells_of(layer))})
+            for position, cell in enumerate(self.cells_of(layer)):
                 for name in ("kernel", "recurrent_kernel", "bias"):
                     if getattr(cell, name, None) is not None:
                         array = self.lanes.numpy(self.lanes.value(getattr(cell, name)))
@@ -1017,7 +1018,7 @@ class Recorder:
 
         @functools.wraps(call)
         def recorded(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            if id(layer) in self.inside or not cells_of(layer):
+            if id(layer) in self.inside or not self.cells_of(layer):
                 return call(layer, *args, **kwargs)
             given = inspect.signature(call).bind(layer, *args, **kwargs).arguments
             self.inside.add(id(layer))
@@ -1037,6 +1038,12 @@ class Recorder:
             return returned
 
         return recorded
+
+    def cells_of(self, layer: Any) -> List[Any]:
+        """The LSTM cells of a recurrent layer; none where one of its cells is another, be it a subclass by the same name."""
+        cell = getattr(layer, "cell", None)
+        cells = list(getattr(cell, "cells", [cell]))
+        return cells if all(type(each) in self.own_cells for each in cells) else []
 
     def keep(self, layer: Any, given: Dict[str, Any], before: List[Any], returned: List[Any]) -> None:
         """The arrays of one call."""
@@ -1058,11 +1065,9 @@ class Recorder:
         self.calls.append(dict(counts, layer=position))
 
 
-def cells_of(layer: Any) -> List[Any]:
-    """The LSTM cells of a recurrent layer; none where one of its cells is another."""
-    cell = getattr(layer, "cell", None)
-    cells = list(getattr(cell, "cells", [cell]))
-    return cells if all(type(each).__name__ == "LSTMCell" for each in cells) else []
+def own_cells(layers: Any) -> Tuple[Any, ...]:
+    """Keras' own classes of LSTM cells: TensorFlow's LSTM has a cell of an earlier one than its LSTMCell."""
+    return layers.LSTMCell, type(layers.LSTM(1).cell)
 
 
 def layers_in(layer: Any) -> Iterator[Any]:
@@ -1124,7 +1129,7 @@ def signature_of(layer_class: Any) -> Dict[str, Any]:
     found = {}  # type: Dict[str, Any]
     lineage = inspect.getmro(layer_class)  # type: Sequence[Any]
     for each in lineage:
-        if each.__name__ in ("Layer", "object"):
+        if each.__name__ in ("Layer", "object"):  # of Keras' own lineage, where these names are the base classes'
             break
         for name, parameter in inspect.signature(each.__init__).parameters.items():
             named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)

@@ -29,7 +29,7 @@ def named(text: str, others: Iterable[str] = ()) -> Case:
         LSTMError: it is none; the message says what was perhaps meant.
     """
     if text in {probe.id for probe in PROBES}:
-        raise LSTMError(f"{text} is a probe, not a case; run it with: lstm-conformance verify --level standard --case {text}")
+        raise LSTMError(f"{text} is a probe, not a case; run it with: lstm-conformance verify --case {text}")
     try:
         return Case.from_id(text)
     except NotACaseError as error:

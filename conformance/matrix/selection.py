@@ -40,7 +40,8 @@ def select(cases: Sequence[AnyPlanned], patterns: Sequence[str]) -> list[AnyPlan
             raise _only_probes(pattern, probes)
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
-            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. `lstm-conformance list` prints them all")
+            listed = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
+            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {listed}")
         chosen |= {case_id: ids[case_id] for case_id in matching}
     return [case for case_id, case in ids.items() if case_id in chosen]
 

@@ -28,32 +28,47 @@ class Argument:
 
     value: Any
     holder: str = ""
-    shown: Callable[[Any], Any] = repr
+    shown: Callable[[Subject, Any], Any] = lambda _, value: repr(value)
 
 
-def _named(value: Any) -> str:
-    """A function by its name, an object by its class and its config."""
-    if value is None:
-        return "None"
-    return str(getattr(value, "__name__", "")) or f"{type(value).__name__}({value.get_config()})"
+# Where activations, regularisers and constraints are asked what they compute: all that Keras has differ there.
+POINTS = np.linspace(-8, 8, 33, dtype=np.float32).reshape(3, 11)
+
+
+def _computed(subject: Subject, function: Any) -> list[Any]:
+    """What a function, a regulariser or a constraint makes of the points; its name is no evidence."""
+    points = subject.keras.ops.convert_to_tensor(POINTS)
+    returned: list[Any] = subject.read(points if function is None else function(points)).tolist()
+    return returned
+
+
+def _drawn(subject: Subject, initializer: Any) -> list[Any]:
+    """What an initialiser without chance gives."""
+    returned: list[Any] = subject.read(initializer((2,), dtype="float32")).tolist()
+    return returned
+
+
+def _class_of(_: Subject, initializer: Any) -> type:
+    """The class itself, which no other has, of an initialiser whose numbers are random; what it draws is probed on its own."""
+    return type(initializer)
 
 
 ARGUMENTS: Mapping[str, Argument] = {
     "units": Argument(value=UNITS),
-    "activation": Argument(value="relu", shown=_named),
-    "recurrent_activation": Argument(value="hard_sigmoid", shown=_named),
+    "activation": Argument(value="relu", shown=_computed),
+    "recurrent_activation": Argument(value="hard_sigmoid", shown=_computed),
     "use_bias": Argument(value=False),
-    "kernel_initializer": Argument(value="he_normal", shown=lambda initializer: type(initializer).__name__),
-    "recurrent_initializer": Argument(value="he_uniform", shown=lambda initializer: type(initializer).__name__),
-    "bias_initializer": Argument(value="ones", shown=_named),
+    "kernel_initializer": Argument(value="he_normal", shown=_class_of),
+    "recurrent_initializer": Argument(value="he_uniform", shown=_class_of),
+    "bias_initializer": Argument(value="ones", shown=_drawn),
     "unit_forget_bias": Argument(value=False),
-    "kernel_regularizer": Argument(value="l1", shown=_named),
-    "recurrent_regularizer": Argument(value="l2", shown=_named),
-    "bias_regularizer": Argument(value="l1", shown=_named),
-    "activity_regularizer": Argument(value="l2", shown=_named),
-    "kernel_constraint": Argument(value="max_norm", shown=_named),
-    "recurrent_constraint": Argument(value="unit_norm", shown=_named),
-    "bias_constraint": Argument(value="non_neg", shown=_named),
+    "kernel_regularizer": Argument(value="l1", shown=_computed),
+    "recurrent_regularizer": Argument(value="l2", shown=_computed),
+    "bias_regularizer": Argument(value="l1", shown=_computed),
+    "activity_regularizer": Argument(value="l2", shown=_computed),
+    "kernel_constraint": Argument(value="max_norm", shown=_computed),
+    "recurrent_constraint": Argument(value="unit_norm", shown=_computed),
+    "bias_constraint": Argument(value="non_neg", shown=_computed),
     "dropout": Argument(value=0.25),
     "recurrent_dropout": Argument(value=0.25),
     "seed": Argument(value=7, holder="cell"),
@@ -66,14 +81,14 @@ ARGUMENTS: Mapping[str, Argument] = {
     "use_cudnn": Argument(value=False),
     "implementation": Argument(value=1, holder="cell"),
     "trainable": Argument(value=False),
-    "dtype": Argument(value="float64", holder="cell", shown=str),
+    "dtype": Argument(value="float64", holder="cell", shown=lambda _, policy: str(policy)),
     "name": Argument(value="given"),
 }
 
 
-def _attribute(layer: Any, name: str) -> Any:
+def _attribute(subject: Subject, layer: Any, name: str) -> Any:
     argument = ARGUMENTS[name]
-    return argument.shown(getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
+    return argument.shown(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
 
 
 def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
@@ -82,7 +97,9 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     rebuilt = subject.layer_class.from_config(config)
     return (
         verdict("config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"),
-        equal("rebuilt", f"{name} of the layer from the config", _attribute(rebuilt, name), _attribute(layer, name)),
+        equal(
+            "rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _attribute(subject, layer, name)
+        ),
     )
 
 
@@ -95,14 +112,19 @@ def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
 
 
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
-    """Accepted, kept under a name that means the same, and computable."""
+    """Accepted, kept as what the name means, and computable."""
     results = []
     for argument in ("activation", "recurrent_activation"):
         layer = subject.lstm(UNITS, **{argument: name})
         outputs = subject.read(layer(np.full((2, 1, INPUT_DIM), 0.5, np.float32)))
         kept = getattr(layer, argument)
         results += [
-            equal(argument, f"{argument} of the layer", _named(kept), _named(subject.keras.activations.get(name))),
+            equal(
+                argument,
+                f"what {argument} of the layer computes",
+                _computed(subject, kept),
+                _computed(subject, subject.keras.activations.get(name)),
+            ),
             equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
         ]
     return tuple(results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.text import Text
 from conformance.case import Case
 from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest
 from conformance.report.console import show_table
+from conformance.report.document import ScriptOf
+from conformance.report.html.results import command_again
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
@@ -27,14 +29,17 @@ SHOWN = 10
 RATED = 10
 
 
-def show(report: Report, console: Console, volume: Volume = Volume.USUAL) -> None:
-    """What was not asked, what ran, how each size and each check fared, what differs, and the counts."""
+def show(report: Report, console: Console, volume: Volume = Volume.USUAL, script_of: ScriptOf = lambda *_: None) -> None:
+    """What was not asked, what ran, how each size and each check fared, what differs, and the counts.
+
+    `script_of` makes the script of a case.
+    """
     for line in report.caveats:
         console.print(Text(line, style=STYLE[Verdict.UNSUPPORTED]), soft_wrap=True)
     if volume is not Volume.QUIET:
         _show_all(report, console, volume)
     for result in report.unexpected[:SHOWN]:
-        show_result(result, console, report.environment.get("backend", ""))
+        show_result(result, console, report.environment, script_of)
     if len(report.unexpected) > SHOWN:
         console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
     if len(report.unexpected) > 1:
@@ -64,7 +69,7 @@ def _show_all(report: Report, console: Console, volume: Volume) -> None:
         _show_pooled(report.pooled, console)
 
 
-def show_result(result: Result, console: Console, backend: str) -> None:
+def show_result(result: Result, console: Console, environment: Mapping[str, str], script_of: ScriptOf) -> None:
     """One case that is not as expected: what, where, got, expected, why, next step."""
     console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id), soft_wrap=True)
     if result.reason:
@@ -76,15 +81,22 @@ def show_result(result: Result, console: Console, backend: str) -> None:
         console.print(f"  could not be explained: {escape(result.not_explained)}", highlight=False, soft_wrap=True)
     for name in result.explained_by[:3]:
         console.print(f"  matches the reference if {summary_of(name)} ({name})", highlight=False, soft_wrap=True)
-    on = f" --backend {backend}" if backend else ""
     if result.verdict is Verdict.UNRESOLVED:
         console.print("  it says nothing of the implementation: run it again", highlight=False, soft_wrap=True)
-    elif result.minimal:
+        return
+    if result.minimal:
         console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
-        console.print(f"  as a script: lstm-conformance reproduce {result.minimal}{on}", highlight=False, soft_wrap=True)
-    elif not result.case_id.startswith("probe-"):
-        closer = "explain" if Case.from_id(result.case_id).is_plain else "reproduce"
-        console.print(f"  look closer: lstm-conformance {closer} {result.case_id}{on}", highlight=False, soft_wrap=True)
+    console.print(f"  {_next_step(result, environment, script_of)}", highlight=False, soft_wrap=True)
+
+
+def _next_step(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> str:
+    """A command that shows more of a case in what it failed in: by numbers and gates, as a script, or once more."""
+    case = None if result.minimal or result.case_id.startswith("probe-") else Case.from_id(result.case_id)
+    in_this_process = "keras" in environment and "environment" not in environment
+    if case is not None and case.is_plain and not case.returns_loss and in_this_process:
+        return f"look closer: lstm-conformance explain {case.id} --backend {environment['backend']}"
+    script = script_of(result.minimal or result.case_id, environment)
+    return script.title if script else f"ask it again: {command_again(result.case_id, environment)}"
 
 
 def _show_causes(unexpected: Sequence[Result], console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -349,6 +350,33 @@ def forgetting(argument: str) -> type[Double]:
 
     Forgetting.__name__ += f"_{argument}"
     return Forgetting
+
+
+def namesake(argument: str) -> type:
+    """A layer from whose config comes another function or object, twice the one that it names, by the same name."""
+
+    class Namesake(Double):
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            layer = super().from_config(config)  # type: ignore[misc]  # Keras' layer comes next
+            holder = layer if argument == "activity_regularizer" else layer.cell
+            setattr(holder, argument, _doubled(getattr(holder, argument)))
+            return layer
+
+    Namesake.__name__ = f"Namesake_{argument}"
+    Namesake.__doc__ = f"A layer from whose config comes another {argument} by the same name."
+    return Namesake
+
+
+def _doubled(function: Any) -> Any:
+    """Twice what it computes, by its name; a class as well."""
+    if hasattr(function, "__name__"):
+        doubled = functools.wraps(function)(lambda x: 2 * function(x))
+        doubled.__module__ = function.__module__
+        return doubled
+    kind = type(function)
+    twice = type(kind.__name__, (kind,), {"__call__": lambda self, *given, **named: 2 * kind.__call__(self, *given, **named)})
+    return twice.from_config(function.get_config())
 
 
 class NeverTheSameConfig(Double):

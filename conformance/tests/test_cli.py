@@ -101,7 +101,8 @@ def test_verify_on_a_missing_backend_says_how_to_install_it(tmp_path: Path, monk
     (tmp_path / "jax.py").write_text("raise ImportError('no jax here')\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     said = refused(invoke("verify", *SMALL, "--backend", "jax", "--json", str(tmp_path / "report.json")))
-    assert said == ("the jax backend cannot be imported (no jax here); install it with: pip install 'keras-lstm-conformance[jax]'")
+    step = "install it anew with: pip install --force-reinstall 'keras-lstm-conformance[jax]'"
+    assert said == f"the jax backend cannot be imported (no jax here); {step}"
     assert not (tmp_path / "report.json").exists()
 
 

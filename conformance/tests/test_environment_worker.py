@@ -209,3 +209,17 @@ def test_keras_1_is_asked_in_its_own_words(worker: Any) -> None:
     """Its arguments have other names, and `implementation` is consume_less."""
     asked = worker.in_keras_1({"units": 3, "implementation": 1, "recurrent_activation": "sigmoid", "use_bias": True})
     assert asked == {"output_dim": 3, "consume_less": "mem", "inner_activation": "sigmoid"}
+
+
+# --- a model file's LSTMs ------------------------------------------------------------------------------------------------------
+
+
+def test_cell_of_another_class_is_not_recorded(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+    """A subclass may have equations of its own, whatever its name; Keras' own are known by being its classes."""
+    layers = keras_adapter.keras.layers
+    mine = type("LSTMCell", (layers.LSTMCell,), {})
+    recorder = worker.Recorder(worker.Keras("keras"))
+    assert [len(recorder.cells_of(layer)) for layer in (layers.LSTM(2), layers.RNN(layers.LSTMCell(2)))] == [1, 1]
+    assert len(recorder.cells_of(layers.RNN([layers.LSTMCell(2), layers.LSTMCell(3)]))) == 2
+    assert [recorder.cells_of(layer) for layer in (layers.RNN(mine(2)), layers.RNN([layers.LSTMCell(2), mine(2)]))] == [[], []]
+    assert recorder.cells_of(layers.Dense(2)) == []

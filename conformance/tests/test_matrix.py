@@ -108,4 +108,6 @@ def test_pattern_without_a_match_is_refused_with_near_ids(pattern: str, near: st
     with pytest.raises(LSTMError, match=re.escape(f"no case matches {pattern!r}; ids look like: ")) as refusal:
         select(CASES, ["u1-*", pattern])
     assert near in str(refusal.value)
-    assert str(refusal.value).endswith("`lstm-conformance list` prints them all")
+    assert str(refusal.value).endswith(
+        "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
+    )

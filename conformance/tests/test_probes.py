@@ -106,7 +106,10 @@ DOUBLES: dict[str, dict[type, tuple[str, ...]]] = {
 def doubles_of(probe: Probe) -> dict[type, tuple[str, ...]]:
     """The layers that the probe must reject."""
     if probe.trait == "config-argument":
-        return {doubles.forgetting(probe.parameters["name"]): ("config", "rebuilt")}
+        name = probe.parameters["name"]
+        computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
+        namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
+        return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
     chosen = DOUBLES[probe.trait]
     if probe.trait == "steps" and not probe.parameters["penalised"]:
         return {doubles.StatesConstant: chosen[doubles.StatesConstant]}

@@ -71,7 +71,7 @@ def test_backend_that_cannot_run_fails_every_case_with_its_hint(run_pytest: pyte
     run_pytest.syspathinsert()
     result = run_pytest.runpytest_subprocess("--lstm-backend", "jax", "--lstm-case", "u1-d1-t1-b3-s0")
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*the jax backend cannot be imported (no jax here); install it with: pip install *jax*"])
+    result.stdout.fnmatch_lines(["*the jax backend cannot be imported (no jax here); install it anew with: pip install *jax*"])
 
 
 def test_plugin_imports_nothing_heavy() -> None:

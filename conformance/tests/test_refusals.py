@@ -43,10 +43,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "said"),
     [
         (("explain", "u2-d2-t6-b3-sequ-s0"), "is not a case id; expected one like .*; did you mean u2-d2-t6-b3-seq-s0 or"),
-        (("explain", "probe-no-regularizer-s0"), "is a probe, not a case; run it with: lstm-conformance verify"),
+        (("explain", "probe-no-regularizer-s0"), "is a probe, not a case; run it with: lstm-conformance verify --case probe-no-"),
+        (
+            ("explain", "u3-d2-t6-b4-p_float16-s0", "--backend", "jax"),
+            "explain shows .*; as a script: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend jax",
+        ),
+        (
+            ("explain", "u3-d2-t6-b4-seq-weights_chaotic-s0"),
+            "explain shows .*; by its verdict: lstm-conformance verify --case u3-d2-t6-b4-seq-weights_chaotic-s0 --backend t",
+        ),
+        (("verify", "--case", "probe-no-*"), "no case matches 'probe-no-\\*'; .* and with --level LEVEL those of a level"),
         (("reproduce", "no_such"), "is not a case id; expected one like .*; `lstm-conformance list` prints"),
         (("reproduce", "list-of-one-cell-crash"), "did you mean list-of-one-cell-crashes"),
-        (("verify", "--case", "nope*"), "no case matches 'nope\\*'; ids look like: .*`lstm-conformance list` prints them all"),
+        (
+            ("verify", "--case", "nope*"),
+            "no case matches 'nope\\*'; ids look like: .*`lstm-conformance list` prints those of the documents",
+        ),
         (("verify", "--deviation", "two_biase"), "'two_biase' is none. Did you mean two_biases"),
         (("verify", "--deviation", "zzz"), "'zzz' is none. `lstm-conformance deviations` lists them"),
         (("verify", "--level", "quik"), "'quik' is not one of 'quick', 'standard', 'deep'"),
@@ -165,14 +177,31 @@ def missing() -> Exception:
             lambda: raised(ImportError("wrong ELF", name="rich.text")),
             "wrong ELF; install it anew with: pip install --force-",
         ),
-        (lambda: raised(MemoryError()), "the memory is used up; take fewer processes with --workers, or fewer cases with --case"),
+        (lambda: raised(MemoryError()), "the memory is used up; end other programs, or take a machine with more"),
+        (lambda: raised(ModuleNotFoundError("no", name="sklearn.x")), "install it with: pip install scikit-learn"),
+        (
+            lambda: raised(FileNotFoundError(errno.ENOENT, "None", "/no/such/a.json")),
+            "/no/such/a.json could not be read or written: None; its folder is not there: name another path",
+        ),
+        (lambda: raised(FileNotFoundError(errno.ENOENT, "None", "/a")), "None; it is not there: name another path"),
         (lambda: raised(denied()), "a.json could not be read or written: Permission denied; name a place that you may write to"),
         (
             lambda: raised(OSError(errno.ENOSPC, "Full")),
             "could not be read or written: Full; make room on that disk",
         ),
     ],
-    ids=["own", "own package", "package", "broken package", "memory", "permission", "disk"],
+    ids=[
+        "own",
+        "own package",
+        "package",
+        "broken package",
+        "memory",
+        "package of another name",
+        "folder",
+        "file",
+        "permission",
+        "disk",
+    ],
 )
 def test_what_is_known_of_an_exception_is_said(make: Callable[[], Exception], said: str) -> None:
     """With the next step."""
@@ -221,10 +250,11 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     [
         (KeyboardInterrupt(), 1, "interrupted: what was printed before this line is all that has finished\n"),
         (ZeroDivisionError("by 0"), 2, "error: lstm-conformance itself made a mistake, ZeroDivisionError: by 0 (test_refusals.py:"),
+        (MemoryError(), 2, "error: the memory is used up; take fewer cases with --case\n"),
         (denied(), 2, "error: a.json could not be read or written: Permission denied; name a place"),
         (click.UsageError("not so"), 2, "Usage: lstm-conformance list"),
     ],
-    ids=["Ctrl-C", "a mistake", "permission", "usage"],
+    ids=["Ctrl-C", "a mistake", "memory", "permission", "usage"],
 )
 def test_command_ends_in_a_message(error: BaseException, code: int, said: str, failing: Callable[[BaseException], None]) -> None:
     """Whatever it raises."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from conformance.case import Case
+from conformance.commands.scripts import script_of
 from conformance.matrix.coverage import Coverage
 from conformance.report import text
 from conformance.report.model import Plan, Report, as_json
@@ -62,14 +64,15 @@ def report(*results: Result, coverage: tuple[Coverage, ...] = (PAIRS, TRIPLES), 
         element_limit=8.0,
         rms_limit=2.0,
     )
-    environment = {"implementation": "a layer", "backend": "numpy", "conventions": conventions, "suite": "1", "platform": "here"}
+    environment = {"implementation": "a layer", "keras": "3.0", "backend": "numpy", "conventions": conventions}
+    environment |= {"suite": "1", "platform": "here"}
     return Report(environment=environment, plan=plan, results=results, seconds=1.0, coverage=coverage)
 
 
 def shown(one: Report) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=120)
-    text.show(one, console)
+    text.show(one, console, script_of=script_of)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -162,8 +165,8 @@ def test_minimal_case_is_named_with_its_script() -> None:
 
 def test_case_that_was_not_reduced_is_looked_at_closer() -> None:
     """By a script, since `explain` knows plain cases only."""
-    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend numpy\n" in SAID
-    assert "  look closer: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0 " not in SAID
+    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend numpy\n" in SAID
+    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0 " not in SAID
 
 
 def test_plain_case_is_explained() -> None:
@@ -172,8 +175,37 @@ def test_plain_case_is_explained() -> None:
     assert "  look closer: lstm-conformance explain u3-d2-t6-b4-s0 --backend numpy\n" in said
 
 
+@pytest.mark.parametrize(
+    ("environment", "step"),
+    [
+        ({"implementation": "lstm_ref with two_biases"}, "verify --case u3-d2-t6-b4-s0 --deviation two_biases"),
+        ({"implementation": "lstm_ref, fused"}, "verify --case u3-d2-t6-b4-s0 --fused"),
+        (
+            {"implementation": "keras.layers.LSTM", "keras": "2.3.1", "backend": "theano", "environment": "keras==2.3.1"},
+            "verify --case u3-d2-t6-b4-s0 --environment keras==2.3.1",
+        ),
+        (
+            {"implementation": "keras.layers.LSTM", "keras": "3.0.5", "backend": "numpy", "environment": "keras==3.0.5"},
+            "reproduce u3-d2-t6-b4-s0 --backend numpy",
+        ),
+    ],
+    ids=["deviation", "fused", "Keras 2", "Keras 3"],
+)
+def test_next_step_is_for_what_was_tested(environment: dict[str, str], step: str) -> None:
+    """`explain` shows the Keras that is installed, and nothing else."""
+    said = shown(replace(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)), environment=environment))
+    assert f": lstm-conformance {step}\n" in said
+    assert "lstm-conformance explain" not in said
+
+
+def test_case_without_a_script_is_asked_again() -> None:
+    """A loss has no timesteps to explain, and chaotic weights have no bound that a script could hold."""
+    said = shown(report(result("u3-d2-t6-b4-seq-weights_chaotic-s0", Verdict.FAIL)))
+    assert "  ask it again: lstm-conformance verify --case u3-d2-t6-b4-seq-weights_chaotic-s0 --backend numpy\n" in said
+
+
 def test_probe_has_no_script() -> None:
-    """Its message is all there is."""
+    """It is asked again; its message is all else there is."""
     said = shown(report(RESULTS[-1]))
     assert "FAIL probe-clips_gradients\n  outputs: outputs[0] is 1, expected 2\n" in said
     assert "look closer" not in said
@@ -183,8 +215,8 @@ def test_probe_has_no_script() -> None:
 def test_conventions_are_said_where_there_are_some() -> None:
     """In a line of their own; neither they nor suite and platform stand among the versions."""
     said = shown(report(RESULTS[0], conventions="float64 is computed in float32"))
-    assert said.startswith("a layer: backend numpy\nby convention, float64 is computed in float32\n")
-    assert shown(report(RESULTS[0])).startswith("a layer: backend numpy\n\nverdicts by route")
+    assert said.startswith("a layer: keras 3.0, backend numpy\nby convention, float64 is computed in float32\n")
+    assert shown(report(RESULTS[0])).startswith("a layer: keras 3.0, backend numpy\n\nverdicts by route")
 
 
 def test_summary_names_the_level() -> None:

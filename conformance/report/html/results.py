@@ -169,15 +169,18 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Table:
 def _code(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Iterator[Code]:
     """The command that asks it again, and the script of the smallest case, where there is one."""
     case_id = result["minimal"] or result["case_id"]
-    yield Code(title="ask it again", text=_again(result["case_id"], environment))
+    yield Code(title="ask it again", text=command_again(result["case_id"], environment))
     if script := script_of(case_id, environment):
         yield Code(title=script.title, text=script.code)
 
 
-def _again(case_id: str, environment: Mapping[str, str]) -> str:
+def command_again(case_id: str, environment: Mapping[str, str]) -> str:
+    """The command that asks a case of the same implementation."""
     implementation = environment.get("implementation", "")
     deviation = implementation.removeprefix("lstm_ref with ")
-    options = {"backend": environment.get("backend"), "environment": environment.get("environment")}
+    options = (
+        {"environment": environment["environment"]} if "environment" in environment else {"backend": environment.get("backend")}
+    )
     options |= {"deviation": deviation if deviation != implementation else None}
     said = [f"--{name} {shlex.quote(value)}" for name, value in options.items() if value]
     said += ["--fused"] if implementation.startswith("lstm_ref, fused") else []
