@@ -167,13 +167,14 @@ KNOWN = known_differences()[0]
     ("run", "said"),
     [
         (GREEN, "As expected: 4 cases, none differs but as known"),
-        (replace(GREEN, pooled=(BIASED, QUIET)), "all cases together fail: bias of cell in float32"),
+        (replace(GREEN, pooled=(BIASED, QUIET)), "all cases together fail: bias of cell or recurrent_activation in float32"),
+        (replace(GREEN, pooled=(BIASED, QUIET)), "not told apart by these cases: recurrent_activation, cell (in float32)"),
         (report(result(0, Verdict.KNOWN_DIFFERENCE, known=KNOWN.id), planned=1), f"known since {KNOWN.seen}"),
         (report(result(0), result(1, Verdict.FAIL), planned=2), "where cases pass, the worst element is 1.5 σ off, of 8 σ allowed"),
         (replace(GREEN, seconds=12.0, work=WORK), "2.5 cases a second on 2 workers: 60% in the implementation"),
         (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "1 cases are not as expected"),
     ],
-    ids=["green", "biased", "known", "margin", "timed", "nothing judged"],
+    ids=["green", "biased", "not told apart", "known", "margin", "timed", "nothing judged"],
 )
 def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
     """Also where no check has a number."""
