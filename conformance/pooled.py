@@ -3,12 +3,32 @@
 Cases that share weights and inputs share their errors too, so each such family counts once: per family there is a mean square of
 error / σ of each check, and sums from which the bias of each operation follows (`sampling`). Over families these are independent.
 
-- Size of errors. σ takes every rounding at its full size and is estimated from 24 replicas; a correct run's mean square is at most
-  MEAN_SQUARE. One-sided t test of the families' mean squares.
-- Bias of an operation: ε, in unit roundoffs, of the regression of the errors on all operations' responses together, every family
-  with the same weight; its standard error from the families' residuals (the sandwich estimator; Liang & Zeger 1986). Rounding to
-  nearest has no bias; an elementary function has one. One that is accurate to 1 ulp errs by u when its result is rounded, and by
-  as much by itself; we call it biased where more than half of the latter goes one way in the mean: |ε| > ALLOWED_BIAS.
+Size of errors. σ takes every rounding at its full size and is estimated from 24 replicas; a correct run's mean square is at most
+MEAN_SQUARE. One-sided t test of the families' mean squares; they are skewed to the right, for which it errs on the safe side
+(Johnson 1978, Modified t tests and confidence intervals for asymmetrical populations).
+
+Bias of an operation: ε, in unit roundoffs, of the regression of the errors on all operations' responses together. With the Gram
+matrices G_g of the families, M = Σ G_g, and their projections p_g, ε = M⁻¹ Σ p_g.
+
+- What is told apart. A column of a regression that is a sum of others has no coefficient of its own; left out, it adds to those
+  of the others what its response has of theirs, A = M₁₁⁻¹M₁₂ (the alias matrix of Box & Wilson 1951). So recurrent_activation is
+  always left out (`sampling`), and activation too where all sequences have one timestep. An operation is told from those that stay
+  if something of its response is left beside theirs, and if that lies in more families than there are operations to tell: less
+  would be fitted, not tested. With w_g what family g has of it, these are (Σ w_g)² / Σ w_g² (Kish 1965). All this follows from
+  weights and inputs alone, before an error is seen.
+- What is allowed. Rounding to nearest has no bias; an elementary function has one. One that is accurate to 1 ulp errs by u when its
+  result is rounded, and by as much by itself; we call it biased where more than half of the latter goes one way in the mean:
+  |ε| > ALLOWED_BIAS. Of operations that are not told apart, all elementary functions may be biased at once: ALLOWED_BIAS times the
+  sum of their coefficients. No limit is smaller than ALLOWED_BIAS.
+- How likely chance is. If the true bias β is at the edge of what is allowed, the estimate is off by Σ a_g, with the families'
+  contributions a_g = (M⁻¹)_k (p_g - G_g ε), where ε_k = β. They are independent, but their sizes differ by orders of magnitude, and
+  a few may outweigh all others: neither a normal nor Student's distribution holds far out. But roundings go either way alike, so
+  that a_g is as likely as -a_g: given their sizes, only their signs are random (Canay, Romano & Shaikh 2017, Randomization tests
+  under an approximate symmetry assumption; at the edge: Cameron, Gelbach & Miller 2008, Bootstrap-based improvements for inference
+  with clustered errors). For random signs s_g, P(Σ s_g a_g ≥ S) ≤ exp(-θS) Π cosh(θ a_g) for every θ > 0, whatever the number of
+  families (Chernoff 1952); the least of these is the probability, doubled for the two sides. The other coefficients in a_g are
+  estimated without family g, since the residuals of a fit to the family itself would be too small (MacKinnon, Nielsen & Webb 2023,
+  Fast and reliable jackknife and bootstrap methods for cluster-robust inference). The standard error is √Σ a_g² at the estimate.
 
 All tests of a run together raise a false alarm with a probability of SIGNIFICANCE at most (Holm 1979).
 """
@@ -17,10 +37,12 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
+from conformance.sampling import ALIASED
 from conformance.tolerance import ROUNDING_IN_SIGMA
 from conformance.verdict import Result, Sample, Verdict
 from lstm_ref.arrays import Array
@@ -28,7 +50,8 @@ from lstm_ref.responses import OPERATIONS
 from lstm_ref.uncertainty import REPLICAS
 
 SIGNIFICANCE = 1e-4
-# With fewer, a family's chance would decide; with as many, Student's t has lost most of its tails.
+# With fewer, a family's chance would decide: with as many, that all signs agree has 2^-20, which leaves room for the number of
+# tests, and Student's t has lost most of its tails.
 FEWEST_FAMILIES = 20
 
 ALLOWED_BIAS = 0.5
@@ -37,6 +60,15 @@ MEAN_SQUARE = ROUNDING_IN_SIGMA**2 * REPLICAS / (REPLICAS - 2)
 
 BIAS, SIZE = "bias", "mean square"
 
+ELEMENTARY = ("recurrent_activation", "activation")
+# Of operations that are not told apart, the first of these is left out: an elementary function, whose results enter the others'.
+_LEFT_OUT_FIRST = ("activation", "cell", "output", "recurrent_kernel", "kernel", "bias")
+# Every θ gives a bound; beyond this one, or between those that so many halvings leave, none is noticeably better.
+_STEEPEST, _HALVINGS = 2.0**20, 40
+# Share of an operation's own response that must be left beside the others'. Responses are difference quotients and so exact to
+# 2^-26 of themselves; what is left of one that is a sum of others is the square of that, 2^-52. This is half of its digits.
+_LEAST_SHARE = 2.0**-26
+
 
 @dataclass(frozen=True, kw_only=True)
 class PooledTest:
@@ -44,6 +76,7 @@ class PooledTest:
 
     Attributes:
         of: the operation, or the check.
+        aliases: operations that the cases do not tell from it: an error of theirs shows in this test.
         what: BIAS, in unit roundoffs, or SIZE, the mean square of error / σ.
         precision: that the cases were computed in.
         families: independent sets of weights and inputs.
@@ -55,6 +88,7 @@ class PooledTest:
     """
 
     of: str
+    aliases: tuple[str, ...] = ()
     what: str
     precision: str
     families: int
@@ -64,23 +98,10 @@ class PooledTest:
     p: float
     verdict: Verdict
 
-
-@dataclass(frozen=True)
-class _Estimate:
-    of: str
-    what: str
-    precision: str
-    families: int
-    value: float
-    standard_error: float
-    allowed: float
-    freedom: int
-
     @property
-    def p(self) -> float:
-        """Of a value as far beyond what is allowed, on either side for a bias."""
-        beyond = _tail(abs(self.value) - self.allowed, self.standard_error, self.freedom)
-        return beyond + _tail(abs(self.value) + self.allowed, self.standard_error, self.freedom) if self.what == BIAS else beyond
+    def name(self) -> str:
+        """What is tested, in words."""
+        return f"{self.what} of {' or '.join((self.of, *self.aliases))}"
 
 
 def pooled_tests(results: Iterable[Result]) -> tuple[PooledTest, ...]:
@@ -89,58 +110,146 @@ def pooled_tests(results: Iterable[Result]) -> tuple[PooledTest, ...]:
     for result in results:
         if result.sample is not None:
             by_precision[result.sample.precision].append((result, result.sample))
-    estimates: list[_Estimate] = []
+    tests: list[PooledTest] = []
     for precision, sampled in by_precision.items():
-        estimates += _biases(precision, [sample for _, sample in sampled if sample.size]) + _sizes(precision, sampled)
+        tests += _biases(precision, [sample for _, sample in sampled if sample.size]) + _sizes(precision, sampled)
     return tuple(
-        PooledTest(
-            of=each.of,
-            what=each.what,
-            precision=each.precision,
-            families=each.families,
-            estimate=each.value,
-            standard_error=each.standard_error,
-            allowed=each.allowed,
-            p=p,
-            verdict=Verdict.FAIL if p < SIGNIFICANCE else Verdict.PASS,
-        )
-        for each, p in zip(estimates, _holm([each.p for each in estimates]), strict=True)
+        replace(test, p=p, verdict=Verdict.FAIL if p < SIGNIFICANCE else Verdict.PASS)
+        for test, p in zip(tests, _holm([test.p for test in tests]), strict=True)
     )
 
 
-def _sizes(precision: str, sampled: Sequence[tuple[Result, Sample]]) -> list[_Estimate]:
+def not_told_apart(tests: Iterable[PooledTest]) -> dict[tuple[str, ...], list[str]]:
+    """Operations that the cases do not tell apart, and the precisions in which they do not."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for precision, members in groupby(tests, lambda test: test.precision):
+        groups: list[set[str]] = []
+        for test in members:
+            if test.aliases:
+                group = {test.of, *test.aliases}
+                joined = [other for other in groups if other & group]
+                groups = [other for other in groups if other not in joined] + [group.union(*joined)]
+        for group in groups:
+            found.setdefault(tuple(sorted(group, key=OPERATIONS.index)), []).append(precision)
+    return found
+
+
+def in_words(operations: Iterable[str], precisions: Iterable[str]) -> str:
+    """What a reader is told of operations that are tested together."""
+    return f"not told apart by these cases: {', '.join(operations)} (in {', '.join(precisions)})"
+
+
+def _sizes(precision: str, sampled: Sequence[tuple[Result, Sample]]) -> list[PooledTest]:
     sums: dict[str, dict[str, Array]] = collections.defaultdict(lambda: collections.defaultdict(lambda: np.zeros(2)))
     for result, sample in sampled:
         for check in result.checks:
             if check.size:
                 sums[check.check][sample.family] += check.squares, check.size
-    estimates = []
+    tests = []
     for check_name, by_family in sums.items():
         if (count := len(by_family)) >= FEWEST_FAMILIES:
             means = np.array([squares / size for squares, size in by_family.values()])
-            error = float(means.std(ddof=1)) / count**0.5
-            estimates.append(_Estimate(check_name, SIZE, precision, count, float(means.mean()), error, MEAN_SQUARE, count - 1))
-    return estimates
+            mean, error = float(means.mean()), float(means.std(ddof=1)) / count**0.5
+            tests.append(
+                PooledTest(
+                    of=check_name,
+                    what=SIZE,
+                    precision=precision,
+                    families=count,
+                    estimate=mean,
+                    standard_error=error,
+                    allowed=MEAN_SQUARE,
+                    p=_tail(mean - MEAN_SQUARE, error, count - 1),
+                    verdict=Verdict.PASS,
+                )
+            )
+    return tests
 
 
-def _biases(precision: str, samples: Sequence[Sample]) -> list[_Estimate]:
+def _biases(precision: str, samples: Sequence[Sample]) -> list[PooledTest]:
     projections, grams = _by_family(samples)
-    # An operation to which nothing responds, as the bias where no case has one, cannot be judged.
-    (judged,) = np.nonzero(grams.sum(axis=0).diagonal())
-    families = len(grams)
-    if families < max(FEWEST_FAMILIES, 2 * len(judged)):
+    if len(grams) < FEWEST_FAMILIES:
         return []
-    projections, grams = projections[:, judged], grams[:, judged[:, None], judged]
-    inverse = np.linalg.pinv(grams.sum(axis=0), hermitian=True)
-    bias = inverse @ projections.sum(axis=0)
-    residuals = projections - grams @ bias
-    freedom = families - len(judged)
-    covariance = inverse @ (residuals.T @ residuals) @ inverse * (families / freedom)
-    errors = np.sqrt(covariance.diagonal())
-    return [
-        _Estimate(OPERATIONS[k], BIAS, precision, families, float(bias[n]), float(errors[n]), ALLOWED_BIAS, freedom)
-        for n, k in enumerate(judged)
-    ]
+    # An operation to which nothing responds, as the bias where no case has one, cannot be judged.
+    judged = [k for k in range(len(OPERATIONS)) if grams[:, k, k].any()]
+    told = _told_apart(grams, judged)
+    if not told:
+        return []
+    left_out = [k for k in judged if k not in told]
+    total = grams.sum(axis=0)
+    coefficients = np.eye(len(OPERATIONS))[told]
+    coefficients[:, left_out] = np.linalg.inv(total[np.ix_(told, told)]) @ total[np.ix_(told, left_out)]
+    sizes = np.abs(coefficients)
+    named = sizes >= sizes.max(axis=0) / 2
+    regression = _Regression(projections[:, told], grams[:, told][:, :, told])
+    tests = []
+    for n, k in enumerate(told):
+        allowed = ALLOWED_BIAS * max(1.0, float(sizes[n, [OPERATIONS.index(each) for each in ELEMENTARY]].sum()))
+        estimate = float(regression.estimates[n])
+        contributions = regression.contributions(n, float(np.copysign(allowed, estimate)))
+        tests.append(
+            PooledTest(
+                of=OPERATIONS[k],
+                aliases=tuple(OPERATIONS[j] for j in left_out if named[n, j]),
+                what=BIAS,
+                precision=precision,
+                families=len(grams),
+                estimate=estimate,
+                standard_error=float(np.linalg.norm(regression.contributions(n, estimate))),
+                allowed=allowed,
+                p=min(1.0, 2 * _chance(contributions, abs(estimate) - allowed)),
+                verdict=Verdict.PASS,
+            )
+        )
+    return tests
+
+
+def _told_apart(grams: Array, judged: Sequence[int]) -> list[int]:
+    """Those of the operations whose biases these responses tell apart; each of the others is left out for them."""
+    told = [k for k in judged if OPERATIONS[k] not in ALIASED]
+    while told:
+        lost = [k for k in told if not _is_told(k, [other for other in told if other != k], grams)]
+        if not lost:
+            break
+        told.remove(min(lost, key=lambda k: _LEFT_OUT_FIRST.index(OPERATIONS[k])))
+    return told
+
+
+def _is_told(k: int, others: Sequence[int], grams: Array) -> bool:
+    """Whether the families have enough of the operation's response that the others' do not explain."""
+    total = grams.sum(axis=0)
+    own = np.eye(len(OPERATIONS))[k]
+    scale = np.sqrt(total.diagonal()[others])
+    own[others] = -np.linalg.pinv(total[np.ix_(others, others)] / np.outer(scale, scale), hermitian=True) @ (
+        total[others, k] / scale
+    )
+    own[others] /= scale
+    shares = np.maximum(grams @ own @ own, 0)  # a sum of squares, but for what rounding takes from it
+    return bool(shares.sum() > _LEAST_SHARE * total[k, k] and shares.sum() ** 2 > (len(others) + 1) * (shares @ shares))
+
+
+class _Regression:
+    """Of families' errors on the responses to the operations that they tell apart.
+
+    Args:
+        projections: (families, operations).
+        grams: (families, operations, operations).
+    """
+
+    def __init__(self, projections: Array, grams: Array) -> None:
+        self._projections, self._grams = projections, grams
+        self._inverse = np.linalg.inv(grams.sum(axis=0))
+        self.estimates = self._inverse @ projections.sum(axis=0)
+
+    def contributions(self, n: int, value: float) -> Array:
+        """What each family adds to the difference between the n-th estimate and that value, if that is true: (families,)."""
+        errors = self._projections - self._grams[:, :, n] * value
+        others = np.arange(len(self.estimates)) != n
+        grams = self._grams[:, others][:, :, others]
+        without = np.linalg.pinv(grams.sum(axis=0) - grams, hermitian=True)
+        elsewhere = without @ (errors.sum(axis=0) - errors)[:, others, np.newaxis]
+        residuals = errors - (self._grams[:, :, others] @ elsewhere)[:, :, 0]
+        return np.asarray(residuals @ self._inverse[n])
 
 
 def _by_family(samples: Sequence[Sample]) -> tuple[Array, Array]:
@@ -155,6 +264,25 @@ def _by_family(samples: Sequence[Sample]) -> tuple[Array, Array]:
     grams = np.zeros((len(table), count, count))
     grams[:, rows, columns] = grams[:, columns, rows] = means[:, count:]
     return means[:, :count], grams
+
+
+def _chance(contributions: Array, distance: float) -> float:
+    """At most the probability that these contributions, each of a random sign, add up to that distance or more."""
+    sizes = np.abs(contributions[contributions != 0])
+    if distance <= 0:
+        return 1.0
+    if distance >= sizes.sum():
+        return 0.5 ** len(sizes)  # all of the same sign
+    largest = sizes.max()
+    sizes, distance = sizes / largest, distance / largest
+    # The bound is least where the mean of the tilted signs is the distance; the mean grows with θ, so that is found by halving.
+    low, high = 0.0, 1.0
+    while sizes @ np.tanh(high * sizes) < distance and high < _STEEPEST:
+        low, high = high, 2 * high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sizes @ np.tanh(middle * sizes) < distance else (low, middle)
+    return float(np.exp((np.logaddexp(low * sizes, -low * sizes) - np.log(2)).sum() - low * distance))
 
 
 def _tail(distance: float, standard_error: float, freedom: int) -> float:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from conformance.pooled import PooledTest
+from conformance.pooled import PooledTest, not_told_apart
 from conformance.report.model import Report
 from conformance.verdict import Result, Verdict
 
@@ -119,6 +119,11 @@ def _properties(report: Report, members: Iterable[Result | PooledTest | str]) ->
     known = sorted({each.known for each in results if each.known})
     explained = sorted({name for each in results for name in each.explained_by})
     yield from {"known_differences": " ".join(known), "explained_by": " ".join(explained)}.items()
+    together = not_told_apart(each for each in members if isinstance(each, PooledTest))
+    yield (
+        "not_told_apart",
+        "; ".join(f"{' '.join(operations)} in {' '.join(precisions)}" for operations, precisions in together.items()),
+    )
 
 
 def _case_of(member: Result | PooledTest | str) -> _TestCase:
@@ -129,7 +134,7 @@ def _case_of(member: Result | PooledTest | str) -> _TestCase:
         )
     if isinstance(member, PooledTest):
         found = f"{member.estimate:.3g} ± {member.standard_error:.2g}, allowed {member.allowed:g} (p = {member.p:.1g})"
-        name = f"{member.what} of {member.of} in {member.precision}"
+        name = f"{member.name} in {member.precision}"
         return _TestCase(name=name, suite="pooled", outcome=outcome, kind=member.verdict.value, lines=[found])
     return _TestCase(
         name=member.case_id,

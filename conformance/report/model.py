@@ -9,7 +9,7 @@ from typing import Any
 from conformance.documents import stamped, without_infinity
 from conformance.matrix import NotAsked
 from conformance.matrix.coverage import Coverage
-from conformance.pooled import PooledTest
+from conformance.pooled import PooledTest, not_told_apart
 from conformance.speed import Work
 from conformance.verdict import Result, Verdict
 
@@ -170,6 +170,10 @@ class Report:
             "speed": self.speed,
             "checks": [asdict(check) for check in self.by_check()],
             "pooled": [asdict(test) for test in self.pooled],
+            "not_told_apart": [
+                {"operations": list(operations), "precisions": precisions}
+                for operations, precisions in not_told_apart(self.pooled).items()
+            ],
             "coverage": [
                 {
                     "strength": each.strength,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator, Mapping
 
+from conformance.pooled import in_words, not_told_apart
 from conformance.report.document import Block, Folded, Heading, Lines, Rows, ScriptOf
 from conformance.report.model import Report
 from conformance.report.surface import by_feature
@@ -71,15 +72,16 @@ def _feature_rows(report: Report) -> Rows:
 
 
 def _together(report: Report) -> Iterator[Block]:
-    """What all cases say together, where that is not as it should be."""
+    """What all cases say together, where that is not as it should be, and what they cannot say."""
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:
         yield Lines(["❌ all cases together differ, though each alone may be within its limits"])
         rows = [
-            (f"{test.what} of {test.of}", test.precision, f"{test.estimate:.3g} ± {test.standard_error:.2g}", f"{test.allowed:g}")
-            for test in failed
+            (test.name, test.precision, f"{test.estimate:.3g} ± {test.standard_error:.2g}", f"{test.allowed:g}") for test in failed
         ]
         yield Rows(("test", "precision", "found", "allowed"), rows)
+    if said := [in_words(operations, precisions) for operations, precisions in not_told_apart(report.pooled).items()]:
+        yield Lines(said)
 
 
 def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.case import Case
-from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest
+from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest, in_words, not_told_apart
 from conformance.report.console import show_table
 from conformance.report.document import ScriptOf
 from conformance.report.html.results import command_again
@@ -195,6 +195,8 @@ def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
         cells = (_pooled_cell(found.get(precision)) for precision in precisions)
         table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
     show_table(table, console)
+    for operations, among in not_told_apart(tests).items():
+        console.print(in_words(operations, among), highlight=False, soft_wrap=True)
 
 
 def _pooled_cell(test: PooledTest | None) -> Text:
@@ -234,7 +236,7 @@ def _show_summary(report: Report, console: Console) -> None:
     console.print(counts + Text(planned + by), soft_wrap=True)
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:
-        named = ", ".join(f"{test.what} of {test.of} in {test.precision}" for test in failed)
+        named = ", ".join(f"{test.name} in {test.precision}" for test in failed)
         console.print(Text(f"FAIL of all cases together: {named}", style="bold red"), soft_wrap=True)
     if report.stopped or report.not_run:
         console.print(

@@ -187,7 +187,7 @@ def test_what_says_nothing_of_its_files_has_no_source() -> None:
     """A program in another language, that follows the protocol."""
 
     class Foreign(Reference):
-        def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:  # noqa: ARG002  # the protocol's
             raise UnsupportedQuestionError(f"no such question: {ask}")
 
     assert _adapter(Foreign()).source() is None

@@ -102,7 +102,7 @@ def test_junit_says_what_was_tested_and_how(tmp_path: Path) -> None:
         "element_limit_sigma": "8",
         "rms_limit_sigma": "2",
     }
-    shown = {"known_differences": "masks-ignored", "explained_by": "hard_sigmoid two_biases"}
+    shown = {"known_differences": "masks-ignored", "explained_by": "hard_sigmoid two_biases", "not_told_apart": ""}
     assert {each.name: each.value for each in first.properties()} == {**BARE.environment, **run, **shown}
     assert {each.name: each.value for each in other.properties()} == {**BARE.environment, **run, **dict.fromkeys(shown, "")}
 
@@ -164,5 +164,9 @@ def test_junit_says_what_could_not_be_explained(tmp_path: Path) -> None:
 def test_junit_tells_of_all_cases_together(tmp_path: Path) -> None:
     """In a suite of their own."""
     *_, pooled = written(replace(GREEN, pooled=(BIASED, QUIET)), tmp_path)
-    assert [case.name for case in pooled] == ["bias of cell in float32", "mean square of outputs in float16"]
+    assert [case.name for case in pooled] == [
+        "bias of cell or recurrent_activation in float32",
+        "mean square of outputs in float16",
+    ]
+    assert {each.name: each.value for each in pooled.properties()}["not_told_apart"] == "recurrent_activation cell in float32"
     assert [[said.message for said in case.result] for case in pooled] == [["1.5 ± 0.1, allowed 0.5 (p = 3e-09)"], []]

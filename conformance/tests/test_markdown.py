@@ -185,8 +185,12 @@ def test_run_of_the_surface_is_shown_by_feature() -> None:
 
 
 def test_difference_of_all_cases_together_is_shown() -> None:
-    """Though each case passes."""
-    assert "| bias of cell | float32 | 1.5 ± 0.1 | 0.5 |" in as_markdown(run_page(replace(GREEN, pooled=(BIASED,))))
+    """Though each case passes; and what the cases do not tell apart, whether they differ or not."""
+    together = "not told apart by these cases: recurrent\\_activation, cell (in float32)"
+    text = as_markdown(run_page(replace(GREEN, pooled=(BIASED,))))
+    assert "| bias of cell or recurrent\\_activation | float32 | 1.5 ± 0.1 | 0.5 |" in text
+    assert together in text
+    assert together in as_markdown(run_page(replace(GREEN, pooled=(replace(BIASED, verdict=Verdict.PASS),))))
 
 
 def test_run_in_which_nothing_ran_is_shown() -> None:

@@ -131,10 +131,12 @@ def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
     said = shown(biased)
     assert re.search(r"bias of cell +±0.50 +\+1.50 ± 0.10 \(p = 3e-09\) +·", said)
     assert re.search(r"mean square of outputs +0.50 +· +0.10 ± 0.10", said)
-    assert "FAIL of all cases together: bias of cell in float32" in said
+    assert "FAIL of all cases together: bias of cell or recurrent_activation in float32" in said
+    assert "not told apart by these cases: recurrent_activation, cell (in float32)" in said
     files.write_json(biased, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [(test["of"], test["verdict"]) for test in read["summary"]["pooled"]] == [("cell", "FAIL"), ("outputs", "PASS")]
+    assert read["summary"]["not_told_apart"] == [{"operations": ["recurrent_activation", "cell"], "precisions": ["float32"]}]
     assert "sample" not in read["results"][0]
 
 
@@ -169,6 +171,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
         "seconds": 12.346,
         "speed": {},
         "pooled": [],
+        "not_told_apart": [],
         "coverage": [],
     }
     assert {name: value for name, value in read["summary"].items() if name != "checks"} == counts | rest

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from conformance.pooled import in_words
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import in_sigma
 from conformance.report.html.contents import Count, Grid, Mark, Page, Table
@@ -64,7 +65,7 @@ def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
         ],
         grids=[_sizes(runs[0]) if single and not runs[0].said["plan"].get("surface") else _behaviours(runs)],
         tables=list(_tables(runs)),
-        notes=[] if single else [f"{run.name}: {', '.join(f'{name} {value}' for name, value in _facts(run))}" for run in runs],
+        notes=[note for run in runs for note in _notes(run, alone=single)],
         features=features_of(result["case_id"] for run in runs for result in run.results),
         entries=entries,
         groups=[*groups, *(group for run in runs for group in quiet_groups(run.results, "" if single else run.name))],
@@ -102,7 +103,15 @@ def _outcome(runs: Sequence[Run]) -> Mark:
 
 
 def _pooled_name(test: Mapping[str, Any]) -> str:
-    return f"{test['what']} of {test['of']} in {test['precision']}"
+    return f"{test['what']} of {' or '.join((test['of'], *test['aliases']))} in {test['precision']}"
+
+
+def _notes(run: Run, *, alone: bool) -> Iterator[str]:
+    """What was tested, where that stands nowhere else, and what all cases together do not tell apart."""
+    if not alone:
+        yield f"{run.name}: {', '.join(f'{name} {value}' for name, value in _facts(run))}"
+    for each in run.said["summary"]["not_told_apart"]:
+        yield ("" if alone else f"{run.name}: ") + in_words(each["operations"], each["precisions"])
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
