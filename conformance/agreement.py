@@ -149,7 +149,8 @@ def read_arrays(path: Path) -> dict[str, Array]:
 def _compare(one: _Observed, other: _Observed) -> Agreement:
     common = [case_id for case_id in one.files if case_id in other.files]
     if not common:
-        raise LSTMError(f"{one.name} and {other.name} have no case in common: keep the same level of both")
+        kept = " and ".join(f"{each.name} ({len(each.files):,} cases kept)" for each in (one, other))
+        raise LSTMError(f"{kept} have no case in common: keep the same cases of both, with lstm-conformance verify --keep FOLDER")
     worst, rms = 0.0, 0.0
     differing, known = [], []
     for case_id in common:

@@ -103,10 +103,17 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
     return tuple(array[: built_for or MOST_ROWS] for array in chosen)
 
 
+# What a .npy file, a .npz file, and a .npz file without arrays begin with.
+_MAGIC = (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")
+
+
 def _arrays_of(path: Path) -> dict[str, Array]:
     """The arrays of a file by their names, "" for the one of a .npy file."""
     try:
         with path.open("rb") as file:
+            if not file.read(len(_MAGIC[0])).startswith(_MAGIC):
+                raise ModelFileError(f"{path} is neither a .npy nor a .npz file; expected arrays as np.save or np.savez write them")
+            file.seek(0)
             held = np.load(file, allow_pickle=False)
             arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": np.asarray(held)}
     except OSError as error:

@@ -375,7 +375,7 @@ def _doubled(function: Any) -> Any:
         doubled.__module__ = function.__module__
         return doubled
     kind = type(function)
-    twice = type(kind.__name__, (kind,), {"__call__": lambda self, *given, **named: 2 * kind.__call__(self, *given, **named)})
+    twice: Any = type(kind.__name__, (kind,), {"__call__": lambda self, *given, **named: 2 * kind.__call__(self, *given, **named)})
     return twice.from_config(function.get_config())
 
 

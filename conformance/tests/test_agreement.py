@@ -238,7 +238,8 @@ def test_folder_without_an_environment_holds_no_observations(tmp_path: Path, sai
 def test_folders_without_a_common_case_are_refused(tmp_path: Path) -> None:
     """Nothing compared is no agreement."""
     one, other = (kept(tmp_path / str(n), ReferenceAdapter(), CASES[n : n + 1]) for n in range(2))
-    said = "lstm_ref on no backend and lstm_ref on no backend have no case in common: keep the same level of both"
+    kept_by_both = r"lstm_ref on no backend \(1 cases kept\) and lstm_ref on no backend \(1 cases kept\)"
+    said = f"{kept_by_both} have no case in common: keep the same cases of both, with lstm-conformance verify --keep FOLDER"
     with pytest.raises(LSTMError, match=said):
         agree([one, other])
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import venv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from conformance.adapters.base import AdapterStartError
+from conformance.adapters.environment import EnvironmentAdapter
 from conformance.cli import main
 from conformance.environments.recorded import read_recording, recording_of
 
@@ -37,3 +42,17 @@ def test_a_recording_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {tmp_path / 'file'}")
     assert "could not be written" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="packages are linked, which Windows allows to few")
+@pytest.mark.parametrize("backend", ["", " --backend jax"])
+def test_interpreter_without_the_default_backend_is_asked_for_another(tmp_path: Path, backend: str) -> None:
+    """KERAS_BACKEND is not handed on to an environment, so the message says how a backend is named."""
+    venv.create(tmp_path / "there", with_pip=False)
+    (site,) = (tmp_path / "there").glob("lib/python*/site-packages")
+    for package in Path(np.__file__).parents[1].glob("numpy*"):
+        (site / package.name).symlink_to(package)
+    spec = f"{tmp_path}/there/bin/python{backend}"
+    with pytest.raises(AdapterStartError, match="the framework cannot be imported: ModuleNotFoundError") as refused:
+        EnvironmentAdapter(spec).start()
+    assert (f"name that: '{spec} --backend numpy'" in str(refused.value)) == (not backend)

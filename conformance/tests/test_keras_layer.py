@@ -6,6 +6,7 @@ import importlib
 import os
 import platform
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,6 +234,20 @@ def test_backend_that_is_not_installed_says_how_to_install_it(monkeypatch: pytes
     assert str(refusal.value) == (
         "the jax backend cannot be imported (No module named 'no_such_framework'); "
         "install it with: pip install 'keras-lstm-conformance[jax]'"
+    )
+
+
+def test_backend_that_is_broken_is_installed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there and raises is not mended by installing what is there."""
+    (tmp_path / "broken_framework.py").write_text("raise AttributeError('no\\nsuch attribute')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setitem(BACKENDS, "jax", Backend(package="broken_framework"))
+    with pytest.raises(AdapterStartError) as refusal:
+        KerasLayerAdapter("jax").start()
+    assert str(refusal.value) == (
+        "the jax backend cannot be imported (AttributeError: no such attribute); "
+        "install it anew with: pip install --force-reinstall 'keras-lstm-conformance[jax]'"
     )
 
 

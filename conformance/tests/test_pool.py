@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from conformance.adapters.base import Adapter, AdapterStartError
+from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.agreement import Folder
 from conformance.case import Case
@@ -245,8 +246,16 @@ def test_a_worker_that_dies_or_hangs_of_loading_cannot_start(
 ) -> None:
     """A crash in a framework's C++ code is reported as what it is, not as a broken pool."""
     (tmp_path / "loaded").touch()
-    with pytest.raises(AdapterStartError, match=message):
+    with pytest.raises(AdapterStartError, match=message) as refused:
         make_pool(partial(Fading, "", tmp_path / "loaded", hangs), start_limit=start_limit).environment()
+    assert "import keras" not in str(refused.value)  # which it does not run
+
+
+def test_keras_that_cannot_be_loaded_can_be_looked_at_alone(make_pool: Callable[..., Pool]) -> None:
+    """On the backend that was asked for; of no other implementation is that said."""
+    step = "; see what it does alone: KERAS_BACKEND=jax python -X importtime -c 'import keras'"
+    assert make_pool(partial(KerasLayerAdapter, "jax"))._alone("-X importtime ") == step
+    assert make_pool(ReferenceAdapter)._alone("") == ""
 
 
 # --- the end --------------------------------------------------------------------------------------------------------------------
