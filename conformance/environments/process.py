@@ -150,8 +150,8 @@ class Worker:
 
     def _start(self) -> None:
         folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
-        lasting = threading.current_thread() is threading.main_thread()
-        job = {"system": self.system, "paths": list(self.paths), "folder": str(folder), "lasting": lasting}
+        parent = {"process": os.getpid(), "lasting": threading.current_thread() is threading.main_thread()}
+        job = {"system": self.system, "paths": list(self.paths), "folder": str(folder), **parent}
         with (folder / "stderr").open("wb") as errors:
             process = self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
                 [*self.command, json.dumps(job)],
