@@ -172,8 +172,8 @@ class Worker:
             errors = (folder / "stderr").open("wb")
         except OSError as error:
             raise WorkerError(could_not_be("made", error.filename or "a temporary folder", error)) from error
-        lasting = threading.current_thread() is threading.main_thread()
-        job = {"system": self.system, "paths": list(self.paths), "folder": str(folder), "lasting": lasting}
+        parent = {"process": os.getpid(), "lasting": threading.current_thread() is threading.main_thread()}
+        job = {"system": self.system, "paths": list(self.paths), "folder": str(folder), **parent}
         with errors:
             process = self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
                 [*self.command, json.dumps(job)],

@@ -1227,23 +1227,35 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         return dict(said, of_worker=True) if is_of_worker(error) else said
 
 
-def end_with_parent(lasting: bool) -> None:
+def end_with_parent(asking: int, lasting: bool) -> None:
     """What hangs must not outlive who asked; on Linux not even what keeps all threads waiting, if the parent's thread lasts."""
     parent = os.getppid()
     if lasting and sys.platform == "linux":
         importlib.import_module("ctypes").CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and is_running(asking):
             time.sleep(0.5)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
+def is_running(process: int) -> bool:
+    """Whether there may be such a process; 0 is none that is known, and Windows would end it for being asked."""
+    try:
+        if process and os.name != "nt":
+            os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        pass
+    return True
+
+
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
-    end_with_parent(job.get("lasting", False))
+    end_with_parent(job.get("process", 0), job.get("lasting", False))
     # What a framework prints must not be taken for an answer.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
