@@ -58,7 +58,10 @@ def combined(deviations: Iterable[str | Deviation]) -> Deviation:
     >>> combined(["all_gates_icfo", "forget_bias_doubled"]).name
     'all_gates_icfo+forget_bias_doubled'
     """
-    given = list(deviations) if isinstance(deviations, Iterable) else [deviations]
+    try:
+        given = list(deviations)
+    except TypeError:
+        given = [deviations]
     strange = [each for each in given if not isinstance(each, str | Deviation)]
     if strange:
         raise LSTMError(f"deviations are given by name, or as Deviation; got {strange[0]!r}: DEVIATIONS holds those there are")

@@ -95,10 +95,6 @@ def merged(mode: Any, ahead: Array, behind: Array) -> list[Array]:
     behind = behind[:, ::-1] if behind.ndim == 3 else behind
     if mode is None:
         return [ahead, behind]
-    made = {
-        "concat": lambda: np.concatenate([ahead, behind], axis=-1),
-        "sum": lambda: ahead + behind,
-        "ave": lambda: (ahead + behind) / 2,
-        "mul": lambda: ahead * behind,
-    }
-    return [made[mode]()]
+    if mode == "concat":
+        return [np.concatenate([ahead, behind], axis=-1)]
+    return [{"sum": ahead + behind, "ave": (ahead + behind) / 2, "mul": ahead * behind}[mode]]

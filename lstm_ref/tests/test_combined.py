@@ -121,3 +121,17 @@ def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
     """With both names, what they disagree on, and what to do."""
     with pytest.raises(LSTMError, match=said):
         combined(names)
+
+
+@pytest.mark.parametrize("given", [3, None, [None], [b"two_biases"], [["two_biases"]], np.array(0, object)])
+def test_what_is_neither_a_name_nor_a_deviation_is_refused(given: Any) -> None:
+    """Alone or in a list."""
+    with pytest.raises(LSTMError, match=r"deviations are given by name, or as Deviation; got .*: DEVIATIONS holds those there are"):
+        combined(given)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["two_biases"]])
+def test_a_summary_is_that_of_a_name(name: Any) -> None:
+    """Nothing else has one."""
+    with pytest.raises(LSTMError, match=r"a deviation's name is a string; got"):
+        summary_of(name)

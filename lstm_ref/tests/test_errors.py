@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, DtypeError, LSTMConfig, LSTMError, LSTMWeights, ShapeError, State, UnsupportedConfigError, count_params
+from lstm_ref import (
+    LSTM,
+    DropoutMasks,
+    DtypeError,
+    LSTMConfig,
+    LSTMError,
+    LSTMWeights,
+    ShapeError,
+    State,
+    UnsupportedConfigError,
+    count_params,
+)
 
 ZEROS, H = np.zeros, np.zeros((4, 3))
 
@@ -219,3 +230,68 @@ def test_an_initial_state_that_does_not_fit_is_refused(
     """The state at fault is named, with its shape or dtype."""
     with pytest.raises(error, match=message):
         lstm(ZEROS((4, 5, 2)), initial_state=initial_state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"d_outputs": ZEROS((4, 2))}, ShapeError, r"d_outputs must have the shape of the outputs, \(4, 3\); got \(4, 2\)"),
+        ({"d_outputs": "loss"}, DtypeError, r"d_outputs must hold real numbers; got dtype <U4"),
+        ({"d_outputs": [[1], [1, 2]]}, DtypeError, r"d_outputs must be an array of real numbers; NumPy makes none of it"),
+        ({"d_final": [H, ZEROS((1, 3))]}, ShapeError, r"d_final's cell state c must have shape \(4, 3\)"),
+        ({"d_final": H}, ShapeError, r"d_final must be a State or \[h, c\], \(batch, units\) each; got one ndarray"),
+        ({"copies": 3}, LSTMError, r"copies must be a positive integer that divides the batch of 4 rows; got 3"),
+        ({"copies": 0}, LSTMError, r"copies must be a positive integer .*; got 0"),
+        ({"copies": True}, LSTMError, r"copies must be a positive integer .*; got True"),
+        ({"copies": 2.0}, LSTMError, r"copies must be a positive integer .*; got 2.0"),
+    ],
+)
+def test_derivatives_that_do_not_fit_are_refused(
+    lstm: LSTM, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """As the arguments of a call are."""
+    with pytest.raises(error, match=message):
+        lstm.gradients(ZEROS((4, 5, 2)), **({"d_outputs": H} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"config": 3}, r"config must be of type LSTMConfig; got 3"),
+        ({"weights": [H]}, r"weights must be of type LSTMWeights; got \["),
+        ({"dropout": 0.5}, r"dropout must be of type DropoutMasks; got 0.5"),
+        ({"engine": ["fused"]}, r"engine must be one of oracle, fused; got \['fused'\]"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(
+    make_weights: Callable[..., LSTMWeights], arguments: dict[str, Any], message: str
+) -> None:
+    """Nothing waits for the first call."""
+    with pytest.raises(LSTMError, match=message):
+        LSTM(**({"config": LSTMConfig(3), "weights": make_weights(3, 2)} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ({"inputs": np.ones((1, 1, 2))}, r"dropout masks of inputs must have shape \(1 or 4, 4, 2\) in this call; got \(1, 1, 2\)"),
+        ({"inputs": np.ones((4, 4, 1))}, r"dropout masks of inputs must have shape \(1 or 4, 4, 2\) in this call; got \(4, 4, 1\)"),
+        ({"hidden": np.ones((1, 4, 2))}, r"dropout masks of hidden must have shape \(1 or 4, 4, 3\) in this call; got \(1, 4, 2\)"),
+    ],
+)
+def test_dropout_masks_of_another_batch_are_refused(
+    make_weights: Callable[..., LSTMWeights], masks: dict[str, Any], message: str
+) -> None:
+    """Nothing is broadcast: each row has a mask of its own."""
+    with pytest.raises(ShapeError, match=message):
+        LSTM(LSTMConfig(3), make_weights(3, 2), dropout=DropoutMasks(**masks))(ZEROS((4, 5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("masks", "given"),
+    [([[[1.0]]], "list"), (0.5, "float"), (np.ones((1, 2, 2), complex), "complex128"), (np.full((1, 2, 2), "1"), "<U1")],
+)
+def test_dropout_masks_that_are_no_arrays_of_numbers_are_refused(masks: Any, given: str) -> None:
+    """When they are made."""
+    with pytest.raises(DtypeError, match=rf"dropout masks of hidden must be an array of real numbers; got {given}"):
+        DropoutMasks(hidden=masks)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights
+from lstm_ref import LSTM, DtypeError, LSTMConfig, LSTMError, LSTMWeights, ShapeError
 from lstm_ref.arrays import Array
 from lstm_ref.tests.test_gradients import STEP, ComplexLSTM
 from lstm_ref.training import SGD, Adam, Penalty, Task
@@ -114,3 +116,53 @@ def test_the_task_is_left_as_it_was() -> None:
     asked.trained(SGD(0.5), 2)
     for name, array in before.items():
         np.testing.assert_array_equal(asked.weights.arrays[name], array)
+
+
+WEIGHTS = LSTMWeights(np.ones((1, 4)), np.ones((1, 4)), np.zeros(4))
+TASK: dict[str, Any] = {"config": LSTMConfig(1), "weights": WEIGHTS, "inputs": np.ones((2, 3, 1)), "targets": np.ones((2, 1))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"targets": np.ones(2)}, ShapeError, r"targets must have the shape of the outputs, \(2, 1\); got \(2,\)"),
+        ({"targets": np.ones((1, 1))}, ShapeError, r"targets must have the shape of the outputs, \(2, 1\); got \(1, 1\)"),
+        ({"targets": "ones"}, DtypeError, r"targets must hold real numbers; got dtype <U4"),
+        ({"inputs": np.ones((0, 3, 1)), "targets": np.ones((0, 1))}, ShapeError, r"the mean over no outputs is none"),
+        (
+            {"penalties": {"kernels": Penalty(l1=1)}},
+            LSTMError,
+            r"penalties are of kernel, recurrent_kernel, bias; got one of 'kernels'",
+        ),
+    ],
+)
+def test_a_task_that_is_none_is_refused(changes: dict[str, Any], error: type[Exception], said: str) -> None:
+    """Nothing is broadcast, and nothing left out."""
+    with pytest.raises(error, match=said):
+        Task(**(TASK | changes))
+
+
+@pytest.mark.parametrize("steps", [-1, 1.0, True, None, "1"])
+def test_a_number_of_steps_that_is_none_is_refused(steps: Any) -> None:
+    """Zero steps leave the weights as they are."""
+    with pytest.raises(LSTMError, match=rf"steps must be a number of steps, 0 or more; got {steps!r}"):
+        Task(**TASK).trained(SGD(1.0), steps)
+    assert Task(**TASK).trained(SGD(1.0), 0) is WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda value: Penalty(l1=value), "l1"),
+        (lambda value: Penalty(l2=value), "l2"),
+        (SGD, "learning_rate"),
+        (Adam, "learning_rate"),
+        (lambda value: Adam(1.0, value), "beta_1"),
+        (lambda value: Adam(1.0, epsilon=value), "epsilon"),
+    ],
+)
+@pytest.mark.parametrize("value", ["0.1", None, True, [0.1]])
+def test_a_rate_or_factor_that_is_no_number_is_refused(make: Callable[[Any], Any], name: str, value: Any) -> None:
+    """When it is made."""
+    with pytest.raises(LSTMError, match=rf"{name} must be a number; got"):
+        make(value)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, LSTMConfig, LSTMWeights, UnsupportedConfigError
+from lstm_ref import LSTM, LSTMConfig, LSTMWeights, ShapeError, UnsupportedConfigError
 from lstm_ref.arrays import Array
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import Arithmetic, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty import ARITHMETIC, Arithmetic, RoundingSigma, rounding_sigma
 
 U32 = 2.0**-24
 FLOAT32 = Arithmetic(unit_roundoff=U32, underflow=2.0**-126)
@@ -157,3 +157,16 @@ def test_rounded_operands_are_refused() -> None:
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     with pytest.raises(UnsupportedConfigError, match="read their operands as they are"):
         rounding_sigma(config, weights, inputs, trajectory, replace(FLOAT32, operands=2.0**-11))
+
+
+@pytest.mark.parametrize(
+    ("units", "inputs", "states"),
+    [(2, (1, 3, 2), (1, 3, 3)), (3, (1, 3, 1), (1, 3, 3)), (3, (1, 3, 2), (1, 4, 3)), (3, (3, 2), (3, 3))],
+)
+def test_a_trajectory_of_another_run_has_no_sigma(units: int, inputs: tuple[int, ...], states: tuple[int, ...]) -> None:
+    """The message says what a run over these inputs passes through."""
+    weights, trajectory = LSTMWeights(np.ones((2, 12)), np.ones((3, 12)), np.ones(12)), Trajectory(*np.zeros((3, *states)))
+    with pytest.raises(
+        ShapeError, match=r"a run over inputs .* of an LSTM of 2 features and 3 units passes through states .*; got"
+    ):
+        rounding_sigma(LSTMConfig(units), weights, np.zeros(inputs), trajectory, ARITHMETIC["float32"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from lstm_ref import GATE_ORDER, LSTM, LSTMConfig, LSTMWeights, count_params
+from lstm_ref import GATE_ORDER, LSTM, DtypeError, LSTMConfig, LSTMError, LSTMWeights, count_params
 
 # Numbers that textbooks, courses and `model.summary()` print for LSTM(units) over input_dim features.
 DOCUMENTED_COUNTS = [(1, 1, 12), (1, 2, 16), (2, 1, 32), (2, 2, 40), (10, 5, 640), (32, 64, 12416), (128, 28, 80384)]
@@ -118,3 +119,43 @@ def test_a_layer_shows_its_weights_by_keras_names_in_its_compute_dtype(make_weig
         "recurrent_kernel": ((2, 8), "float32"),
         "bias": ((8,), "float32"),
     }
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.int4])
+def test_dtypes_of_other_libraries_are_read_exactly(dtype: Any) -> None:
+    """All that bfloat16, float8 and int4 hold is held by float64."""
+    drawn = np.random.default_rng(4).uniform(-7, 7, (3, 12)).astype(dtype)
+    weights = LSTMWeights.from_arrays(drawn, drawn, drawn[0])
+    assert weights.kernel.dtype.kind == "f"
+    assert weights.astype("float64").kernel.tolist() == [[float(value) for value in row] for row in drawn]
+
+
+def test_a_call_reads_bfloat16_too() -> None:
+    """Inputs, states and the mask."""
+    weights = LSTMWeights.from_arrays(np.full((2, 12), 0.5), np.full((3, 12), 0.25), np.zeros(12))
+    lstm, random = LSTM(LSTMConfig(3), weights), np.random.default_rng(4)
+    inputs, state = (random.standard_normal(shape).astype(ml_dtypes.bfloat16) for shape in ((2, 4, 2), (2, 3)))
+    mask = np.array([[1, 0, 1, 1], [1, 1, 1, 0]], ml_dtypes.int4)
+    wide = lstm(inputs.astype(np.float64), [state.astype(np.float64)] * 2, mask.astype(bool))
+    np.testing.assert_array_equal(lstm(inputs, [state, state], mask), wide)
+
+
+@pytest.mark.parametrize("dtype", ["V8", [("weight", "f8")], "S8", "U8", "M8[s]", "c16", "O", "?"])
+def test_what_is_no_number_of_a_library_is_refused(dtype: Any) -> None:
+    """Bytes, records and dates."""
+    with pytest.raises(DtypeError, match=r"kernel must hold real numbers; got dtype"):
+        LSTMWeights.from_arrays(np.zeros((2, 12), dtype), np.zeros((3, 12)))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "complex64", "no dtype", dict, ml_dtypes.bfloat16])
+def test_weights_are_cast_to_floating_dtypes_of_numpy_alone(make_weights: Callable[..., LSTMWeights], dtype: Any) -> None:
+    """Those that it computes with."""
+    with pytest.raises(DtypeError, match=r"weights are of a floating dtype of NumPy's; got"):
+        make_weights(3, 2).astype(dtype)
+
+
+def test_counting_needs_to_know_whether_there_is_a_bias() -> None:
+    """A number in its place is a mistake in the order of the arguments."""
+    with pytest.raises(LSTMError, match=r"use_bias must be True or False; got 3"):
+        count_params(3, 2, 3)  # type: ignore[arg-type]  # that is the mistake
+    assert count_params(np.int64(10), np.int64(5)) == 640  # type: ignore[arg-type]  # a size of an array
