@@ -188,6 +188,7 @@ def test_what_says_nothing_of_its_files_has_no_source() -> None:
 
     class Foreign(Reference):
         def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+            del arrays, question
             raise UnsupportedQuestionError(f"no such question: {ask}")
 
     assert _adapter(Foreign()).source() is None
