@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import inspect
 import re
-import signal
 import sys
 import traceback
 from pathlib import Path
 from types import FrameType
 
-from conformance.adapters.base import RaisedError, UnresolvedError, UnsupportedError
+from conformance.adapters.base import CrashedError, RaisedError, UnresolvedError, UnsupportedError
 from conformance.infrastructure import Fault, infrastructure_fault
 from conformance.verdict import Verdict, in_one_line
 from lstm_ref import LSTMError
-
-# Signals that come from outside: from a user, a batch system, or a kernel without memory. All others are a process' own doing.
-OUTSIDE = frozenset(
-    -getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM", "SIGXCPU", "SIGXFSZ") if hasattr(signal, name)
-)
 
 _OURS = ("conformance", "numpy")
 # What Python says of a call that the other side does not take.
@@ -36,6 +30,8 @@ def outcome_of(error: Exception) -> tuple[Verdict, str]:
         return Verdict.UNSUPPORTED, str(error)
     if isinstance(error, UnresolvedError):
         return Verdict.UNRESOLVED, str(error)
+    if isinstance(error, CrashedError):
+        return Verdict.ERROR, str(error)
     reason = str(error) if isinstance(error, RaisedError) else in_one_line(error)
     if fault := infrastructure_fault(reason):
         return Verdict.UNRESOLVED, f"{fault}: {reason}"
@@ -52,12 +48,6 @@ def of_suite(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     where = "".join(f" ({Path(each.filename).name}:{each.lineno})" for each in frame)
     return f"{fault}: {in_one_line(error)}{where}; run it again, and report it if it stays"
-
-
-def ending(exit_code: int) -> str:
-    """How a process ended: `exit code 3`, or `exit code -11, SIGSEGV`."""
-    names = {-number: number.name for number in signal.Signals}
-    return f"exit code {exit_code}, {names[exit_code]}" if exit_code in names else f"exit code {exit_code}"
 
 
 def _is_of_suite(error: Exception) -> bool:

@@ -7,6 +7,7 @@ result keeps what was raised as one line, `Type: message`, across processes and 
 from __future__ import annotations
 
 import re
+import signal
 from enum import StrEnum
 
 
@@ -82,3 +83,22 @@ def infrastructure_fault(reason: str) -> Fault | None:
             return fault
     name = reason.partition(":")[0].rpartition(".")[2]
     return next((fault for fault, names in _TYPES.items() if name in names), None)
+
+
+# Of a user, a batch system, or a kernel without memory; all others are a process' own doing.
+_FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM", "SIGXCPU", "SIGXFSZ")
+
+
+def ending(exit_code: int) -> str:
+    """How a process ended: `exit code 3`, or `exit code -11, SIGSEGV`."""
+    name = _signal_of(exit_code)
+    return f"exit code {exit_code}, {name}" if name else f"exit code {exit_code}"
+
+
+def is_from_outside(exit_code: int) -> bool:
+    """Whether a signal has ended it that no crash of its own sends."""
+    return _signal_of(exit_code) in _FROM_OUTSIDE
+
+
+def _signal_of(exit_code: int) -> str:
+    return next((number.name for number in signal.Signals if number == -exit_code), "")

@@ -21,7 +21,7 @@ from conformance.refusals import could_not_be
 from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 from lstm_ref import LSTMError
 
-_FORMAT = 3
+_FORMAT = 4
 _NEXT_STEP = "name another file, or delete it to start anew"
 _KEPT = (Result, CheckResult, Sample, Picture, Line)
 _NOT_FINITE = ("inf", "-inf", "nan")
@@ -52,6 +52,8 @@ def resume(
 ) -> Iterator[Result]:
     """The results that the file has, then those of the other cases, each written before it is handed on.
 
+    One that is UNRESOLVED is not written: when the run goes on, its case is asked again.
+
     Raises:
         JournalError: the file cannot be used; nothing has run, and the file is as it was.
     """
@@ -61,8 +63,9 @@ def resume(
         file.truncate(end)
         file.write(b"" if end else _line(identity))
     for result in run([case for case in cases if case.id not in results]):
-        with _appending(path) as file:
-            file.write(_line(as_dict(result)))
+        if result.verdict is not Verdict.UNRESOLVED:
+            with _appending(path) as file:
+                file.write(_line(as_dict(result)))
         yield result
 
 

@@ -26,7 +26,7 @@ class Kills:
         deviation: its name.
         cases: ids of the cases that it can show in.
         by_check: number of those cases that each check rejected; a check that rejected none is not named.
-        survived: ids of the cases that accepted it, which are blind to it.
+        survived: ids of the cases that did not reject it, which are blind to it; raising is no rejection.
     """
 
     deviation: str
@@ -58,10 +58,8 @@ def showing(name: str, cases: Sequence[Case]) -> list[Case]:
 
 
 def _kills(name: str, cases: tuple[str, ...], results: Sequence[Result]) -> Kills:
-    by_check = collections.Counter(
-        check.check for result in results for check in result.checks if check.verdict is not Verdict.PASS
-    )
-    survived = tuple(result.case_id for result in results if result.verdict is Verdict.PASS)
+    by_check = collections.Counter(check.check for result in results for check in result.checks if check.verdict is Verdict.FAIL)
+    survived = tuple(result.case_id for result in results if result.verdict is not Verdict.FAIL)
     return Kills(deviation=name, cases=cases, by_check=dict(by_check), survived=survived)
 
 

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from conformance.adapters.base import Adapter, AdapterStartError, Describing, Sourced
-from conformance.attribution import OUTSIDE, ending
 from conformance.case import Case
 from conformance.forms import form_of
+from conformance.infrastructure import ending, is_from_outside
 from conformance.matrix import Planned
 from conformance.probes import run_probe
 from conformance.runner import Diagnose, Keep, error_result, families, run, unresolved_result
@@ -237,7 +237,7 @@ def _result_of(error: BaseException, case: Planned, time_limit: float) -> Result
     """What a case that has no answer when it runs alone comes to; that was not its first try."""
     if isinstance(error, ProcessExpired):
         died = f"the worker process died ({ending(error.exitcode)}) while it ran this case alone"
-        if error.exitcode in OUTSIDE:
+        if is_from_outside(error.exitcode):
             return unresolved_result(case, f"{died}: it was ended from outside; give it more memory, or run fewer with --workers 1")
         return error_result(case, died)
     if isinstance(error, TimeoutError):

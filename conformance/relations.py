@@ -58,7 +58,10 @@ def _two_calls(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallOb
     (second,) = observe(case.having(timesteps=case.timesteps - cut, initial_state=True), rest).calls
     if not case.config.return_sequences:
         return (second,)
-    return (replace(second, outputs=np.concatenate([_outputs(first), _outputs(second)], axis=1)),)
+    pieces = [_outputs(first), _outputs(second)]
+    if len({piece.shape[:1] + piece.shape[2:] for piece in pieces}) > 1:
+        return (second,)  # of a shape that cannot be joined, and that is not the whole's either
+    return (replace(second, outputs=np.concatenate(pieces, axis=1)),)
 
 
 def _padded(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:

@@ -73,7 +73,7 @@ def detections(families: Iterable[Sequence[Case]], errors: Sequence[tuple[str, f
             operation=operation,
             error=error,
             cases=len(found),
-            rejected=sum(result.verdict is not Verdict.PASS for result in found),
+            rejected=sum(result.verdict is Verdict.FAIL for result in found),
             pooled=any(test.verdict is Verdict.FAIL for test in pooled_tests(found)),
         )
         for (operation, error), found in results.items()

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from conformance.adapters.base import Adapter
 from conformance.agreement import Folder
+from conformance.attribution import of_suite
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
@@ -116,7 +117,7 @@ class Session:
         results: list[Result] = []
         stopped, environment = "", {"implementation": "interrupted before it had started"}
         folder = None if self.keep is None else Folder(self.keep)
-        workers = min(self.workers, len(chunks(self.planned, most=64)))
+        workers = max(1, min(self.workers, len(chunks(self.planned, most=64))))
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
@@ -153,7 +154,7 @@ class Session:
             return results
         cases = {case.id: case for case in self.planned if isinstance(case, Case)}
         differing = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.ERROR) and result.case_id in cases]
-        minimal, deadline = {}, time.perf_counter() + REDUCTION_SECONDS
+        found, deadline = dict[str, Result](), time.perf_counter() + REDUCTION_SECONDS
         for result in differing[:REDUCED]:
 
             def still_differs(case: Case, result: Result = result) -> bool:
@@ -162,19 +163,28 @@ class Session:
                 (again,) = (classify(each, environment) for each in pool.run([case]))
                 return again.differs_like(result)
 
-            minimal[result.case_id] = reduce_case(cases[result.case_id], still_differs, allowed).id
-        return [replace(result, minimal=minimal.get(result.case_id, "")) for result in results]
+            try:
+                minimal = reduce_case(cases[result.case_id], still_differs, allowed).id
+                found[result.case_id] = replace(result, minimal=minimal)
+            except Exception as error:  # noqa: BLE001  # a judged verdict stands, whatever its reduction comes to
+                said = filter(None, [result.not_explained, f"no smallest case: {of_suite(error)}"])
+                found[result.case_id] = replace(result, not_explained="; ".join(said))
+        return [found.get(result.case_id, result) for result in results]
 
     def _report(self, environment: Mapping[str, str], results: Sequence[Result], **ended: Any) -> Report:
         answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
         cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
+        try:
+            pooled = pooled_tests(results)
+        except Exception as error:  # noqa: BLE001  # what each case comes to stands, whatever all of them together do
+            pooled, ended["stopped"] = (), ended["stopped"] or f"the tests that pool the cases failed: {of_suite(error)}"
         report = Report(
             environment=environment,
             plan=self.plan,
             results=tuple(results),
             **ended,
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
-            pooled=pooled_tests(results),
+            pooled=pooled,
         )
         return replace(report, results=tuple(pictured(report.results, PICTURES)))
 

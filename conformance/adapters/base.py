@@ -25,6 +25,10 @@ class RaisedError(RuntimeError):
     """What the implementation raised in a process of its own: the message is that exception, type and text, in one line."""
 
 
+class CrashedError(RuntimeError):
+    """The implementation has ended its process, also when that ran nothing else; the message says how, in one line."""
+
+
 class UnresolvedError(RuntimeError):
     """The suite or the machine has kept a case from its answer, and not the implementation; the message says how, in one line."""
 
@@ -53,6 +57,7 @@ class Adapter(Protocol):
         Raises:
             UnsupportedError: the implementation has no such thing.
             RaisedError: it has raised, in a process of its own; in this one, anything.
+            CrashedError: it has ended its process, or never answers.
             UnresolvedError: something else kept it from an answer.
         """
 

@@ -7,18 +7,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.adapters.base import AdapterStartError, RaisedError, UnresolvedError, UnsupportedError
+from conformance.adapters.base import AdapterStartError, CrashedError, RaisedError, UnresolvedError, UnsupportedError
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
 from conformance.environments.build import Environment, UnavailableError, provide
 from conformance.environments.folders import cache
-from conformance.environments.process import Answer, Asked, QuestionError, UnsupportedQuestionError, Worker, run_by
+from conformance.environments.process import (
+    Answer,
+    Asked,
+    QuestionError,
+    UnsupportedQuestionError,
+    Worker,
+    WorkerDiedError,
+    WorkerError,
+    run_by,
+)
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import NotRecordedError, Recorder, Recording, read_recording, recording_of
 from conformance.environments.spec import EnvironmentSpecError, Spec, parse
+from conformance.infrastructure import is_from_outside
 from conformance.observation import Observation
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
@@ -82,16 +92,23 @@ class EnvironmentAdapter:
         Raises:
             UnsupportedError: the implementation has no such thing.
             RaisedError: it has raised.
-            UnresolvedError: the recording that answers was not asked this.
+            CrashedError: its process has ended, and so has a fresh one.
+            UnresolvedError: the worker, or the machine, is at fault; or the recording that answers was not asked this.
         """
         question, arrays = question_of(case, stimulus)
         try:
-            return observation_of(case, self._running.ask("lstm", arrays, **question))
+            try:
+                answer = self._running.ask("lstm", arrays, **question)
+            except WorkerDiedError:
+                answer = self._running.ask("lstm", arrays, **question)
+            return observation_of(case, answer)
         except UnsupportedQuestionError as error:
             raise UnsupportedError(str(error)) from error
         except QuestionError as error:
-            raise RaisedError(str(error)) from error
-        except NotRecordedError as error:
+            raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
+        except WorkerDiedError as error:
+            raise (UnresolvedError if is_from_outside(error.exit_code) else CrashedError)(f"{error}, twice") from error
+        except (WorkerError, NotRecordedError) as error:
             raise UnresolvedError(str(error)) from error
 
     def describe(self) -> Mapping[str, Any]:

@@ -17,11 +17,12 @@ from conformance.claims.measure import SIGMAS
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recorded import NotRecordedError
 from conformance.environments.spec import parse
+from conformance.infrastructure import infrastructure_fault
 from conformance.observation import CallObservation, Observation
 from conformance.oracle import Oracle
 from conformance.reference_run import answer
 from conformance.stimulus import Stimulus, draw
-from conformance.verdict import Result, Verdict
+from conformance.verdict import Result, Verdict, in_one_line
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Deviation
@@ -67,7 +68,8 @@ class Variant:
         try:
             (observed,) = self.ask(adapter).calls
         except LSTMError as error:
-            verdict = Verdict.UNRESOLVED if isinstance(error, NotRecordedError) else Verdict.ERROR
+            unresolved = isinstance(error, NotRecordedError) or infrastructure_fault(in_one_line(error))
+            verdict = Verdict.UNRESOLVED if unresolved else Verdict.ERROR
             return Result(case_id=self.name, group="cells", verdict=verdict, reason=str(error))
         description = self.description(system)
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)

@@ -22,6 +22,7 @@ from conformance.refusals import could_not_be
 from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
 from conformance.runner import run
+from conformance.verdict import Verdict
 from lstm_ref import LSTMError
 
 _WIDTH = 130
@@ -97,6 +98,8 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
         with Progress({"": len(cases)}, doing="recording", volume=volume) as progress:
             progress.started(environment)
             for result in run(cases, adapter):
+                if result.verdict is Verdict.UNRESOLVED:
+                    raise LSTMError(f"nothing is recorded, since {result.case_id} has no answer: {result.reason}; record it again")
                 if volume is Volume.VERBOSE:
                     progress.say(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
                 progress.advance("")

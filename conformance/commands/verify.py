@@ -29,7 +29,7 @@ from conformance.report.volume import Volume
 from conformance.session import INTERRUPTED, Session, default_workers
 from lstm_ref import LSTMError
 
-FAILED = 1
+FAILED, UNRESOLVED = 1, 3
 
 
 @click.command()
@@ -102,7 +102,8 @@ def verify(
     Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
 
-    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
+    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here,
+    3 none differs, but the suite or the machine could not settle some (UNRESOLVED): run it again.
     """
     _check_targets(recorded=recorded)
     planned = options.chosen(level, seed, patterns, compiled=not eager)
@@ -145,7 +146,7 @@ def verify(
         text.show(report, stdout(), volume)
         if report.stopped == INTERRUPTED:
             click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
-    sys.exit(0 if report.as_expected else FAILED)
+    sys.exit(0 if report.as_expected else UNRESOLVED if report.is_unresolved else FAILED)
 
 
 def _write_markdown(report: Report, path: Path) -> None:

@@ -19,6 +19,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.infrastructure import ending
+from conformance.refusals import could_not_be
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -38,20 +40,34 @@ class WorkerError(LSTMError):
     """The worker could not start, died, gave no answer in time, or none that follows the protocol."""
 
 
+class WorkerDiedError(WorkerError):
+    """The process ended while it answered.
+
+    Attributes:
+        exit_code: of it; of one that a signal ended, the signal's number below zero.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class UnsupportedQuestionError(LSTMError):
     """The implementation says that it has no such thing."""
 
 
 class QuestionError(LSTMError):
-    """What the implementation raised, in one line; its traceback is kept.
+    """What was raised, in one line; its traceback is kept.
 
     Attributes:
         traceback: as the worker's interpreter prints it.
+        of_worker: whether the worker is at fault, and not the implementation.
     """
 
-    def __init__(self, message: str, traceback: str = "") -> None:
+    def __init__(self, message: str, traceback: str = "", *, of_worker: bool = False) -> None:
         super().__init__(message)
         self.traceback = traceback
+        self.of_worker = of_worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +138,8 @@ class Worker:
         Raises:
             UnsupportedQuestionError: the implementation has no such thing.
             QuestionError: it raised.
-            WorkerError: the process died, or gave no answer in time.
+            WorkerDiedError: the process died.
+            WorkerError: it does not start, gave no answer in time, or arrays cannot be exchanged with it.
         """
         self.hello()
         assert self._process and self._process.stdin  # noqa: S101, PT018  # for the type checker: hello says so
@@ -130,7 +147,7 @@ class Worker:
         said = {"id": self._asked, "ask": ask, **question}
         if arrays:
             said["arrays"] = f"{self._asked}.question.npz"
-            np.savez(self._folder / said["arrays"], **dict[str, Any](arrays))
+            self._write(said["arrays"], arrays)
         try:
             self._process.stdin.write(json.dumps(said).encode() + b"\n")
             self._process.stdin.flush()
@@ -140,7 +157,8 @@ class Worker:
         if "unsupported" in answered:
             raise UnsupportedQuestionError(str(answered["unsupported"]))
         if "error" in answered:
-            raise QuestionError(str(answered["error"]), str(answered.get("traceback", "")))
+            of_worker = bool(answered.get("of_worker"))
+            raise QuestionError(str(answered["error"]), str(answered.get("traceback", "")), of_worker=of_worker)
         return Answer(said=answered, arrays=self._read(answered))
 
     def stop(self) -> None:
@@ -149,9 +167,13 @@ class Worker:
         self._end()
 
     def _start(self) -> None:
-        folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
+        try:
+            folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
+            errors = (folder / "stderr").open("wb")
+        except OSError as error:
+            raise WorkerError(could_not_be("made", error.filename or "a temporary folder", error)) from error
         job = {"system": self.system, "paths": list(self.paths), "folder": str(folder)}
-        with (folder / "stderr").open("wb") as errors:
+        with errors:
             process = self._process = subprocess.Popen(  # noqa: S603  # a program that the user named, or the worker
                 [*self.command, json.dumps(job)],
                 stdin=subprocess.PIPE,
@@ -163,7 +185,10 @@ class Worker:
         self._end = weakref.finalize(self, _end, process, folder)
         self._lines = queue.Queue()
         threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
-        said = self._line(self.start_limit, "while it imported the framework")
+        try:
+            said = self._line(self.start_limit, "while it imported the framework")
+        except WorkerDiedError as error:  # of no question
+            raise WorkerError(str(error)) from error
         if said.get("protocol") != PROTOCOL:
             self.stop()
             raise WorkerError(f"the worker speaks protocol {said.get('protocol')!r}, expected {PROTOCOL}")
@@ -182,7 +207,8 @@ class Worker:
             self.stop()
             raise WorkerError(f"no answer within {limit:g} s {when}: the process was ended") from None
         if not line:
-            raise WorkerError(f"the process died ({self._ending()}) {when}")
+            code, written = self._ending()
+            raise WorkerDiedError(f"the process died ({ending(code)}) {when}{written}", code)
         try:
             said = json.loads(line)
         except ValueError:
@@ -192,13 +218,21 @@ class Worker:
             raise WorkerError(f"the worker wrote a line that is no answer {when}: {line[:80]!r}")
         return said
 
-    def _ending(self) -> str:
-        """How it ended, and the last that it wrote."""
+    def _ending(self) -> tuple[int, str]:
+        """How it ended, and the last that it wrote, as far as that can be read."""
         assert self._process  # noqa: S101  # for the type checker: it was started
-        code = self._process.wait()
-        written = (self._folder / "stderr").read_text("utf-8", "replace").strip().splitlines()
+        code, written = self._process.wait(), ""
+        with contextlib.suppress(OSError):
+            written = (self._folder / "stderr").read_text("utf-8", "replace")
         self.stop()
-        return f"exit code {code}" + "".join(f"; {line.strip()}" for line in written[-QUOTED:])
+        return code, "".join(f"; {line.strip()}" for line in written.strip().splitlines()[-QUOTED:])
+
+    def _write(self, name: str, arrays: Mapping[str, Array]) -> None:
+        try:
+            np.savez(self._folder / name, **dict[str, Any](arrays))
+        except OSError as error:
+            self.stop()  # whatever became of its folder, the next worker has another
+            raise WorkerError(could_not_be("written", error.filename or self._folder, error)) from error
 
     def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
         path = self._folder / Path(str(answered.get("arrays", ""))).name
@@ -206,6 +240,7 @@ class Worker:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         except (OSError, ValueError, EOFError, BadZipFile) as error:
+            self.stop()
             raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
         finally:
             for left in self._folder.glob(f"{self._asked}.*.npz"):

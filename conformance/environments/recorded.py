@@ -21,7 +21,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerError
+from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerDiedError
+from conformance.infrastructure import infrastructure_fault, is_from_outside
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -61,7 +62,7 @@ class Recording:
 
         Raises:
             NotRecordedError: the question was not asked then.
-            UnsupportedQuestionError, QuestionError, WorkerError: it was the answer.
+            UnsupportedQuestionError, QuestionError, WorkerDiedError: it was the answer.
         """
         key = key_of(ask, question, arrays or {})
         said = self.answers.get(key)
@@ -72,7 +73,7 @@ class Recording:
         if "error" in said:
             raise QuestionError(str(said["error"]))
         if "died" in said:
-            raise WorkerError(str(said["died"]))
+            raise WorkerDiedError(str(said["died"]), int(said.get("exit_code", 0)))
         return Answer(said=said, arrays=self.arrays.get(key, {}))
 
     def stop(self) -> None:
@@ -104,13 +105,20 @@ class Recorder:
         self.asked.stop()
 
     def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """Its answer, kept, whatever it is."""
+        """Its answer, kept, unless the worker or the machine is at fault: nothing of the environment is to be learnt from that."""
         key = key_of(ask, question, arrays or {})
         try:
             answer = self.asked.ask(ask, arrays, **question)
-        except (UnsupportedQuestionError, QuestionError, WorkerError) as error:
-            kind = {UnsupportedQuestionError: "unsupported", QuestionError: "error", WorkerError: "died"}[type(error)]
-            self._answers[key] = {kind: str(error)}
+        except UnsupportedQuestionError as error:
+            self._answers[key] = {"unsupported": str(error)}
+            raise
+        except QuestionError as error:
+            if not error.of_worker and not infrastructure_fault(str(error)):
+                self._answers[key] = {"error": str(error)}
+            raise
+        except WorkerDiedError as error:
+            if not is_from_outside(error.exit_code):
+                self._answers[key] = {"died": str(error), "exit_code": error.exit_code}
             raise
         self._answers[key] = {name: value for name, value in answer.said.items() if name not in ("id", "arrays")}
         self._arrays[key] = answer.arrays

@@ -1112,10 +1112,11 @@ def one_or_list(arrays: Sequence[Any]) -> Any:
 
 
 def strided(array: Any) -> Any:
-    """The same values, not contiguous."""
-    spread = np.zeros((array.shape[0], array.shape[2], 2 * array.shape[1]), array.dtype)
-    spread[:, :, ::2] = np.swapaxes(array, 1, 2)
-    return np.swapaxes(spread[:, :, ::2], 1, 2)
+    """The same values, not contiguous: whatever the number of axes, the last two are exchanged in memory, with gaps."""
+    turned = np.swapaxes(array, -1, -2)
+    spread = np.zeros((*turned.shape[:-1], 2 * turned.shape[-1]), array.dtype)
+    spread[..., ::2] = turned
+    return np.swapaxes(spread[..., ::2], -1, -2)
 
 
 def signature_of(layer_class: Any) -> Dict[str, Any]:
@@ -1181,6 +1182,25 @@ def in_one_line(error: BaseException) -> str:
     return " ".join(re.sub("\x1b\\[[0-9;]*m", "", "%s: %s" % (type(error).__name__, error)).split())
 
 
+def is_of_worker(error: BaseException) -> bool:
+    """Whether no code but this file's, Python's and NumPy's had part in raising it, so that it says nothing of the framework.
+
+    An attribute or an argument that is not there is what the framework lacks, wherever that shows.
+    """
+    if isinstance(error, AttributeError) or (isinstance(error, TypeError) and re.search(r"\(\) (got|takes|missing) ", str(error))):
+        return False
+    return all(is_own(frame) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def is_own(frame: Any) -> bool:
+    """Whether it runs this file, NumPy, or Python's standard library."""
+    if frame.f_globals.get("__name__", "").partition(".")[0] in (__name__, "numpy"):
+        return True
+    path = frame.f_code.co_filename
+    installed = re.search("(site|dist)-packages", path)
+    return path.startswith("<frozen ") or (path.startswith(os.path.dirname(os.__file__)) and not installed)
+
+
 def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, Any]:
     """The answer to one question, its arrays written beside those of the question."""
     try:
@@ -1198,7 +1218,8 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         said = str(error) if isinstance(error, Unsupported) else in_one_line(error)
         return {"id": question["id"], "unsupported": said}
     except Exception as error:
-        return {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+        said = {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+        return dict(said, of_worker=True) if is_of_worker(error) else said
 
 
 def end_with_parent() -> None:

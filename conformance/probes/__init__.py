@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from conformance.attribution import outcome_of
 from conformance.probes.configuration import configuration_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
@@ -22,7 +23,7 @@ from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
 from conformance.probes.training import training_probes
-from conformance.verdict import Result, Verdict, in_one_line, worst_of
+from conformance.verdict import Result, Verdict, worst_of
 
 __all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
 
@@ -51,7 +52,7 @@ def probe_of(probe_id: str) -> Probe:
 
 
 def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
-    """Judge `keras.layers.LSTM`, or another class in its place; what it raises is the probe's ERROR."""
+    """Judge `keras.layers.LSTM`, or another class in its place; what it raises is the probe's ERROR, or UNRESOLVED."""
     keras.utils.clear_session(free_memory=False)
     started = time.perf_counter()
 
@@ -64,5 +65,6 @@ def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
         if probe.needs_training and isinstance(error, NotImplementedError):
             reason = f"not implemented on the {keras.backend.backend()} backend: {error}"
             return result(verdict=Verdict.UNSUPPORTED, reason=reason)
-        return result(verdict=Verdict.ERROR, reason=in_one_line(error))
+        verdict, reason = outcome_of(error)
+        return result(verdict=verdict, reason=reason)
     return result(verdict=worst_of(check.verdict for check in checks), checks=checks)

@@ -149,6 +149,7 @@ def _lines(result: Result) -> list[str]:
         return [result.reason or "no check judged this case"]
     lines = [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     explained = [f"explained by: {', '.join(result.explained_by)}"] if result.explained_by else []
+    explained += [f"could not be explained: {result.not_explained}"] if result.not_explained else []
     return [*lines, *explained] or [result.reason]
 
 
@@ -161,6 +162,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         "known_difference": result.known,
         "smallest_case": result.minimal,
         "path": result.path,
+        "not_explained": result.not_explained,
     }
     yield from ((name, value) for name, value in facts.items() if value)
 

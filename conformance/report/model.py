@@ -104,8 +104,18 @@ class Report:
     @property
     def as_expected(self) -> bool:
         """Whether the whole plan ran and every verdict is an expected one; nothing ran is a failure."""
-        verdicts = [result.verdict for result in self.results] + [test.verdict for test in self.pooled]
-        return bool(self.results) and not self.not_run and all(verdict.is_expected for verdict in verdicts)
+        whole = bool(self.results) and not self.not_run and not self.stopped
+        return whole and all(verdict.is_expected for verdict in self._verdicts)
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether nothing that was judged is unexpected, but some cases are UNRESOLVED: run again, it may be green."""
+        unexpected = {verdict for verdict in self._verdicts if not verdict.is_expected}
+        return unexpected == {Verdict.UNRESOLVED}
+
+    @property
+    def _verdicts(self) -> list[Verdict]:
+        return [result.verdict for result in self.results] + [test.verdict for test in self.pooled]
 
     @property
     def unexpected(self) -> list[Result]:
@@ -131,7 +141,12 @@ class Report:
         return [self._summarise(check) for check in self.plan.checks]
 
     def _summarise(self, name: str) -> CheckSummary:
-        judged = [check for result in self.results for check in result.checks if check.check == name]
+        judged = [
+            check
+            for result in self.results
+            for check in result.checks
+            if check.check == name and check.verdict in (Verdict.PASS, Verdict.FAIL)
+        ]
         return CheckSummary(
             check=name,
             judged=len(judged),

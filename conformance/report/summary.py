@@ -23,12 +23,14 @@ def blocks_of(report: Report, script_of: ScriptOf) -> list[Block]:
 
 def _head(report: Report) -> Iterator[Block]:
     environment, plan = report.environment, report.plan
-    said = "✅ as expected" if report.as_expected else "❌ not as expected"
+    said = "✅ as expected" if report.as_expected else "❔ incomplete" if report.is_unresolved else "❌ not as expected"
     recorded = " (recorded, not run)" if "recorded" in environment else ""
     yield Heading(f"{environment.get('implementation', 'implementation')}: {said}{recorded}")
     if report.caveats:
         yield Lines([f"⚠️ {line}" for line in report.caveats])
     yield Lines([", ".join(f"{name} {value}" for name, value in environment.items() if name != "implementation")])
+    if unresolved := report.counts[Verdict.UNRESOLVED]:
+        yield Lines([f"❔ {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine: run the same command again"])
     counts = [(name, f"{count:,}") for name, count in report.counts.items() if count or name == Verdict.PASS]
     yield Rows(("verdict", "cases"), counts)
     what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
@@ -84,7 +86,7 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
     differing = report.unexpected
     if not differing:
         return
-    yield Heading(f"{len(differing):,} unexpected differences", level=3)
+    yield Heading(f"{len(differing):,} results are not as expected", level=3)
     causes = collections.Counter(name for result in differing for name in result.explained_by)
     yield Lines([f"{count:,} match the reference if {summary_of(name)} ({name})" for name, count in causes.most_common(3)])
     yield from (_difference(result, report.environment, script_of) for result in differing[:SHOWN])
@@ -96,9 +98,10 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
 def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Folded:
     lines = [result.reason] if result.reason else []
     lines += [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
+    lines += [f"could not be explained: {result.not_explained}"] if result.not_explained else []
     lines += [f"matches the reference if {summary_of(name)} ({name})" for name in result.explained_by[:3]]
     lines += [f"smallest case that still differs: {result.minimal}"] if result.minimal else []
-    script = script_of(result.minimal or result.case_id, environment)
+    script = None if result.verdict is Verdict.UNRESOLVED else script_of(result.minimal or result.case_id, environment)
     return Folded(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
 
 

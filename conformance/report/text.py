@@ -72,10 +72,14 @@ def show_result(result: Result, console: Console, backend: str) -> None:
     for check in result.checks:
         if check.verdict is not Verdict.PASS:
             console.print(f"  {check.check}: {escape(check.message)}", highlight=False, soft_wrap=True)
+    if result.not_explained:
+        console.print(f"  could not be explained: {escape(result.not_explained)}", highlight=False, soft_wrap=True)
     for name in result.explained_by[:3]:
         console.print(f"  matches the reference if {summary_of(name)} ({name})", highlight=False, soft_wrap=True)
     on = f" --backend {backend}" if backend else ""
-    if result.minimal:
+    if result.verdict is Verdict.UNRESOLVED:
+        console.print("  it says nothing of the implementation: run it again", highlight=False, soft_wrap=True)
+    elif result.minimal:
         console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
         console.print(f"  as a script: lstm-conformance reproduce {result.minimal}{on}", highlight=False, soft_wrap=True)
     elif not result.case_id.startswith("probe-"):
@@ -202,9 +206,15 @@ def _speed(report: Report) -> str:
 
 
 def _show_summary(report: Report, console: Console) -> None:
-    plan = report.plan
+    plan, unresolved = report.plan, report.counts[Verdict.UNRESOLVED]
+    if unresolved:
+        said = (
+            f"INCOMPLETE: {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again"
+        )
+        console.print(Text(said, style=STYLE[Verdict.UNRESOLVED]), soft_wrap=True)
+    ordered = sorted(report.counts.items(), key=lambda pair: pair[0] != Verdict.UNRESOLVED)
     counts = Text(", ").join(
-        Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in report.counts.items() if count or name == "PASS"
+        Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in ordered if count or name == "PASS"
     )
     what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
     planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
@@ -219,3 +229,7 @@ def _show_summary(report: Report, console: Console) -> None:
             Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"),
             soft_wrap=True,
         )
+    if missing := sum(bool(result.not_explained) for result in report.results):
+        first = next(result for result in report.results if result.not_explained)
+        said = f"{missing:,} cases could not be explained, which changes no verdict: {first.case_id}: {first.not_explained}"
+        console.print(Text(said), soft_wrap=True)

@@ -57,6 +57,29 @@ class Raising:
         return ReferenceAdapter().observe(case, stimulus)
 
 
+@dataclass
+class OnceOnly:
+    """The reference with its outputs multiplied, which answers once and raises whenever it is asked again."""
+
+    keras = None
+    conventions = USUAL
+
+    factor: float
+    error: Exception
+    asked: int = 0
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "once only"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The scaled observation, or the error."""
+        self.asked += 1
+        if self.asked > 1:
+            raise self.error
+        return Scaling(self.factor).observe(case, stimulus)
+
+
 @dataclass(frozen=True)
 class Incomplete:
     """The reference, which loses its last call."""

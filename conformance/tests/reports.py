@@ -48,6 +48,16 @@ RED = report(
     result(1, Verdict.FAIL, explained_by=("hard_sigmoid", "two_biases"), seconds=0.25),
     result(2, Verdict.ERROR, reason="ValueError: [bad] shape"),
 )
+UNRESOLVED = report(
+    result(0),
+    result(1, Verdict.UNRESOLVED, reason="the disk cannot be written: OSError: [Errno 28] No space left"),
+    *map(result, (2, 3)),
+)
+UNEXPLAINED = report(
+    result(0),
+    result(1, Verdict.FAIL, not_explained="no diagnosis: the suite itself failed: ValueError: [bad] shape (diagnosis.py:9)"),
+    *map(result, (2, 3)),
+)
 EVERY = report(
     result(0, Verdict.UNSUPPORTED, reason="no such size"),
     result(1, Verdict.KNOWN_DIFFERENCE, reason="since 2.3"),

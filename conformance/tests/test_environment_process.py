@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conformance.environments.process import QuestionError, UnsupportedQuestionError, Worker, WorkerError, scrubbed
+from conformance.environments.process import (
+    QuestionError,
+    UnsupportedQuestionError,
+    Worker,
+    WorkerDiedError,
+    WorkerError,
+    scrubbed,
+)
+from conformance.infrastructure import is_from_outside
 
 # A program that follows the protocol, but for what a question asks it to do.
 PROGRAM = """
@@ -23,6 +33,7 @@ for line in sys.stdin:
     name, ask = "%d.answer.npz" % question["id"], question["ask"]
     if ask == "die":
         print("what it said last", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), question.get("signal", 0))
         os._exit(3)
     if ask == "hang":
         time.sleep(60)
@@ -33,6 +44,7 @@ for line in sys.stdin:
     np.savez(os.path.join(job["folder"], name), **{key: 2 * array for key, array in given.items()})
     said = {"lost": {"arrays": "../lost.npz"}, "no": {"unsupported": "no such thing"}}
     said["raise"] = {"error": "ValueError: no", "traceback": "Traceback …"}
+    said["err"] = {"error": "IndexError: no axis", "of_worker": True}
     print(json.dumps({"id": question["id"], **said.get(ask, {"arrays": name, "folder": job["folder"]})}), flush=True)
 """
 
@@ -63,12 +75,13 @@ def test_a_worker_lives_in_a_home_of_its_own(worker: Worker) -> None:
 @pytest.mark.parametrize(
     ("ask", "error", "said"),
     [
-        ("die", WorkerError, r"the process died \(exit code 3; a greeting; what it said last\) while it answered"),
+        ("die", WorkerDiedError, r"the process died \(exit code 3\) while it answered; a greeting; what it said last"),
         ("hang", WorkerError, r"no answer within 0.5 s while it answered: the process was ended"),
         ("chatter", WorkerError, "a line that is no answer"),
         ("lost", WorkerError, "arrays cannot be read"),
         ("no", UnsupportedQuestionError, "no such thing"),
         ("raise", QuestionError, "ValueError: no"),
+        ("err", QuestionError, "IndexError: no axis"),
     ],
 )
 def test_what_goes_wrong_is_told_and_the_next_question_answered(
@@ -88,6 +101,38 @@ def test_a_question_that_raised_keeps_its_traceback(worker: Worker) -> None:
     with pytest.raises(QuestionError) as caught:
         worker.ask("raise")
     assert caught.value.traceback == "Traceback …"
+    assert not caught.value.of_worker
+
+
+def test_a_workers_own_mistake_is_known_as_such(worker: Worker) -> None:
+    """It says nothing of the implementation."""
+    with pytest.raises(QuestionError) as caught:
+        worker.ask("err")
+    assert caught.value.of_worker
+
+
+def test_a_worker_whose_folder_has_vanished_is_replaced(worker: Worker) -> None:
+    """Whoever cleans the temporary folder takes a question from it, and no more."""
+    shutil.rmtree(Path(worker.ask("double").said["folder"]))
+    with pytest.raises(WorkerError, match="could not be written"):
+        worker.ask("double", {"a": np.ones(2)})
+    assert worker.ask("double", {"a": np.ones(2)}).arrays["a"].tolist() == [2, 2]
+
+
+def test_no_temporary_folder_is_an_error_of_the_machine(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the place that is missing."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "removed"))
+    with pytest.raises(WorkerError, match=r"removed.* could not be made: No such file or directory"):
+        worker.ask("double", {"a": np.ones(2)})
+
+
+@pytest.mark.parametrize(("killed_by", "from_outside"), [(signal.SIGKILL, True), (signal.SIGSEGV, False)])
+def test_a_death_says_by_which_signal(worker: Worker, killed_by: signal.Signals, from_outside: bool) -> None:
+    """One that a crash does not send has come from outside."""
+    worker.hello()
+    with pytest.raises(WorkerDiedError, match=killed_by.name) as caught:
+        worker.ask("die", signal=int(killed_by))
+    assert is_from_outside(caught.value.exit_code) is from_outside
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from conformance.adapters.environment import EnvironmentAdapter
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.environments import DESCRIBED
-from conformance.environments.process import Answer, QuestionError, UnsupportedQuestionError, WorkerError
+from conformance.environments.process import Answer, QuestionError, UnsupportedQuestionError, WorkerDiedError
 from conformance.environments.recorded import (
     Recorder,
     Recording,
@@ -56,7 +56,7 @@ class Reference:
         if not question["use_bias"]:
             raise QuestionError("ValueError: no")
         if question["go_backwards"]:
-            raise WorkerError("the process died")
+            raise WorkerDiedError("the process died", 3)
         assert arrays
         stateful = question["stateful"]
         case = CASE.having(stateful=stateful, static_batch=stateful, recurrent_activation=question["recurrent_activation"])
@@ -98,7 +98,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (CASE, Verdict.PASS, ""),
         (UNSUPPORTED, Verdict.UNSUPPORTED, "no argument zero_output_for_mask"),
         (RAISES, Verdict.ERROR, "ValueError: no"),
-        (DIES, Verdict.ERROR, "WorkerError: the process died"),
+        (DIES, Verdict.ERROR, "the process died"),
         (CASE.having(seed=1), Verdict.UNRESOLVED, "not among what was recorded"),
     ],
 )

@@ -7,11 +7,12 @@ import importlib.util
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conformance.adapters.base import UnsupportedError
@@ -36,6 +37,7 @@ CASES = [
     "u3-d2-t5-b4-seq-bidi-unequal-s0",
     "u3-d2-t5-b4-seq-bidi-merge_none-mask_left-by_masking-s0",
     "u3-d2-t5-b4-seq-nostate-td-eager-s0",
+    "u1-d1-t1-b1-nostate-td-strided-s11",
     "u3-d2-t5-b4-seq-zeromask-mask_left-by_embedding-eager-s0",
     "u3-d2-t5-b4-seq-eager-rnn-impl1-s0",
     "u3-d2-t5-b4-seq-act_relu-ract_hard_sigmoid-strided-eager-as_lambda-s0",
@@ -91,6 +93,40 @@ class InThisProcess:
         except self.worker.Unsupported as error:
             raise UnsupportedError(str(error)) from error
         return observation_of(case, Answer(said=json.loads(json.dumps(said)), arrays=answered))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 3, 2), (4, 2, 5, 3), (1, 2, 1, 1)], ids=str)
+def test_strided_values_are_the_same_and_not_contiguous(worker: Any, shape: tuple[int, ...]) -> None:
+    """Of ids, of sequences, and of what TimeDistributed reads."""
+    array = np.arange(float(np.prod(shape))).reshape(shape)
+    strided = worker.strided(array)
+    np.testing.assert_array_equal(strided, array)
+    assert strided.dtype == array.dtype
+    assert strided.size == 1 or not strided.flags.c_contiguous
+
+
+def test_a_mistake_of_the_worker_is_told_from_what_keras_raises(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+    """By whose code has raised; what an object of the framework lacks is the framework's, wherever that shows."""
+    of_worker = {
+        "the worker's own": lambda: worker.strided(np.zeros(3)),
+        "a file that is not there": lambda: worker.load_model(keras_adapter.keras, "no.keras"),
+        "an argument that is not there": lambda: keras_adapter.keras.layers.LSTM(3, none=1),
+        "an attribute that is not there": lambda: worker.flat(keras_adapter.keras.nothing),
+    }
+    assert {name: worker.is_of_worker(raised(attempt)) for name, attempt in of_worker.items()} == {
+        "the worker's own": True,
+        "a file that is not there": False,
+        "an argument that is not there": False,
+        "an attribute that is not there": False,
+    }
+
+
+def raised(attempt: Callable[[], object]) -> Exception:
+    """What it raises, without the frames of this file."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # whatever it is
+        attempt()
+    after = caught.tb.tb_next
+    return caught.value.with_traceback(after.tb_next if after else None)
 
 
 @pytest.mark.parametrize("case_id", CASES)

@@ -26,7 +26,7 @@ from conformance.report.html.results import ALIKE
 from conformance.report.model import Report
 from conformance.report.style import SYMBOL
 from conformance.tests import pages
-from conformance.tests.reports import BIASED, GREEN, QUIET, WORK, report, result
+from conformance.tests.reports import BIASED, GREEN, QUIET, UNEXPLAINED, UNRESOLVED, WORK, report, result
 from conformance.verdict import Verdict
 from lstm_ref import LSTMError
 
@@ -172,8 +172,26 @@ KNOWN = known_differences()[0]
         (report(result(0), result(1, Verdict.FAIL), planned=2), "where cases pass, the worst element is 1.5 σ off, of 8 σ allowed"),
         (replace(GREEN, seconds=12.0, work=WORK), "2.5 cases a second on 2 workers: 60% in the implementation"),
         (report(result(0, Verdict.ERROR, reason="no kernel"), planned=1), "1 cases are not as expected"),
+        (UNRESOLVED, "incomplete: 1 cases are UNRESOLVED, by a fault of the suite or the machine"),
+        (
+            report(result(0, Verdict.UNRESOLVED), result(1, Verdict.FAIL), planned=2),
+            "incomplete: 1 cases are UNRESOLVED, by a fault of the suite or the machine; 1 cases are not as expected",
+        ),
+        (UNEXPLAINED, "no diagnosis: the suite itself failed: ValueError: [bad] shape (diagnosis.py:9)"),
+        (replace(GREEN, stopped="the tests that pool failed"), "0 cases did not run: the tests that pool failed"),
     ],
-    ids=["green", "biased", "known", "margin", "timed", "nothing judged"],
+    ids=[
+        "green",
+        "biased",
+        "known",
+        "margin",
+        "timed",
+        "nothing judged",
+        "unresolved",
+        "unresolved and red",
+        "unexplained",
+        "stopped",
+    ],
 )
 def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
     """Also where no check has a number."""

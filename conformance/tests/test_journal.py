@@ -14,7 +14,7 @@ import pytest
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.journal import JournalError, as_dict, from_dict, identify, resume
 from conformance.matrix import Planned, documents_matrix, select
-from conformance.runner import run
+from conformance.runner import run, unresolved_result
 from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
 
 CASES = select(list(documents_matrix()), ["u1-d1-t1-*", "u1-d1-t6-b3-*"])
@@ -152,6 +152,21 @@ def test_a_line_that_was_cut_off_is_written_anew(tmp_path: Path, line: int, left
     assert list(resume(path, IDENTITY, CASES, counted)) == list(RESULTS.values())
     assert counted.asked == [case.id for case in CASES[max(line - 1, 0) :]]
     assert path.read_bytes() == b"".join(lines)
+
+
+def test_what_is_unresolved_is_handed_on_and_asked_again(tmp_path: Path) -> None:
+    """The file keeps results; a fault of the machine is none."""
+    path = tmp_path / "run.jsonl"
+
+    def run_out_of_disk(cases: Sequence[Planned]) -> Iterator[Result]:
+        for case in cases:
+            yield unresolved_result(case, "the disk cannot be written") if case is CASES[1] else RESULTS[case.id]
+
+    first = list(resume(path, IDENTITY, CASES, run_out_of_disk))
+    assert [result.verdict is Verdict.UNRESOLVED for result in first] == [case is CASES[1] for case in CASES]
+    counted = Counted()
+    assert len(list(resume(path, IDENTITY, CASES, counted))) == len(CASES)
+    assert counted.asked == [CASES[1].id]
 
 
 def test_results_are_in_the_file_before_they_are_handed_on(tmp_path: Path) -> None:

@@ -12,7 +12,20 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 
 from conformance.report.files import write_junit
 from conformance.report.model import Report
-from conformance.tests.reports import BIASED, COUNTED, EVERY, FAILED, GREEN, IDS, QUIET, RED, report, result
+from conformance.tests.reports import (
+    BIASED,
+    COUNTED,
+    EVERY,
+    FAILED,
+    GREEN,
+    IDS,
+    QUIET,
+    RED,
+    UNEXPLAINED,
+    UNRESOLVED,
+    report,
+    result,
+)
 from conformance.verdict import Verdict
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
@@ -127,14 +140,25 @@ def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
         (result(0, Verdict.KNOWN_DIFFERENCE, reason="since 2.3"), Skipped, "KNOWN_DIFFERENCE: since 2.3"),
         (result(0, Verdict.FIXED, reason="no longer"), Failure, "no longer"),
         (result(0, Verdict.ERROR), Error, "no check judged this case"),
+        (result(0, Verdict.UNRESOLVED, reason="the disk is full"), Error, "the disk is full"),
         (result(0, Verdict.ERROR, reason=HOSTILE), Error, "ValueError: bad <shape> &   ]]> \"σ'"),
     ],
-    ids=["unsupported", "known", "fixed", "not judged", "hostile"],
+    ids=["unsupported", "known", "fixed", "not judged", "unresolved", "hostile"],
 )
 def test_junit_gives_each_verdict_its_reason(one: Any, kind: type, message: str, tmp_path: Path) -> None:
     """Characters that XML does not have, as the colours that Keras puts into its messages, are left out."""
     ((said,),) = (case.result for case in cases(written(report(one, planned=1), tmp_path)))
     assert (type(said), said.message, said.text) == (kind, message, message)
+
+
+def test_junit_says_what_could_not_be_explained(tmp_path: Path) -> None:
+    """In the failure's text, and as a property; an UNRESOLVED case is an error of that type."""
+    (failure,) = cases(written(UNEXPLAINED, tmp_path))[1].result
+    why = "no diagnosis: the suite itself failed: ValueError: [bad] shape (diagnosis.py:9)"
+    assert failure.text == f"outputs: outputs[0, 1] is 1, expected 2\ncould not be explained: {why}"
+    assert f"[[PROPERTY|not_explained={why}]]" in (tmp_path / "report.xml").read_text(encoding="utf-8")
+    (error,) = cases(written(UNRESOLVED, tmp_path))[1].result
+    assert (type(error), error.type) == (Error, "UNRESOLVED")
 
 
 def test_junit_tells_of_all_cases_together(tmp_path: Path) -> None:

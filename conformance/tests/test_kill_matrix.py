@@ -14,6 +14,7 @@ from conformance.checks import CHECKS, Check
 from conformance.kill_matrix import WIDTH, Kills, blind_cases, kill_matrix, render
 from conformance.matrix import documents_matrix, select
 from conformance.runner import run
+from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref.deviations import DEVIATIONS
 
 pytestmark = pytest.mark.xdist_group("kill matrix")  # made once, for all of these tests
@@ -28,6 +29,10 @@ CASES = [
             "u2-d2-t6-b3-same_as_two_calls-s0",
             "u2-d2-t6-b3-seq-drop_both-s0",
             "u2-d2-t6-b3-via_gradient-s0",
+            # The loss of used timesteps alone, which a mistake in what is returned must not keep from being computed.
+            "u3-d2-t5-b4-seq-nostate-mask_left-via_evaluate-s0",
+            "u3-d2-t5-b4-seq-nostate-mask_interior-via_fit-s0",
+            "u3-d2-t5-b4-nostate-mask_left-via_train_on_batch-s0",
         ),
     ),
 ]
@@ -54,6 +59,17 @@ def test_check_rejects_what_it_is_there_for(check: Check, matrix: list[Kills]) -
     cases = {case.id: case for case in CASES}
     kills = next(kills for kills in matrix if kills.deviation == check.kills)
     assert kills.by_check[check.name] == sum(check.applies_to(cases[case_id]) for case_id in kills.cases) > 0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.UNRESOLVED, Verdict.UNSUPPORTED])
+def test_what_was_not_judged_is_no_rejection(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite that fails at a mistake has not seen it."""
+    case = Case.from_id("u2-d2-t6-b3-seq-s0")
+    check = CheckResult(check="outputs", verdict=verdict, message="raised")
+    result = Result(case_id=case.id, group="", verdict=verdict, checks=(check,))
+    monkeypatch.setattr("conformance.kill_matrix.run", lambda *_: iter([result]))
+    (kills,) = kill_matrix([case], ["two_biases"])
+    assert (kills.by_check, kills.survived) == ({}, (case.id,))
 
 
 def test_reference_itself_survives() -> None:

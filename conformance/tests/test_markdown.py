@@ -26,7 +26,7 @@ from conformance.report.markdown import LIMIT, as_markdown
 from conformance.report.model import Report
 from conformance.report.summary import SHOWN, blocks_of
 from conformance.tests.model_files import LoadsOneLSTM, one_lstm
-from conformance.tests.reports import BIASED, EVERY, FAILED, GREEN, IDS, RED, report, result
+from conformance.tests.reports import BIASED, EVERY, FAILED, GREEN, IDS, RED, UNEXPLAINED, UNRESOLVED, report, result
 from conformance.verdict import Verdict
 
 
@@ -142,7 +142,7 @@ def test_green_run_says_what_ran_and_counts_it() -> None:
     assert "| PASS | 4 |" in text
     assert "| units | 1 | 5 |\n| --- | --- | --- |\n| 1 | 2/2 1.5σ | – |" in text
     assert "| outputs | 4 | 4 | 120 | 1.5σ | 0.50σ |" in text
-    assert "unexpected" not in text
+    assert "are not as expected" not in text
 
 
 def test_red_run_shows_each_difference() -> None:
@@ -152,13 +152,27 @@ def test_red_run_shows_each_difference() -> None:
     found = read(run_page(one, Script("as a script", "import keras")))
     assert "a layer: ❌ not as expected" in found.text
     assert "1 cases did not run: interrupted" in found.text
-    assert "2 unexpected differences" in found.text
+    assert "2 results are not as expected" in found.text
     assert f"FAIL {IDS[1]}" in found.text
     assert "outputs: outputs[0, 1] is 1, expected 2" in found.text
     assert "matches the reference if" in found.text
     assert "smallest case that still differs: u1-d1-t1-b1-s0" in found.text
     assert "ValueError: [bad] shape" in found.text
     assert found.text.count("import keras") == 2
+
+
+def test_unresolved_run_is_incomplete_and_says_so_first() -> None:
+    """With its reason, and no script that would show nothing."""
+    found = read(run_page(UNRESOLVED, Script("as a script", "import keras")))
+    assert "a layer: ❔ incomplete" in found.text
+    assert "❔ 1 cases are UNRESOLVED, by a fault of the suite or the machine: run the same command again" in found.text
+    assert "the disk cannot be written: OSError: [Errno 28] No space left" in found.text
+    assert "import keras" not in found.text
+
+
+def test_what_could_not_be_explained_is_said() -> None:
+    """Beside the numbers that differ."""
+    assert "could not be explained: no diagnosis: the suite itself failed: " in read(run_page(UNEXPLAINED)).text
 
 
 def test_run_of_the_surface_is_shown_by_feature() -> None:

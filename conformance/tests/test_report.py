@@ -20,7 +20,20 @@ from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.model import Report
 from conformance.report.volume import Volume
-from conformance.tests.reports import BIASED, COUNTED, EVERY, GREEN, IDS, PASSED, QUIET, RED, report, result
+from conformance.tests.reports import (
+    BIASED,
+    COUNTED,
+    EVERY,
+    GREEN,
+    IDS,
+    PASSED,
+    QUIET,
+    RED,
+    UNEXPLAINED,
+    UNRESOLVED,
+    report,
+    result,
+)
 from conformance.verdict import CheckResult, Verdict
 
 # --- model ---------------------------------------------------------------------------------------------------------------------
@@ -43,13 +56,53 @@ def test_counts_name_every_verdict() -> None:
         (report(result(0), result(1, Verdict.FIXED), planned=2), 0, False),
         (report(result(0), result(1, Verdict.FAIL), planned=2), 0, False),
         (report(result(0), result(1, Verdict.ERROR), planned=2), 0, False),
+        (report(result(0), result(1, Verdict.UNRESOLVED), planned=2), 0, False),
+        (replace(GREEN, stopped="the tests that pool the cases failed"), 0, False),
     ],
-    ids=["all passed", "nothing ran", "nothing planned", "one missing", "expected", "fixed", "failed", "error"],
+    ids=[
+        "all passed",
+        "nothing ran",
+        "nothing planned",
+        "one missing",
+        "expected",
+        "fixed",
+        "failed",
+        "error",
+        "unresolved",
+        "stopped",
+    ],
 )
 def test_run_is_as_expected_when_all_of_it_is(one: Report, not_run: int, *, as_expected: bool) -> None:
     """Nothing ran, something is missing, or a known difference is gone: each is red."""
     assert one.not_run == not_run
     assert one.as_expected is as_expected
+
+
+@pytest.mark.parametrize(
+    ("one", "is_unresolved"),
+    [
+        (UNRESOLVED, True),
+        (report(result(0, Verdict.UNRESOLVED)), True),
+        (GREEN, False),
+        (report(), False),
+        (report(result(0, Verdict.UNRESOLVED), result(1, Verdict.FAIL)), False),
+        (report(result(0, Verdict.UNRESOLVED), result(1, Verdict.ERROR)), False),
+        (report(result(0, Verdict.UNRESOLVED), result(1, Verdict.FIXED)), False),
+        (replace(UNRESOLVED, pooled=(BIASED,)), False),
+        (replace(UNRESOLVED, pooled=(QUIET,)), True),
+    ],
+)
+def test_a_run_is_unresolved_where_nothing_that_was_judged_is_unexpected(one: Report, *, is_unresolved: bool) -> None:
+    """A difference that was found is no matter of running again."""
+    assert one.is_unresolved is is_unresolved
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.UNSUPPORTED, Verdict.UNRESOLVED])
+def test_a_check_that_has_not_judged_is_not_counted(verdict: Verdict) -> None:
+    """Neither as judged nor as passed."""
+    unjudged = CheckResult(check="outputs", verdict=verdict, message="raised")
+    counted, _ = report(result(0), result(1, verdict, checks=(unjudged,))).by_check()
+    assert (counted.judged, counted.passed) == (1, 1)
 
 
 def test_results_stand_in_the_plans_order() -> None:
@@ -242,6 +295,25 @@ def test_red_report_says_what_differs_why_and_what_next() -> None:
     assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in said
     assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in said
     assert said.endswith("1 cases did not run: no reason was given\n")
+
+
+@pytest.mark.parametrize("volume", list(Volume))
+def test_an_unresolved_report_says_so_first(volume: Volume) -> None:
+    """The reason, that it says nothing of the implementation, what to do; and the counts begin with it."""
+    said = shown(UNRESOLVED, volume)
+    assert f"UNRESOLVED {IDS[1]}\n  the disk cannot be written: OSError: [Errno 28] No space left\n  it says nothing of" in said
+    assert "look closer" not in said
+    assert "\nINCOMPLETE: 1 cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again\n" in said
+    assert "\n1 UNRESOLVED, 3 PASS of 4 cases" in said
+
+
+def test_a_report_says_what_could_not_be_explained() -> None:
+    """Beside the difference, and at the end: it changes no verdict, and is no secret."""
+    said = shown(UNEXPLAINED)
+    why = "no diagnosis: the suite itself failed: ValueError: [bad] shape (diagnosis.py:9)"
+    assert f"  outputs: outputs[0, 1] is 1, expected 2\n  could not be explained: {why}\n" in said
+    assert said.endswith(f"1 cases could not be explained, which changes no verdict: {IDS[1]}: {why}\n")
+    assert "could not be explained" not in shown(RED)
 
 
 def test_interrupted_report_says_how_much_is_missing() -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from conformance.adapters.base import UnsupportedError
+from conformance.adapters.base import Adapter, UnsupportedError
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
+from conformance.checks import CHECKS
+from conformance.diagnosis import Diagnostician
 from conformance.matrix import documents_matrix, select
-from conformance.runner import error_result, families, run
-from conformance.tests.doubles import Counting, Incomplete, Raising, Scaling
+from conformance.runner import error_result, families, run, unresolved_result
+from conformance.tests.doubles import Counting, Incomplete, OnceOnly, Raising, Scaling
 from conformance.verdict import Result, Verdict
+from lstm_ref import LSTMError
 
 MATRIX = list(documents_matrix())
 CASES = select(MATRIX, ["u1-d1-t6-b3-*", "u2-d1-t6-b3-*", "u2-d2-t6-b3-*"])
@@ -70,11 +75,102 @@ def test_an_exception_is_that_cases_error(error: Exception) -> None:
     assert results[1].checks == ()
 
 
-def test_an_observation_that_cannot_be_judged_is_an_error() -> None:
-    """The run goes on."""
+def test_an_observation_of_other_calls_is_unresolved() -> None:
+    """The adapter is at fault, not what it drives; the run goes on."""
     results = list(run(CASES[:4], Incomplete()))
-    assert {result.verdict for result in results} == {Verdict.ERROR}
-    assert all(result.reason.startswith("could not be judged: LSTMError: what was observed has ") for result in results)
+    assert {result.verdict for result in results} == {Verdict.UNRESOLVED}
+    assert all(result.reason.startswith("the suite itself failed: what was observed has ") for result in results)
+
+
+def test_a_check_that_raises_leaves_the_others_standing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in one is UNRESOLVED where the others pass, and hides no difference that they find."""
+    checks = [replace(check, judge=_raise) if check.name == "shapes" else check for check in CHECKS]
+    monkeypatch.setattr("conformance.checks.CHECKS", checks)
+    (right,), (wrong,) = (list(run(CASES[:1], adapter)) for adapter in (ReferenceAdapter(), Scaling(2.0)))
+    assert (right.verdict, wrong.verdict) == (Verdict.UNRESOLVED, Verdict.FAIL)
+    assert right.reason.startswith("could not be judged: the suite itself failed: ZeroDivisionError: ")
+    assert {check.check: check.verdict for check in right.checks if check.verdict is not Verdict.PASS} == {
+        "shapes": Verdict.UNRESOLVED
+    }
+
+
+def _raise(*_: object) -> Any:
+    raise ZeroDivisionError("on the way")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("no"), MemoryError(), OSError(28, "No space left on device"), LSTMError("no"), KeyError("x")],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    ("step", "adapter", "said"),
+    [
+        ("diagnose", Scaling(2.0), "no diagnosis: "),
+        ("conformance.runner.picture_of", Scaling(2.0), "no picture: "),
+        ("conformance.runner.sample_of", ReferenceAdapter(), "no sample for the pooled tests: "),
+    ],
+)
+def test_a_verdict_stands_whatever_explaining_it_raises(
+    step: str, adapter: Adapter, said: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the result says what is missing, and why."""
+
+    def explain(*_: object) -> Any:
+        raise error
+
+    (usual,) = run(CASES[:1], adapter, samples=True)
+    if step != "diagnose":
+        monkeypatch.setattr(step, explain)
+    (result,) = run(CASES[:1], adapter, explain if step == "diagnose" else None, samples=True)
+    assert (result.verdict, result.checks, result.reason) == (usual.verdict, usual.checks, "")
+    assert result.verdict is (Verdict.PASS if step.endswith("sample_of") else Verdict.FAIL)
+    assert result.not_explained.startswith(said)
+    assert usual.not_explained == ""
+
+
+RELATED = Case.from_id("u2-d2-t6-b3-seq-same_as_rows_permuted-s0")
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (ValueError("no such order"), Verdict.ERROR),
+        (UnsupportedError("no other order"), Verdict.UNSUPPORTED),
+        (OSError(28, "No space left on device"), Verdict.UNRESOLVED),
+    ],
+)
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_a_relation_that_raises_is_one_check_among_others(error: Exception, verdict: Verdict, factor: float) -> None:
+    """What the checks before it find stands: a wrong number is wrong however it is asked for again."""
+    (result,) = run([RELATED], OnceOnly(factor, error))
+    assert result.verdict is (verdict if factor == 1 else Verdict.FAIL)
+    assert {check.check: check.verdict for check in result.checks if check.verdict is not Verdict.PASS} == (
+        {"relation": verdict} if factor == 1 else {"relation": verdict, "outputs": Verdict.FAIL}
+    )
+    assert str(error) in result.checks[-1].message
+    assert result.reason == (result.checks[-1].message if factor == 1 else "")
+
+
+@pytest.mark.parametrize("words", ["mask_left-via_evaluate", "mask_interior-via_fit", "mask_right-via_train_on_batch"])
+@pytest.mark.parametrize("deviation", ["mask_ignored", "return_sequences_ignored"])
+def test_the_diagnosis_of_a_masked_loss_raises_nowhere(words: str, deviation: str) -> None:
+    """All deviations are tried on it, those too that return no timesteps to be masked."""
+    case = Case.from_id(f"u3-d2-t5-b4-seq-nostate-{words}-s0")
+    (result,) = run([case], ReferenceAdapter(deviation), Diagnostician().explain)
+    assert (result.verdict, result.not_explained) == (Verdict.FAIL, "")
+    assert deviation in result.explained_by
+
+
+def test_what_cannot_be_kept_is_unresolved() -> None:
+    """A full disk is no result, and what was not kept cannot be compared."""
+
+    def keep(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (result,) = run(CASES[:1], ReferenceAdapter(), keep=keep)
+    assert (result.verdict, result.checks) == (Verdict.UNRESOLVED, ())
+    assert result.reason.startswith("the disk cannot be written: OSError: [Errno 28] No space left on device")
 
 
 def test_a_case_that_no_check_judged_is_unresolved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,3 +217,4 @@ def test_error_result_is_of_its_case() -> None:
     """It carries the reason and no check."""
     result = error_result(CASES[0], "why")
     assert result == Result(case_id=CASES[0].id, group="u1-d1", verdict=Verdict.ERROR, reason="why")
+    assert unresolved_result(CASES[0], "why") == replace(result, verdict=Verdict.UNRESOLVED)

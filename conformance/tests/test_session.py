@@ -20,7 +20,7 @@ from conformance.observation import Observation
 from conformance.report.model import Report
 from conformance.session import COMPILATIONS, REDUCED, Session, compiled_once
 from conformance.stimulus import Stimulus
-from conformance.tests.doubles import Raising
+from conformance.tests.doubles import Raising, Starved
 from conformance.verdict import Verdict
 
 RIGHT = Case.from_id("u3-d2-t6-b4-bidi-s0")
@@ -113,6 +113,52 @@ def test_reduction_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the smallest case so far, here the case itself."""
     monkeypatch.setattr("conformance.session.REDUCTION_SECONDS", -1.0)
     assert minimal_of(ran([MASKED], WrongIfMasked)) == {MASKED.id: MASKED.id}
+
+
+def test_a_reduction_that_raises_changes_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result says what is missing, and why."""
+
+    def reduce(*_: object) -> Case:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("conformance.session.reduce_case", reduce)
+    report = ran([MASKED, RIGHT], WrongIfMasked)
+    assert {result.case_id: result.verdict for result in report.results} == {MASKED.id: Verdict.FAIL, RIGHT.id: Verdict.PASS}
+    assert report.results[0].not_explained.startswith("no smallest case: the suite itself failed: RecursionError: too deep")
+    assert report.results[0].explained_by
+
+
+def test_pooled_tests_that_raise_leave_every_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is not as expected, and says why."""
+
+    def pool(*_: object) -> Any:
+        raise ArithmeticError("did not converge")
+
+    monkeypatch.setattr("conformance.session.pooled_tests", pool)
+    report = ran([RIGHT], ReferenceAdapter)
+    assert [result.verdict for result in report.results] == [Verdict.PASS]
+    assert (report.as_expected, report.pooled, report.not_run) == (False, (), 0)
+    assert report.stopped.startswith("the tests that pool the cases failed: the suite itself failed: ArithmeticError: ")
+
+
+def test_a_session_of_nothing_ends_at_once() -> None:
+    """As a failure: nothing ran."""
+    report = ran([], ReferenceAdapter)
+    assert (report.results, report.as_expected) == ((), False)
+
+
+def test_what_a_full_disk_kept_from_a_result_makes_the_run_incomplete(tmp_path: Path) -> None:
+    """Neither green nor a difference, tried twice; the journal does not have it, and goes on with it once there is room."""
+    journal, room = tmp_path / "run.jsonl", tmp_path / "room"
+    room.mkdir()
+    full = ran([RIGHT, MASKED], partial(Starved, RIGHT.id, room, 2), journal=journal)
+    assert {result.case_id: result.verdict for result in full.results} == {
+        RIGHT.id: Verdict.UNRESOLVED,
+        MASKED.id: Verdict.PASS,
+    }
+    assert (full.as_expected, full.is_unresolved) == (False, True)
+    again = ran([RIGHT, MASKED], partial(Starved, RIGHT.id, room, 2), journal=journal)
+    assert ({result.verdict for result in again.results}, again.as_expected) == ({Verdict.PASS}, True)
 
 
 def test_report_of_a_level_has_its_coverage() -> None:

@@ -138,22 +138,18 @@ def _named(result: Result, name: str) -> str:
 
 
 def _lines(result: Result) -> Iterator[tuple[str, str]]:
-    if result["reason"]:
-        yield "reason", result["reason"]
-    for check in result["checks"]:
-        if check["message"]:
-            yield check["check"], check["message"]
-    for name in result["explained_by"][:3]:
-        yield "diagnosis", f"matches the reference if {_summary(name)} ({name})"
-    for known in known_differences():
-        if known.id == result["known"]:
-            yield f"known since {known.seen}", f"{known.summary}: {known.reason}"
-    if result["path"]:
-        yield "what ran", result["path"]
-    if result["not_run"]:
-        yield "asked for, did not run", result["not_run"]
-    if result["minimal"]:
-        yield "smallest case that still differs", result["minimal"]
+    said = [("reason", result["reason"])]
+    said += [(check["check"], check["message"]) for check in result["checks"]]
+    said += [("could not be explained", result["not_explained"])]
+    said += [("diagnosis", f"matches the reference if {_summary(name)} ({name})") for name in result["explained_by"][:3]]
+    said += [
+        (f"known since {known.seen}", f"{known.summary}: {known.reason}")
+        for known in known_differences()
+        if known.id == result["known"]
+    ]
+    said += [("what ran", result["path"]), ("asked for, did not run", result["not_run"])]
+    said += [("smallest case that still differs", result["minimal"])]
+    return ((name, words) for name, words in said if words)
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> Table:

@@ -85,17 +85,20 @@ def _outcome(runs: Sequence[Run]) -> Mark:
     """In one line, whether all is as expected."""
     unexpected = sum(count for run in runs for verdict, count in run.counts.items() if not verdict.is_expected)
     missing = sum(int(run.said["summary"]["not_run"]) for run in runs)
-    lacking = [run for run in runs if run.said["summary"]["not_run"]]
+    lacking = [run for run in runs if run.said["summary"]["not_run"] or run.said["summary"]["stopped"]]
     reasons = [(f"{run.name}: " * (len(runs) > 1)) + (run.said["summary"]["stopped"] or "no reason was given") for run in lacking]
     recorded = "Recorded, not run. " if any("recorded" in run.environment for run in runs) else ""
     if all(run.said["summary"]["as_expected"] for run in runs):
         cases = sum(len(run.results) for run in runs)
         return Mark(verdict=Verdict.PASS, said=f"{recorded}As expected: {cases:,} cases, none differs but as known")
-    said = [f"{unexpected:,} cases are not as expected"] if unexpected else []
-    said += [f"{missing:,} cases did not run: {'; '.join(reasons)}"] if missing else []
+    unresolved = sum(run.counts[Verdict.UNRESOLVED] for run in runs)
+    said = [f"incomplete: {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine"] if unresolved else []
+    said += [f"{unexpected - unresolved:,} cases are not as expected"] if unexpected > unresolved else []
+    said += [f"{missing:,} cases did not run: {'; '.join(reasons)}"] if lacking else []
     failed = [test for run in runs for test in run.said["summary"]["pooled"] if test["verdict"] != Verdict.PASS]
     said += [f"all cases together fail: {', '.join(_pooled_name(test) for test in failed)}"] if failed else []
-    return Mark(verdict=Verdict.FAIL, said=recorded + ("; ".join(said) or "nothing ran"))
+    verdict = Verdict.UNRESOLVED if unresolved and len(said) == 1 else Verdict.FAIL
+    return Mark(verdict=verdict, said=recorded + ("; ".join(said) or "nothing ran"))
 
 
 def _pooled_name(test: Mapping[str, Any]) -> str:
