@@ -31,6 +31,9 @@ MARKER = "environment.json"
 # Seconds in which another process has certainly checked a folder; one that takes longer is building it.
 _CHECKED = 2
 
+# Of markers: suites that write others do not take, nor rebuild, each other's folders.
+_FORMAT = 2
+
 # What Python imports, and what says which package that is.
 _IMPORTED = (".py", ".so", ".pyd", ".dll", ".dylib", "METADATA")
 
@@ -62,7 +65,7 @@ class Folder:
     @property
     def path(self) -> Path:
         """Its place: readable, and another one for other requirements."""
-        made_from = json.dumps([self.requirements, self.python])
+        made_from = json.dumps([_FORMAT, self.requirements, self.python])
         name = re.sub(r"[^\w.]+", "-", self.requirements[0])
         return cache() / self.kind / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
@@ -89,8 +92,8 @@ class Folder:
             return ""
         if made == found:
             return None if self.works(self.path) else ""
-        was, now = made.get("entries", {}) if isinstance(made, dict) else {}, found["entries"]
-        changed = [name for name in {**now, **was} if isinstance(was, dict) and was.get(name) != now.get(name)]
+        was, now = made.get("entries") if isinstance(made, dict) else None, found["entries"]
+        changed = [name for name in {**now, **was} if was.get(name) != now.get(name)] if isinstance(was, dict) else []
         return ", ".join(sorted(changed)[:_NAMED])
 
     def _marker(self, folder: Path) -> dict[str, Any]:
@@ -107,7 +110,7 @@ class Folder:
     def _make(self, say: Say, damage: str) -> None:
         for left_over in self.path.parent.glob("*.part-*"):
             _remove_if_abandoned(left_over, self.path)
-        why = f", which is damaged{f': not as it was made are {damage}' if damage else ''}" if self.path.exists() else ""
+        why = f", which is damaged{f' (not as made: {damage})' if damage else ''}" if self.path.exists() else ""
         say(f"building {self.path}{why}")
         with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
             made = Path(temporary) / "made"

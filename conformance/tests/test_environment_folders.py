@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,15 @@ def _marker_of_other_requirements(folder: Path) -> None:
     (folder / MARKER).write_text((folder / MARKER).read_text().replace("little==1.0", "little==0.9"))
 
 
+def _marker_of_an_earlier_suite(folder: Path) -> None:
+    marker = json.loads((folder / MARKER).read_text())
+    (folder / MARKER).write_text(json.dumps({**marker, "entries": ["little.py"]}))
+
+
+def _marker_of_something_else(folder: Path) -> None:
+    (folder / MARKER).write_text("[]")
+
+
 def _package_missing(folder: Path) -> None:
     (packages_of(folder) / "little.py").unlink()
 
@@ -114,6 +124,8 @@ DAMAGES = (
     _marker_missing,
     _marker_cut_off,
     _marker_of_other_requirements,
+    _marker_of_an_earlier_suite,
+    _marker_of_something_else,
     _package_missing,
     _package_added,
     _package_of_another_version,
@@ -143,7 +155,7 @@ def test_what_is_not_as_it_was_made_is_named(damage: Callable[[Path], None], nam
     said: list[str] = []
     damage(_folder().provide(said.append))
     _folder().provide(said.append)
-    assert said[1].endswith(f"which is damaged: not as it was made are {named}")
+    assert said[1].endswith(f"which is damaged (not as made: {named})")
 
 
 def test_compiled_modules_are_no_damage() -> None:

@@ -145,7 +145,7 @@ def _entry(change: Change, before: str, after: str) -> Entry:
         behaviour=change.behaviour,
         case=change.case_id,
         cause=f"{_cause(change.before)} → {_cause(change.after)}",
-        explained_by=change.after.known or change.before.known or change.explained_by,
+        explained_by=change.explained_by or change.after.known or change.before.known,
         errors={name: each.written for name, each in change.errors.items() if each.fails},
     )
 
@@ -223,7 +223,10 @@ def write_baseline(report: UpgradeReport, path: Path) -> None:
     recorded = [
         replace(each.entry, reason=next((entry.reason for entry in of_these if each.is_as(entry)), "")) for each in _shown(report)
     ]
-    changes = [{_NAMES.get(name, name): value for name, value in asdict(entry).items()} for entry in (*kept, *recorded)]
+    changes = [
+        {_NAMES.get(name, name): value for name, value in asdict(entry).items() if name != "errors" or value}
+        for entry in (*kept, *recorded)
+    ]
     said = {"format": FORMAT, "format_version": version(FORMAT), "change": changes}
     write_text(_HEAD + tomli_w.dumps(said), path)
 

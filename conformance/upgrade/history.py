@@ -122,7 +122,7 @@ _EXCEPTION = re.compile(r"\w+: ")
 def cell_of(result: Result) -> str:
     """What a result says in a word or two."""
     if result.verdict is Verdict.FAIL and (result.known or result.explained_by):
-        return f"{WRONG} ({result.known or result.explained_by[0]})"
+        return f"{WRONG} ({next(iter(result.explained_by), result.known)})"
     if result.verdict is Verdict.ERROR and _EXCEPTION.match(result.reason):
         return f"{CRASH} ({result.reason.partition(':')[0]})"
     return {Verdict.PASS: RIGHT, Verdict.FAIL: WRONG, Verdict.ERROR: CRASH, Verdict.UNSUPPORTED: MISSING}.get(result.verdict, "")

@@ -91,10 +91,9 @@ def _changes(report: UpgradeReport) -> Iterator[Block]:
 
 def _said(result: Result) -> str:
     """How a side came out, in a few words."""
-    if result.known:
-        return f"{_WORDS[result.verdict]}, as known: {result.known}"
-    if result.explained_by:
-        return f"{_WORDS[result.verdict]}: {result.explained_by[0]}"
+    word = f"{_WORDS[result.verdict]}{', as known' * bool(result.known)}"
+    if result.explained_by or result.known:
+        return f"{word}: {next(iter(result.explained_by), result.known)}"
     failing = next((check.check for check in result.checks if check.message), "")
     said = result.reason if len(result.reason) <= 80 else f"{result.reason[:79]}…"
     return f"{_WORDS[result.verdict]}: {said or failing}" if said or failing else _WORDS[result.verdict]
@@ -131,7 +130,7 @@ def _detail(change: Change) -> Iterator[tuple[str, str]]:
     yield "smallest case", change.minimal
     for name, result in (("from", change.before), ("to", change.after)):
         kernel = f"; ran as {result.path}" if result.path else ""
-        known = f": {summary}" if (summary := known_summary(result.known)) else ""
+        known = f"; known as {result.known}: {known_summary(result.known)}" if result.known else ""
         first = next((f" ({check.check}: {check.message})" for check in result.checks if check.message), "")
         yield name, f"{_said(result)}{known}{first}{kernel}"
     if change.explained_by:
