@@ -172,7 +172,8 @@ def _some_of(planned: Sequence[matrix.Planned], asked: Sequence[Case], implement
         LSTMError: there is none.
     """
     probes = sum(not isinstance(one, Case) for one in planned)
-    why = f"{probes:,} probes are not asked of {implementation}: a probe looks into the Keras that is installed here"
+    many = "1 probe is" if probes == 1 else f"{probes:,} probes are"
+    why = f"{many} not asked of {implementation}: a probe looks into the Keras that is installed here"
     if not asked:
         lacking = why if probes else f"{implementation} returns no states, which every case that was chosen needs"
         raise LSTMError(f"nothing is left to ask: {lacking}; name other cases with --case, as `list` prints them")

@@ -196,6 +196,38 @@ def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
     assert "lstm-conformance verify --case u2-d2-t6-b3-s0 --deviation hard_sigmoid" in page
 
 
+def test_verify_refuses_at_once_where_nothing_is_left_to_ask() -> None:
+    """A probe looks into the Keras that is installed; of anything else none is asked, and no worker waits for one."""
+    result = invoke("verify", "--fused", "--level", "standard", "--case", "probe-reset-before-build-s0")
+    assert result.exit_code == 2
+    assert refused(result).startswith("nothing is left to ask: 1 probe is not asked of the reference: a probe looks into the Keras")
+
+
+def test_verify_says_which_probes_it_does_not_ask() -> None:
+    """Before it runs what is left."""
+    chosen = ("--case", "probe-reset-before-build-s0", "--case", "u3-d2-t5-b4-s0")
+    result = invoke("verify", "--fused", "--level", "standard", *chosen, "--workers", "1")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("1 probe is not asked of the reference: ")
+    assert "1 PASS of 1 cases" in result.stdout
+
+
+def test_verify_of_what_could_not_be_settled_exits_with_3(tmp_path: Path) -> None:
+    """Here what was observed cannot be kept: neither green nor a difference, in every report; the journal has no result."""
+    case_id = "u2-d2-t6-b3-s0"
+    (tmp_path / "kept" / f"{case_id}.npz").mkdir(parents=True)
+    names = {"json": tmp_path / "run.json", "junit": tmp_path / "run.xml", "journal": tmp_path / "run.jsonl"}
+    files = [word for name, path in names.items() for word in (f"--{name}", str(path))]
+    result = invoke("verify", "--fused", "--case", case_id, "--workers", "1", "--keep", str(tmp_path / "kept"), *files)
+    assert result.exit_code == 3, result.stdout
+    assert "1 UNRESOLVED, 0 PASS of 1 cases" in result.stdout
+    summary = json.loads(names["json"].read_text(encoding="utf-8"))["summary"]
+    assert (summary["UNRESOLVED"], summary["ERROR"], summary["as_expected"]) == (1, 0, False)
+    assert 'type="UNRESOLVED"' in names["junit"].read_text(encoding="utf-8")
+    assert len(names["journal"].read_text(encoding="utf-8").splitlines()) == 1
+    assert invoke("schema", "verify", "--check", str(names["json"])).exit_code == 0
+
+
 NAME = "lstm_ref with units_reversed on no backend"
 
 
