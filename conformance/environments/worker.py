@@ -1223,8 +1223,8 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
         said = str(error) if isinstance(error, Unsupported) else in_one_line(error)
         return {"id": question["id"], "unsupported": said}
     except Exception as error:
-        said = {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
-        return dict(said, of_worker=True) if is_of_worker(error) else said
+        raised = {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+        return dict(raised, of_worker=True) if is_of_worker(error) else raised
 
 
 def end_with_parent(asking: int, lasting: bool) -> None:

@@ -31,7 +31,7 @@ CASES = [
             "u2-d2-t6-b3-via_gradient-s0",
             # The loss of used timesteps alone, which a mistake in what is returned must not keep from being computed.
             "u3-d2-t5-b4-seq-nostate-mask_left-via_evaluate-s0",
-            "u3-d2-t5-b4-seq-nostate-mask_interior-via_fit-s0",
+            "u3-d2-t5-b4-seq-nostate-mask_left-via_fit-s0",
             "u3-d2-t5-b4-nostate-mask_left-via_train_on_batch-s0",
         ),
     ),

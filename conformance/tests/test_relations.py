@@ -237,3 +237,10 @@ def test_second_of_two_calls_starts_from_what_the_first_returned() -> None:
     assert (rest.given_states[0].hidden == call.hidden).all()
     assert (rest.given_states[0].cell == call.cell).all()
     assert (rest.inputs == whole.inputs[:, 3:]).all()
+
+
+def test_pieces_that_cannot_be_joined_break_the_relation() -> None:
+    """Their shape is the implementation's mistake, and none of the suite's."""
+    check = relation_check("u3-d2-t7-b4-seq-same_as_two_calls-s0", ReferenceAdapter("outputs_time_major"))
+    assert check.verdict is Verdict.FAIL
+    assert check.message.endswith("not comparable")

@@ -152,7 +152,7 @@ def test_a_relation_that_raises_is_one_check_among_others(error: Exception, verd
     assert result.reason == (result.checks[-1].message if factor == 1 else "")
 
 
-@pytest.mark.parametrize("words", ["mask_left-via_evaluate", "mask_interior-via_fit", "mask_right-via_train_on_batch"])
+@pytest.mark.parametrize("words", ["mask_left-via_evaluate", "mask_interior-via_fit", "mask_left-via_train_on_batch"])
 @pytest.mark.parametrize("deviation", ["mask_ignored", "return_sequences_ignored"])
 def test_the_diagnosis_of_a_masked_loss_raises_nowhere(words: str, deviation: str) -> None:
     """All deviations are tried on it, those too that return no timesteps to be masked."""
