@@ -1,0 +1,87 @@
+"""Which raised errors are faults of where a case was run, and which are the implementation's own."""
+
+from __future__ import annotations
+
+import errno
+import os
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from conformance.infrastructure import Fault, infrastructure_fault
+from conformance.tests.infrastructure_reasons import REASONS
+from conformance.verdict import in_one_line
+
+
+@pytest.mark.parametrize(("fault", "reason"), [(fault, reason) for fault, reasons in REASONS.items() for reason in reasons])
+def test_a_fault_of_infrastructure_is_named(fault: Fault, reason: str) -> None:
+    """Whatever library words it."""
+    assert infrastructure_fault(reason) is fault
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_has_an_example(fault: Fault) -> None:
+    """Of what is raised."""
+    assert REASONS[fault]
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        (errno.ENOSPC, Fault.DISK),
+        (errno.EROFS, Fault.DISK),
+        (errno.EIO, Fault.DISK),
+        (errno.EFBIG, Fault.DISK),
+        (errno.ENOMEM, Fault.MEMORY),
+        (errno.EACCES, Fault.PERMISSION),
+        (errno.EPERM, Fault.PERMISSION),
+        (errno.EMFILE, Fault.LIMIT),
+        (errno.ENFILE, Fault.LIMIT),
+        (errno.EAGAIN, Fault.LIMIT),
+        (errno.EPIPE, Fault.CONNECTION),
+        (errno.ECONNRESET, Fault.CONNECTION),
+        (errno.ECONNREFUSED, Fault.CONNECTION),
+        (errno.ETIMEDOUT, Fault.TIME),
+    ],
+)
+def test_errors_of_the_operating_system_are_told_by_type_and_by_words(number: int, fault: Fault) -> None:
+    """As Python raises them, and in the words of a library that wraps them in a type of its own."""
+    raised = OSError(number, os.strerror(number), "/somewhere/a file")
+    assert infrastructure_fault(in_one_line(raised)) is fault
+    assert infrastructure_fault(f"RuntimeError: model.save: {os.strerror(number)}") is fault
+
+
+def test_a_module_that_is_missing_is_a_fault() -> None:
+    """As Python raises it."""
+    with pytest.raises(ModuleNotFoundError) as raised:
+        import_module("no_such_module")
+    assert infrastructure_fault(in_one_line(raised.value)) is Fault.PACKAGE
+
+
+def test_memory_that_is_used_up_is_a_fault() -> None:
+    """As NumPy raises it."""
+    with pytest.raises(MemoryError) as raised:
+        np.empty(2**60, np.uint8)
+    assert infrastructure_fault(in_one_line(raised.value)) is Fault.MEMORY
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        "ValueError: Cannot convert '5' to a shape.",
+        "ValueError: Exception encountered when calling LSTM.call(). operands could not be broadcast together",
+        "RuntimeError: one of the variables needed for gradient computation has been modified by an inplace operation",
+        "TypeError: unsupported operand type(s) for *: 'generator' and 'int'",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'model.keras'",
+        "IndexError: list index out of range",
+        "OSError: Unable to synchronously open file (file signature not found)",
+        "NotImplementedError: the process of masking is not implemented",
+        "ValueError: timesteps must be known",
+        "KeyError: 'PermissionError'",
+    ],
+)
+def test_what_an_implementation_raises_is_no_fault_of_infrastructure(reason: str) -> None:
+    """A bug of Keras stays one."""
+    assert infrastructure_fault(reason) is None
