@@ -7,6 +7,7 @@ result keeps what was raised as one line, `Type: message`, across processes and 
 from __future__ import annotations
 
 import re
+import signal
 from enum import StrEnum
 
 
@@ -82,3 +83,18 @@ def infrastructure_fault(reason: str) -> Fault | None:
             return fault
     name = reason.partition(":")[0].rpartition(".")[2]
     return next((fault for fault, names in _TYPES.items() if name in names), None)
+
+
+# How a process ends that its own code brings down, as opposed to what ends it from outside; and one that never comes to an end.
+ENDINGS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "time limit")
+
+
+def ending(reason: str) -> str:
+    """Which of `ENDINGS` a process that gave no answer came to; "" for any other, and for a reason of another sort."""
+    fault = infrastructure_fault(reason)
+    if fault is Fault.TIME and "no answer within " in reason:
+        return "time limit"
+    died = re.search(r"\bdied \(exit code -(\d+)\b", reason) if fault is Fault.PROCESS else None
+    names = {number.value: number.name for number in signal.Signals}
+    name = names.get(int(died[1]), "") if died else ""
+    return name if name in ENDINGS else ""
