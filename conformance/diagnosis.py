@@ -31,11 +31,13 @@ class Diagnostician:
         described: names of those that the implementation is described by, joined by +; tried before all others, on every case.
         expected: names of those that known differences of a case are explained by; tried next, on every case that they cover, with
             the conventions and the dropout masks of the implementation.
+        wider: by how much known differences of precision make σ of a case larger.
         conventions: of the implementation.
     """
 
     described: str = ""
     expected: Callable[[str], Sequence[str]] = lambda case_id: ()  # noqa: ARG005  # nothing is known
+    wider: Callable[[str], float] = lambda case_id: 1.0  # noqa: ARG005  # nothing is known
     conventions: Conventions = USUAL
     searches_left: int = 8
     known: list[Deviation] = field(default_factory=list)
@@ -57,7 +59,8 @@ class Diagnostician:
 
     def _left_of(self, name: str, case: Case, stimulus: Stimulus, observed: Observation) -> float:
         predicted = ReferenceAdapter(name, self.conventions, observed.dropout).observe(case, stimulus)
-        return _difference_left(case, stimulus, observed, predicted, self.conventions)
+        left = _difference_left(case, stimulus, observed, predicted, self.conventions, dtypes=False)
+        return left / self.wider(case.id)
 
 
 def can_show(described: str, case: Case) -> bool:
@@ -89,8 +92,9 @@ def _difference_left(
     conventions: Conventions = USUAL,
     *,
     gradients: bool = False,
+    dtypes: bool = True,
 ) -> float:
-    """Largest |observed - predicted| of any array in units of its largest σ; infinite where a shape, dtype or count differs.
+    """Largest |observed - predicted| of any array in units of its largest σ; infinite where a shape, count or dtype differs.
 
     A deviation's own σ is not derived; the largest σ of the undisturbed array stands for it, or one rounding of the largest number
     that the deviation predicts where that is more, as it is where the undisturbed array is known exactly. What is computed forwards
@@ -102,7 +106,7 @@ def _difference_left(
     sigma = answer(case, stimulus, conventions, observed.dropout).sigma
     rounding = UNIT_ROUNDOFF[conventions.computed_in(case.precision)]
     calls = zip(observed.calls, predicted.calls, sigma, strict=True)
-    return max(_arrays_apart(got, expected, sigma, rounding, gradients=gradients) for got, expected, sigma in calls)
+    return max(_arrays_apart(got, expected, sigma, rounding, gradients=gradients, dtypes=dtypes) for got, expected, sigma in calls)
 
 
 # σ where nothing is finite, so that what is not finite there must be the same.
@@ -110,7 +114,7 @@ _LEAST = float(np.finfo(np.float64).tiny)
 
 
 def _arrays_apart(
-    got: CallObservation, expected: CallObservation, sigma: CallObservation, rounding: float, *, gradients: bool
+    got: CallObservation, expected: CallObservation, sigma: CallObservation, rounding: float, *, gradients: bool, dtypes: bool
 ) -> float:
     scales = {name: getattr(sigma, name.removeprefix("stored_").removeprefix("reset_")) for name in ARRAYS}
     pairs = [(getattr(got, name), getattr(expected, name), scale) for name, scale in scales.items()]
@@ -123,7 +127,10 @@ def _arrays_apart(
     ]
     # A loss is a number of Python's, whatever it was computed in.
     if any(
-        ours is None or theirs is None or ours.shape != theirs.shape or (ours.dtype != theirs.dtype and ours is not got.loss)
+        ours is None
+        or theirs is None
+        or ours.shape != theirs.shape
+        or (dtypes and ours.dtype != theirs.dtype and ours is not got.loss)
         for ours, theirs, _ in compared
     ):
         return np.inf

@@ -61,7 +61,9 @@ _FRAMES = re.compile(
     r"Exception encountered( when calling)?|Unable to automatically build the model|Please build it yourself before calling|"
     r"Arguments received by|\b\w*(Error|Exception)\b"
 )
-_ARGUMENTS = "Arguments received by "
+_ARGUMENTS = re.compile(r"\b(Call a|A)rguments received by ")
+# What Keras raises in place of what a model raised that it builds itself, whose message alone it keeps.
+_REBUILT = "RuntimeError: Unable to automatically build the model. "
 # Letters, and words of them, that no two faults are likely to share.
 _LETTERS, _WORDS = 12, 2
 
@@ -99,10 +101,10 @@ class KnownError:
         """Whether an exception in one line, as a result keeps it, is this one."""
         name, _, message = reason.partition(": ")
         pattern = ".*".join(map(re.escape, self.words))
-        return name == self.type and re.search(pattern, message.partition(_ARGUMENTS)[0]) is not None
+        return (name == self.type or reason.startswith(_REBUILT)) and re.search(pattern, _ARGUMENTS.split(message)[0]) is not None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class KnownDifference:
     """One entry.
 
@@ -176,23 +178,30 @@ class KnownDifference:
         """Whether a result that is not as expected differs as the entry says, and in nothing else."""
         if result.verdict is Verdict.FAIL:
             failed = [check for check in result.checks if check.verdict is not Verdict.PASS]
-            return all(check.check in self.checks and self._excuses(check, result, environment) for check in failed)
+            return all(self.excuses(check, result, environment) for check in failed)
         if infrastructure_fault(result.reason) is not None:
             return self.ends != "" and self.ends == ending(result.reason)
         return any(error.is_of(result.reason) for error in self.errors)
 
-    def _excuses(self, check: CheckResult, result: Result, environment: Mapping[str, str]) -> bool:
-        """Whether a check that fails, and that may, fails in the manner of the entry."""
+    def excuses(self, check: CheckResult, result: Result, environment: Mapping[str, str]) -> bool:
+        """Whether a check that fails is one of the entry's, and fails in its manner."""
+        if check.check not in self.checks:
+            return False
         if any(name in self.explained_by for explanation in result.explained_by for name in explanation.split("+")):
             return True
         if check.worst is None or check.rms is None:
             return any(phrase in check.message for phrase in self.messages.get(check.check, ()))
-        if self.computed_in:
-            usual = CONVENTIONS.get(environment.get("backend", ""), USUAL).computed_in(Case.from_id(result.case_id).precision)
-            wider = UNIT_ROUNDOFF[self.computed_in] / UNIT_ROUNDOFF[usual]
-            if check.worst <= wider * ELEMENT_LIMIT and check.rms <= wider * RMS_LIMIT:
-                return True
+        wider = self.wider(result.case_id, environment)
+        if check.worst <= wider * ELEMENT_LIMIT and check.rms <= wider * RMS_LIMIT:
+            return True
         return check.largest <= self.within or (self.not_finite and check.not_finite) or self.unheld != ""
+
+    def wider(self, case_id: str, environment: Mapping[str, str]) -> float:
+        """By how much the precision that the entry speaks of is coarser than the one that a case asks for; 0 where of none."""
+        if not self.computed_in or case_id.startswith("probe-"):
+            return 0.0
+        usual = CONVENTIONS.get(environment.get("backend", ""), USUAL).computed_in(Case.from_id(case_id).precision)
+        return UNIT_ROUNDOFF[self.computed_in] / UNIT_ROUNDOFF[usual]
 
 
 def _holds(name: str, value: Any, allowed: Sequence[Any]) -> bool:
@@ -236,10 +245,18 @@ def classify(result: Result, environment: Mapping[str, str], known: Iterable[Kno
     covering = covering_entries(result.case_id, environment, known)
     if result.verdict is Verdict.PASS:
         return _fixed(result, [entry.id for entry in covering if not entry.sometimes])
-    for entry in covering:
-        if entry.explains(result, environment):
-            return replace(result, verdict=Verdict.KNOWN_DIFFERENCE, reason=f"{entry.id}: {entry.summary}", known=entry.id)
-    return result
+    shown = [entry for entry in covering if entry.explains(result, environment)][:1] or _together(result, covering, environment)
+    if not shown:
+        return result
+    reason = "; ".join(f"{entry.id}: {entry.summary}" for entry in shown)
+    return replace(result, verdict=Verdict.KNOWN_DIFFERENCE, reason=reason, known=shown[0].id)
+
+
+def _together(result: Result, covering: Sequence[KnownDifference], environment: Mapping[str, str]) -> list[KnownDifference]:
+    """The entries that a case shows at once, each of whose failing checks one of them excuses; none where one is left over."""
+    failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
+    excusing = [[entry for entry in covering if entry.excuses(check, result, environment)][:1] for check in failed]
+    return list(dict.fromkeys(entry for found in excusing for entry in found)) if all(excusing) else []
 
 
 def diagnostician(environment: Mapping[str, str], searches: int = 8) -> Diagnostician:
@@ -247,9 +264,15 @@ def diagnostician(environment: Mapping[str, str], searches: int = 8) -> Diagnost
     return Diagnostician(
         described=environment.get(DESCRIBED, ""),
         expected=partial(expected_deviations, environment=environment),
+        wider=partial(expected_precision, environment=environment),
         conventions=CONVENTIONS.get(environment.get("backend", ""), USUAL),
         searches_left=searches,
     )
+
+
+def expected_precision(case_id: str, environment: Mapping[str, str]) -> float:
+    """By how much σ of a case is larger, at least 1, where it is computed as coarsely as entries say."""
+    return max((1.0, *(entry.wider(case_id, environment) for entry in covering_entries(case_id, environment))))
 
 
 def expected_deviations(case_id: str, environment: Mapping[str, str]) -> list[str]:

@@ -214,7 +214,16 @@ def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> 
         ([0.5, 1.0, np.inf], False),
         ([0.5, 1.0], False),
     ],
-    ids=["finite expected", "another finite", "infinity expected", "nothing finite", "both", "finite", "nothing off", "not comparable"],
+    ids=[
+        "finite expected",
+        "another finite",
+        "infinity expected",
+        "nothing finite",
+        "both",
+        "finite",
+        "nothing off",
+        "not comparable",
+    ],
 )
 def test_whether_only_what_is_not_finite_is_off_is_said(got: list[float], not_finite: bool) -> None:
     """Of what fails: that it lies within the limits wherever what was got and what was expected are both finite."""
