@@ -317,6 +317,7 @@ def _offered_by_form(case: Case) -> dict[Need, bool]:
         Need.TANH: config.activation == "tanh",
         Need.SIGMOID: config.recurrent_activation == "sigmoid",
         Need.HARD_SIGMOID: "hard_sigmoid" in (config.activation, config.recurrent_activation),
+        Need.SPARSEMAX: "sparsemax" in (config.activation, config.recurrent_activation) and config.units > 1,
         Need.ACTIVATIONS_APART: config.activation != config.recurrent_activation,
         Need.WIDE_INPUTS: case.input_dtype != case.precision,
         Need.FRACTIONS: case.input_dtype != "int32",

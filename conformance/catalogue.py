@@ -50,10 +50,11 @@ def _earlier_entry(entry: KnownDifference) -> str:
 def _said(entry: KnownDifference) -> str:
     versions = f"{entry.first}" if entry.first == entry.last else f"{entry.first} to {entry.last}"
     upstream = f" Upstream: <{entry.upstream}>." if entry.upstream else ""
+    unheld = f" Its size is left open: {entry.unheld}." if entry.unheld else ""
     sometimes = f" A case may pass where {entry.sometimes}." if entry.sometimes else ""
     return (
         f"\n## {entry.id}\n\n{entry.summary[0].upper()}{entry.summary[1:]}.\n\n"
         f"{entry.kind.capitalize()}, on {', '.join(entry.backends)}; {_PACKAGES[entry.package]} {versions}, seen {entry.seen}. "
-        f"{entry.reason}{upstream}{sometimes}\n"
+        f"{entry.reason}{upstream}{sometimes}{unheld}\n"
         f"Minimal case: `{entry.evidence}`."
     )

@@ -121,13 +121,19 @@ def _judge_gradients(evidence: Evidence) -> CheckResult:
                 label=_label(f"gradient of {name}", number, evidence.case),
                 got=got.gradients.get(name),
                 expected=gradient,
-                sigma=sigma.gradients[name],
+                sigma=_as_returned(name, gradient, sigma.gradients[name], evidence.case),
                 place=partial(_place_in_gradient, name.rpartition(" ")[2], gradient.shape[-1]),
             )
             for number, (got, expected, sigma) in enumerate(calls, 1)
             for name, gradient in expected.gradients.items()
         ],
     )
+
+
+def _as_returned(name: str, gradient: Array, sigma: Array, case: Case) -> Array:
+    """σ of a gradient in the dtype that it comes in: that of inputs is as coarse as they are."""
+    rounding = UNIT_ROUNDOFF.get(case.input_dtype, 0.0) if name == "inputs" else 0.0
+    return np.hypot(sigma, rounding * gradient) if rounding > UNIT_ROUNDOFF[case.precision] else sigma
 
 
 def _place(where: tuple[int, ...]) -> str:

@@ -52,6 +52,7 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
         size=sum(gap.size for _, gap in gaps),
         squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
         largest=max((_largest(pair) for pair, _ in complaints), default=0.0),
+        not_finite=bool(complaints) and all(_agrees_where_finite(pair) for pair, _ in complaints),
         blind=sum(_blind(pair) for pair, _ in gaps),
     )
 
@@ -60,6 +61,16 @@ def _largest(pair: Comparison) -> float:
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.abs(np.asarray(pair.got, np.float64) - pair.expected)
     return float(errors.max()) if np.isfinite(errors).all() else math.inf
+
+
+def _agrees_where_finite(pair: Comparison) -> bool:
+    """Whether a pair of arrays lies within the limits where both are finite."""
+    got, expected = np.asarray(pair.got, np.float64), np.asarray(pair.expected)
+    finite = np.isfinite(got) & np.isfinite(expected)
+    if not finite.any():
+        return True
+    gap = measure(got[finite], expected[finite], np.asarray(pair.sigma)[finite])
+    return gap.worst <= ELEMENT_LIMIT and gap.rms <= RMS_LIMIT
 
 
 def _blind(pair: Comparison) -> int:

@@ -73,8 +73,7 @@ class FamilyResults:
         """The result of a case; of a family, all cases are run as soon as one is asked for."""
         from conformance.adapters.base import AdapterStartError
         from conformance.adapters.keras_layer import KerasLayerAdapter
-        from conformance.diagnosis import Diagnostician
-        from conformance.known_differences import classify
+        from conformance.known_differences import classify, diagnostician
         from conformance.lifetime import scratch_folder
         from conformance.runner import run
 
@@ -87,7 +86,7 @@ class FamilyResults:
                     self._environment = adapter.start()
                 except AdapterStartError as error:
                     pytest.fail(str(error), pytrace=False)
-                self._adapter, self._diagnose = adapter, Diagnostician().explain
+                self._adapter, self._diagnose = adapter, diagnostician(self._environment).explain
             results = run(self._families[case.family], self._adapter, self._diagnose)
             self._results = {result.case_id: classify(result, self._environment) for result in results}
         return self._results[case.id]

@@ -19,10 +19,8 @@ from conformance.attribution import of_suite
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
-from conformance.diagnosis import Diagnostician
-from conformance.environments import DESCRIBED
 from conformance.journal import identify, resume
-from conformance.known_differences import classify, mark_fixed
+from conformance.known_differences import classify, diagnostician, mark_fixed
 from conformance.lifetime import scratch_folder, terminated_as_interrupt
 from conformance.matrix import NotAsked, Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
@@ -204,7 +202,7 @@ def default_workers() -> int:
 
 def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
     """What explains failing cases of such an implementation, one per worker."""
-    return Diagnostician(described=environment.get(DESCRIBED, "")).explain
+    return diagnostician(environment).explain
 
 
 @contextmanager

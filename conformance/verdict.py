@@ -60,6 +60,7 @@ class CheckResult:
         size: numbers compared.
         squares: sum of the squares of error / σ over all of them.
         largest: largest |error| of the arrays that fail; infinite where they cannot be compared.
+        not_finite: whether all that is off is so where just one of what was got and what was expected is finite, or neither.
         blind: how many of them nothing of the expected array's size could make fail, since rounding may do as much.
     """
 
@@ -71,6 +72,7 @@ class CheckResult:
     size: int = 0
     squares: float = 0.0
     largest: float = 0.0
+    not_finite: bool = False
     blind: int = 0
 
 

@@ -28,6 +28,7 @@ from conformance.backends import BACKENDS
 from conformance.case import Call, Case
 from conformance.conventions import Conventions
 from conformance.forms import form_of
+from conformance.infrastructure import Fault, infrastructure_fault
 from conformance.observation import CallObservation, Observation, side_by_side
 from conformance.stimulus import Stimulus, join_rows
 from lstm_ref import DropoutMasks
@@ -138,8 +139,11 @@ class KerasLayerAdapter:
                     calls = tuple(self._observe_call(subject, case, call, stimulus) for call in case.calls)
             except NotImplementedError as error:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
-            except ImportError as error:
-                mend = f"; install it with: pip install {error.name.partition('.')[0]}" if error.name else ""
+            except Exception as error:
+                if infrastructure_fault(f"{type(error).__name__}: {error}") is not Fault.PACKAGE:
+                    raise
+                name = getattr(error, "name", None)
+                mend = f"; install it with: pip install {name.partition('.')[0]}" if name else ""
                 raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
         built.kernels = kernels = built.kernels or " and ".join(ran)
         self._keep(case, built)

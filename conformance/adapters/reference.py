@@ -24,10 +24,14 @@ from lstm_ref.layer import COMPUTE_DTYPES
 
 @dataclass(frozen=True)
 class ReferenceAdapter:
-    """Runs the reference call by call, as a user would; with the name of a deviation, or several joined by +, another one."""
+    """Runs the reference call by call, as a user would; with the name of a deviation, or several joined by +, another one.
+
+    Where dropout masks are given, they are the ones drawn; else those that an implementation might draw.
+    """
 
     deviation: str | None = None
     conventions: Conventions = USUAL
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = ()
     keras: None = None
 
     def start(self) -> Mapping[str, str]:
@@ -38,15 +42,16 @@ class ReferenceAdapter:
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """In float64, on inputs rounded to the case's precision; the results get the dtype that Keras would return."""
         deviation = Deviation(name="", summary="") if self.deviation is None else combined(self.deviation.split("+"))
-        drawn = deviation.dropout(stimulus.dropout_of(case), case.in_training)
+        drawn = deviation.dropout(self.dropout or stimulus.dropout_of(case), case.in_training)
         layer: type[LSTM] = deviation.layer
-        precision = case.precision if layer.casts_inputs else "float64"
+        precision = self.conventions.computed_in(case.precision) if layer.casts_inputs else "float64"
         oracle = Oracle(
             build=deviation.build,
             stacked=deviation.stacked,
             bidirectional=deviation.bidirectional,
             precision=precision,
             dropout=drawn,
+            emits_initial_state=self.conventions.emits_initial_state(case) or None,  # None: as the deviation has it
         )
         asks_gradients = case.execution.route == "gradient"
         calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
@@ -56,13 +61,13 @@ class ReferenceAdapter:
                 stacked=deviation.d_stacked,
                 bidirectional=deviation.d_bidirectional,
                 backpropagation=deviation.backpropagation,
-                precision=case.precision,
+                precision=self.conventions.computed_in(case.precision),
                 dropout=drawn,
             )
             calls = tuple(
                 replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
             )
-        dtype = case.precision if layer.casts_inputs else case.input_dtype
+        dtype = self.conventions.returned_in(case.precision) if layer.casts_inputs else case.input_dtype
         return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
 
 

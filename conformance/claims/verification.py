@@ -10,11 +10,10 @@ from conformance.case import Case
 from conformance.claims.cells import variants_of
 from conformance.claims.systems import System
 from conformance.description import as_described
-from conformance.diagnosis import Diagnostician
 from conformance.environments import DESCRIBED
 from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse
-from conformance.known_differences import classify, mark_fixed
+from conformance.known_differences import classify, diagnostician, mark_fixed
 from conformance.matrix import cases_for, surface
 from conformance.runner import families, run_case
 from conformance.stimulus import draw
@@ -64,8 +63,7 @@ class _Subject:
 
     def __post_init__(self) -> None:
         self.environment = self.adapter.start()
-        described = self.environment.get(DESCRIBED, "")
-        self.diagnose = Diagnostician(described=described, searches_left=0).explain
+        self.diagnose = diagnostician(self.environment, searches=0).explain
 
     def verified(self) -> Verified:
         """All of it, as the description has it."""

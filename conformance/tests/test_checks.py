@@ -202,6 +202,36 @@ def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> 
     assert judge_values("outputs", [pair]).largest == largest
 
 
+@pytest.mark.parametrize(
+    ("got", "not_finite"),
+    [
+        ([np.nan, 1.0, np.inf], True),
+        ([0.5, np.inf, np.inf], True),
+        ([0.5, 1.0, 9.0], True),
+        ([np.nan, np.nan, np.nan], True),
+        ([np.nan, 2.0, np.inf], False),
+        ([0.5, 2.0, np.inf], False),
+        ([0.5, 1.0, np.inf], False),
+        ([0.5, 1.0], False),
+    ],
+    ids=[
+        "finite expected",
+        "another finite",
+        "infinity expected",
+        "nothing finite",
+        "both",
+        "finite",
+        "nothing off",
+        "not comparable",
+    ],
+)
+def test_whether_only_what_is_not_finite_is_off_is_said(got: list[float], not_finite: bool) -> None:
+    """Of what fails: that it lies within the limits wherever what was got and what was expected are both finite."""
+    expected, sigma = np.array([0.5, 1.0, np.inf]), np.array([0.01, 0.01, 1.0])
+    pair = Comparison(label="", got=np.array(got), expected=expected, sigma=sigma)
+    assert judge_values("outputs", [pair]).not_finite is not_finite
+
+
 def test_what_nothing_could_make_fail_is_counted() -> None:
     """Where 8 σ reach twice the largest expected value; arrays of zeros and what is not finite are compared all the same."""
     expected = np.array([0.5, -1.0, 0.25])

@@ -9,7 +9,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from conformance.infrastructure import Fault, infrastructure_fault
+from conformance.infrastructure import Fault, infrastructure_fault, own_ending
 from conformance.tests.infrastructure_reasons import REASONS
 from conformance.verdict import in_one_line
 
@@ -85,3 +85,23 @@ def test_memory_that_is_used_up_is_a_fault() -> None:
 def test_what_an_implementation_raises_is_no_fault_of_infrastructure(reason: str) -> None:
     """A bug of Keras stays one."""
     assert infrastructure_fault(reason) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("the worker process died (exit code -8, SIGFPE) while it ran this case", "SIGFPE"),
+        ("WorkerError: the process died (exit code -11; Fatal Python error) while it answered", "SIGSEGV"),
+        ("no answer within 60 s: the process was ended", "time limit"),
+        ("WorkerError: no answer within 60 s while it answered: the process was ended", "time limit"),
+        ("the worker process died (exit code -9, SIGKILL) while it ran this case", ""),
+        ("the worker process died (exit code -15, SIGTERM) while it ran this case", ""),
+        ("the worker process died (exit code 8) while it ran this case", ""),
+        ("TimeoutError: [Errno 110] Connection timed out", ""),
+        ("ValueError: died (exit code -8)", ""),
+        ("", ""),
+    ],
+)
+def test_only_what_a_process_does_to_itself_is_an_end_of_its_own(reason: str, end: str) -> None:
+    """A signal of its own code, or that it never ends; not what kills it from outside, as the system does when memory is used up."""
+    assert own_ending(reason) == end

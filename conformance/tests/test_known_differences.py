@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
 
-from conformance.known_differences import MANY, Kind, KnownDifference, classify, known_differences, mark_fixed, values_of
+from conformance.environments import DESCRIBED
+from conformance.known_differences import (
+    MANY,
+    Kind,
+    KnownDifference,
+    KnownError,
+    classify,
+    expected_deviations,
+    known_differences,
+    mark_fixed,
+    values_of,
+)
 from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref import LSTMError
 
@@ -28,25 +41,36 @@ WRONG = KnownDifference(
     seen="2026-11-21",
     when=({"mask": ["left", "right"]}, {"probe": ["probe-dropout-*-s0"]}),
     checks=("outputs", "hidden_state"),
+    explained_by=("mask_ignored",),
     evidence=MASKED,
 )
-CRASH = replace(WRONG, id="masks-crash", kind=Kind.CRASH, checks=(), error="no mask of \\d+ timesteps")
+NO_MASK = KnownError(type="ValueError", words=("no mask of", "timesteps can be read"))
+CRASH = replace(WRONG, id="masks-crash", kind=Kind.CRASH, checks=(), explained_by=(), errors=(NO_MASK,))
+
+# What an array is that is far off.
+OFF: dict[str, Any] = {"worst": 1e6, "rms": 1e5, "size": 6, "largest": 0.1}
 
 
-def result(verdict: Verdict, *failed: str, case_id: str = MASKED, reason: str = "") -> Result:
-    """A case's result: these checks fail, another passes."""
-    checks = [CheckResult(check=name, verdict=Verdict.FAIL) for name in failed]
+def result(verdict: Verdict, *failed: str, case_id: str = MASKED, reason: str = "", **measured: Any) -> Result:
+    """A case's result: these checks fail, another passes; of a failing case, a mask that is ignored explains it."""
+    checks = [CheckResult(check=name, verdict=Verdict.FAIL, **OFF | measured) for name in failed]
     return Result(
         case_id=case_id,
         group="via call",
         verdict=verdict,
         checks=(*checks, CheckResult(check="shapes", verdict=Verdict.PASS)),
+        explained_by=("mask_ignored",) if failed else (),
         reason=reason,
     )
 
 
+def unexplained(*failed: str, case_id: str = MASKED, **measured: Any) -> Result:
+    """A case that fails these checks by so much, and that no deviation explains."""
+    return replace(result(Verdict.FAIL, *failed, case_id=case_id, **measured), explained_by=())
+
+
 WRONG_OUTPUTS = result(Verdict.FAIL, "outputs")
-RAISED = result(Verdict.ERROR, reason="ValueError: no mask of 3 timesteps")
+RAISED = result(Verdict.ERROR, reason="ValueError: no mask of 3 timesteps can be read")
 
 
 # --- what is excused
@@ -65,7 +89,7 @@ def test_a_difference_that_an_entry_records_is_known(failed: tuple[str, ...]) ->
 
 
 def test_an_exception_that_an_entry_records_is_known() -> None:
-    """Its message is searched for the entry's regular expression."""
+    """Its type is the entry's, and its message holds the entry's words."""
     known = classify(RAISED, ENVIRONMENT, [CRASH])
     assert (known.verdict, known.known) == (Verdict.KNOWN_DIFFERENCE, "masks-crash")
 
@@ -79,18 +103,134 @@ def test_another_check_that_fails_stays_a_failure(failed: tuple[str, ...]) -> No
     assert classify(differing, ENVIRONMENT, [WRONG]) == differing
 
 
+@pytest.mark.parametrize(
+    ("explained_by", "verdict"),
+    [
+        (("mask_ignored",), Verdict.KNOWN_DIFFERENCE),
+        (("mask_inverted", "mask_ignored"), Verdict.KNOWN_DIFFERENCE),
+        (("hard_sigmoid_keras2+mask_ignored",), Verdict.KNOWN_DIFFERENCE),
+        (("mask_inverted",), Verdict.FAIL),
+        ((), Verdict.FAIL),
+    ],
+)
+def test_only_what_the_named_deviation_explains_is_known(explained_by: tuple[str, ...], verdict: Verdict) -> None:
+    """Another wrong answer in the same checks is none of the entry's."""
+    assert classify(replace(WRONG_OUTPUTS, explained_by=explained_by), ENVIRONMENT, [WRONG]).verdict is verdict
+
+
+BOUNDED = replace(WRONG, explained_by=())
+
+
 @pytest.mark.parametrize(("largest", "verdict"), [(1e-7, Verdict.KNOWN_DIFFERENCE), (2e-6, Verdict.FAIL), (math.inf, Verdict.FAIL)])
 def test_what_is_off_by_more_than_an_entry_says_is_not_known(largest: float, verdict: Verdict) -> None:
     """An imprecision excuses no wrong result."""
-    off = replace(WRONG_OUTPUTS, checks=tuple(replace(check, largest=largest) for check in WRONG_OUTPUTS.checks))
-    assert classify(off, ENVIRONMENT, [replace(WRONG, within=1e-6)]).verdict is verdict
+    off = unexplained("outputs", largest=largest)
+    assert classify(off, ENVIRONMENT, [replace(BOUNDED, within=1e-6)]).verdict is verdict
 
 
-@pytest.mark.parametrize("reason", ["ValueError: no mask of several timesteps", "KeyError: 'mask'", ""])
+@pytest.mark.parametrize(
+    ("worst", "rms", "verdict"),
+    [
+        (7.9 * 2**29, 1.9 * 2**29, Verdict.KNOWN_DIFFERENCE),
+        (8.1 * 2**29, 1.9 * 2**29, Verdict.FAIL),
+        (7.9 * 2**29, 2.1 * 2**29, Verdict.FAIL),
+        (math.inf, math.inf, Verdict.FAIL),
+    ],
+)
+def test_what_a_lower_precision_explains_is_known_and_no_more(worst: float, rms: float, verdict: Verdict) -> None:
+    """The limits are those of float32, whose unit roundoff is 2²⁹ times that of float64."""
+    case_id = "u2-d1-t3-b1-mask_left-p_float64-s0"
+    off = unexplained("outputs", case_id=case_id, worst=worst, rms=rms)
+    assert classify(off, ENVIRONMENT, [replace(BOUNDED, computed_in="float32")]).verdict is verdict
+
+
+def test_a_lower_precision_is_lower_than_the_backends_own() -> None:
+    """JAX computes float64 in float32 by convention: there float32 explains no more than passes."""
+    off = unexplained("outputs", case_id="u2-d1-t3-b1-mask_left-p_float64-s0", worst=9.0, rms=1.0)
+    entry = replace(BOUNDED, computed_in="float32")
+    assert classify(off, {"keras": "3.15.1", "backend": "jax"}, [entry]).verdict is Verdict.FAIL
+    assert classify(off, {"keras": "3.15.1", "backend": "torch"}, [entry]).verdict is Verdict.KNOWN_DIFFERENCE
+
+
+@pytest.mark.parametrize(("not_finite", "verdict"), [(True, Verdict.KNOWN_DIFFERENCE), (False, Verdict.FAIL)])
+def test_an_entry_of_what_is_not_finite_excuses_no_finite_number(not_finite: bool, verdict: Verdict) -> None:
+    """What is off where both are finite is off otherwise."""
+    off = unexplained("outputs", not_finite=not_finite, largest=math.inf)
+    assert classify(off, ENVIRONMENT, [replace(BOUNDED, not_finite=True)]).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        ("the shape of what the call returned is (3, 1, 2), expected (3, 3, 2)", Verdict.KNOWN_DIFFERENCE),
+        ("the shape of what the call returned is (3, 2, 2), expected (3, 3, 2)", Verdict.FAIL),
+        ("", Verdict.FAIL),
+    ],
+)
+def test_facts_are_held_by_their_message(message: str, verdict: Verdict) -> None:
+    """They have no size."""
+    entry = replace(BOUNDED, checks=("shapes",), messages={"shapes": ["the shape of what the call returned is (3, 1, "]})
+    off = unexplained("shapes", worst=None, rms=None, message=message)
+    assert classify(off, ENVIRONMENT, [entry]).verdict is verdict
+
+
+def test_the_size_of_an_error_is_left_open_only_where_an_entry_says_why() -> None:
+    """Facts have no size: they need their message all the same."""
+    entry = replace(BOUNDED, unheld="nobody knows what it computes")
+    assert classify(unexplained("outputs", largest=math.inf), ENVIRONMENT, [entry]).verdict is Verdict.KNOWN_DIFFERENCE
+    assert classify(unexplained("outputs", worst=None, rms=None), ENVIRONMENT, [entry]).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "ValueError: no mask of several time steps",
+        "ValueError: timesteps can be read, but no mask of them",
+        "KeyError: no mask of 3 timesteps can be read",
+        "MaskValueError: no mask of 3 timesteps can be read",
+        "ValueError: no such thing Arguments received by LSTM.call(): • mask=no mask of 3 timesteps can be read",
+        "no mask of 3 timesteps can be read",
+        "could not be judged: ValueError: no mask of 3 timesteps can be read",
+        "ValueError: no mask of 3 timesteps can be read: [Errno 28] No space left on device",
+        "KeyError: 'mask'",
+        "",
+    ],
+)
 def test_another_exception_stays_an_error(reason: str) -> None:
-    """Only what the regular expression finds is known."""
+    """Another type, other words, in another order, of the arguments only, or a fault of infrastructure."""
     raised = result(Verdict.ERROR, reason=reason)
     assert classify(raised, ENVIRONMENT, [CRASH]) == raised
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        ("the worker process died (exit code -8, SIGFPE) while it ran this case", Verdict.KNOWN_DIFFERENCE),
+        ("WorkerError: the process died (exit code -8; Fatal Python error) while it answered", Verdict.KNOWN_DIFFERENCE),
+        ("the worker process died (exit code -9, SIGKILL) while it ran this case", Verdict.ERROR),
+        ("the worker process died (exit code -11, SIGSEGV) while it ran this case", Verdict.ERROR),
+        ("the worker process died (exit code 1) while it ran this case", Verdict.ERROR),
+        ("no answer within 60 s: the process was ended", Verdict.ERROR),
+        ("FloatingPointError: SIGFPE", Verdict.ERROR),
+    ],
+)
+def test_the_end_of_a_process_is_known_by_its_signal(reason: str, verdict: Verdict) -> None:
+    """Only where an entry says so; what ends it from outside is never Keras'."""
+    assert (
+        classify(result(Verdict.ERROR, reason=reason), ENVIRONMENT, [replace(CRASH, errors=(), ends="SIGFPE")]).verdict is verdict
+    )
+    assert classify(result(Verdict.ERROR, reason=reason), ENVIRONMENT, [CRASH]).verdict is Verdict.ERROR
+
+
+def test_what_is_expected_of_a_case_is_tried_alone_and_together() -> None:
+    """A case may show several entries at once, on top of what its system is described by."""
+    case_id = "u1-d1-t1-b1-stateful-mask_all-by_masking-init-staticbatch-via_stateless_call-s0"
+    environment = {"keras": "3.15.1", "backend": "numpy"}
+    expected = {"mask_ignored", "state_not_carried", "mask_ignored+state_not_carried"}
+    assert set(expected_deviations(case_id, environment)) == expected
+    described = expected_deviations(case_id, environment | {DESCRIBED: "hard_sigmoid_keras2"})
+    assert set(described) == {f"hard_sigmoid_keras2+{name}" for name in expected}
+    assert expected_deviations(PLAIN, environment) == []
 
 
 @pytest.mark.parametrize(
@@ -262,7 +402,7 @@ ENTRY = {
     "last": '"3.15.1"',
     "seen": "2026-11-21",
     "when": '[{ mask = ["left"] }]',
-    "error": '"."',
+    "errors": '[{ type = "ValueError", words = ["no mask of", "timesteps can be read"] }]',
     "evidence": f'"{MASKED}"',
 }
 
@@ -297,7 +437,29 @@ def test_a_file_without_entries_knows_nothing(tmp_path: Path) -> None:
         ({"when": "[{ masks = ['left'] }]"}, "entry one: `when` needs lists of values of features or sizes of a case; got masks"),
         ({"when": "[{ mask = 'left' }]"}, "entry one: `when` needs lists of values of features or sizes of a case; got mask"),
         ({"when": "[]"}, "entry one: `when` needs lists of values of features or sizes of a case; got nothing"),
-        ({"error": '""'}, "entry one: a difference is an `error`, or fails `checks`"),
+        ({"errors": "[]"}, "entry one: a difference is an error of `errors`, `ends` the process, or fails `checks`"),
+        ({"error": '"."'}, "entry one: TypeError: .*'error'"),
+        ({"errors": '[{ type = "ValueError" }]'}, "entry one: KeyError: 'words'"),
+        ({"errors": '[{ words = ["no mask of timesteps"] }]'}, "entry one: TypeError: .*'type'"),
+        ({"errors": '["no mask of timesteps"]'}, "entry one: TypeError"),
+        ({"errors": '[{ type = "Value Error", words = ["no mask of timesteps"] }]'}, "entry one: an error needs the `type`"),
+        ({"errors": '[{ type = "ValueError", words = "no mask of timesteps" }]'}, "entry one: an error needs the `type`"),
+        ({"ends": '"SIGKILL"'}, "entry one: `ends` is one of SIGABRT, .*, time limit; got 'SIGKILL'"),
+        (
+            {"checks": '["outputs"]'},
+            "entry one: the numbers of `checks` need `explained_by`, .*, or why none holds them, in `unheld`",
+        ),
+        ({"checks": '["outputs"]', "unheld": '"?"', "within": "0.1"}, "entry one: `unheld` stands beside `within`, which holds it"),
+        (
+            {"checks": '["outputs"]', "explained_by": '["maks_ignored"]'},
+            "entry one: `explained_by` names deviations; got maks_ignored",
+        ),
+        ({"checks": '["outputs"]', "computed_in": '"float8"'}, "entry one: `computed_in` is one of float16, .*; got 'float8'"),
+        (
+            {"checks": '["shapes"]', "messages.shape": '["the shape of what was returned"]'},
+            "`messages` are of `checks`; got those of shape",
+        ),
+        ({"checks": '["shapes"]', "messages.shapes": '["is (1, 2)"]'}, "a phrase of `messages` has 12 letters at least; got 'is "),
     ],
 )
 def test_a_malformed_entry_is_refused_by_name(tmp_path: Path, change: dict[str, str], message: str) -> None:
@@ -308,10 +470,53 @@ def test_a_malformed_entry_is_refused_by_name(tmp_path: Path, change: dict[str, 
 
 @pytest.mark.parametrize("field", ["kind", "backends", "first", "last", "seen", "when", "summary", "reason", "evidence"])
 def test_an_entry_without_a_field_is_refused(tmp_path: Path, field: str) -> None:
-    """Every field but checks, error, upstream and sometimes is needed; the message names the one that is missing."""
+    """Every field but those with a default is needed; the message names the one that is missing."""
     lacking = {name: value for name, value in ENTRY.items() if name != field}
     with pytest.raises(LSTMError, match=f"entry one: .*'{field}'"):
         known_differences(written(tmp_path, lacking))
+
+
+@pytest.mark.parametrize("type_", ["ValueError", "RuntimeError", "ModuleNotFoundError"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        [""],
+        ["."],
+        [".*"],
+        [".", "*", "?"],
+        ["\\w+ \\w+ \\w+ \\w+ \\w+"],
+        ["RuntimeError"],
+        ["ValueError: RuntimeError: SomeVeryLongException"],
+        ["Exception encountered when calling"],
+        ["Unable to automatically build the model"],
+        ["Arguments received by"],
+        ["shape"],
+        ["incompatible"],
+        ["no mask of these timesteps can be read", ""],
+        ["Module onnx is not installed!"],
+        ["No module named 'onnx' in this place"],
+        ["No space left on device"],
+        ["no answer within 60 s: the process was ended"],
+        ["the process died (exit code -8) while it answered"],
+    ],
+    ids=lambda words: " ".join(words) or "none",
+)
+def test_a_vague_error_is_refused(tmp_path: Path, type_: str, words: list[str]) -> None:
+    """It would excuse what it does not describe: too few words, those of any exception, or those of infrastructure."""
+    errors = f"[{{ type = {json.dumps(type_)}, words = {json.dumps(words)} }}]"
+    with pytest.raises(LSTMError, match=r"entry one: an error (needs the `type`|that says that)"):
+        known_differences(written(tmp_path, ENTRY | {"errors": errors}))
+
+
+@pytest.mark.parametrize(
+    "type_", ["ModuleNotFoundError", "ImportError", "MemoryError", "PermissionError", "TimeoutError", "WorkerError"]
+)
+def test_an_error_of_infrastructure_is_refused_by_its_type(tmp_path: Path, type_: str) -> None:
+    """Whatever its words are."""
+    errors = f'[{{ type = "{type_}", words = ["no mask of these timesteps"] }}]'
+    with pytest.raises(LSTMError, match=r"entry one: an error that says that .* is no difference of Keras"):
+        known_differences(written(tmp_path, ENTRY | {"errors": errors}))
 
 
 def test_an_entry_without_an_id_is_refused_by_number(tmp_path: Path) -> None:

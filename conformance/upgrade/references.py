@@ -75,7 +75,7 @@ UPSTREAM: tuple[Upstream, ...] = tuple(
 
 def known_of(result: Result, environment: Mapping[str, str]) -> list[KnownDifference]:
     """The known differences that a result shows, and nothing else."""
-    return [entry for entry in covering_entries(result.case_id, environment) if entry.explains(result)]
+    return [entry for entry in covering_entries(result.case_id, environment) if entry.explains(result, environment)]
 
 
 def known_summary(known: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from lstm_ref.arrays import Array
 from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.deviations.deviation import Deviation, Need, needing
-from lstm_ref.deviations.masks import MaskIgnored
+from lstm_ref.deviations.masks import MaskIgnored, MaskNotReversed
 from lstm_ref.gradients import Gradients
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
@@ -167,5 +167,12 @@ DEVIATIONS = (
         summary="the second of two layers or cells gets no mask",
         needs=frozenset({Need.TWO_LAYERS, Need.MASKED_STEP}),
         stacked=_layer_as(MaskIgnored, 1),
+    ),
+    Deviation(
+        name="mask_not_reversed_with_outputs",
+        summary="a layer that goes backwards sends on its mask as it came, not in the order of its outputs",
+        needs=frozenset({Need.TWO_LAYERS, Need.BACKWARDS, Need.ASYMMETRIC_MASK}),
+        hides="the cells of one RNN go backwards together",
+        stacked=_layer_as(MaskNotReversed, 1),
     ),
 )

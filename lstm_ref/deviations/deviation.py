@@ -39,6 +39,7 @@ class Need(StrEnum):
     TANH = "activation='tanh'"
     SIGMOID = "recurrent_activation='sigmoid'"
     HARD_SIGMOID = "a hard_sigmoid"
+    SPARSEMAX = "a sparsemax over more than one unit"
     WIDE_INPUTS = "inputs wider than the compute dtype"
     FRACTIONS = "inputs that are no integers"
     FLOAT32 = "a compute dtype of float32 or wider"

@@ -57,6 +57,25 @@ class HardSigmoidSlope(LSTM):
             self._recurrent_activation = activations.hard_sigmoid_keras2
 
 
+def sparsemax_sums_added(x: Array) -> Array:
+    """Sparsemax whose threshold is made of the sum of all cumulative sums over the support, instead of the last of them."""
+    descending = -np.sort(-x, axis=-1)
+    ranks = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    sums = np.cumsum(descending, axis=-1)
+    supported = descending - (sums - 1) / ranks > 0
+    count = supported.sum(axis=-1, keepdims=True).astype(x.dtype)
+    return np.asarray(np.maximum(x - (np.where(supported, sums, 0).sum(axis=-1, keepdims=True) - 1) / count, 0))
+
+
+class SparsemaxSumsAdded(LSTM):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.config.activation == "sparsemax":
+            self._activation = sparsemax_sums_added
+        if self.config.recurrent_activation == "sparsemax":
+            self._recurrent_activation = sparsemax_sums_added
+
+
 DEVIATIONS = (
     Deviation(
         name="output_tanh_missing",
@@ -93,6 +112,13 @@ DEVIATIONS = (
         summary="hard_sigmoid is that of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1), not clip(x/6 + 0.5, 0, 1)",
         needs=needing(Need.HARD_SIGMOID),
         layer=HardSigmoidSlope,
+    ),
+    Deviation(
+        name="sparsemax_sums_added",
+        summary="the threshold of sparsemax is made of the sum of all cumulative sums over its support, as in Keras 3",
+        needs=needing(Need.SPARSEMAX),
+        hides="where one unit takes all, its support has one cumulative sum",
+        layer=SparsemaxSumsAdded,
     ),
     Deviation(
         name="forget_gate_absent",

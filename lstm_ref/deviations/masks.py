@@ -67,6 +67,15 @@ class MaskedOutputNotHeld(LSTM):
         return replace(super().run(inputs, initial_state, mask), outputs=np.stack(self.computed, axis=1))
 
 
+class ZeroOutputNotReversed(LSTM):
+    def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
+        passed, config = super().run(inputs, initial_state, mask), self.config
+        if mask is None or not (config.zero_output_for_mask and config.go_backwards and config.return_sequences):
+            return passed
+        started = np.cumsum(mask[:, ::-1], axis=1) > 0
+        return replace(passed, outputs=np.where((mask & started)[:, :, np.newaxis], passed.hidden, 0))
+
+
 class InitialHiddenEmitted(LSTM):
     emits_initial_state = True
 
@@ -123,6 +132,13 @@ DEVIATIONS = (
         summary="a masked timestep emits the previous output, whatever zero_output_for_mask says",
         needs=frozenset({Need.ZEROED_OUTPUT}),
         config=MappingProxyType({"zero_output_for_mask": False}),
+    ),
+    Deviation(
+        name="zero_output_not_reversed",
+        summary="zero_output_for_mask zeroes the outputs that the mask names as it came, though go_backwards reverses them",
+        needs=frozenset({Need.ZEROED_OUTPUT, Need.HALF_BACKWARDS, Need.ASYMMETRIC_MASK, Need.FULL_SEQUENCE}),
+        hides="a forward half of a Bidirectional, or an upper layer that is not masked so, is as it should be",
+        layer=ZeroOutputNotReversed,
     ),
     Deviation(
         name="zero_output_forced",

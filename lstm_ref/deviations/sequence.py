@@ -21,6 +21,12 @@ class LastStepSkipped(LSTM):
         return super().run(inputs, initial_state, use)
 
 
+class FirstStepOnly(LSTM):
+    def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
+        first = slice(-1, None) if self.config.go_backwards else slice(1)
+        return super().__call__(inputs[:, first], initial_state, None if mask is None else mask[:, first])
+
+
 class RowsReversed(LSTM):
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
         if not self.config.go_backwards:
@@ -76,6 +82,12 @@ DEVIATIONS = (
         summary="the last timestep is not read",
         needs=needing(Need.LAST_STEP),
         layer=LastStepSkipped,
+    ),
+    Deviation(
+        name="first_step_only",
+        summary="the first timestep is read and no other, as by a loop that was traced over one timestep",
+        needs=needing(Need.SEVERAL_STEPS),
+        layer=FirstStepOnly,
     ),
     Deviation(
         name="first_output",

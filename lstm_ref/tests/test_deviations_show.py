@@ -32,7 +32,7 @@ OF_DROPOUT = {
 OF_DIRECTIONS = {Need.TWO_DIRECTIONS, Need.HALVES_APART, *MERGES}
 OF_LAYERS = {Need.TWO_LAYERS, Need.TWO_PARTS}
 OF_CALLS = {Need.CARRIED_CALL, Need.RESET}
-OF_SEVERAL_UNITS = {Need.SEVERAL_UNITS, *OF_DROPOUT}
+OF_SEVERAL_UNITS = {Need.SEVERAL_UNITS, Need.SPARSEMAX, *OF_DROPOUT}
 OF_SEVERAL_FEATURES = {Need.SEVERAL_FEATURES, *OF_DROPOUT}
 OF_SEVERAL_ROWS = {Need.SEVERAL_ROWS, *OF_MASKS}
 OF_CHAINS = {Need.GRADIENT_CHAIN, Need.LONG_GRADIENT_CHAIN}
@@ -41,7 +41,8 @@ OF_SEVERAL_STEPS = {Need.SEVERAL_STEPS, Need.PREVIOUS_STATE, *OF_MASKS, *OF_DROP
 # What can be taken from an LSTM without leaving one that deviates all the same.
 REMOVABLE = {
     Need.SEVERAL_UNITS, Need.SEVERAL_FEATURES, Need.SEVERAL_ROWS, Need.BIAS, Need.INITIAL_STATE, Need.BACKWARDS,
-    Need.HALF_BACKWARDS, Need.GRADIENTS, Need.HARD_SIGMOID, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS, *OF_CALLS,
+    Need.HALF_BACKWARDS, Need.GRADIENTS, Need.HARD_SIGMOID, Need.SPARSEMAX, *OF_MASKS, *OF_DROPOUT, *OF_DIRECTIONS, *OF_LAYERS,
+    *OF_CALLS,
 }  # fmt: skip
 
 # A row each: the end is masked, the beginning, two between.
@@ -95,7 +96,8 @@ def gradients(
 def composed(deviation: Deviation, needs: Needs, random: np.random.Generator) -> Composite:
     """One LSTM, two layers, or two directions."""
     units, input_dim = 3 if needs & OF_SEVERAL_UNITS else 1, 2 if needs & OF_SEVERAL_FEATURES else 1
-    activations = {"activation": "hard_sigmoid", "recurrent_activation": "hard_sigmoid"} if Need.HARD_SIGMOID in needs else {}
+    asked_of = {Need.HARD_SIGMOID: "hard_sigmoid", Need.SPARSEMAX: "sparsemax"}
+    activations = {key: name for need, name in asked_of.items() if need in needs for key in ("activation", "recurrent_activation")}
     config = LSTMConfig(
         units,
         **activations,
