@@ -1,26 +1,28 @@
-"""A case as a standalone script of under 20 lines, which needs Keras and NumPy only: a bug report, and a regression test.
+"""A case as a standalone script of under 30 lines, which needs Keras and NumPy only: a bug report, and a regression test.
 
 The script builds what the case builds, with small weights and inputs of its own, asks it by the case's route, and compares with
-the six equations in NumPy, or, where the case has a relation, with the other way of asking; of gradients it compares the slope of
-one loss in one direction. It exits with 1 where they differ by more than rounding or something raises, with 0 where they do not.
+the six equations in NumPy, and, where the case has a relation, with the other way of asking; of gradients it compares the slope of
+one loss in one direction. What is left out for lack of lines is said in the script. It exits with 1 where they differ by more than
+rounding or something raises, with 0 where they do not.
 Importing this module imports no framework.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.known_differences import KnownDifference
-from conformance.reproduction.data_lines import inputs_text, mask_text, element_lines, states_text, weights_text
+from conformance.reproduction.data_lines import element_lines, inputs_text, mask_text, states_text, weights_text
 from conformance.reproduction.gradient_lines import direction_line, judgement_lines, set_in_variable, states_line, variable_of
 from conformance.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
 from conformance.reproduction.limits import limit_of
@@ -60,8 +62,10 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
 
 def not_asserted(case: Case, script: str) -> str:
     """What a case's report judges and its script does not, as a sentence; "" where there is nothing."""
-    said = [line.removeprefix(_NOT_ASSERTED) for line in script.splitlines() if line.startswith(_NOT_ASSERTED)]
-    return f"the script of {case.id} does not compare {said[0]}" if said else ""
+    _, says, rest = script.partition(_NOT_ASSERTED)
+    comment = itertools.takewhile(lambda line: line.startswith("# "), f"# {rest}".splitlines())
+    what = " ".join(line.removeprefix("# ") for line in comment)
+    return f"the script of {case.id} does not compare {what}" if says else ""
 
 
 def known_reproduction(known: KnownDifference, backend: str) -> str:
@@ -141,7 +145,9 @@ class _Script:
         if case.relation and not self.style.equations:
             return f"with the equations: the script of {case.having(relation='').id} does"
         if self._gradient:
-            return f"outputs and states, and of the gradients their slope only; the script of {case.having(route='training').id} does"
+            return (
+                f"outputs and states, and of the gradients their slope only; the script of {case.having(route='training').id} does"
+            )
         return ""
 
     def _data(self) -> list[str]:
@@ -286,7 +292,6 @@ class _Script:
                 lines.append(f'    assert keras.backend.standardize_dtype(actual.dtype) == "{dtype}"')
             lines.append(f"    np.testing.assert_allclose({arrays}, rtol=0, atol={self._limit(both_keras=both_keras)})")
         return lines
-
 
     def _limit(self, *, both_keras: bool) -> str:
         case = self.case

@@ -89,7 +89,7 @@ def inputs_text(case: Case) -> str:
 
 
 def element_lines(case: Case) -> list[str]:
-    """What sets elements of the inputs: zeros for a Masking layer, in place in an array that is not contiguous; and NaN or infinity."""
+    """What sets elements of the inputs: zeros for a Masking layer, where the array is not contiguous; and NaN or infinity."""
     zeros = ["x[~mask] = 0"] if _masks_by_zeros(case) and not case.contiguous and case.execution.route != "gradient" else []
     if case.values == "finite" or not case.sequences:
         return zeros

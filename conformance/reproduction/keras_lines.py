@@ -331,7 +331,9 @@ def _again(*made: str) -> Callable[[_Writer], KerasLines]:
 def _exported(form: str, package: str, *opened: str, returned: str) -> Callable[[_Writer], KerasLines]:
     def write(writer: _Writer) -> KerasLines:
         if form not in (formats := BACKENDS[writer.backend].exports):
-            raise LSTMError(f"{form} is not expressible in a script for {writer.backend}, which exports {' and '.join(formats) or 'nothing'}")
+            raise LSTMError(
+                f"{form} is not expressible in a script for {writer.backend}, which exports {' and '.join(formats) or 'nothing'}"
+            )
         if writer.case.config.stateful:
             raise LSTMError(f"stateful with the route {form} is not expressible in a script: an exported model has no reset_state")
         arrays = writer.given()

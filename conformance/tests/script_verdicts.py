@@ -66,6 +66,8 @@ def outcome(script: str) -> str:
         try:
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
                 exec(compile(script, "repro.py", "exec"), {"__name__": "__main__"})  # noqa: S102  # as `python repro.py` does
+        except SystemExit as exit_:
+            return f"exit code {exit_.code}" if exit_.code else ""
         except Exception as error:  # noqa: BLE001  # whatever it raises, Python would exit with 1
             return " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return ""
@@ -127,7 +129,9 @@ def deviations_of(case: Case, *, orders: int, seed: int = 0) -> list[str]:
 @click.option("--orders", type=int, default=3, help="Of the orders of gates, how many for each case.")
 def main(backend: str, level: str, share: float, seed: int, orders: int) -> None:
     """Compare what scripts say with what reports say; exits with 1 where they differ."""
-    all_cases = documents_matrix(seed) if level == "documents" else [each for each in surface(level, seed) if isinstance(each, Case)]
+    all_cases = (
+        documents_matrix(seed) if level == "documents" else [each for each in surface(level, seed) if isinstance(each, Case)]
+    )
     drawn = random.Random(seed)  # noqa: S311  # likewise
     cases = [case for case in all_cases if drawn.random() < share]
     unwritten, ran, tried, found = collections.Counter[str](), 0, 0, list[Disagreement]()
