@@ -143,11 +143,9 @@ class _Script:
     def _not_asserted(self) -> str:
         case = self.case
         if case.relation and not self.style.equations:
-            return f"with the equations: the script of {case.having(relation='').id} does"
+            return f"with the equations, as the script of {case.having(relation='').id} does"
         if self._gradient:
-            return (
-                f"outputs and states, and of the gradients their slope only; the script of {case.having(route='training').id} does"
-            )
+            return f"outputs and states, and of the gradients their slope only, as the script of {case.having(route='training').id} does"
         return ""
 
     def _data(self) -> list[str]:

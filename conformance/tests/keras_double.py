@@ -151,7 +151,7 @@ class Double:
         ops = made(
             convert_to_numpy=np.asarray,
             convert_to_tensor=np.asarray,
-            cast=lambda tensor, dtype: np.asarray(tensor, dtype),
+            cast=np.asarray,
             concatenate=lambda tensors, axis: _said(np.concatenate(tensors, axis=axis), tensors[0]),
             roll=lambda tensor, shift, axis: _said(np.roll(tensor, shift, axis=axis), tensor),
             flip=lifted(np.flip),

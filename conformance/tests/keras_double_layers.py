@@ -114,6 +114,7 @@ class Layer:
     """A layer: called on symbols it waits."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """On arrays, or on symbols."""
         return lifted(self.call)(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

@@ -272,7 +272,7 @@ def test_limit_is_that_of_rounding(case_id: str, most: float) -> None:
             "u3-d2-t5-b4-seq-via_gradient-s0",
             (
                 "the script of u3-d2-t5-b4-seq-via_gradient-s0 does not compare outputs and states, and of the gradients their "
-                "slope only; the script of u3-d2-t5-b4-seq-via_training-s0 does"
+                "slope only, as the script of u3-d2-t5-b4-seq-via_training-s0 does"
             ),
         ),
     ],
