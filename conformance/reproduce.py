@@ -145,7 +145,8 @@ class _Script:
         if case.relation and not self.style.equations:
             return f"with the equations, as the script of {case.having(relation='').id} does"
         if self._gradient:
-            return f"outputs and states, and of the gradients their slope only, as the script of {case.having(route='training').id} does"
+            other = case.having(route="training").id
+            return f"outputs and states, and of the gradients their slope only, as the script of {other} does"
         return ""
 
     def _data(self) -> list[str]:
