@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "reproduce": (
         "reproduce:reproduce",
-        "Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.",
+        "Print a case, or a known difference, as a script of under 30 lines that needs only Keras and NumPy.",
     ),
     "schema": (
         "schema:print_schema",

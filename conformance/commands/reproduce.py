@@ -10,7 +10,7 @@ from conformance import matrix
 from conformance.commands import completion, options
 from conformance.known_differences import known_differences
 from conformance.lifetime import scratch_folder
-from conformance.reproduce import known_reproduction, reproduction
+from conformance.reproduce import known_reproduction, not_asserted, reproduction
 from conformance.reproduce import run as run_script
 
 
@@ -19,14 +19,17 @@ from conformance.reproduce import run as run_script
 @options.backend
 @click.option("--run", "runs", is_flag=True, help="Run it, in a fresh interpreter, and exit as it does: 0 no difference, 1 one.")
 def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
-    """Print a case, or a known difference, as a script of under 20 lines that needs only Keras and NumPy.
+    """Print a case, or a known difference, as a script of under 30 lines that needs only Keras and NumPy.
 
     Exit codes: 0 it is printed, and with --run shows no difference, 1 it shows one with --run, 2 there is no such case or script.
     """
     entries = {entry.id: entry for entry in known_differences()}
     known = entries.get(case_id)
     if known is None:
-        script = reproduction(matrix.named(case_id, entries), backend)
+        case = matrix.named(case_id, entries)
+        script = reproduction(case, backend)
+        if unsaid := not_asserted(case, script):
+            click.echo(f"{unsaid}.", err=True)
     else:
         script = known_reproduction(known, backend if backend in known.backends else known.backends[0])
     click.echo(script, nl=False)

@@ -27,8 +27,11 @@ _MASKS: Mapping[str, Callable[[int, int], str]] = {
 }
 _WRITTEN_OUT = 24  # elements
 
-# Other activations feed back on themselves: weights of full size would take them out of range.
-_BOUNDED = {"tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softmax", "softsign"}
+# What weights are divided by: activations without bounds feed back on themselves, and full size would take them out of range; of
+# those that are near zero around zero, small weights would show nothing.
+_SCALE = dict.fromkeys(("tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softmax", "softsign", "sparse_sigmoid"), 1.0)
+_SCALE |= {"exponential": 32.0} | dict.fromkeys(("soft_shrink", "hard_shrink", "tanh_shrink"), 0.5)
+_UNBOUNDED = 2.0
 
 
 def rows_of(case: Case) -> tuple[int, ...]:
@@ -47,12 +50,14 @@ def mask_text(case: Case) -> str:
     return f"({text}).reshape({(*rows_of(case), steps)})" if case.architecture == "td" else text
 
 
-def drawn(case: Case, shape: str, *, scale: int = 1) -> str:
-    """Dense random values below 1 / scale; in low precision such as the dtype holds exactly."""
+def drawn(case: Case, shape: str, *, scale: float = 1) -> str:
+    """Dense random values below 1 / scale, a power of 2; in low precision such as the dtype holds exactly."""
     text = f"random.uniform(-1, 1, {shape})"
     if case.precision in ("float16", "bfloat16"):
         text = f"random.choice([-0.75, -0.25, 0.25, 0.75], {shape})"
-    return text if scale == 1 else f"{text} / {scale}"
+    if scale < 1:
+        return f"{text} * {1 / scale:g}"
+    return text if scale == 1 else f"{text} / {scale:g}"
 
 
 def weights_text(case: Case) -> str:
@@ -60,8 +65,9 @@ def weights_text(case: Case) -> str:
     shapes: list[object] = []
     for units, input_dim in case.layer_sizes:
         shapes += [(input_dim, 4 * units), (units, 4 * units), 4 * units][: 3 if case.config.use_bias else 2]
-    scale = 2 ** max(0, math.ceil(math.log2(max(case.config.units, case.input_dim) / 8) / 2))
-    scale *= 1 if {case.config.activation, case.config.recurrent_activation} <= _BOUNDED else 2
+    scale = 2.0 ** max(0, math.ceil(math.log2(max(case.config.units, case.input_dim) / 8) / 2))
+    scales = [_SCALE.get(name or "linear", _UNBOUNDED) for name in (case.config.activation, case.config.recurrent_activation)]
+    scale *= max(scales) if max(scales) > 1 else min(scales)
     return f"[{drawn(case, 'shape', scale=scale)} for shape in ({', '.join(map(str, shapes))})]"
 
 
@@ -72,22 +78,39 @@ def inputs_text(case: Case) -> str:
     if case.mask_source == "embedding":
         ids = f"random.integers(1, {VOCABULARY}, {(*before, case.timesteps)})"
         return f'({"" if case.mask == "none" else "mask * "}{ids}).astype("int32")'
-    shape = (*before, case.timesteps, case.input_dim) if case.contiguous else (*before, case.input_dim, 2 * case.timesteps)
+    contiguous = case.contiguous or case.execution.route == "gradient"  # of a variable, which is
+    shape = (*before, case.timesteps, case.input_dim) if contiguous else (*before, case.input_dim, 2 * case.timesteps)
     text = f"random.choice([-2, -1, 1, 2], {shape})" if case.input_dtype == "int32" else drawn(case, str(shape))
     text += f'.astype("{case.input_dtype}")' if case.input_dtype != "float64" else ""
-    if not case.contiguous:
+    if not contiguous:
         return text + "[..., ::2].swapaxes(-1, -2)"
     # The product of an array and True or False keeps the array's dtype.
-    return f"mask[..., None] * {text}" if case.mask_source == "masking" and case.mask != "none" else text
+    return f"mask[..., None] * {text}" if _masks_by_zeros(case) else text
 
 
-def not_finite_lines(case: Case) -> list[str]:
-    """What puts the value that is not finite in its place."""
+def element_lines(case: Case) -> list[str]:
+    """What sets elements of the inputs: zeros for a Masking layer, where the array is not contiguous; and NaN or infinity."""
+    zeros = ["x[~mask] = 0"] if _masks_by_zeros(case) and not case.contiguous and case.execution.route != "gradient" else []
     if case.values == "finite" or not case.sequences:
-        return []
+        return zeros
     row, step, feature = position_of(case, draw([case]).mask_of(case, case.calls[0]))
     place = (*divmod(row, TIME_DISTRIBUTED_OVER), step, feature) if case.architecture == "td" else (row, step, feature)
-    return [f"x[{', '.join(map(str, place))}] = np.{NOT_FINITE[case.values]}"]
+    return [*zeros, f"x[{', '.join(map(str, place))}] = np.{NOT_FINITE[case.values]}"]
+
+
+def _masks_by_zeros(case: Case) -> bool:
+    return case.mask_source == "masking" and case.mask != "none"
+
+
+def outputs_shape(case: Case) -> tuple[int, ...]:
+    """Of the outputs, with which a loss compares its targets."""
+    return (*rows_of(case), *((case.timesteps,) if case.config.return_sequences else ()), case.outputs_width)
+
+
+def targets_text(case: Case) -> str:
+    """What a loss compares outputs with: no two alike, so that outputs in other places have another loss."""
+    shape = outputs_shape(case)
+    return f"np.linspace(-1, 1, {math.prod(shape)}).reshape{shape}"
 
 
 def states_text(case: Case, *, given: bool) -> str:

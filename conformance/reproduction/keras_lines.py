@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.backends import BACKENDS
 from conformance.case import Case
-from conformance.reproduction.data_lines import VOCABULARY, rows_of
+from conformance.reproduction.data_lines import VOCABULARY, rows_of, targets_text
 from conformance.reproduction.gradient_lines import GRADIENTS, Asked, refuse_what_takes_more, stateless
 from conformance.reproduction.layer_lines import LAYERS, dtype_text, halved, paired, recurrent_text, spoken, tensor
 from lstm_ref import LSTMError
@@ -32,19 +32,18 @@ class KerasLines:
     returned: str
 
 
-def keras_lines(case: Case, backend: str, *, short: bool = False, inline: bool = True) -> KerasLines:
+def keras_lines(case: Case, backend: str, *, inline: bool = True) -> KerasLines:
     """Built and run as the case says.
 
     Args:
         case: what is asked.
         backend: of Keras.
-        short: the inputs of a model, and its layer where nothing else needs it, within the line that makes the model.
         inline: a call is compiled where it is made, not in a line before.
 
     Raises:
         LSTMError: not expressible in a few lines.
     """
-    writer = _Writer(case=case, backend=backend, short=short, inline=inline)
+    writer = _Writer(case=case, backend=backend, inline=inline)
     if case.dropout not in ("none", "inference") and (writer.compiler or case.execution.route not in ("call", "training")):
         raise LSTMError(
             "dropout in training is expressible in a script for eager calls only: elsewhere the drawn masks cannot be read"
@@ -63,7 +62,6 @@ class _Writer:
 
     case: Case
     backend: str
-    short: bool
     inline: bool
 
     @property
@@ -123,11 +121,13 @@ class _Writer:
             inputs = spoken(
                 "below", inputs, mask=mask or None, initial_state=halved(states, 0) or None, training=keywords["training"]
             )
-            inputs += "[0]" if case.config.return_state else ""
+            inputs = f"(lower := {inputs})[0]" if case.config.return_state else inputs
             states = halved(states, 1)
             if mask and case.config.go_backwards:
                 keywords["mask"] = f"keras.ops.flip({mask}, axis=1)"
-        return spoken("layer", inputs, **keywords, initial_state=states or None)
+        applied = spoken("layer", inputs, **keywords, initial_state=states or None)
+        # A stack returns the states of both its layers: the upper one's first.
+        return f"[*{applied}, *lower[1:]]" if case.architecture == "layers2" and case.config.return_state else applied
 
     def state_list(self) -> str:
         """The initial states as the layer wants them."""
@@ -236,14 +236,7 @@ class _Writer:
             count = 2 * len(case.layer_sizes)
             tensors[-count:] = [f"*({tensors[-1]} for _ in range({count}))"]
         made = tensors[0] if len(tensors) == 1 else f"[{', '.join(tensors)}]"
-        if self.short:
-            model = f"model = keras.Model(xs := {made}, {outputs})"
-            inlined = model.replace("layer(", layers[0].removeprefix("layer = ") + "(", 1)
-            if len(layers) == 1 and not case.config.stateful and len(inlined) <= MAX_WIDTH:
-                return [inlined, "model.set_weights(weights)"]
-            lines = [*layers, model]
-        else:
-            lines = [*layers, f"xs = {made}", f"model = keras.Model(xs, {outputs})"]
+        lines = [*layers, f"xs = {made}", f"model = keras.Model(xs, {outputs})"]
         if case.architecture == "layers2" and case.mask_source == "embedding":
             half = 3 if case.config.use_bias else 2
             return [*lines, f"below.set_weights(weights[:{half}])", f"layer.set_weights(weights[{half}:])"]
@@ -261,11 +254,6 @@ class _Writer:
     def given(self) -> str:
         """What a model is called with."""
         return self.arrays[0] if len(self.arrays) == 1 else f"[{', '.join(self.arrays)}]"
-
-    def outputs_shape(self) -> tuple[int, ...]:
-        """Of the outputs, with which a loss compares ones."""
-        case = self.case
-        return (*rows_of(case), *((case.timesteps,) if case.config.return_sequences else ()), case.outputs_width)
 
     def compiled_model(self) -> str:
         """The line that compiles the model, so that nothing is left to Keras' choice."""
@@ -315,8 +303,10 @@ def _stateless(writer: _Writer) -> KerasLines:
 
 def _driven(returned: str) -> Callable[[_Writer], KerasLines]:
     def write(writer: _Writer) -> KerasLines:
+        if writer.case.execution.route in ("fit", "train_on_batch") and BACKENDS[writer.backend].differentiate is None:
+            raise LSTMError(f"training is not expressible in a script for {writer.backend}: Keras infers only there")
         text = returned.format(
-            given=writer.given(), batch=writer.case.batch, fewer=writer.case.batch - 1, target=f"np.ones({writer.outputs_shape()})"
+            given=writer.given(), batch=writer.case.batch, fewer=writer.case.batch - 1, target=targets_text(writer.case)
         )
         return KerasLines(build=tuple(writer.model()), prepare=(writer.compiled_model(),), returned=writer.listed(text))
 
@@ -340,6 +330,10 @@ def _again(*made: str) -> Callable[[_Writer], KerasLines]:
 
 def _exported(form: str, package: str, *opened: str, returned: str) -> Callable[[_Writer], KerasLines]:
     def write(writer: _Writer) -> KerasLines:
+        if form not in (formats := BACKENDS[writer.backend].exports):
+            raise LSTMError(
+                f"{form} is not expressible in a script for {writer.backend}, which exports {' and '.join(formats) or 'nothing'}"
+            )
         if writer.case.config.stateful:
             raise LSTMError(f"stateful with the route {form} is not expressible in a script: an exported model has no reset_state")
         arrays = writer.given()

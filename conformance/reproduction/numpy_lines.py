@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.case import Case
 from conformance.masks import mask_of
-from conformance.reproduction.data_lines import rows_of, states_text
+from conformance.reproduction.data_lines import rows_of, states_text, targets_text
 from lstm_ref import LSTMError
 
 # Each activation of z; a product or a quotient may follow it. As functions of complex numbers they have a derivative too, along
@@ -63,19 +63,18 @@ class NumpyLines:
     expected: str
 
 
-def numpy_lines(case: Case, *, first_masked_output: str, short: bool, named: bool) -> NumpyLines:
+def numpy_lines(case: Case, *, emits_initial_state: bool, short: bool) -> NumpyLines:
     """The case's answer in NumPy.
 
     Args:
         case: what is asked.
-        first_masked_output: "zeros" or "initial_state", as in `conventions`.
+        emits_initial_state: before the first timestep that is used, by the backend's convention; else zeros.
         short: the sigmoid within the equations, to save a line.
-        named: whether one LSTM's weights have the names W, U and b.
 
     Raises:
         LSTMError: not expressible in a few lines.
     """
-    writer = _Writer(case=case, first_masked_output=first_masked_output, short=short, named=named)
+    writer = _Writer(case=case, emits_initial_state=emits_initial_state, short=short)
     return NumpyLines(
         states=f"h, c = {states_text(case, given=case.initial_state and not case.config.stateful)}",
         outputs=writer.outputs(),
@@ -93,9 +92,8 @@ def _activated(name: str | None, z: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class _Writer:
     case: Case
-    first_masked_output: str
+    emits_initial_state: bool
     short: bool
-    named: bool
 
     @property
     def several(self) -> bool:
@@ -185,14 +183,16 @@ class _Writer:
     def gates(self) -> str:
         """The line that computes the four pre-activations."""
         case = self.case
-        W, U, b = ("W", "U", "b") if self.named and not self.several else (f"weights[{self.place(part)}]" for part in range(3))
+        W, U, b = ("W", "U", "b") if not self.several else (f"weights[{self.place(part)}]" for part in range(3))
         bias = f" + {b}" if case.config.use_bias else ""
         x_t, h = f"{self.read()}[:, {self.index()}]", self.own("h")
         if not case.in_training or case.dropout == "none":
             return f"i, f, g, o = np.split({x_t} @ {W} + {h} @ {U}{bias}, 4, axis=1)"
         which, cell = "[k]" if case.dropout_masks == 4 else "", CELL[case.execution.layer]
-        x_t = f"({x_t} * np.array({cell}.get_dropout_mask(None){which}))" if case.dropout_rates[0] else x_t
-        h = f"({h} * np.array({cell}.get_recurrent_dropout_mask(None){which}))" if case.dropout_rates[1] else h
+        # Of the masks that Keras drew, which values are kept; how much they are scaled by is no choice.
+        x_rate, h_rate = case.dropout_rates
+        x_t = f"({x_t} * (np.array({cell}.get_dropout_mask(None){which}) > 0) / {1 - x_rate})" if x_rate else x_t
+        h = f"({h} * (np.array({cell}.get_recurrent_dropout_mask(None){which}) > 0) / {1 - h_rate})" if h_rate else h
         split = f"np.split({x_t} @ {W} + {h} @ {U}{bias}, 4, axis=1)"
         return f"i, f, g, o = [{split}[k] for k in range(4)]" if which else f"i, f, g, o = {split}"
 
@@ -207,14 +207,18 @@ class _Writer:
         """Outputs, then states."""
         case = self.case
         if case.returns_loss:
-            return [f"np.mean(({', '.join(self.expected_outputs())} - 1) ** 2)"]
+            (outputs,) = self.expected_outputs()
+            # Of the used timesteps alone, where outputs keep their timesteps: Keras' losses follow the mask.
+            used = "[mask]" if case.mask != "none" and case.config.return_sequences else ""
+            return [f"np.mean(({outputs} - {targets_text(case)}){used} ** 2)"]
         if not case.config.return_state:
             states = []
         elif not self.several:
             states = ["h", "c"]
         else:
-            # Of two layers, the lower one's states show in the outputs of the upper.
-            states = [f"{name}[{k}]" for k in range(case.architecture == "layers2", 2) for name in ("h", "c")]
+            # Of two layers, the upper one's come first.
+            order = (1, 0) if case.architecture == "layers2" else (0, 1)
+            states = [f"{name}[{k}]" for k in order for name in ("h", "c")]
         return self.expected_outputs() + states
 
     def expected_outputs(self) -> list[str]:
@@ -251,7 +255,7 @@ class _Writer:
                 used = f"{mask}[:, ::-1, None]" if reverse else f"{mask}[..., None]"
             else:
                 used = f"{mask}[:, :1]" if reverse else f"{mask}[:, -1:]"
-        elif from_zeros or self.first_masked_output == "initial_state" or self.emits_from_the_start(reverse=reverse):
+        elif from_zeros or self.emits_initial_state or self.emits_from_the_start(reverse=reverse):
             return kept
         elif config.return_sequences:
             used = f"np.logical_or.accumulate({mask}{'[:, ::-1]' if reverse else ''}, axis=1)[..., None]"

@@ -17,10 +17,10 @@ def test_the_page_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.id)
-def test_every_entry_has_a_script_of_under_twenty_lines(known: KnownDifference) -> None:
+def test_every_entry_has_a_short_script(known: KnownDifference) -> None:
     """It compiles, chooses the backend itself, and needs nothing of this suite."""
     script = known_reproduction(known, known.backends[0])
     compile(script, known.id, "exec")
-    assert len([line for line in script.splitlines() if line.strip()]) < 20
+    assert len([line for line in script.splitlines() if line.strip()]) < 30
     assert f'"KERAS_BACKEND", "{known.backends[0]}"' in script
     assert "conformance" not in script.replace("lstm_conformance", "")
