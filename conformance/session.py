@@ -19,8 +19,9 @@ from conformance.attribution import of_suite
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
+from conformance.diagnosing import diagnostician
 from conformance.journal import identify, resume
-from conformance.known_differences import classify, diagnostician, mark_fixed
+from conformance.known_differences import classify, mark_fixed
 from conformance.lifetime import scratch_folder, terminated_as_interrupt
 from conformance.matrix import NotAsked, Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
