@@ -60,7 +60,9 @@ def scratch_folder() -> Iterator[Path]:
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
     """A polite kill, or a terminal that is closed, ends a run as Ctrl-C does: what finished is kept."""
-    polite = [signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    polite = [signal.SIGTERM]
+    if sys.platform != "win32":
+        polite.append(signal.SIGHUP)
     here = threading.current_thread() is threading.main_thread()  # which alone may say what is done
     before = {number: signal.getsignal(number) for number in polite if here}
     heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
@@ -142,7 +144,7 @@ def _sweep(place: Path) -> None:
     """Remove the folders of runs that were killed: those of this user whose lock nobody holds."""
     for folder in (lock.parent for lock in place.glob(f"{PREFIX}*/{_LOCK}")):
         with suppress(OSError):  # it is held, or gone by now
-            if os.name == "nt" or folder.lstat().st_uid == os.getuid():
+            if sys.platform == "win32" or folder.lstat().st_uid == os.getuid():
                 with _lock(folder):
                     pass
                 _remove(folder)
