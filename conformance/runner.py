@@ -96,9 +96,14 @@ def run_case(
         )
     except Exception as error:  # noqa: BLE001  # the disk is full, or an adapter returned what is no observation of this case
         return _without_checks(case, Verdict.UNRESOLVED, of_suite(error), seconds)
-    checks = judge(evidence)
+    return _explained(_judged(evidence, seconds), evidence, diagnose, samples=samples, pictures=pictures)
+
+
+def _judged(evidence: Evidence, seconds: float) -> Result:
+    """What the checks say, and nothing that explains it."""
+    case, observed, checks = evidence.case, evidence.observed, judge(evidence)
     verdict = worst_of(check.verdict for check in checks)
-    result = Result(
+    return Result(
         case_id=case.id,
         group=case.group,
         verdict=verdict,
@@ -108,7 +113,6 @@ def run_case(
         seconds=seconds,
         reason=_reason(checks, verdict),
     )
-    return _explained(result, evidence, diagnose, samples=samples, pictures=pictures)
 
 
 def _reason(checks: Sequence[CheckResult], verdict: Verdict) -> str:

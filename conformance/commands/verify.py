@@ -104,8 +104,8 @@ def verify(
     Levels, each with all of those before: quick (every value of every feature, alone; a minute), standard (grids where features
     interact, a pairwise covering array, random draws; ten minutes), deep (every pair alone, many draws; hours).
 
-    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here,
-    3 none differs, but the suite or the machine could not settle some (UNRESOLVED): run it again.
+    Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
+    It exits with 3 where nothing differs, but the suite or the machine could not settle some cases (UNRESOLVED): run it again.
     """
     _check_targets(recorded=recorded)
     planned = options.chosen(level, seed, patterns, compiled=not eager)
