@@ -98,7 +98,9 @@ def _read(layer: Any) -> _Read:
         if any(half.compose is Stacked for half in halves):
             raise UnsupportedConfigError(f"{_EXPECTED}; got a {_kind(layer)} over several cells: take its halves one by one")
         merge_mode = getattr(layer, "merge_mode", "concat")
-        return _Read([part for half in halves for part in half.parts], lambda layers: Bidirectional(*layers, merge_mode=merge_mode))
+        return _Read(
+            [part for half in halves for part in half.parts], lambda layers: Bidirectional(layers[0], layers[1], merge_mode)
+        )
     cell = getattr(layer, "cell", layer)
     cells = getattr(cell, "cells", None)
     several = isinstance(cells, list | tuple) and len(cells) > 0
@@ -116,7 +118,7 @@ def _parts(layer: Any, cells: Sequence[Any]) -> Iterator[_Part]:
         raise UnsupportedConfigError("time_major=True is not modelled; transpose the inputs to (batch, timesteps, input_dim)")
     flags = {flag: bool(getattr(layer, flag, False)) for flag in _FLAGS}
     stored = [to_numpy(variable) for variable in _state_variables(layer)]
-    pairs = [State(*stored[k : k + 2]) for k in range(0, len(stored), 2)] or [None] * len(cells)
+    pairs: list[State | None] = [State(*stored[k : k + 2]) for k in range(0, len(stored), 2)] or [None] * len(cells)
     for position, (cell, state) in enumerate(zip(cells, pairs, strict=True)):
         below = position + 1 < len(cells)
         own = {"go_backwards": flags["go_backwards"] and not position, "return_sequences": flags["return_sequences"] or below}
@@ -170,7 +172,7 @@ def _kind(layer: Any) -> str:
 
 def _tensor(cell: Any, array: Array) -> Any:
     """A float32 array as a tensor of the cell's framework: by the policy of Keras 3; of Keras 2, by what its states start from."""
-    policy = getattr(cell, "dtype_policy", None)
+    policy: Any = getattr(cell, "dtype_policy", None)
     if hasattr(policy, "convert_input"):
         return policy.convert_input(array, False, "float32")
     if hasattr(cell, "get_initial_state"):

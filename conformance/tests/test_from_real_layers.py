@@ -110,7 +110,7 @@ def test_an_activation_that_is_not_modelled_is_refused(keras: Any, function: Any
 def subclasses(keras: Any) -> dict[str, Any]:
     """Layers and cells with the attributes of an LSTM and equations of their own, each built."""
 
-    class Coupled(keras.layers.LSTMCell):  # type: ignore[misc, name-defined]  # Keras has no types
+    class Coupled(keras.layers.LSTMCell):  # type: ignore[misc]  # Keras has no types
         """Of the candidate goes in what the forget gate takes out."""
 
         def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
@@ -118,19 +118,19 @@ def subclasses(keras: Any) -> dict[str, Any]:
             h = keras.ops.tanh(c) * 0.5
             return h, [h, c]
 
-    class Peephole(keras.layers.LSTMCell):  # type: ignore[misc, name-defined]  # Keras has no types
+    class Peephole(keras.layers.LSTMCell):  # type: ignore[misc]  # Keras has no types
         """The cell state is added to what is read."""
 
         def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
             return super().call(inputs, [states[0] + 0.01 * states[1], states[1]], training=training)
 
-    class Residual(keras.layers.LSTM):  # type: ignore[misc, name-defined]  # Keras has no types
+    class Residual(keras.layers.LSTM):  # type: ignore[misc]  # Keras has no types
         """Something is added to the outputs."""
 
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
             return super().call(sequences, initial_state, mask, training) + 1e-4
 
-    class Padded(keras.layers.LSTM):  # type: ignore[misc, name-defined]  # Keras has no types
+    class Padded(keras.layers.LSTM):  # type: ignore[misc]  # Keras has no types
         """The outputs are given twice."""
 
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
@@ -169,7 +169,7 @@ def test_a_subclass_with_other_equations_is_refused(keras: Any, kind: str) -> No
 def test_a_subclass_with_the_same_equations_is_read(keras: Any, inputs: Array) -> None:
     """What it is called and where it is from is no matter."""
 
-    class Renamed(keras.layers.LSTM):  # type: ignore[misc, name-defined]  # Keras has no types
+    class Renamed(keras.layers.LSTM):  # type: ignore[misc]  # Keras has no types
         """An LSTM."""
 
     layer = Renamed(UNITS, go_backwards=True, return_sequences=True)
@@ -292,7 +292,7 @@ def test_a_stateful_layer_is_gone_on_with_where_it_stands(keras: Any, inputs: Ar
         each.build(inputs.shape)
     never_read.set_weights(layer.get_weights())
     first = [arrays(each(inputs))[0] for each in (layer, never_read)]
-    np.testing.assert_array_equal(*first)
+    np.testing.assert_array_equal(first[0], first[1])
     reference = from_keras(layer)
     (second,) = arrays(layer(inputs))
     np.testing.assert_array_equal(second, arrays(never_read(inputs))[0])

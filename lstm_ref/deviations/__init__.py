@@ -19,6 +19,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from lstm_ref.deviations import (
     cells,
@@ -58,6 +59,7 @@ def combined(deviations: Iterable[str | Deviation]) -> Deviation:
     >>> combined(["all_gates_icfo", "forget_bias_doubled"]).name
     'all_gates_icfo+forget_bias_doubled'
     """
+    given: list[Any]
     try:
         given = list(deviations)
     except TypeError:

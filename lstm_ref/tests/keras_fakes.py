@@ -75,7 +75,8 @@ class Layer:
     """An LSTM, or an RNN over a cell or over several, with Keras 3's flags."""
 
     def __init__(self, cell: Any, **flags: Any) -> None:
-        self.cell, self.built, self.states = cell, True, None
+        self.cell, self.built = cell, True
+        self.states: Sequence[Any] | None = None
         for flag in FLAGS:
             setattr(self, flag, flags.pop(flag, False))
         vars(self).update(flags)

@@ -166,7 +166,7 @@ def test_a_bidirectional_answers_at_every_batch_size(
     """Whether its halves return states or not, the outputs are both halves'."""
     halves = [drawn_lstm(make_weights, 3, 2, seed=k, return_state=return_state, go_backwards=bool(k)) for k in (0, 1)]
     inputs = np.random.default_rng(3).standard_normal((batch, 5, 2))
-    returned = Bidirectional(*halves)(inputs)
+    returned = Bidirectional(halves[0], halves[1])(inputs)
     outputs = returned[0] if return_state else returned
     expected = [slow.run(list(half.weights.arrays.values()), inputs, go_backwards=half.config.go_backwards) for half in halves]
     np.testing.assert_allclose(outputs, np.concatenate([expected[0][0], expected[1][0]], axis=-1), rtol=0, atol=1e-14)

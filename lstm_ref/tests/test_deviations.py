@@ -70,7 +70,7 @@ def test_halves_of_unequal_size_cannot_share_weights(make_weights: Make) -> None
     deviation, inputs = DEVIATIONS["backward_half_has_forward_weights"], np.ones((2, 4, 2))
     config = LSTMConfig(3, return_state=True)
     halves = LSTM(config, make_weights(3, 2)), LSTM(replace(config, units=4, go_backwards=True), make_weights(4, 2))
-    got, expected = (built(*halves, "concat")(inputs)[0] for built in (deviation.bidirectional, Bidirectional))
+    got, expected = (built(*halves, "concat").forward(inputs)[0] for built in (deviation.bidirectional, Bidirectional))
     np.testing.assert_array_equal(got, expected)
 
 

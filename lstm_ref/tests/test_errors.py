@@ -268,7 +268,7 @@ def test_arguments_of_another_type_are_refused(
 ) -> None:
     """Nothing waits for the first call."""
     with pytest.raises(LSTMError, match=message):
-        LSTM(**({"config": LSTMConfig(3), "weights": make_weights(3, 2)} | arguments))
+        LSTM(**(dict[str, Any](config=LSTMConfig(3), weights=make_weights(3, 2)) | arguments))
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,10 @@ def test_a_built_layer_without_weights_is_refused(make_weights: Make) -> None:
 def test_a_gru_is_refused_for_its_three_gates(make_weights: Make) -> None:
     """It has all the attributes of an LSTM, but three blocks of columns."""
     weights = make_weights(4, 2)
-    arrays = {"kernel": Variable(weights.kernel[:, :12]), "recurrent_kernel": Variable(weights.recurrent_kernel[:, :12])}
+    arrays: dict[str, Any] = {
+        "kernel": Variable(weights.kernel[:, :12]),
+        "recurrent_kernel": Variable(weights.recurrent_kernel[:, :12]),
+    }
     with pytest.raises(ShapeError, match=r"Layer has not the weights of an LSTM: recurrent_kernel has shape \(4, 12\), expected"):
         from_keras(Layer(Cell(weights, **arrays)))
 
@@ -321,7 +324,7 @@ class Product(Variable):
         return self
 
     def __rmatmul__(self, vectors: Any) -> Array:
-        return vectors @ representable(self.array, "bfloat16")
+        return np.asarray(vectors @ representable(self.array, "bfloat16"))
 
     __array_ufunc__ = None  # NumPy leaves the product to it
 
@@ -343,7 +346,7 @@ def test_a_framework_that_rounds_the_operands_of_products_is_seen_by_its_product
     cell = Cell(rounded, **{name: variable(array) for name, array in weights.arrays.items()})
     np.testing.assert_array_equal(read(Layer(cell)).weights.kernel, weights.kernel)
     with pytest.raises(UnsupportedConfigError, match=r"computes something else"):
-        from_keras(Layer(Cell(rounded, **{name: Variable(array) for name, array in weights.arrays.items()})))
+        from_keras(Layer(Cell(rounded, **dict[str, Any]({name: Variable(array) for name, array in weights.arrays.items()}))))
 
 
 class Tensor(Variable):
@@ -358,7 +361,7 @@ class Tensor(Variable):
         return Tensor(self.array + other)
 
     def __matmul__(self, other: Any) -> Array:
-        return np.asarray(self.array) @ np.asarray(other.array)
+        return np.asarray(np.asarray(self.array) @ np.asarray(other.array))
 
 
 def of_tensors(function: Callable[[Array], Array]) -> Callable[[Any], Any]:

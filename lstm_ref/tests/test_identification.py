@@ -180,7 +180,7 @@ def test_what_is_not_finite_is_no_rounding() -> None:
     """A formula that overflows far out is another function than one that does not."""
 
     def naive_softplus(x: Array) -> Array:
-        return np.log(1 + np.exp(x))
+        return np.asarray(np.log(1 + np.exp(x)))
 
     with pytest.raises(UnsupportedConfigError, match=r"the nearest, softplus, gives 1000 where it gives inf, inf off, at x = 1000"):
         identified(naive_softplus)

@@ -275,9 +275,8 @@ def test_one_of_two_biases_alone_is_refused(make_weights: Make) -> None:
 
 def test_arrays_of_another_dtype_are_read_exactly() -> None:
     """Integers and lists too."""
-    read = LAYOUTS["keras"].read(
-        {"kernel": [[1, 2, 3, 4]], "recurrent_kernel": np.ones((1, 4), np.int8), "bias": np.float16([0.5] * 4)}
-    )
+    arrays: dict[str, Any] = {"kernel": [[1, 2, 3, 4]], "recurrent_kernel": np.ones((1, 4), np.int8), "bias": np.full(4, 0.5, "f2")}
+    read = LAYOUTS["keras"].read(arrays)
     assert [array.tolist() for array in read.arrays.values()] == [[[1, 2, 3, 4]], [[1, 1, 1, 1]], [0.5] * 4]
 
 

@@ -106,7 +106,7 @@ def assert_close(ours: Any, theirs: Any, tolerance: float = 1e-11) -> None:
 
 def is_count(value: Any) -> bool:
     """Whether a number of units or features."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
 
 # --- names and sizes -------------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def flat_or_pairs(data: st.DataObject, states: list[list[Array]]) -> tuple[Any, 
     """Initial states as Keras takes them, or anything; and whether they are."""
     given = data.draw(st.sampled_from(["none", "pairs", "flat", "States", "one less", "anything"]))
     flat = [array for pair in states for array in pair]
-    made = {
+    made: dict[str, Callable[[], Any]] = {
         "none": lambda: None,
         "pairs": lambda: states,
         "flat": lambda: tuple(flat),
