@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from packaging.version import Version
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.conventions import USUAL
-from conformance.diagnosis import Diagnostician
 from conformance.environments import DESCRIBED
 from conformance.features import FEATURES
 from conformance.infrastructure import ENDINGS, ending, infrastructure_fault
@@ -257,17 +256,6 @@ def _together(result: Result, covering: Sequence[KnownDifference], environment: 
     failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
     excusing = [[entry for entry in covering if entry.excuses(check, result, environment)][:1] for check in failed]
     return list(dict.fromkeys(entry for found in excusing for entry in found)) if all(excusing) else []
-
-
-def diagnostician(environment: Mapping[str, str], searches: int = 8) -> Diagnostician:
-    """What explains failing cases of an implementation: by its description, by the known differences of a case, by a search."""
-    return Diagnostician(
-        described=environment.get(DESCRIBED, ""),
-        expected=partial(expected_deviations, environment=environment),
-        wider=partial(expected_precision, environment=environment),
-        conventions=CONVENTIONS.get(environment.get("backend", ""), USUAL),
-        searches_left=searches,
-    )
 
 
 def expected_precision(case_id: str, environment: Mapping[str, str]) -> float:

@@ -73,7 +73,8 @@ class FamilyResults:
         """The result of a case; of a family, all cases are run as soon as one is asked for."""
         from conformance.adapters.base import AdapterStartError
         from conformance.adapters.keras_layer import KerasLayerAdapter
-        from conformance.known_differences import classify, diagnostician
+        from conformance.diagnosticians import diagnostician
+        from conformance.known_differences import classify
         from conformance.runner import run
 
         if self._adapter is None:

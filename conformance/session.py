@@ -19,8 +19,9 @@ from conformance.agreement import Folder
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
+from conformance.diagnosticians import diagnostician
 from conformance.journal import identify, resume
-from conformance.known_differences import classify, diagnostician, mark_fixed
+from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.pool import Pool, chunks

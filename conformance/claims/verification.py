@@ -10,10 +10,11 @@ from conformance.case import Case
 from conformance.claims.cells import variants_of
 from conformance.claims.systems import System
 from conformance.description import as_described
+from conformance.diagnosticians import diagnostician
 from conformance.environments import DESCRIBED
 from conformance.environments.recorded import NOT_RECORDED, recording_of
 from conformance.environments.spec import parse
-from conformance.known_differences import classify, diagnostician, mark_fixed
+from conformance.known_differences import classify, mark_fixed
 from conformance.matrix import cases_for, surface
 from conformance.runner import families, run_case
 from conformance.stimulus import draw

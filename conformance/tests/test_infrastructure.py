@@ -103,5 +103,5 @@ def test_what_an_implementation_raises_is_no_fault_of_infrastructure(reason: str
     ],
 )
 def test_only_what_a_process_does_to_itself_is_an_end_of_its_own(reason: str, end: str) -> None:
-    """A signal of its own code, or that it never ends; not what kills it from outside, as the system does when memory is used up."""
+    """A signal of its own code, or that it never ends; not what kills it from outside, as for lack of memory."""
     assert ending(reason) == end

@@ -15,11 +15,12 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.checks import CHECKS
+from conformance.diagnosticians import diagnostician
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse
 from conformance.features import FEATURES
-from conformance.known_differences import EARLIER, KnownDifference, classify, diagnostician, known_differences, values_of
+from conformance.known_differences import EARLIER, KnownDifference, classify, known_differences, values_of
 from conformance.matrix import allowed
 from conformance.probes import PROBES, probe_of, run_probe
 from conformance.runner import run
