@@ -73,7 +73,7 @@ class FamilyResults:
         """The result of a case; of a family, all cases are run as soon as one is asked for."""
         from conformance.adapters.base import AdapterStartError
         from conformance.adapters.keras_layer import KerasLayerAdapter
-        from conformance.diagnosing import diagnostician
+        from conformance.diagnosticians import diagnostician
         from conformance.known_differences import classify
         from conformance.lifetime import scratch_folder
         from conformance.runner import run

@@ -19,7 +19,7 @@ from conformance.attribution import of_suite
 from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.description import as_described
-from conformance.diagnosing import diagnostician
+from conformance.diagnosticians import diagnostician
 from conformance.journal import identify, resume
 from conformance.known_differences import classify, mark_fixed
 from conformance.lifetime import scratch_folder, terminated_as_interrupt

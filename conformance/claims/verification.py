@@ -10,7 +10,7 @@ from conformance.case import Case
 from conformance.claims.cells import variants_of
 from conformance.claims.systems import System
 from conformance.description import as_described
-from conformance.diagnosing import diagnostician
+from conformance.diagnosticians import diagnostician
 from conformance.environments import DESCRIBED
 from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse

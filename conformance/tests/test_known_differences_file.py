@@ -15,7 +15,7 @@ from conformance.adapters.keras_layer import KerasLayerAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.checks import CHECKS
-from conformance.diagnosing import diagnostician
+from conformance.diagnosticians import diagnostician
 from conformance.environments.recipes import recipes
 from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse

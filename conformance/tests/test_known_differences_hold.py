@@ -9,13 +9,13 @@ import pytest
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
+from conformance.diagnosticians import diagnostician
 from conformance.infrastructure import Fault, infrastructure_fault, own_ending
 from conformance.known_differences import (
     EARLIER,
     KnownDifference,
     KnownError,
     classify,
-    diagnostician,
     expected_precision,
     known_differences,
     values_of,

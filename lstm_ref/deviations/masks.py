@@ -136,8 +136,8 @@ DEVIATIONS = (
     Deviation(
         name="zero_output_not_reversed",
         summary="zero_output_for_mask zeroes the outputs that the mask names as it came, though go_backwards reverses them",
-        needs=frozenset({Need.ZEROED_OUTPUT, Need.HALF_BACKWARDS, Need.ASYMMETRIC_MASK, Need.FULL_SEQUENCE}),
-        hides="a forward half of a Bidirectional, or an upper layer that is not masked so, is as it should be",
+        needs=frozenset({Need.ZEROED_OUTPUT, Need.HALF_BACKWARDS, Need.FULL_SEQUENCE}),
+        hides="a mask that reads alike from its end names the same outputs",
         layer=ZeroOutputNotReversed,
     ),
     Deviation(

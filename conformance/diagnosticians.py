@@ -1,4 +1,4 @@
-"""What explains the failing cases of an implementation, by what is known of it."""
+"""What explains the failing cases of an implementation, from what is known of it: its description, its known differences."""
 
 from __future__ import annotations
 
