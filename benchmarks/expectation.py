@@ -18,10 +18,11 @@ from benchmarks.errors import NotConformingError
 from conformance.case import Case
 from conformance.compare import measure
 from conformance.conventions import USUAL
+from conformance.judgement import is_beyond_rounding
 from conformance.observation import CallObservation
 from conformance.reference_run import answer, oracle_of, replicated_sigma
 from conformance.stimulus import Stimulus
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, arithmetic_of
+from conformance.tolerance import ELEMENT_LIMIT, arithmetic_of, rms_limit
 from lstm_ref import activations
 from lstm_ref.arrays import Array
 from lstm_ref.rounding import RoundingLSTM
@@ -95,11 +96,11 @@ class Expectation:
         if seen.shape != expected.shape:
             raise NotConformingError(f"does not conform: {name} have shape {seen.shape}, expected {expected.shape}")
         gap = measure(np.asarray(seen, np.float64), expected, sigma)
-        if gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT:
+        if is_beyond_rounding(gap):
             raise NotConformingError(
                 f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: "
                 f"off by {gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), "
-                f"the array by {gap.rms:.3g} σ in the root mean square (limit {RMS_LIMIT:g})"
+                f"the array by {gap.rms:.3g} σ in the root mean square (limit {rms_limit(gap.size):g})"
             )
         return gap.worst
 

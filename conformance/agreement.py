@@ -21,12 +21,13 @@ from conformance.case import Case
 from conformance.compare import Gap, measure
 from conformance.conventions import USUAL, Conventions
 from conformance.documents import read, stamped
+from conformance.judgement import is_beyond_rounding
 from conformance.known_differences import covering_entries
 from conformance.lifetime import unfinished
 from conformance.observation import Observation
 from conformance.reference_run import Answer, answer
 from conformance.stimulus import draw
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT, TWO_RUNS
+from conformance.tolerance import TWO_RUNS
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -156,7 +157,7 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     for case_id in common:
         arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
         gaps = gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()
-        differs = any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in gaps)
+        differs = any(map(is_beyond_rounding, gaps))
         if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
             known.append((case_id, explained[0]))
             continue

@@ -19,7 +19,9 @@ from conformance.infrastructure import Fault, infrastructure_fault
 from conformance.verdict import Verdict, in_one_line
 from lstm_ref import LSTMError
 
-_OURS = ("conformance", "numpy")
+# Under the name that it is imported by; the reference, which may stand in for an implementation, lies inside where it is installed.
+_SUITE = __name__.partition(".")[0]
+_OTHERS = (f"{_SUITE}.tests.", f"{_SUITE}.lstm_ref.")
 # What Python says of a call that the other side does not take.
 _OF_A_CALL = re.compile(r"\(\) (got|takes|missing) ")
 
@@ -69,5 +71,5 @@ def _name_of(frame: FrameType) -> str:
 
 def _is_own(module: str) -> bool:
     """Whether it is the suite's, without the implementations that its tests make up, or what the suite stands on."""
-    package, _, rest = module.partition(".")
-    return not rest.startswith("tests.") and (package in _OURS or package in sys.stdlib_module_names)
+    package = module.partition(".")[0]
+    return not module.startswith(_OTHERS) and (package in (_SUITE, "numpy") or package in sys.stdlib_module_names)

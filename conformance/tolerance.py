@@ -29,5 +29,14 @@ ROUNDING_IN_SIGMA = 1 / math.sqrt(3)
 # P(F > 12) = 5e-5 where n is 3, the smallest array of the documents' matrix, and with 1e-8 where it is 32.
 RMS_LIMIT = 2.0
 
+# Of one number and of two, whose roots mean square scatter more: the limits that are exceeded as rarely, √(F / 3) rounded up.
+_RMS_LIMIT_OF_FEW = MappingProxyType({1: 2.83, 2: 2.26})
+
+
+def rms_limit(size: int) -> float:
+    """Largest root mean square of error / σ over an array of that many numbers that rounding explains."""
+    return _RMS_LIMIT_OF_FEW.get(size, RMS_LIMIT)
+
+
 # Two runs that each lie within σ of the truth lie within √2 σ of one another.
 TWO_RUNS = math.sqrt(2)

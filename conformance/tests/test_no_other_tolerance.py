@@ -51,20 +51,26 @@ def test_no_module_has_a_tolerance_of_its_own(path: Path) -> None:
 
 
 def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else() -> None:
-    """In the judgement of a case, of a dropout mask, of two folders or versions, and of an explanation."""
+    """In the judgement of a case, of a dropout mask, of two folders or versions, of an explanation, and of what a layer is."""
     using = {
         f"{path.parent.name}/{path.name}"
         for path in SOURCES
-        if {"ELEMENT_LIMIT", "RMS_LIMIT"} & names(ast.parse(path.read_text(encoding="utf-8")))
+        if {"ELEMENT_LIMIT", "RMS_LIMIT", "is_beyond_rounding"} & names(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert using == {
-        "conformance/tolerance.py",  # what they are
+        "lstm_ref/uncertainty.py",  # what they are
+        "conformance/tolerance.py",  # likewise
+        "lstm_ref/keras_layers.py",  # whether a layer is the LSTM that it looks like
+        "lstm_ref/identification.py",  # which activation a function is
+        "conformance/known_differences.py",  # whether a difference is the size of the precision that an entry tells
+        "reproduction/limits.py",  # a script says its limit
         "conformance/judgement.py",  # a case
         "conformance/checks.py",  # a dropout mask
         "conformance/agreement.py",  # two folders
         "conformance/diagnosis.py",  # an explanation
         "conformance/picturing.py",  # what is drawn of a difference
         "upgrade/classify.py",  # two versions
+        "upgrade/errors.py",  # whether a known change is as large as it was
         "upgrade/locate.py",  # where two versions part
         "upgrade/gates.py",  # by which of their gates
         "conformance/session.py",  # a report says them

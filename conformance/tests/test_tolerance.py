@@ -18,6 +18,7 @@ from conformance.tolerance import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     arithmetic_of,
+    rms_limit,
 )
 from lstm_ref.uncertainty import REPLICAS
 
@@ -93,6 +94,13 @@ def test_element_limit_gives_one_false_alarm_in_many_runs() -> None:
 def test_root_mean_square_limit_is_rarely_met_by_rounding(n: int, tail: str) -> None:
     """The smallest array of the matrix is one unit in three rows; from 32 rows on the limit is out of rounding's reach."""
     assert mpmath.nstr(tail_of_f(n, (RMS_LIMIT / ROUNDING_IN_SIGMA) ** 2), 2) == tail
+
+
+@pytest.mark.parametrize(("n", "tail"), [(1, "5.3e-5"), (2, "5.2e-5")])
+def test_the_root_mean_square_of_few_numbers_is_met_as_rarely(n: int, tail: str) -> None:
+    """A loss is one number: at the limit of three, 2 in 1,000 right ones would fail."""
+    assert mpmath.nstr(tail_of_f(n, (rms_limit(n) / ROUNDING_IN_SIGMA) ** 2), 2) == tail
+    assert tail_of_f(n, (rms_limit(n) / ROUNDING_IN_SIGMA) ** 2) < tail_of_f(3, (rms_limit(3) / ROUNDING_IN_SIGMA) ** 2)
 
 
 def test_uniform_rounding_is_a_root_of_three_below_its_bound() -> None:

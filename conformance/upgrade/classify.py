@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from conformance.agreement import gaps_between
 from conformance.case import Case
 from conformance.compare import Gap
+from conformance.judgement import is_beyond_rounding
 from conformance.known_differences import Kind as KnownKind
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import measured
 from conformance.upgrade.references import CONVENTIONS, known_of, upstream_of
@@ -32,7 +32,7 @@ class Apart:
     @property
     def differ(self) -> bool:
         """Whether by more than the rounding of two runs."""
-        return any(gap.worst > ELEMENT_LIMIT or gap.rms > RMS_LIMIT for gap in self.gaps.values())
+        return any(map(is_beyond_rounding, self.gaps.values()))
 
     @property
     def worst(self) -> dict[str, float]:
