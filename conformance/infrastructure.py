@@ -104,15 +104,13 @@ def _signal_of(exit_code: int) -> str:
     return next((number.name for number in signal.Signals if number == -exit_code), "")
 
 
-# How a process ends that its own code brings down, as opposed to what ends it from outside; and one that never comes to an end.
-ENDINGS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "time limit")
+# How a process ends that its own code brings down, as opposed to what ends it from outside.
+ENDINGS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 
 
 def own_ending(reason: str) -> str:
     """Which of `ENDINGS` a process that gave no answer came to; "" for any other, and for a reason of another sort."""
     fault = infrastructure_fault(reason)
-    if fault is Fault.TIME and "no answer within " in reason:
-        return "time limit"
     died = re.search(r"\bdied \(exit code -(\d+)\b", reason) if fault is Fault.PROCESS else None
     names = {number.value: number.name for number in signal.Signals}
     name = names.get(int(died[1]), "") if died else ""

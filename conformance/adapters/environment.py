@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError, CrashedError, RaisedError, UnresolvedError, UnsupportedError
-from conformance.backends import CONVENTIONS
+from conformance.backends import BACKENDS
+from conformance.backends.backend import Backend
 from conformance.case import Case
 from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
@@ -50,7 +51,7 @@ class EnvironmentAdapter:
     recorded: bool = False
     keras: None = field(default=None, init=False, repr=False)
     _asked: Asked | None = field(default=None, init=False, repr=False)
-    _conventions: Conventions = field(default=USUAL, init=False, repr=False)
+    _backend: Backend | None = field(default=None, init=False, repr=False)
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Build the environment where it is not there yet, so that starting takes no long time; `say` is told what is done.
@@ -76,7 +77,7 @@ class EnvironmentAdapter:
             hello = self._asked.hello()
         except LSTMError as error:
             raise AdapterStartError(f"{error}{self._other_backend(str(error))}") from error
-        self._conventions = CONVENTIONS.get(hello.get("backend", ""), USUAL)
+        self._backend = BACKENDS.get(hello.get("backend", ""))
         deviations = recipes().describing(hello)
         described = {DESCRIBED: "+".join(deviations)} if deviations else {}
         return {**hello, "environment": hello.get("environment", self.spec), **described, "conventions": str(self.conventions)}
@@ -84,7 +85,7 @@ class EnvironmentAdapter:
     @property
     def conventions(self) -> Conventions:
         """Of the backend."""
-        return self._conventions
+        return self._backend.conventions if self._backend else USUAL
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Ask the worker.
@@ -95,6 +96,8 @@ class EnvironmentAdapter:
             CrashedError: its process has ended, and so has a fresh one.
             UnresolvedError: the recording that answers was not asked this; or the worker, or the machine, is at fault.
         """
+        if self._backend and (costs := self._backend.too_costly(case)):
+            raise UnsupportedError(costs)
         question, arrays = question_of(case, stimulus)
         try:
             try:

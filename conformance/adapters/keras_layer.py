@@ -126,8 +126,10 @@ class KerasLayerAdapter:
         """Run the case's calls, on what an earlier case of its form has built, if one has, its weights and states set anew.
 
         Raises:
-            UnsupportedError: the backend has no such route.
+            UnsupportedError: the backend has no such route, or takes beyond all limits of time.
         """
+        if costs := BACKENDS[self.backend].too_costly(case):
+            raise UnsupportedError(costs)
         with watched() as ran:
             try:
                 built = self._built_for(case, stimulus)

@@ -21,6 +21,11 @@ def not_compiled(case: Case) -> str:  # noqa: ARG001  # whatever the case
     return ""
 
 
+def at_usual_cost(case: Case) -> str:  # noqa: ARG001  # whatever the case
+    """No case costs more than on other backends."""
+    return ""
+
+
 def as_they_are() -> str:
     """Matrix products read their operands as they are."""
     return ""
@@ -42,6 +47,7 @@ class Backend:
             function returns; it is a function of weights and arrays. None where Keras infers only.
         jit: compiles a function that changes nothing, with the static argument `training`; None where `compile` serves.
         products: asks the imported framework what its float32 matrix products read their operands in here: see `Conventions`.
+        too_costly: of a case, why it is not asked, since no time limit is enough; "" where it is.
         forget: lets go of what was compiled, of which the framework itself keeps thousands; None where that ends with its layers.
     """
 
@@ -54,4 +60,5 @@ class Backend:
     differentiate: Callable[[Loss, Sequence[Any], Sequence[Any]], tuple[Sequence[Any], Sequence[Any], Any]] | None = None
     jit: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
     products: Callable[[], str] = as_they_are
+    too_costly: Callable[[Case], str] = at_usual_cost
     forget: Callable[[], None] | None = None

@@ -115,8 +115,8 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         xlabel="units (parameters of the LSTM)", ylabel="test accuracy", title="8 × 8 digits read as 8 timesteps of 8 features"
     )
     axes.legend(loc="lower right")
-    with unfinished(path) as begun:
-        figure.savefig(begun, format=path.suffix.removeprefix(".") or "png")
+    with unfinished(Path(path)) as begun:
+        figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
 
 
 def _load_digits() -> Digits:

@@ -201,7 +201,7 @@ def _without_prediction(error: LSTMError, found: Mapping[str, Any], subject: _Su
             "reason": "it loads, and something that its call needs is not there",
             "mend": "install it in that environment",
         }
-    if known := known_cause(message, found["verifications"]):
+    if known := known_cause(message, found["verifications"], found["versions"]):
         seen = f"seen in {known.package} {known.first} to {known.last} on {', '.join(known.backends)}"
         shown = f"`lstm-conformance reproduce {known.id}` shows it with Keras alone; " if known in known_differences() else ""
         mend = f"{shown}{seen}; see whether another version runs it, with --to SPEC"

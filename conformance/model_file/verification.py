@@ -102,12 +102,12 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str
     return Verification(path=lstm.path, results=tuple(results), explained_by=tuple(words))
 
 
-def known_cause(raised: str, verifications: Sequence[Verification]) -> KnownDifference | None:
+def known_cause(raised: str, verifications: Sequence[Verification], versions: Mapping[str, str]) -> KnownDifference | None:
     """The known difference of the model's LSTMs that raises so in their own cases; None where none does."""
     results = [result for one in verifications for result in one.results if result.known]
     known = {entry.id: entry for entry in (*known_differences(), *known_differences(EARLIER))}
     asked = [(known[result.known], replace(result, verdict=Verdict.ERROR, reason=raised)) for result in results]
-    return next((entry for entry, result in asked if entry.explains(result)), None)
+    return next((entry for entry, result in asked if entry.explains(result, versions)), None)
 
 
 def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]]:

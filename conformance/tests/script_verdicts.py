@@ -122,7 +122,7 @@ def deviations_of(case: Case, *, orders: int, seed: int = 0) -> list[str]:
 
 
 # Scripts that end or block the process that runs them.
-ALONE = ("openvino-empty-batch-kills-the-process", "openvino-long-masked-sequence-hangs")
+ALONE = ("openvino-empty-batch-kills-the-process",)
 
 
 def _known(backend: str) -> int:

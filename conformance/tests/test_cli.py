@@ -20,8 +20,9 @@ import conformance
 from conformance.backends import BACKENDS
 from conformance.backends.backend import Backend
 from conformance.cli import Later, main
+from conformance.lifetime import _interrupt
 from conformance.pool import Pool
-from conformance.session import _interrupt, default_workers
+from conformance.session import default_workers
 
 SMALL = ("--case", "u2-d2-t6-b3-*", "--workers", "1")
 

@@ -444,7 +444,7 @@ def test_a_file_without_entries_knows_nothing(tmp_path: Path) -> None:
         ({"errors": '["no mask of timesteps"]'}, "entry one: TypeError"),
         ({"errors": '[{ type = "Value Error", words = ["no mask of timesteps"] }]'}, "entry one: an error needs the `type`"),
         ({"errors": '[{ type = "ValueError", words = "no mask of timesteps" }]'}, "entry one: an error needs the `type`"),
-        ({"ends": '"SIGKILL"'}, "entry one: `ends` is one of SIGABRT, .*, time limit; got 'SIGKILL'"),
+        ({"ends": '"SIGKILL"'}, "entry one: `ends` is one of SIGABRT, .*, SIGSEGV; got 'SIGKILL'"),
         (
             {"checks": '["outputs"]'},
             "entry one: the numbers of `checks` need `explained_by`, .*, or why none holds them, in `unheld`",

@@ -198,9 +198,9 @@ def test_cause_that_is_a_known_difference_is_named() -> None:
     entry = next(one for one in known_differences() if one.id == "list-of-one-cell-crashes")
     result = Result(case_id=entry.evidence, group="", verdict=Verdict.KNOWN_DIFFERENCE, known=entry.id)
     verifications = [Verification(path="model/rnn", results=(result,))]
-    assert known_cause("IndexError: list index out of range", verifications) == entry
-    assert known_cause("OSError: No space left on device", verifications) is None
-    assert known_cause("IndexError: list index out of range", []) is None
+    assert known_cause("IndexError: list index out of range", verifications, {}) == entry
+    assert known_cause("OSError: No space left on device", verifications, {}) is None
+    assert known_cause("IndexError: list index out of range", [], {}) is None
 
 
 def test_the_step_that_a_known_cause_offers_works() -> None:
