@@ -296,7 +296,7 @@ class _Script:
         # NaN and infinity must be the same; what is finite beside them is bounded as if all were.
         case = self.case.having(values="finite")
         given = states_text(case, given=True) if case.initial_state else ""
-        lines = replace(self, case=case)._data()
+        lines = replace(self, case=case)._data()  # noqa: SLF001  # its own
         if case.config.stateful:
             name = "ids" if case.mask_source == "embedding" else "x"
             lines += [f"{name} = {inputs_text(case)}"]

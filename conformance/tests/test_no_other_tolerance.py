@@ -51,13 +51,14 @@ def test_no_module_has_a_tolerance_of_its_own(path: Path) -> None:
 
 
 def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else() -> None:
-    """In the judgement of a case, of a dropout mask, of two folders or versions, and of an explanation."""
+    """In the judgement of a case, of a dropout mask, of two folders or versions, of an explanation, and of a script."""
     using = {
         f"{path.parent.name}/{path.name}"
         for path in SOURCES
         if {"ELEMENT_LIMIT", "RMS_LIMIT"} & names(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert using == {
+        "reproduction/limits.py",
         "conformance/tolerance.py",  # what they are
         "conformance/judgement.py",  # a case
         "conformance/checks.py",  # a dropout mask
