@@ -16,7 +16,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.backends import CONVENTIONS
@@ -293,9 +293,10 @@ class _Script:
         return lines
 
     def _limit(self, *, both_keras: bool) -> str:
-        case = self.case
+        # NaN and infinity must be the same; what is finite beside them is bounded as if all were.
+        case = self.case.having(values="finite")
         given = states_text(case, given=True) if case.initial_state else ""
-        lines = self._data()
+        lines = replace(self, case=case)._data()  # noqa: SLF001  # its own
         if case.config.stateful:
             name = "ids" if case.mask_source == "embedding" else "x"
             lines += [f"{name} = {inputs_text(case)}"]

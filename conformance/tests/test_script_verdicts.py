@@ -31,6 +31,7 @@ KINDS = (
     "u3-d2-t5-b4-seq-ract_soft_shrink-s0",
     "u3-d2-t5-b4-seq-p_bfloat16-s0",
     "u3-d2-t5-b4-mask_row-with_nan-s0",
+    "u3-d2-t5-b4-seq-mask_left-with_inf-eager-s0",
     "u3-d2-t5-b4-seq-via_keras_file-s0",
     "u3-d2-t5-b4-seq-in_float32-via_onnx-s0",
     "u3-d2-t5-b4-seq-mask_right-init-same_as_loop-s0",
