@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.array_files import ArrayFileError, load_arrays
 from conformance.model_file.errors import ModelFileError
 from lstm_ref.arrays import Array
 
@@ -76,10 +77,8 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
         ModelFileError: the file holds something else, or does not fit the model.
     """
     try:
-        with path.open("rb") as file:
-            held = np.load(file, allow_pickle=False)
-            arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": np.asarray(held)}
-    except (OSError, ValueError, EOFError, KeyError, MemoryError) as error:
+        arrays = load_arrays(path)
+    except ArrayFileError as error:
         raise ModelFileError(f"{path} cannot be read ({error}); expected arrays as np.save or np.savez write them") from error
     names = [one.name for one in inputs]
     chosen = [arrays[name] for name in names] if names and set(names) <= arrays.keys() else list(arrays.values())
