@@ -12,10 +12,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.array_files import ArrayFileError, load_arrays
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
 from conformance.compare import Gap, measure
@@ -141,9 +141,8 @@ def read_arrays(path: Path) -> dict[str, Array]:
         LSTMError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: np.asarray(stored[name], np.float64) for name in stored.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        return {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
+    except (ArrayFileError, ValueError, TypeError) as error:
         raise LSTMError(f"{path} cannot be read: {error}; make it anew with: lstm-conformance verify --keep FOLDER") from error
 
 

@@ -218,8 +218,10 @@ def known_differences(file: Path = FILE) -> tuple[KnownDifference, ...]:
     with file.open("rb") as opened:
         try:
             entries = tomllib.load(opened).get("difference", [])
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise LSTMError(f"{file.name}: {error}") from error
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        raise LSTMError(f"{file.name}: `difference` must be a list of tables, each under [[difference]]")
     known = tuple(_entry(number, fields) for number, fields in enumerate(entries, 1))
     repeated = {one.id for one in known if [other.id for other in known].count(one.id) > 1}
     if repeated:
@@ -337,7 +339,10 @@ def _entry(number: int, fields: Mapping[str, Any]) -> KnownDifference:
 def _complaints(entry: KnownDifference) -> Iterator[str]:
     """What is wrong with an entry whose fields are there."""
     unknown = {
-        name for each in entry.when for name, values in each.items() if name not in _CONDITIONS or not isinstance(values, list)
+        str(name)
+        for each in entry.when
+        for name, values in (each.items() if isinstance(each, dict) else [(each, None)])
+        if name not in _CONDITIONS or not isinstance(values, list)
     }
     if unknown or not entry.when:
         yield (f"`when` needs lists of values of features or sizes of a case; got {', '.join(sorted(unknown)) or 'nothing'}")

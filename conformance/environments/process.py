@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.array_files import ArrayFileError, load_arrays
 from conformance.infrastructure import ending
 from conformance.refusals import could_not_be
 from lstm_ref import LSTMError
@@ -238,9 +238,8 @@ class Worker:
     def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
         path = self._folder / Path(str(answered.get("arrays", ""))).name
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            return load_arrays(path)
+        except ArrayFileError as error:
             self.stop()
             raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
         finally:

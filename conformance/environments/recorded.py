@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.array_files import ArrayFileError, load_arrays
 from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerDiedError
 from conformance.infrastructure import infrastructure_fault, is_from_outside
 from conformance.lifetime import unfinished
@@ -181,9 +181,8 @@ def read_recording(path: Path) -> Recording:
         RecordingError: it is not.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            index = json.loads(bytes(stored[_INDEX]))
-            flat = {name: stored[name] for name in stored.files if name != _INDEX}
+        flat = load_arrays(path)
+        index = json.loads(bytes(flat.pop(_INDEX)))
         provenance = index.pop("provenance")
         if provenance.pop("sha256") != _digest(index, flat):
             raise RecordingError(
@@ -194,7 +193,7 @@ def read_recording(path: Path) -> Recording:
             key: {name: _cut(flat[_file_name(dtype)], start, shape) for name, (dtype, start, shape) in places.items()}
             for key, places in index["places"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (ArrayFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordingError(f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error})") from error
     return Recording(provenance=provenance, answers=index["answers"], arrays=arrays)
 

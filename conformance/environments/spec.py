@@ -89,7 +89,11 @@ def parse(text: str) -> Spec:
     if " --" in f" {head}":
         raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_WRITTEN}")
     if "/" in head or os.sep in head:
-        return Spec(system=INTERPRETER, interpreter=Path(head).expanduser().absolute(), backend=backend)
+        try:
+            interpreter = Path(head).expanduser().absolute()
+        except RuntimeError as error:
+            raise EnvironmentSpecError(f"{head} names the home of a user who is not here: write the whole path") from error
+        return Spec(system=INTERPRETER, interpreter=interpreter, backend=backend)
     parts = _PARTS.fullmatch(head)
     if parts is None:
         raise EnvironmentSpecError(f"{head or 'An empty text'} names no environment. {_WRITTEN}")

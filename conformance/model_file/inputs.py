@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from conformance.array_files import ArrayFileError, load_arrays
 from conformance.model_file.errors import ModelFileError
 from conformance.refusals import could_not_be
-from conformance.verdict import in_one_line
 from lstm_ref.arrays import Array
 
 # Rows that are drawn, the most that are read of a user's own, and sizes that a model leaves open: timesteps, then anything else.
@@ -113,15 +111,12 @@ def _arrays_of(path: Path) -> dict[str, Array]:
         with path.open("rb") as file:
             if not file.read(len(_MAGIC[0])).startswith(_MAGIC):
                 raise ModelFileError(f"{path} is neither a .npy nor a .npz file; expected arrays as np.save or np.savez write them")
-            file.seek(0)
-            held = np.load(file, allow_pickle=False)
-            arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": np.asarray(held)}
     except OSError as error:
         raise ModelFileError(could_not_be("read", path, error)) from error
-    except (ValueError, EOFError, KeyError, MemoryError, NotImplementedError, zlib.error, BadZipFile) as error:
-        raise ModelFileError(
-            f"{path} holds no arrays ({in_one_line(error)}); expected them as np.save or np.savez write them"
-        ) from error
+    try:
+        arrays = load_arrays(path)
+    except ArrayFileError as error:
+        raise ModelFileError(f"{path} holds no arrays ({error}); expected them as np.save or np.savez write them") from error
     for name, array in arrays.items():
         if array.dtype.kind not in "biufSU":
             raise ModelFileError(f"{path}: the array {name!r} holds {array.dtype}, expected numbers or text")
