@@ -64,7 +64,7 @@ def _is_first_order(responses: Array, unit_roundoff: float) -> Array:
     """Where an error of one u, or that of the difference quotient if it is larger, has no second order to speak of, (elements,)."""
     by_name = dict(zip(OPERATIONS, responses, strict=True))
     second_order = [by_name[name] - sum(by_name[part] for part in parts) for name, parts in ALIASED.items()]
-    return np.abs(second_order).max(axis=0) * max(1.0, unit_roundoff / _ERROR) <= ROUNDING_IN_SIGMA
+    return np.asarray(np.abs(second_order).max(axis=0) * max(1.0, unit_roundoff / _ERROR) <= ROUNDING_IN_SIGMA)
 
 
 def _of_run(evidence: Evidence) -> tuple[Array, Array]:

@@ -75,7 +75,10 @@ class _Stimulus(Stimulus):
         precision = "float64" if case.dtype == "float64" else "float32"
         arrays = [representable(np.asarray(array, "float64"), precision) for array in self.arrays["weights"]]
         count = 3 if case.config.use_bias else 2
-        return tuple(LSTMWeights(*[*arrays[k : k + count], None][:3]) for k in range(0, len(arrays), count))
+        return tuple(
+            LSTMWeights(arrays[k], arrays[k + 1], arrays[k + 2] if case.config.use_bias else None)
+            for k in range(0, len(arrays), count)
+        )
 
     def mask_of(self, case: Case, call: Call) -> Array | None:  # noqa: ARG002  # the same for all calls
         """The array `mask`."""

@@ -35,7 +35,7 @@ class Tensor(np.ndarray):
     policy = ""
 
     @property
-    def dtype(self) -> Any:  # type: ignore[override]  # bfloat16 is none of NumPy's
+    def dtype(self) -> Any:  # bfloat16 is none of NumPy's
         """That of the policy, where a layer returned it."""
         return self.policy or np.ndarray.dtype.__get__(self)
 
@@ -183,7 +183,7 @@ class Recurrent(Layer):
         """From the weights, with no state."""
         deviation, cores = self.double.deviation, self.parts()
         if self.halves:
-            self.whole = deviation.bidirectional(*cores, self.options["merge_mode"] or "none")
+            self.whole = deviation.bidirectional(cores[0], cores[1], self.options["merge_mode"])
         else:
             self.whole = deviation.stacked(cores)
         self.pairs = {}
@@ -245,14 +245,14 @@ class Recurrent(Layer):
         before = [copy.copy(vars(core)) for core in self.whole.layers]
         with np.errstate(all="ignore"):
             if below is None:
-                outputs, states = self.whole(x, given, mask)
+                outputs, states = self.whole.forward(x, given, mask)
             else:
                 lower, its_inputs, its_given, its_mask, its_state = below
                 for core, was in zip(lower.whole.layers, its_state, strict=True):
                     vars(core).update(was)
                 pair = self.pairs.setdefault(id(lower), deviation.stacked([*lower.whole.layers, *self.whole.layers]))
                 both = None if its_given is None and given is None else [*(its_given or [None]), *(given or [None])]
-                outputs, states = pair(its_inputs, both, its_mask)
+                outputs, states = pair.forward(its_inputs, both, its_mask)
                 states = states[-1:]
         outputs = outputs.view(Tensor)
         outputs.below = (self, x, given, mask, before) if below is None and len(self.configs) == 1 else None
@@ -359,8 +359,8 @@ class Embedding(Layer):
 
     def call(self, ids: Any) -> Tensor:
         """Its rows."""
-        tensor = self.table[np.asarray(ids)].view(Tensor)
-        tensor.mask = tensor.loss_mask = np.asarray(ids) != 0 if self.mask_zero else None
+        tensor: Tensor = self.table[np.asarray(ids)].view(Tensor)
+        tensor.mask = tensor.loss_mask = np.asarray(ids).astype(bool) if self.mask_zero else None
         return tensor
 
 

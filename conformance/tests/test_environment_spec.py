@@ -165,3 +165,9 @@ def test_without_a_recipe_those_that_there_are_are_named(text: str, said: str) -
     with pytest.raises(EnvironmentSpecError) as refused:
         recipes().apply(parse(text))
     assert said in str(refused.value)
+
+
+def test_home_of_a_user_who_is_not_here_is_refused() -> None:
+    """In a sentence, as any other text that names no environment."""
+    with pytest.raises(EnvironmentSpecError, match="names the home of a user who is not here"):
+        parse("~nobody-of-that-name/bin/python")

@@ -254,7 +254,7 @@ def test_changed_known_differences_are_read_or_refused(file: Callable[[bytes, st
 
 RESULTS = (*pages.failing(), pages.passing())
 ASKED = [Case.from_id(result.case_id) for result in RESULTS]
-IDENTITY = identify(pages.ENVIRONMENT, {"case_ids": list(pages.IDS)})
+IDENTITY = identify(pages.ENVIRONMENT, {"case_ids": list(pages.IDS)}, {})
 JOURNAL = b"".join(json.dumps(each).encode() + b"\n" for each in (IDENTITY, *map(as_dict, RESULTS)))
 
 
@@ -306,7 +306,8 @@ def test_damaged_recording_is_whole_or_refused(file: Callable[[bytes, str], Path
 def archive(*, compressed: bool) -> bytes:
     """Arrays of a case, as .npz."""
     held = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(held, **{"0_outputs": np.arange(6.0).reshape(2, 3), "0_hidden": np.ones(3)})
+    arrays: dict[str, Any] = {"0_outputs": np.arange(6.0).reshape(2, 3), "0_hidden": np.ones(3)}
+    (np.savez_compressed if compressed else np.savez)(held, **arrays)
     return held.getvalue()
 
 
