@@ -345,7 +345,7 @@ class Masking(Layer):
     def call(self, inputs: Any) -> Tensor:
         """The same, with a mask."""
         tensor = np.array(inputs).view(Tensor)
-        tensor.mask = tensor.loss_mask = np.asarray(inputs != 0).any(axis=-1)
+        tensor.mask = tensor.loss_mask = np.asarray(np.any(inputs != 0, axis=-1))
         return tensor
 
 
