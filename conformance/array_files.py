@@ -31,7 +31,8 @@ def load_arrays(path: Path) -> dict[str, Array]:
             held = np.load(file, allow_pickle=False)
             arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": held}
     except _UNREADABLE as error:
-        raise ArrayFileError(str(error) or type(error).__name__) from error
+        reason = "no array, but pickled objects, which may run code" if "pickle" in str(error) else str(error)
+        raise ArrayFileError(reason or type(error).__name__) from error
     if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise ArrayFileError(f"{others[0]} in it is no array")
     return arrays

@@ -72,6 +72,7 @@ def _missing(error: ImportError) -> str:
 
 # What a package is installed as, where that is not its own name.
 _DISTRIBUTIONS = {
-    "conformance": "keras-lstm-conformance", "lstm_ref": "keras-lstm-conformance", "sklearn": "scikit-learn", "tree": "dm-tree",
+    **dict.fromkeys((each.partition(".")[0] for each in (__name__, LSTMError.__module__)), "keras-lstm-conformance"),
+    "sklearn": "scikit-learn", "tree": "dm-tree",
     "google": "protobuf", "PIL": "pillow", "yaml": "pyyaml",
 }  # fmt: skip

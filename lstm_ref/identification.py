@@ -101,7 +101,7 @@ def _refusal(function: Any, values: Array, expected: dict[str, Array]) -> str:
     return (
         f"activation {shown(function)} computes none of those that the reference models: the nearest, {nearest}, gives "
         f"{expected[nearest][row, unit]:.7g} where it gives {values[row, unit]:.7g}, {differences[row, unit]:.2g} "
-        f"off, at {at}; build the layer with one of lstm_ref.activations.ACTIVATIONS"
+        f"off, at {at}; build the layer with one of {__package__}.activations.ACTIVATIONS"
     )
 
 

@@ -47,7 +47,7 @@ def test_claims_suggest_the_nearest_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("described", "code", "said"), [(None, 0, "21 of 21 as described"), (("bias_dropped",), 1, "of 21 as described")]
+    ("described", "code", "said"), [(None, 0, "28 of 28 as described"), (("bias_dropped",), 1, "of 28 as described")]
 )
 def test_without_ids_systems_are_asked(
     described: tuple[str, ...] | None, code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -52,7 +52,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             ("explain", "u3-d2-t6-b4-seq-weights_chaotic-s0"),
             "explain shows .*; by its verdict: lstm-conformance verify --case u3-d2-t6-b4-seq-weights_chaotic-s0 --backend t",
         ),
-        (("verify", "--case", "probe-no-*"), "no case matches 'probe-no-\\*'; .* and with --level LEVEL those of a level"),
+        (
+            ("verify", "--case", "probe-no-*"),
+            "'probe-no-\\*' matches 1 probe .* by: lstm-conformance verify --level standard --case 'probe-no-\\*'",
+        ),
         (("reproduce", "no_such"), "is not a case id; expected one like .*; `lstm-conformance list` prints"),
         (("reproduce", "list-of-one-cell-crash"), "did you mean list-of-one-cell-crashes"),
         (

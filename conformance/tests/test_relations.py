@@ -138,7 +138,6 @@ def test_one_of_two_ways_that_is_wrong_breaks_the_relation(case_id: str, wrong_w
     [
         ("u3-d2-t6-b4-same_as_two_calls-s0", "states_exchanged"),
         ("u3-d2-t6-b4-seq-same_as_two_calls-s0", "last_step_skipped"),
-        ("u3-d2-t7-b4-seq-same_as_two_calls-s0", "outputs_time_major"),
         ("u3-d2-t6-b4-same_as_padded-s0", "last_step_skipped"),
         ("u3-d2-t6-b4-seq-same_as_padded-s0", "outputs_reversed"),
         ("u3-d2-t6-b4-mask_left-init-same_as_rows_permuted-s0", "mask_of_first_row"),

@@ -23,9 +23,9 @@ class LastStepSkipped(LSTM):
 
 
 class FirstStepOnly(LSTM):
-    def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
+    def passed(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Trajectory:
         first = slice(-1, None) if self.config.go_backwards else slice(1)
-        return super().__call__(inputs[:, first], initial_state, None if mask is None else mask[:, first])
+        return super().passed(inputs[:, first], initial_state, None if mask is None else mask[:, first])
 
 
 class RowsReversed(LSTM):
