@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from lstm_ref.arrays import Array
+from lstm_ref.composite import Composite, Stacked
 from lstm_ref.deviations.deviation import Deviation, Need
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
@@ -68,12 +70,26 @@ class MaskedOutputNotHeld(LSTM):
 
 
 class ZeroOutputNotReversed(LSTM):
+    # Whether what it emits is in reverse order of the timesteps; None where that is as it reads.
+    emits_reversed: bool | None = None
+
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
         passed, config = super().run(inputs, initial_state, mask), self.config
-        if mask is None or not (config.zero_output_for_mask and config.go_backwards and config.return_sequences):
+        is_reversed = config.go_backwards if self.emits_reversed is None else self.emits_reversed
+        if mask is None or not (config.zero_output_for_mask and config.return_sequences and is_reversed):
             return passed
-        started = np.cumsum(mask[:, ::-1], axis=1) > 0
-        return replace(passed, outputs=np.where((mask & started)[:, :, np.newaxis], passed.hidden, 0))
+        processed = mask[:, ::-1] if config.go_backwards else mask
+        started = np.cumsum(processed, axis=1) > 0
+        return replace(passed, outputs=np.where((processed[:, ::-1] & started)[:, :, np.newaxis], passed.hidden, 0))
+
+
+def _cells_not_reversed(layers: Sequence[LSTM]) -> Composite:
+    """Of several cells of one RNN the lowest alone reads backwards, for all; what the uppermost emits is zeroed."""
+    if layers[0].config.go_backwards and not layers[-1].config.go_backwards:
+        for layer in layers:
+            if isinstance(layer, ZeroOutputNotReversed):
+                layer.emits_reversed = layer is layers[-1]
+    return Stacked(layers)
 
 
 class InitialHiddenEmitted(LSTM):
@@ -139,6 +155,7 @@ DEVIATIONS = (
         needs=frozenset({Need.ZEROED_OUTPUT, Need.HALF_BACKWARDS, Need.FULL_SEQUENCE}),
         hides="a mask that reads alike from its end names the same outputs",
         layer=ZeroOutputNotReversed,
+        stacked=_cells_not_reversed,
     ),
     Deviation(
         name="zero_output_forced",
