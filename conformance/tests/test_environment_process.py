@@ -126,7 +126,13 @@ def test_no_temporary_folder_is_an_error_of_the_machine(worker: Worker, tmp_path
         worker.ask("double", {"a": np.ones(2)})
 
 
-@pytest.mark.parametrize(("killed_by", "from_outside"), [(signal.SIGKILL, True), (signal.SIGSEGV, False)])
+# Signals that end a process, and whether they come from outside; Windows has no SIGKILL.
+DEATHS = [(signal.SIGSEGV, False)]
+if sys.platform != "win32":
+    DEATHS.append((signal.SIGKILL, True))
+
+
+@pytest.mark.parametrize(("killed_by", "from_outside"), DEATHS)
 def test_a_death_says_by_which_signal(worker: Worker, killed_by: signal.Signals, from_outside: bool) -> None:
     """One that a crash does not send has come from outside."""
     worker.hello()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -119,6 +120,11 @@ def test_results_come_as_chunks_finish(make_pool: Callable[..., Pool]) -> None:
 
 # --- workers that do not --------------------------------------------------------------------------------------------------------
 
+# What ends a process from outside; Windows has no such signals.
+FROM_OUTSIDE: list[signal.Signals] = []
+if sys.platform != "win32":
+    FROM_OUTSIDE = [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]
+
 
 @pytest.mark.parametrize(
     ("killed_by", "ending"),
@@ -132,7 +138,7 @@ def test_a_case_whose_worker_dies_is_one_error(make_pool: Callable[..., Pool], k
     assert only_error(results) == f"the worker process died ({ending}) while it ran this case alone"
 
 
-@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("killed_by", FROM_OUTSIDE)
 def test_a_case_whose_worker_is_killed_is_unresolved(make_pool: Callable[..., Pool], killed_by: signal.Signals) -> None:
     """The kernel without memory, a batch system or a user has done it: nothing is said of the implementation."""
     results = list(make_pool(partial(Dying, FAULTY, killed_by), 1).run(SIX))
@@ -140,7 +146,7 @@ def test_a_case_whose_worker_is_killed_is_unresolved(make_pool: Callable[..., Po
     assert reason.startswith(f"the worker process died (exit code -{killed_by:d}, {killed_by.name}) while it ran this case alone: ")
 
 
-@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("killed_by", [*FROM_OUTSIDE[:1], signal.SIGSEGV])
 @pytest.mark.parametrize("chunk", [1, 64])
 def test_a_case_whose_worker_dies_once_is_judged(
     make_pool: Callable[..., Pool], killed_by: int, chunk: int, tmp_path: Path
