@@ -74,6 +74,20 @@ def test_halves_of_unequal_size_cannot_share_weights(make_weights: Make) -> None
     np.testing.assert_array_equal(got, expected)
 
 
+def test_of_several_cells_the_uppermost_emits_what_is_zeroed(make_weights: Make) -> None:
+    """The lowest reads backwards for all: processed last, the first timestep is masked, and the zeros are at the other end."""
+    config = LSTMConfig(3, return_sequences=True, zero_output_for_mask=True)
+    mask = np.array([[False, True, True, True]])
+
+    def outputs(deviation: Deviation) -> np.ndarray:
+        cells = deviation.build(replace(config, go_backwards=True), make_weights(3, 2)), deviation.build(config, make_weights(3, 3))
+        return deviation.stacked(cells).forward(np.ones((1, 4, 2)), None, mask)[0]
+
+    got, right = outputs(DEVIATIONS["zero_output_not_reversed"]), outputs(Deviation(name="none", summary=""))
+    np.testing.assert_array_equal(right[0, -1], np.zeros(3))
+    np.testing.assert_array_equal(got[0], [np.zeros(3), right[0, 1], right[0, 2], right[0, 2]])
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_masks_are_drawn_in_training_only(training: bool) -> None:
     """So says the deviation that deviates in nothing."""
