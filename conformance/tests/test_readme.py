@@ -31,7 +31,7 @@ def test_readme_opens_with_two_commands() -> None:
     assert tuple(block.command for block in blocks()[:2]) == OPENING
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch", "openvino", "numpy"])
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "numpy"])
 def test_rows_of_the_surface_table_add_up(backend: str) -> None:
     """Every case passed, showed a known difference, is not there on the backend, or is unexplained; and none is unexplained."""
     cases, *kinds = map(int, surface_row(backend))
