@@ -43,7 +43,7 @@ class EnvironmentAdapter:
     Args:
         spec: of the environment, which is built if it is not there; or the file of a recording.
         time_limit: seconds that one case may take.
-        recorded: where the environment cannot be had here, take what it answered when it was recorded.
+        recorded: take what the environment answered when it was recorded, where it was; it is not run.
     """
 
     spec: str
@@ -173,19 +173,19 @@ class EnvironmentAdapter:
         return self._asked
 
     def _provide(self, spec: Spec, say: Callable[[str], None] = lambda _: None) -> Environment | Recording:
-        """The environment; where it cannot be had, its recording, if that is asked for."""
+        """The environment; its recording, where that is asked for and there is one."""
+        path = recording_of(str(spec))
+        if self.recorded and path.exists():
+            recording = read_recording(path)
+            say(f"the recording of {spec} answers, as --recorded asks: {recording.hello()['recorded']}")
+            return recording
         try:
             return provide(spec, say)
         except UnavailableError as error:
-            path = recording_of(str(spec))
             if not path.exists():
                 raise
-            recording = read_recording(path)
-            if not self.recorded:
-                made = recording.provenance["recorded"]
-                raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error
-            say(f"{error}\nIts recording answers in its place, as --recorded asks: {recording.hello()['recorded']}")
-            return recording
+            made = read_recording(path).provenance["recorded"]
+            raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error
 
     def _open(self, spec: Spec) -> Asked:
         """The environment's worker, or its recording."""

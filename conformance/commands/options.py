@@ -50,7 +50,7 @@ level = click.option(
 recorded = click.option(
     "--recorded",
     is_flag=True,
-    help="Where an environment cannot be had here, let its recording answer; every report says so.",
+    help="Let the recording of an environment answer, where there is one, in place of a run; every report says so.",
 )
 
 

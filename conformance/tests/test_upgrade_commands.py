@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import main
+from conformance.environments.folders import VARIABLE
 from conformance.progress import Progress
 from conformance.tests.upgrade_doubles import InThisProcess, interrupting
 
@@ -29,10 +30,11 @@ def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False, prog_name="lstm-conformance")
 
 
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with the present interpreter alone."""
-    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
-        monkeypatch.setenv(name, "/none")
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine with the present interpreter alone, and with no environment that was built."""
+    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", VARIABLE):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
 
@@ -57,9 +59,8 @@ def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     assert page.index("probes look into the Keras") < page.index("unchanged bit for bit")
 
 
-def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path) -> None:
     """With its date and place, and in the last line; the known differences that it shows are named."""
-    bare(monkeypatch)
     sides = ("upgrade", "tensorflow==2.0.4", "reference", "--recorded", "--no-reduce")
     result, report, markdown, page = written(tmp_path, *sides, "--case", "u3-d2-t5-b4-seq-stateful-staticbatch-s0")
     said = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
@@ -72,9 +73,9 @@ def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path, m
     assert "Recorded, not run, in part. 1 changes" in page
 
 
-def test_history_says_which_columns_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("bare")
+def test_history_says_which_columns_are_recorded(tmp_path: Path) -> None:
     """First, and only where that was asked for; else such a version did not run."""
-    bare(monkeypatch)
     arguments = ("history", "--versions", "tensorflow==2.0.4,reference", "--case", "u3-d2-t5-b4-seq-stateful-staticbatch-s0")
     refused = invoke(*arguments)
     assert refused.exit_code == 1
@@ -153,6 +154,7 @@ def test_report_is_written(tmp_path: Path) -> None:
     assert '<details class="entry" id="u3-d2-t5-b4-seq-mask_left-s0" data-kind="changed: now wrong"' in page
 
 
+@pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,9 +170,8 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("reference", "reference", *MASKED, "--json", "/proc/none.json"), "/proc/none.json could not be written"),
     ],
 )
-def test_what_cannot_run_is_refused(arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_run_is_refused(arguments: tuple[str, ...], message: str) -> None:
     """In one line, with what is expected and without a traceback."""
-    bare(monkeypatch)
     result = invoke("upgrade", *arguments)
     assert result.exit_code == 2
     assert [line for line in result.stderr.splitlines() if line.startswith("error: ") and message in line]
