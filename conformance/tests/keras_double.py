@@ -152,8 +152,8 @@ class Double:
             convert_to_numpy=np.asarray,
             convert_to_tensor=np.asarray,
             cast=np.asarray,
-            concatenate=lambda tensors, axis: _said(np.concatenate(tensors, axis=axis), tensors[0]),
-            roll=lambda tensor, shift, axis: _said(np.roll(tensor, shift, axis=axis), tensor),
+            concatenate=lambda tensors, axis: _tensor_like(np.concatenate(tensors, axis=axis), tensors[0]),
+            roll=lambda tensor, shift, axis: _tensor_like(np.roll(tensor, shift, axis=axis), tensor),
             flip=lifted(np.flip),
         )
         layers = made(
@@ -212,7 +212,7 @@ class _Session:
         return flat(self.model.call(list(arrays.values())))
 
 
-def _said(array: Any, tensor: Any) -> Tensor:
+def _tensor_like(array: Any, tensor: Any) -> Tensor:
     """With the dtype that another says."""
     made = np.asarray(array).view(Tensor)
     made.policy = tensor.policy
