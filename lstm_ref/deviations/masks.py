@@ -86,9 +86,8 @@ class ZeroOutputNotReversed(LSTM):
 def _cells_not_reversed(layers: Sequence[LSTM]) -> Composite:
     """Of several cells of one RNN the lowest alone reads backwards, for all; what the uppermost emits is zeroed."""
     if layers[0].config.go_backwards and not layers[-1].config.go_backwards:
-        for layer in layers:
-            if isinstance(layer, ZeroOutputNotReversed):
-                layer.emits_reversed = layer is layers[-1]
+        for layer in [each for each in layers if isinstance(each, ZeroOutputNotReversed)]:
+            layer.emits_reversed = layer is layers[-1]
     return Stacked(layers)
 
 
