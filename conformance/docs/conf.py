@@ -85,7 +85,7 @@ def as_written(_app: Any, what: str, _name: str, _object: Any, _options: Any, li
     """A bar in a docstring is that of an absolute value, a colon in a property's sentence is one, attributes are what is given."""
     if what in ("attribute", "property") and lines:
         lines[0] = lines[0].replace(":", COLON)
-    read = ("Args:" if line == "Attributes:" else _without_substitutions(line) for line in lines)
+    read = ("Args:" if line == "Attributes:" else _without_links_of_suffixes(_without_substitutions(line)) for line in lines)
     lines[:] = [said for is_table, block in groupby(read, _is_row) for said in (_table(block) if is_table else block)]
 
 
@@ -118,6 +118,11 @@ def _without_substitutions(line: str) -> str:
     if _is_row(line):
         return line
     return "`".join(part if odd % 2 else part.replace("|", r"\|") for odd, part in enumerate(line.split("`")))
+
+
+def _without_links_of_suffixes(line: str) -> str:
+    """`.keras` is the end of a file's name: as a link it would mean every attribute `keras` that there is."""
+    return re.sub(r"(?<!`)`(\.\w+)`(?!`)", r"``\1``", line)
 
 
 def write_walkthrough(app: Any, error: Exception | None) -> None:
