@@ -58,9 +58,15 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
 
 
 def _largest(pair: Comparison) -> float:
+    """Of the elements beyond their limit; of all of them, where it takes more than leaving those out to make an array agree."""
+    got, expected, sigma = (np.asarray(array, np.float64) for array in (pair.got, pair.expected, pair.sigma))
     with np.errstate(invalid="ignore", over="ignore"):
-        errors = np.abs(np.asarray(pair.got, np.float64) - pair.expected)
-    return float(errors.max()) if np.isfinite(errors).all() else math.inf
+        errors = np.abs(got - expected)
+    if not np.isfinite(errors).all():
+        return math.inf
+    within = errors <= ELEMENT_LIMIT * sigma
+    agrees = not within.any() or not is_beyond_rounding(measure(got[within], expected[within], sigma[within]))
+    return float(errors[~within].max() if agrees else errors.max())
 
 
 def _agrees_where_finite(pair: Comparison) -> bool:

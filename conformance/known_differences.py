@@ -35,9 +35,6 @@ from lstm_ref.deviations import DEVIATIONS
 FILE = Path(__file__).with_name("known_differences.toml")
 # Those that no current version has: of systems that environments and recordings bring back.
 EARLIER = FILE.with_name("earlier_differences.toml")
-# Passing cases that are no chance any more.
-MANY = 10
-
 # What holds the numbers of a wrong result to what its entry describes; the last of them says why nothing does.
 _HOLDS = ("explained_by", "computed_in", "within", "not_finite", "unheld")
 
@@ -134,6 +131,7 @@ class KnownDifference:
         package: the package whose versions are meant.
         implementation: which alone it is seen in, as an adapter names it; "" for whatever has the package.
         sometimes: why a covered case may pass; empty where each one differs. Such an entry is fixed when no case shows it.
+        many: passing cases, of such an entry, that are no chance any more.
     """
 
     id: str
@@ -158,6 +156,7 @@ class KnownDifference:
     script: str = ""
     upstream: str = ""
     sometimes: str = ""
+    many: int = 10
     package: str = "keras"
     implementation: str = ""
 
@@ -279,7 +278,7 @@ def expected_deviations(case_id: str, environment: Mapping[str, str]) -> list[st
 def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> list[Result]:
     """All results of a run, those as fixed that an entry with `sometimes` covers, where the run says that it no longer shows.
 
-    A single covered case that passes may do so by chance: the entry's own evidence must pass, or MANY of its cases and no other.
+    A single covered case that passes may do so by chance: the entry's own evidence must pass, or `many` of its cases and no other.
     """
     shown, backend = {result.known for result in results}, environment.get("backend", "")
     entries = (entry for entry in (*known_differences(), *known_differences(EARLIER)) if entry.is_of(environment))
@@ -289,7 +288,7 @@ def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> lis
     for entry in doubtful:
         version = Version(environment[entry.package])
         covered = [case_id for case_id, values in passed.items() if entry.covers(values, backend, version)]
-        if entry.evidence in covered or len(covered) >= MANY:
+        if entry.evidence in covered or len(covered) >= entry.many:
             for case_id in covered:
                 gone.setdefault(case_id, []).append(entry.id)
     return [_fixed(result, gone.get(result.case_id, [])) for result in results]
@@ -350,6 +349,8 @@ def _complaints(entry: KnownDifference) -> Iterator[str]:
         yield "a difference is an error of `errors`, `ends` the process, or fails `checks`"
     if entry.ends and entry.ends not in ENDINGS:
         yield f"`ends` is one of {', '.join(ENDINGS)}; got {entry.ends!r}"
+    if not isinstance(entry.many, int) or entry.many < 1:
+        yield f"`many` is a number of cases; got {entry.many!r}"
     if entry.computed_in and entry.computed_in not in UNIT_ROUNDOFF:
         yield f"`computed_in` is one of {', '.join(UNIT_ROUNDOFF)}; got {entry.computed_in!r}"
     strange = [name for name in entry.explained_by if name not in DEVIATIONS]

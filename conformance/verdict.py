@@ -59,7 +59,7 @@ class CheckResult:
         rms: largest root mean square of error / σ over an array, likewise.
         size: numbers compared.
         squares: sum of the squares of error / σ over all of them.
-        largest: largest |error| of the arrays that fail; infinite where they cannot be compared.
+        largest: largest |error| of what fails: of numbers, or of whole arrays; infinite where they cannot be compared.
         not_finite: whether all that is off is so where just one of what was got and what was expected is finite, or neither.
         blind: how many of them nothing of the expected array's size could make fail, since rounding may do as much.
     """

@@ -193,13 +193,22 @@ def test_cut_sequence_reads_both_pieces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("got", "largest"), [([0.5, 1.25, 9.0], 0.25), ([0.5, np.nan, 9.0], math.inf), ([0.5, 1.0], math.inf), ([0.5, 1.0, 9.0], 0.0)]
+    ("got", "largest"),
+    [
+        pytest.param([0.5, 1.25, 9.0], 0.25, id="one number"),
+        pytest.param([0.5, 1.25, 9.5], 0.25, id="one number, and a larger error that is rounding"),
+        pytest.param([0.5, 1.25, 16.0], 6.999, id="one number, and the others as a whole"),
+        pytest.param([0.57, 1.07, 16.0], 6.999, id="the array as a whole"),
+        pytest.param([0.5, np.nan, 9.0], math.inf, id="not a number"),
+        pytest.param([0.5, 1.0], math.inf, id="another shape"),
+        pytest.param([0.5, 1.0, 9.0], 0.0, id="nothing"),
+    ],
 )
 def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> None:
     """The largest error in numbers, not in σ; of what passes none, of what cannot be compared no bound."""
     expected, sigma = np.array([0.5, 1.0, 9.001]), np.array([0.01, 0.01, 1.0])
     pair = Comparison(label="", got=np.array(got), expected=expected, sigma=sigma)
-    assert judge_values("outputs", [pair]).largest == largest
+    assert judge_values("outputs", [pair]).largest == pytest.approx(largest)
 
 
 @pytest.mark.parametrize(

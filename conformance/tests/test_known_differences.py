@@ -13,7 +13,6 @@ from packaging.version import Version
 
 from conformance.environments import DESCRIBED
 from conformance.known_differences import (
-    MANY,
     Kind,
     KnownDifference,
     KnownError,
@@ -349,7 +348,7 @@ def test_a_case_that_differs_only_sometimes_may_pass() -> None:
 # An entry of the file with `sometimes`, its evidence and other cases that it covers.
 SOMETIMES = next(entry for entry in known_differences() if entry.id == "trainer-casts-float64-to-float32")
 COVERED = SOMETIMES.evidence
-ALSO_COVERED = [f"u3-d1-t3-b{batch}-p_float64-via_predict_on_batch-s0" for batch in range(1, MANY + 1)]
+ALSO_COVERED = [f"u3-d1-t3-b{batch}-p_float64-via_predict_on_batch-s0" for batch in range(1, SOMETIMES.many + 1)]
 TENSORFLOW = {"keras": "3.15.1", "backend": "tensorflow"}
 
 
@@ -372,6 +371,13 @@ def test_an_entry_is_not_fixed_by_a_few_cases_that_pass() -> None:
     """They may do so by chance."""
     few = passes(*ALSO_COVERED[1:])
     assert mark_fixed(few, TENSORFLOW) == few
+
+
+def test_a_rare_difference_waits_for_as_many_cases_as_its_entry_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is many of one that shows in every tenth case is few of one that shows in every hundredth."""
+    rare = replace(SOMETIMES, many=len(ALSO_COVERED) + 1)
+    monkeypatch.setattr("conformance.known_differences.known_differences", lambda *_: (rare,))
+    assert mark_fixed(passes(*ALSO_COVERED), TENSORFLOW) == passes(*ALSO_COVERED)
 
 
 def test_an_entry_that_one_case_of_a_run_shows_is_not_fixed() -> None:
@@ -445,6 +451,7 @@ def test_a_file_without_entries_knows_nothing(tmp_path: Path) -> None:
         ({"errors": '[{ type = "Value Error", words = ["no mask of timesteps"] }]'}, "entry one: an error needs the `type`"),
         ({"errors": '[{ type = "ValueError", words = "no mask of timesteps" }]'}, "entry one: an error needs the `type`"),
         ({"ends": '"SIGKILL"'}, "entry one: `ends` is one of SIGABRT, .*, SIGSEGV; got 'SIGKILL'"),
+        ({"many": '"some"'}, "entry one: `many` is a number of cases; got 'some'"),
         (
             {"checks": '["outputs"]'},
             "entry one: the numbers of `checks` need `explained_by`, .*, or why none holds them, in `unheld`",

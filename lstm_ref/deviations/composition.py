@@ -62,20 +62,27 @@ class ReadsLastStep(LSTM):
         return super().run(inputs[:, -1:], initial_state, None if mask is None else mask[:, -1:])
 
 
+def _changed(layer: LSTM, kind: type[LSTM]) -> LSTM:
+    """A layer that is changed as `kind` is, beside what other deviations have changed in it."""
+    other = type(layer)
+    both = other if issubclass(other, kind) else kind if issubclass(kind, other) else type(kind.__name__, (kind, other), {})
+    return both(layer.config, layer.weights)
+
+
 def _layer_as(kind: type[LSTM], position: int) -> Callable[[Sequence[LSTM]], Stacked]:
     """Of two or more layers, one changed."""
 
     def stacked(layers: Sequence[LSTM]) -> Stacked:
         changed = list(layers)
         if len(changed) > 1:
-            changed[position] = kind(changed[position].config, changed[position].weights)
+            changed[position] = _changed(changed[position], kind)
         return Stacked(changed)
 
     return stacked
 
 
 def _backward_as(kind: type[LSTM]) -> Callable[[LSTM, LSTM, str | None], Bidirectional]:
-    return lambda forward, backward, merge_mode: Bidirectional(forward, kind(backward.config, backward.weights), merge_mode)
+    return lambda forward, backward, merge_mode: Bidirectional(forward, _changed(backward, kind), merge_mode)
 
 
 def _backward_reads_forwards(forward: LSTM, backward: LSTM, merge_mode: str | None) -> Bidirectional:
@@ -86,7 +93,7 @@ def _backward_reads_forwards(forward: LSTM, backward: LSTM, merge_mode: str | No
 
 def _weights_shared(forward: LSTM, backward: LSTM, merge_mode: str | None) -> Bidirectional:
     is_possible = forward.config.units == backward.config.units
-    return Bidirectional(forward, LSTM(backward.config, forward.weights) if is_possible else backward, merge_mode)
+    return Bidirectional(forward, type(backward)(backward.config, forward.weights) if is_possible else backward, merge_mode)
 
 
 def _merged_otherwise(asked: str, done: str) -> Callable[[LSTM, LSTM, str | None], Bidirectional]:

@@ -86,6 +86,27 @@ def test_what_only_one_replaces_is_that_of_the_one() -> None:
     assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
 
 
+@pytest.mark.parametrize("name", ["mask_not_reversed_with_outputs", "second_layer_unmasked", "second_layer_reads_cell"])
+def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_weights: Make) -> None:
+    """Layers whose states are not carried are none the less so where one of them is changed for where it stands."""
+    config = replace(CONFIG, stateful=True)
+    both = combined([name, "state_not_carried"])
+    whole = both.stacked([both.build(config, make_weights(3, input_dim)) for input_dim in (2, 3)])
+    inputs = inputs_of(2, 5, 2)
+    np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
+
+
+@pytest.mark.parametrize("name", ["backward_half_unmasked", "backward_half_has_forward_weights"])
+def test_a_half_that_is_changed_keeps_its_other_changes(name: str, make_weights: Make) -> None:
+    """As with layers one above the other."""
+    config = replace(CONFIG, stateful=True)
+    both = combined([name, "state_not_carried"])
+    halves = [both.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True)]
+    whole = both.bidirectional(*halves, "concat")
+    inputs = inputs_of(2, 5, 2)
+    np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("cell_clipped_at_3", "within a limit, here of 3"), ("forget_bias_of_-0.5", "a forget bias of -0.5 is added")],
