@@ -356,14 +356,18 @@ def _complaints(entry: KnownDifference) -> Iterator[str]:
     strange = [name for name in entry.explained_by if name not in DEVIATIONS]
     if strange:
         yield f"`explained_by` names deviations; got {', '.join(strange)}"
+    yield from _complaints_of_messages(entry)
+    holds = [name for name in _HOLDS if getattr(entry, name)]
+    if {*entry.checks} - {*entry.messages} and not holds:
+        yield f"the numbers of `checks` need {', '.join(f'`{name}`' for name in _HOLDS[:-1])}, or why none holds them, in `unheld`"
+    if entry.unheld and len(holds) > 1:
+        yield f"`unheld` stands beside `{holds[0]}`, which holds it"
+
+
+def _complaints_of_messages(entry: KnownDifference) -> Iterator[str]:
     strange = [name for name in entry.messages if name not in entry.checks]
     if strange:
         yield f"`messages` are of `checks`; got those of {', '.join(strange)}"
     vague = [phrase for phrases in entry.messages.values() for phrase in phrases if len(re.findall(r"[^\W\d_]", phrase)) < _LETTERS]
     if vague:
         yield f"a phrase of `messages` has {_LETTERS} letters at least; got {vague[0]!r}"
-    holds = [name for name in _HOLDS if getattr(entry, name)]
-    if {*entry.checks} - {*entry.messages} and not holds:
-        yield f"the numbers of `checks` need {', '.join(f'`{name}`' for name in _HOLDS[:-1])}, or why none holds them, in `unheld`"
-    if entry.unheld and len(holds) > 1:
-        yield f"`unheld` stands beside `{holds[0]}`, which holds it"
