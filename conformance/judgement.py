@@ -60,8 +60,9 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
 def _largest(pair: Comparison) -> float:
     """Of the elements beyond their limit; of all of them, where it takes more than leaving those out to make an array agree."""
     got, expected, sigma = (np.asarray(array, np.float64) for array in (pair.got, pair.expected, pair.sigma))
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     with np.errstate(invalid="ignore", over="ignore"):
-        errors = np.abs(got - expected)
+        errors = np.where(same, 0, np.abs(got - expected))
     if not np.isfinite(errors).all():
         return math.inf
     within = errors <= ELEMENT_LIMIT * sigma

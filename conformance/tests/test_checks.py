@@ -211,6 +211,13 @@ def test_how_far_what_fails_is_off_is_said(got: list[float], largest: float) -> 
     assert judge_values("outputs", [pair]).largest == pytest.approx(largest)
 
 
+def test_how_far_what_fails_is_off_is_said_beside_what_is_not_a_number() -> None:
+    """NaN and infinity that are expected are no errors."""
+    expected, sigma = np.array([np.nan, np.inf, 1.0]), np.full(3, 0.01)
+    pair = Comparison(label="", got=np.array([np.nan, np.inf, 1.25]), expected=expected, sigma=sigma)
+    assert judge_values("outputs", [pair]).largest == 0.25
+
+
 @pytest.mark.parametrize(
     ("got", "not_finite"),
     [
