@@ -65,14 +65,18 @@ def _missing(error: ImportError) -> str:
         return str(error)  # the suite's own, which says what to install
     package = error.name.partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {package} is missing; install it with: pip install {_DISTRIBUTIONS.get(package, package)}"
-    again = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
-    return f"a package cannot be imported: {error}; install it anew with: {again}"
+        return f"the package {package} is missing; install it with: pip install {distribution_of(package)}"
+    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {distribution_of(package)}"
 
 
-# What a package is installed as, where that is not its own name.
+def distribution_of(package: str) -> str:
+    """What a package is installed as, by the name by which it is imported."""
+    return _DISTRIBUTIONS.get(package, package)
+
+
+# Where that is not its own name.
 _DISTRIBUTIONS = {
     **dict.fromkeys((each.partition(".")[0] for each in (__name__, LSTMError.__module__)), "keras-lstm-conformance"),
-    "sklearn": "scikit-learn", "tree": "dm-tree",
+    "sklearn": "scikit-learn", "tree": "dm-tree", "tf_keras": "tf-keras",
     "google": "protobuf", "PIL": "pillow", "yaml": "pyyaml",
 }  # fmt: skip

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import Version
@@ -76,6 +78,16 @@ def version_of(python: Path) -> str:
         return ""
     name, _, version = run.stdout.strip().partition(" ")
     return version if run.returncode == 0 and name == "cpython" else ""
+
+
+def installing(python: Path, packages: Sequence[str]) -> str:
+    """The command that installs packages for an interpreter: by its own pip, or by uv where it has none."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        pip = [str(python), "-m", "pip"]
+        tried = subprocess.run([*pip, "--version"], capture_output=True, timeout=_START_LIMIT, check=False)  # noqa: S603  # the user's
+        if tried.returncode == 0:
+            return shlex.join([*pip, "install", *packages])
+    return shlex.join([find_uv_bin(), "pip", "install", "--python", str(python), *packages])
 
 
 def python_of(environment: Path) -> Path:
