@@ -36,6 +36,11 @@ def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     return f"{path} could not be {done}: {reason}; {step}"
 
 
+def given_repeatedly(option: str, times: int) -> str:
+    """`--seed is given 2 times, and is one choice: leave all but one out`."""
+    return f"{option} is given {times} times, and is one choice: leave all but one out"
+
+
 def refusal_of(error: Exception, options: Collection[str] = ()) -> str:
     """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other.
 
