@@ -129,7 +129,8 @@ def _appending(path: Path) -> Iterator[IO[bytes]]:
         with path.open("ab") as file:
             yield file
     except OSError as error:
-        raise JournalError(f"{could_not_be('written', path, error)}; the results that it has are kept") from error
+        kept = "; the results that it has are kept" if path.exists() else ""
+        raise JournalError(f"{could_not_be('written', path, error)}{kept}") from error
 
 
 def _line(said: Mapping[str, Any]) -> bytes:

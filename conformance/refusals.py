@@ -32,7 +32,11 @@ def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     reason = error.strerror or str(error)
     step = _NEXT_STEPS.get(error.errno or 0, "name another path")
     if error.errno == errno.ENOENT:
-        step = f"{'it' if Path(path).parent.is_dir() else 'its folder'} is not there: name another path"
+        is_written = done in ("written", "made")
+        missing = "its folder is not there" if not Path(path).parent.is_dir() else "its folder takes no file" if is_written else ""
+        step = f"{missing or 'it is not there'}: name another path"
+    elif step == _ELSEWHERE and done == "read":
+        step = "name one that you may read"
     return f"{path} could not be {done}: {reason}; {step}"
 
 

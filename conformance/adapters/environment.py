@@ -48,12 +48,13 @@ class EnvironmentAdapter:
     Args:
         spec: of the environment, which is built if it is not there; or the file of a recording.
         time_limit: seconds that one case may take.
-        recorded: take what the environment answered when it was recorded, where it was; it is not run.
+        recorded: take what the environment answered when it was recorded, where it was; it is not run. None where the user has no
+            such choice.
     """
 
     spec: str
     time_limit: float = 60.0
-    recorded: bool = False
+    recorded: bool | None = None
     keras: None = field(default=None, init=False, repr=False)
     _asked: Asked | None = field(default=None, init=False, repr=False)
     _backend: Backend | None = field(default=None, init=False, repr=False)
@@ -195,7 +196,7 @@ class EnvironmentAdapter:
         try:
             return provide(spec, say)
         except UnavailableError as error:
-            if not path.exists():
+            if self.recorded is None or not path.exists():
                 raise
             made = read_recording(path).provenance["recorded"]
             raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error

@@ -149,17 +149,62 @@ def test_two_processes_build_once(tmp_path: Path, build: Build) -> None:
 @pytest.mark.parametrize(
     ("text", "imports", "said"),
     [
-        ("keras==3.9", "framework", "little==3.9"),
-        ("keras==3.1", "absent", "No module named 'absent'"),
+        (
+            "keras==3.9",
+            "framework",
+            "the package index has no little==3.9; name a version that it has, within the ranges that `lstm-conformance env",
+        ),
+        ("keras==3.1", "absent", "`python -c 'import absent'` failed with status 1: Traceback"),
+        ("keras==3.1", "absent", "ModuleNotFoundError: No module named 'absent'"),
     ],
 )
 def test_a_build_that_fails_says_why_and_leaves_nothing(build: Build, cache: Path, text: str, imports: str, said: str) -> None:
-    """The message has the environment and the last lines of what failed."""
+    """In one line, which has the environment and the cause, or the last lines of what failed."""
     with pytest.raises(UnavailableError) as refused:
         build(text, imports=imports)
-    assert str(refused.value).startswith(f"{text} cannot be had here: `")
+    assert str(refused.value).startswith(f"{text} cannot be had here: ")
     assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
     assert [*cache.glob("*/*.part-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"UV_OFFLINE": "1"},
+            "its packages are not all in uv's cache, and uv is told not to use the network; let it with: ",
+        ),
+        (
+            {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"},
+            "uv cannot reach http://127.0.0.1:9/simple/framework/ (",
+        ),
+    ],
+    ids=["told to stay offline", "no network"],
+)
+def test_packages_that_cannot_be_fetched_are_said_with_the_way_to_them(
+    build: Build, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """In one line, without the log of what tried."""
+    for name in ("UV_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UnavailableError) as refused:
+        build()
+    assert str(refused.value).startswith(f"keras==3.1 cannot be had here: {said}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_suite_without_uv_says_how_to_have_it(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package whose program was lost is installed anew."""
+
+    def lost() -> str:
+        raise FileNotFoundError("uv")
+
+    monkeypatch.setattr("conformance.environments.interpreters.find_uv_bin", lost)
+    with pytest.raises(UnavailableError, match="uv, which builds environments, is not here; install it anew with: .* -m pip inst"):
+        build()
 
 
 @pytest.fixture
