@@ -203,7 +203,7 @@ def test_a_suite_without_uv_says_how_to_have_it(build: Build, monkeypatch: pytes
         raise FileNotFoundError("uv")
 
     monkeypatch.setattr("conformance.environments.interpreters.find_uv_bin", lost)
-    with pytest.raises(UnavailableError, match="uv, which builds environments, is not here; install it anew with: .* -m pip inst"):
+    with pytest.raises(UnavailableError, match=r"uv, which builds environments, is not here; install it anew with: .* -m pip "):
         build()
 
 

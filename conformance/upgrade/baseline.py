@@ -205,7 +205,8 @@ def read_baseline(path: Path) -> list[Entry]:
     except (ValueError, RecursionError) as error:
         why = " ".join(str(error).split())
         raise LSTMError(f"{path} is no baseline: {why}; name another file, or record one with: {FORMATS[FORMAT]}") from error
-    return [_read(change) for change in check(said, path, FORMAT).get("change", [])]
+    made_by = f"{FORMATS[FORMAT].replace('FILE', shlex.quote(str(path)))}, once this file is deleted"
+    return [_read(change) for change in check(said, path, FORMAT, made_by=made_by).get("change", [])]
 
 
 def _read(change: Mapping[str, Any]) -> Entry:
