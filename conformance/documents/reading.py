@@ -63,9 +63,9 @@ def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, An
         DocumentError: it is none.
     """
     name = said.get("format") if isinstance(said, dict) else None
-    known = name in (names or tuple(FORMATS))
-    made_by = made_by or _made_by([str(name)] if known else names, path)
-    if not known:
+    known = names or tuple(FORMATS)
+    made_by = made_by or _made_by([name] if isinstance(name, str) and name in known else names, path)
+    if not isinstance(name, str) or name not in known:
         other = f"of the format {_plain(repr(name))}" if name is not None else "without a format"
         raise DocumentError(f"{path} is a document {other}; expected {' or '.join(names or FORMATS)}, as made by: {made_by}")
     if (number := said.get("format_version")) != version(name):

@@ -48,7 +48,10 @@ def find_interpreter(versions: Sequence[str]) -> Path:
 
 def providing(version: str) -> str:
     """The command that installs a version of Python."""
-    return f"pyenv install {_PYENV_RELEASES[version]}" if version in _PYENV_RELEASES else f"uv python install {version}"
+    if version not in _PYENV_RELEASES:
+        return f"uv python install {version}"
+    elsewhere = "" if shutil.which("pyenv") else ", by pyenv, which is not here either (https://github.com/pyenv/pyenv)"
+    return f"pyenv install {_PYENV_RELEASES[version]}{elsewhere}"
 
 
 def check_interpreter(python: Path) -> None:
