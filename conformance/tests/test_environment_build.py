@@ -218,10 +218,14 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+# Where that is not here either.
+PYENV = ", by pyenv, which is not here either (https://github.com/pyenv/pyenv)"
+
+
 @pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(
     ("python", "command"),
-    [("3.6", "pyenv install 3.6.15"), ("3.7", "pyenv install 3.7.17"), ("3.8", "uv python install 3.8")],
+    [("3.6", f"pyenv install 3.6.15{PYENV}"), ("3.7", f"pyenv install 3.7.17{PYENV}"), ("3.8", "uv python install 3.8")],
 )
 def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(build: Build, python: str, command: str) -> None:
     """By uv where it has that version, else by pyenv; and it is said where it was looked for."""
@@ -229,6 +233,14 @@ def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(build:
         build(python=python)
     assert f"it needs Python {python}, and none is here" in str(refused.value)
     assert str(refused.value).endswith(f"To have it: {command}")
+
+
+@on_posix
+def test_pyenv_that_is_here_is_not_looked_for_elsewhere(build: Build, bare: Path) -> None:
+    """Its command is all that is said."""
+    (bare / "pyenv").touch(mode=0o755)
+    with pytest.raises(UnavailableError, match=r"To have it: pyenv install 3\.7\.17$"):
+        build(python="3.7")
 
 
 def _stand_in(path: Path, line: str) -> Path:
