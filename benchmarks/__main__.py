@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +13,17 @@ from benchmarks import compare_text, tables
 from benchmarks.compare import Change, compare, warnings
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
-from benchmarks.results import ResultsError, read
+from benchmarks.refusals import refusals, write
+from benchmarks.results import read
 from benchmarks.trend import points
-from conformance.refusals import could_not_be
+from conformance.repetition import SingleValued
 from conformance.report.console import stdout
 from conformance.report.document import show
-from conformance.report.files import UnwrittenError, write_text
 from conformance.report.markdown import as_markdown
 from conformance.streams import take_every_character
 
-SLOWER, UNUSABLE = 1, 2
+SLOWER = 1
 WIDE = 150
-
-
-class Refusal(click.ClickException):
-    """What a user can mend: one message, and exit code 2."""
-
-    exit_code = UNUSABLE
-
-    def show(self, file: Any = None) -> None:
-        """In one line."""
-        click.echo(f"error: {self.message}", err=True, file=file)
 
 
 class Percentage(click.ParamType[float]):
@@ -65,7 +53,7 @@ def main() -> None:
     take_every_character()
 
 
-@main.command()
+@main.command(cls=SingleValued)
 @click.argument("files", metavar="RESULT…", type=_RESULT, nargs=-1, required=True)
 @click.option("--markdown", type=_FILE, help="Write the tables as Markdown.")
 @click.option("--html", type=_FILE, help="Write tables and plots as one page.")
@@ -76,17 +64,17 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
 
     Exit codes: 0 the report is made, whatever the goals say; 2 a file cannot be used.
     """
-    with _refusals():
+    with refusals():
         runs = [read(path) for path in files]
         series = points(runs) if trend else []
     summary, details = tables.summary(runs), tables.details(runs)
     drawn = list(plots(runs)) if html or folder else []
     if markdown is not None:
-        _write(markdown, as_markdown([*summary, *details]))
+        write(markdown, as_markdown([*summary, *details]))
     if html is not None:
-        _write(html, as_html("Benchmarks", summary, drawn, details))
+        write(html, as_html("Benchmarks", summary, drawn, details))
     if trend is not None:
-        _write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     if folder is not None:
         for plot in drawn:
             _write_plot(plot, folder)
@@ -94,7 +82,7 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
         show([*summary, *details], stdout(WIDE))
 
 
-@main.command(name="compare")
+@main.command(cls=SingleValued, name="compare")
 @click.argument("before", type=_RESULT)
 @click.argument("after", type=_RESULT)
 @click.option("--threshold", type=Percentage(), default="5%", show_default=True, help="Differences up to this are not said.")
@@ -104,36 +92,20 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
 
     Exit codes: 0 nothing is slower, 1 something is, 2 a file cannot be used.
     """
-    with _refusals():
+    with refusals():
         first, second = read(before), read(after)
         found = compare(first, second, threshold)
     page = compare_text.page(first, second, found, list(warnings(first, second)), threshold)
     if markdown is not None:
-        _write(markdown, as_markdown(page))
+        write(markdown, as_markdown(page))
     show(page, stdout(WIDE))
     sys.exit(SLOWER if any(compared.change is Change.SLOWER for compared in found) else 0)
 
 
-@contextmanager
-def _refusals(written: Path | None = None) -> Iterator[None]:
-    """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
-    try:
-        yield
-    except (ResultsError, UnwrittenError) as error:
-        raise Refusal(str(error)) from error
-    except OSError as error:
-        raise Refusal(could_not_be("written", written or "a file", error)) from error
-
-
-def _write(path: Path, text: str) -> None:
-    with _refusals(path):
-        write_text(text, path)
-
-
 def _write_plot(plot: Plot, folder: Path) -> None:
-    _write(folder / f"{plot.name}.svg", plot.svg)
+    write(folder / f"{plot.name}.svg", plot.svg)
     image = folder / f"{plot.name}.png"
-    with _refusals(image):
+    with refusals(image):
         image.write_bytes(plot.png())
 
 

@@ -16,6 +16,7 @@ from benchmarks.peers import PEERS
 from benchmarks.peers.base import Peer
 from benchmarks.race import Budget, Crew, NotTimed, Timed, race
 from benchmarks.workloads import WORKLOADS, Workload
+from conformance.pytest_plugin import refuse_repetition
 
 HERE = Path(__file__).parent
 QUICK = {"benchmark_max_time": 0.1, "benchmark_min_rounds": 3}
@@ -41,7 +42,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is known yet of who cannot be timed."""
+    """Options are given once; nothing is known yet of who cannot be timed."""
+    refuse_repetition(config, "--threads")
     config.stash[NOT_TIMED] = {}
 
 

@@ -24,8 +24,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.refusals import write
 from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
+from conformance.repetition import SingleValued
 from conformance.runner import run
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
 
@@ -187,16 +189,19 @@ def table(measured: Sequence[Growth]) -> Table:
     return shown
 
 
-@click.command()
+@click.command(cls=SingleValued)
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Rounds whose median is the time.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write what was measured as JSON.")
 def main(rounds: int, json_file: Path | None) -> None:
-    """Print how time and memory grow."""
+    """Print how time and memory grow.
+
+    Exit codes: 0 they are printed, 2 wrong usage, or the file cannot be written.
+    """
     measured = list(growths(rounds))
     Console(width=160).print(table(measured))
     if json_file is not None:
-        json_file.write_text(json.dumps([asdict(growth) for growth in measured], indent=1) + "\n", encoding="utf-8")
+        write(json_file, json.dumps([asdict(growth) for growth in measured], indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks.growth")

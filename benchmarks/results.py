@@ -6,7 +6,9 @@ refused with one message.
 
 from __future__ import annotations
 
+import errno
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,6 +20,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from benchmarks.formats import threads
+from conformance.refusals import could_not_be
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
 MADE_BY = "pytest benchmarks --benchmark-json=FILE"
@@ -170,14 +173,19 @@ def _document(path: Path) -> Any:
     try:
         document = _plain(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror}") from error
+        made = f", or make one with {_made_with(path)}" if error.errno == errno.ENOENT else ""
+        raise ResultsError(f"{could_not_be('read', path, error)}{made}") from error
     except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {MADE_BY}") from error
+        raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {_made_with(path)}") from error
     wrong = best_match(_validator().iter_errors(document))
     if wrong is not None:
         said = wrong.message if len(wrong.message) < 160 else f"{wrong.message[:80]} … {wrong.message[-80:]}"
         raise ResultsError(f"{path} is no result file of these benchmarks; {wrong.json_path}: {said}. Make one with {MADE_BY}")
     return document
+
+
+def _made_with(path: Path) -> str:
+    return MADE_BY.replace("FILE", shlex.quote(str(path)))
 
 
 def _plain(value: Any) -> Any:

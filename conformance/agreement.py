@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,7 +118,7 @@ class _Observed:
 
     @classmethod
     def read(cls, folder: Path) -> _Observed:
-        said = read(folder / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {folder}")
+        said = read(folder / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {shlex.quote(str(folder))}")
         environment = said["environment"]
         name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
@@ -143,7 +144,9 @@ def read_arrays(path: Path) -> dict[str, Array]:
     try:
         return {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
     except (ArrayFileError, ValueError, TypeError) as error:
-        raise LSTMError(f"{path} cannot be read: {error}; make it anew with: lstm-conformance verify --keep FOLDER") from error
+        raise LSTMError(
+            f"{path} cannot be read: {error}; delete it, and keep the case anew with the `verify --keep {path.parent}` that made it"
+        ) from error
 
 
 def _compare(one: _Observed, other: _Observed) -> Agreement:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
@@ -107,18 +105,10 @@ class Later(click.Command):
         """
         command = self.load()
         if not extra.get("resilient_parsing"):  # a shell that completes a line
-            _refuse_repetition(command, args, click.Context(command, parent, info_name))
+            from conformance.repetition import refuse_repetition  # noqa: PLC0415  # the list of commands needs none of it
+
+            refuse_repetition(command, args, click.Context(command, parent, info_name))
         return command.make_context(info_name, args, parent, **extra)
-
-
-def _refuse_repetition(command: click.Command, args: Sequence[str], context: click.Context) -> None:
-    """Refuse an option that is given twice, unless it takes several values, or can only say the same again."""
-    _, _, given = command.make_parser(context).parse_args([*args])
-    options = Counter(each for each in given if isinstance(each, click.Option) and not each.multiple and not each.count)
-    for option, times in options.items():
-        if times > 1 and (option.secondary_opts or not option.is_flag):
-            names = "/".join([*option.opts, *option.secondary_opts])
-            raise click.UsageError(f"{names} is given {times} times, and is one choice: leave all but one out", context)
 
 
 class _Refusing(click.Group):

@@ -22,7 +22,6 @@ from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verd
 from lstm_ref import LSTMError
 
 _FORMAT = 4
-_NEXT_STEP = "name another file, or delete it to start anew"
 _KEPT = (Result, CheckResult, Sample, Picture, Line)
 _NOT_FINITE = ("inf", "-inf", "nan")
 # What json and the types of a result object to; deep nesting and endless digits are errors of their own.
@@ -31,6 +30,10 @@ _UNREADABLE = (ValueError, RecursionError, OverflowError)
 
 class JournalError(LSTMError):
     """The file is no journal, one of another run, or cannot be written."""
+
+
+class _UnusableJournalError(LSTMError):
+    """What is wrong with a file, without the next step."""
 
 
 def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
@@ -48,16 +51,30 @@ def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Map
 
 
 def resume(
-    path: Path, identity: Mapping[str, Any], cases: Sequence[Planned], run: Callable[[Sequence[Planned]], Iterable[Result]]
+    path: Path,
+    identity: Mapping[str, Any],
+    cases: Sequence[Planned],
+    run: Callable[[Sequence[Planned]], Iterable[Result]],
+    next_step: str = "name another file, or delete it to start anew",
 ) -> Iterator[Result]:
     """The results that the file has, then those of the other cases, each written before it is handed on.
 
     One that is UNRESOLVED is not written: when the run goes on, its case is asked again.
 
+    Args:
+        path: of the file, which need not be there.
+        identity: of the run, as `identify` makes it.
+        cases: that are planned.
+        run: asks those that the file has no result of.
+        next_step: what the user is told to do with a file that cannot be used.
+
     Raises:
         JournalError: the file cannot be used; nothing has run, and the file is as it was.
     """
-    results, end = _read(path, identity, {case.id for case in cases})
+    try:
+        results, end = _read(path, identity, {case.id for case in cases})
+    except _UnusableJournalError as error:
+        raise JournalError(f"{error}; {next_step}") from error
     yield from results.values()
     with _appending(path) as file:
         file.truncate(end)
@@ -103,7 +120,7 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
             if result.case_id not in planned or result.case_id in results:
                 raise ValueError(f"{result.case_id} is no case of this run, or is there twice")
         except _UNREADABLE as error:
-            raise JournalError(f"{path}, line {number}, is not the result of a case: {error}; {_NEXT_STEP}") from error
+            raise _UnusableJournalError(f"{path}, line {number}, is not the result of a case: {error}") from error
         results[result.case_id] = result
     return results, end
 
@@ -114,11 +131,14 @@ def _compare(path: Path, line: bytes, identity: Mapping[str, Any]) -> None:
     except _UNREADABLE:
         found = None
     if not isinstance(found, dict) or "journal" not in found:
-        raise JournalError(f"{path} is no journal of a run; {_NEXT_STEP}")
+        raise _UnusableJournalError(f"{path} is no journal of a run")
     differing = [key for key in {**identity, **found} if found.get(key) != identity.get(key)]
     if differing:
-        said = "; ".join(f"{key} {found.get(key)} there, {identity.get(key)} here" for key in differing)
-        raise JournalError(f"{path} is the journal of another run: {said}; {_NEXT_STEP}")
+        said = "; ".join(
+            "it asks other cases" if key == "case_ids" else f"{key} {found.get(key)} there, {identity.get(key)} here"
+            for key in differing
+        )
+        raise _UnusableJournalError(f"{path} is the journal of another run: {said}")
 
 
 @contextmanager
@@ -129,7 +149,8 @@ def _appending(path: Path) -> Iterator[IO[bytes]]:
         with path.open("ab") as file:
             yield file
     except OSError as error:
-        raise JournalError(f"{could_not_be('written', path, error)}; the results that it has are kept") from error
+        kept = "; the results that it has are kept" if path.exists() else ""
+        raise JournalError(f"{could_not_be('written', path, error)}{kept}") from error
 
 
 def _line(said: Mapping[str, Any]) -> bytes:

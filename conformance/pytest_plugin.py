@@ -39,10 +39,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse options that select nothing, before anything is collected; know the grouping mark where pytest-xdist is missing."""
+    """Refuse options given twice, or that select nothing, before anything is collected; know the mark of a missing pytest-xdist."""
     config.addinivalue_line("markers", "xdist_group(name): tests that pytest-xdist keeps in one process")
+    refuse_repetition(config, "--lstm-backend", "--lstm-seed")
     if config.getoption("--lstm-case") or config.getoption("--lstm-seed"):
         _selected(config)
+
+
+def refuse_repetition(config: pytest.Config, *names: str) -> None:
+    """Refuse an option that the command line gives twice, of which pytest would silently take the last; `addopts` are defaults.
+
+    Raises:
+        pytest.UsageError: one is.
+    """
+    given = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
+    for name in names:
+        if (times := given.count(name)) > 1:
+            from conformance.refusals import given_repeatedly
+
+            raise pytest.UsageError(given_repeatedly(name, times))
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,17 @@ def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     reason = error.strerror or str(error)
     step = _NEXT_STEPS.get(error.errno or 0, "name another path")
     if error.errno == errno.ENOENT:
-        step = f"{'it' if Path(path).parent.is_dir() else 'its folder'} is not there: name another path"
+        is_written = done in ("written", "made")
+        missing = "its folder is not there" if not Path(path).parent.is_dir() else "its folder takes no file" if is_written else ""
+        step = f"{missing or 'it is not there'}: name another path"
+    elif step == _ELSEWHERE and done == "read":
+        step = "name one that you may read"
     return f"{path} could not be {done}: {reason}; {step}"
+
+
+def given_repeatedly(option: str, times: int) -> str:
+    """`--seed is given 2 times, and is one choice: leave all but one out`."""
+    return f"{option} is given {times} times, and is one choice: leave all but one out"
 
 
 def refusal_of(error: Exception, options: Collection[str] = ()) -> str:
@@ -65,14 +74,18 @@ def _missing(error: ImportError) -> str:
         return str(error)  # the suite's own, which says what to install
     package = error.name.partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {package} is missing; install it with: pip install {_DISTRIBUTIONS.get(package, package)}"
-    again = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
-    return f"a package cannot be imported: {error}; install it anew with: {again}"
+        return f"the package {package} is missing; install it with: pip install {distribution_of(package)}"
+    return f"a package cannot be imported: {error}; install it anew with: pip install --force-reinstall {distribution_of(package)}"
 
 
-# What a package is installed as, where that is not its own name.
+def distribution_of(package: str) -> str:
+    """What a package is installed as, by the name by which it is imported."""
+    return _DISTRIBUTIONS.get(package, package)
+
+
+# Where that is not its own name.
 _DISTRIBUTIONS = {
     **dict.fromkeys((each.partition(".")[0] for each in (__name__, LSTMError.__module__)), "keras-lstm-conformance"),
-    "sklearn": "scikit-learn", "tree": "dm-tree",
+    "sklearn": "scikit-learn", "tree": "dm-tree", "tf_keras": "tf-keras",
     "google": "protobuf", "PIL": "pillow", "yaml": "pyyaml",
 }  # fmt: skip

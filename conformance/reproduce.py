@@ -21,7 +21,9 @@ from pathlib import Path
 
 from conformance.backends import CONVENTIONS
 from conformance.case import Case
+from conformance.infrastructure import infrastructure_fault
 from conformance.known_differences import KnownDifference
+from conformance.refusals import distribution_of
 from conformance.reproduction.data_lines import element_lines, inputs_text, mask_text, states_text, weights_text
 from conformance.reproduction.gradient_lines import direction_line, judgement_lines, set_in_variable, states_line, variable_of
 from conformance.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
@@ -77,11 +79,23 @@ def known_reproduction(known: KnownDifference, backend: str) -> str:
 
 
 def run(script: str) -> int:
-    """The exit code of the script, run in a fresh interpreter and an empty folder."""
+    """The exit code of the script, run in a fresh interpreter and an empty folder; what it prints is passed on.
+
+    Raises:
+        LSTMError: where it ran is at fault, a missing package say: it shows neither a difference nor none.
+    """
     with tempfile.TemporaryDirectory(prefix="lstm-conformance-") as folder:
         path = Path(folder) / "repro.py"
         path.write_text(script, encoding="utf-8")
-        return subprocess.run([sys.executable, str(path)], cwd=folder, check=False).returncode  # noqa: S603  # written above
+        command = [sys.executable, str(path)]
+        ran = subprocess.run(command, cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace", check=False)  # noqa: S603  # written above
+    last = ran.stderr.strip().rpartition("\n")[2]
+    if ran.returncode and infrastructure_fault(last):
+        missing = re.search(r"No module named '(\w+)", last)
+        step = f"install it with: pip install {distribution_of(missing[1])}" if missing else "mend that, and run it again"
+        raise LSTMError(f"the script could not run here: {last}; {step}")
+    sys.stderr.write(ran.stderr)
+    return ran.returncode
 
 
 @dataclass(frozen=True, kw_only=True)

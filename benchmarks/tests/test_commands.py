@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.__main__ import main
+from benchmarks.growth import main as growth
 from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, written
 
 
@@ -87,3 +89,28 @@ def test_a_file_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     result = invoked("report", EXAMPLE, "--markdown", tmp_path / "taken" / "a.md")
     assert result.exit_code == 2
     assert "could not be written" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "name"),
+    [
+        (main, ("report", EXAMPLE, "--html", "a", "--html", "b"), "--html"),
+        (main, ("compare", EXAMPLE, EXAMPLE, "--threshold", "1%", "--threshold=1%"), "--threshold"),
+        (growth, ("--rounds", "1", "--rounds", "2"), "--rounds"),
+    ],
+)
+def test_an_option_of_one_value_is_refused_twice(command: click.Command, options: tuple[object, ...], name: str) -> None:
+    """Before anything is measured or written."""
+    result = CliRunner().invoke(command, list(map(str, options)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{name} is given 2 times, and is one choice: leave all but one out" in result.stderr
+
+
+def test_growth_that_cannot_be_written_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After what was measured is shown."""
+    monkeypatch.setattr("benchmarks.growth.growths", lambda _: iter(()))
+    written(tmp_path, "", "taken")
+    result = CliRunner().invoke(growth, ["--json", str(tmp_path / "taken" / "a.json")])
+    assert result.exit_code == 2
+    assert "growth: size^k" in result.stdout
+    assert result.stderr.startswith(f"error: {tmp_path / 'taken' / 'a.json'} could not be written: ")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from conformance.conventions import USUAL, Conventions
 from conformance.environments import DESCRIBED
 from conformance.environments.build import Environment, UnavailableError, provide
 from conformance.environments.folders import cache
+from conformance.environments.interpreters import installing
 from conformance.environments.process import (
     Answer,
     Asked,
+    ImportFailedError,
     QuestionError,
     UnsupportedQuestionError,
     Worker,
@@ -31,6 +35,7 @@ from conformance.environments.recorded import NotRecordedError, Recorder, Record
 from conformance.environments.spec import INSTALLED, INTERPRETER, EnvironmentSpecError, Spec, parse
 from conformance.infrastructure import is_from_outside
 from conformance.observation import Observation
+from conformance.refusals import distribution_of
 from conformance.stimulus import Stimulus
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
@@ -43,12 +48,13 @@ class EnvironmentAdapter:
     Args:
         spec: of the environment, which is built if it is not there; or the file of a recording.
         time_limit: seconds that one case may take.
-        recorded: take what the environment answered when it was recorded, where it was; it is not run.
+        recorded: take what the environment answered when it was recorded, where it was; it is not run. None where the user has no
+            such choice.
     """
 
     spec: str
     time_limit: float = 60.0
-    recorded: bool = False
+    recorded: bool | None = None
     keras: None = field(default=None, init=False, repr=False)
     _asked: Asked | None = field(default=None, init=False, repr=False)
     _backend: Backend | None = field(default=None, init=False, repr=False)
@@ -76,7 +82,7 @@ class EnvironmentAdapter:
             self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
             hello = self._asked.hello()
         except LSTMError as error:
-            raise AdapterStartError(f"{error}{self._other_backend(str(error))}") from error
+            raise AdapterStartError(f"{error}{self._next_step(error)}") from error
         self._backend = BACKENDS.get(hello.get("backend", ""))
         deviations = recipes().describing(hello)
         described = {DESCRIBED: "+".join(deviations)} if deviations else {}
@@ -132,12 +138,20 @@ class EnvironmentAdapter:
         except UnsupportedQuestionError:
             return None
 
-    def _other_backend(self, said: str) -> str:
-        """A hint for an interpreter whose Keras has another backend than its default, which KERAS_BACKEND does not name here."""
-        if "cannot be imported" not in said or self._recording or "--backend" in self.spec:
+    def _next_step(self, error: LSTMError) -> str:
+        """Where the framework of an environment cannot be imported: what installs what is missing, or does without it."""
+        if not isinstance(error, ImportFailedError):
             return ""
-        is_existing = parse(self.spec).system in (INSTALLED, INTERPRETER)
-        return f"; where its Keras runs on another backend, name that: '{self.spec} --backend numpy'" if is_existing else ""
+        spec = self._named
+        if spec.system not in (INSTALLED, INTERPRETER):
+            return f"; mend it there, name another environment, or remove it from {cache()} to have it built anew"
+        if not error.missing:
+            return f"; mend it there, or name another environment{' or backend' if spec.backend else ''}"
+        python = spec.interpreter or Path(sys.executable)
+        install = installing(python, [distribution_of(module) for module in error.missing])
+        others = [] if {"keras", "numpy"} & {*error.missing} else error.backends
+        other = f", or name a backend that is there: {shlex.quote(f'{replace(spec, backend=others[0])}')}" if others else ""
+        return f"; install it with: {install}{other}"
 
     @property
     def _named(self) -> Spec:
@@ -182,7 +196,7 @@ class EnvironmentAdapter:
         try:
             return provide(spec, say)
         except UnavailableError as error:
-            if not path.exists():
+            if self.recorded is None or not path.exists():
                 raise
             made = read_recording(path).provenance["recorded"]
             raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error

@@ -14,6 +14,8 @@ from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
 from conformance.lifetime import unfinished
+from conformance.refusals import could_not_be
+from conformance.report.files import UnwrittenError
 from lstm_ref.arrays import Array
 
 UNITS = (4, 8, 16, 32, 64, 128)
@@ -86,6 +88,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
 
     Raises:
         ValueError: the finding holds no accuracies.
+        UnwrittenError: the file cannot be written.
         MissingFrameworkError: matplotlib is not installed; the message says what to install.
     """
     rows: list[Any] = [
@@ -115,8 +118,11 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         xlabel="units (parameters of the LSTM)", ylabel="test accuracy", title="8 × 8 digits read as 8 timesteps of 8 features"
     )
     axes.legend(loc="lower right")
-    with unfinished(Path(path)) as begun:
-        figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
+    try:
+        with unfinished(Path(path)) as begun:
+            figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
+    except OSError as error:
+        raise UnwrittenError(could_not_be("written", path, error)) from error
 
 
 def _load_digits() -> Digits:

@@ -25,6 +25,9 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
     """
     if len(folders) < 2:
         raise LSTMError("agree compares two or more folders; make each with: lstm-conformance verify --backend NAME --keep FOLDER")
+    for number, folder in enumerate(folders):
+        if any(folder.samefile(other) for other in folders[:number]):
+            raise LSTMError(f"{folder} is there twice, and agrees with itself: name each folder once")
     agreements = agree(folders)
     for agreement in agreements:
         names = " and ".join(agreement.names)

@@ -75,15 +75,14 @@ def claims(
     counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     said = "; ".join(filter(None, [counted, text.recorded_note(verified)]))
     console.print(f"\n{said}", style="bold", highlight=False, soft_wrap=True)
-    for outcome in settled:
-        if plot_file and outcome.claim.id == DRAWN_CLAIM and outcome.finding:
-            plot_accuracy(outcome.finding, plot_file)
+    drawn = [outcome.finding for outcome in settled if outcome.claim.id == DRAWN_CLAIM and outcome.finding]
     systems = [text.system_as_json(each) for each in verified]
     document = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     files.write_each(
         (json_file, partial(files.write_document, document)),
         (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
         (html_file, lambda path: pages.write_page(page_of(document), path)),
+        (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path)),
     )
     expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
     sys.exit(0 if expected else FAILED)

@@ -21,7 +21,8 @@ from conformance.reproduce import run as run_script
 def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     """Print a case, or a known difference, as a script of under 30 lines that needs only Keras and NumPy.
 
-    Exit codes: 0 it is printed, and with --run shows no difference, 1 it shows one with --run, 2 there is no such case or script.
+    Exit codes: 0 it is printed, and with --run shows no difference, 1 it shows one with --run, 2 there is no such case or script,
+    or it cannot run here.
     """
     entries = {entry.id: entry for entry in known_differences()}
     known = entries.get(case_id)

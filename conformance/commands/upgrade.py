@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ from conformance.upgrade.history import History
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
-from lstm_ref.deviations import combined
+from lstm_ref.deviations import DEVIATIONS, combined
 
 
 def implementation(spec: str, volume: Volume = Volume.USUAL, *, recorded: bool = False) -> Implementation:
@@ -46,15 +47,42 @@ def implementation(spec: str, volume: Volume = Volume.USUAL, *, recorded: bool =
     Raises:
         LSTMError: it names none.
     """
-    head, _, deviation = spec.strip().partition(":")
-    if head != REFERENCE:
-        name = str(parse(spec))
+    name, is_reference = named(spec)
+    if not is_reference:
         with suppress(AdapterStartError), telling(volume) as say:  # which the start of a worker says again
             EnvironmentAdapter(name, recorded=recorded).prepare(say)
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name, recorded=recorded))
-    if deviation:
-        combined(deviation.split("+"))
-    return Implementation(name=spec.strip(), make_adapter=partial(ReferenceAdapter, deviation or None))
+    deviation = name.partition(":")[2]
+    return Implementation(name=name, make_adapter=partial(ReferenceAdapter, deviation or None))
+
+
+def named(spec: str) -> tuple[str, bool]:
+    """The name of what a specification names, and whether that is the reference; nothing is built for it.
+
+    Raises:
+        LSTMError: it names none.
+    """
+    head, colon, deviation = spec.strip().partition(":")
+    if head != REFERENCE:
+        return str(parse(spec)), False
+    names = deviation.split("+") if colon else []
+    for name in names:
+        if name not in DEVIATIONS and not difflib.get_close_matches(name, DEVIATIONS):
+            raise LSTMError(f"{name!r} is no deviation of the {REFERENCE}; `lstm-conformance deviations` lists them")
+    if names:
+        combined(names)
+    return spec.strip(), True
+
+
+def _check_targets(specs: Sequence[str], *, recorded: bool) -> None:
+    """Refuse what cannot be done before anything is built or run for it.
+
+    Raises:
+        LSTMError: a specification names none.
+        click.UsageError: --recorded asks for the recording of no environment.
+    """
+    if all([is_reference for _, is_reference in map(named, specs)]) and recorded:  # noqa: C419  # each is looked at
+        raise click.UsageError("--recorded lets the recording of an environment answer, and none is named: leave it out")
 
 
 _level = click.option(
@@ -115,6 +143,7 @@ def upgrade(
 
     Exit codes: 0 nothing changed that the baseline does not expect, 1 something did or the run is not whole, 2 it cannot run.
     """
+    _check_targets([before, after], recorded=recorded)
     if records and baseline is None:
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
@@ -199,10 +228,15 @@ def history(
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise LSTMError(f"{twice[0]} is there twice: name each version once")
+    specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
+    _check_targets([spec for each in specs.values() for spec in each.values()], recorded=recorded)
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
-    named = {backend: [_version(name, backend, volume, recorded=recorded) for name in names] for backend in backends}
+    found = {
+        backend: [replace(implementation(spec, volume, recorded=recorded), name=name) for name, spec in each.items()]
+        for backend, each in specs.items()
+    }
     reports = {
-        backend: History(implementations, cases, not_asked, time_limit, volume).run() for backend, implementations in named.items()
+        backend: History(implementations, cases, not_asked, time_limit, volume).run() for backend, implementations in found.items()
     }
     said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
@@ -220,15 +254,14 @@ def history(
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
-def _version(text: str, backend: str, volume: Volume, *, recorded: bool) -> Implementation:
+def _spec_of(text: str, backend: str) -> str:
     """A version alone is one of Keras; anything else is a specification."""
     try:
-        spec = f"keras=={Version(text)} --backend {backend}"
+        return f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
-        spec = text
         if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
             raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
-    return replace(implementation(spec, volume, recorded=recorded), name=text)
+        return text
 
 
 def _publish(page: Sequence[Block], *asked: tuple[Path | None, Callable[[Path], None]]) -> None:

@@ -5,7 +5,9 @@ A file may come from anywhere. It is read as data; nothing of it is shown that w
 
 from __future__ import annotations
 
+import errno
 import json
+import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any, NoReturn
 
 from conformance.documents.fitting import misfit
 from conformance.documents.schemas import FORMATS, schema, version
+from conformance.refusals import could_not_be
 from conformance.streams import printable
 from lstm_ref import LSTMError
 
@@ -32,21 +35,23 @@ def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
     Args:
         path: of the file, which is JSON, or TOML where its name ends so.
         names: of the formats; none for any.
-        made_by: the command that makes one; "" for the usual.
+        made_by: the command that makes one; "" for that of the format.
 
     Raises:
         DocumentError: the file cannot be read, or is no such document.
     """
-    made_by = made_by or _made_by(names)
+    command = made_by or _made_by(names, path)
     language = "TOML" if path.suffix == ".toml" else "JSON"
     try:
         text = path.read_bytes().decode()
         said = tomllib.loads(text) if language == "TOML" else json.loads(text, parse_constant=_refuse)
     except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error.strerror}; make it with: {made_by}") from error
+        if error.errno != errno.ENOENT:
+            raise DocumentError(could_not_be("read", path, error)) from error
+        raise DocumentError(f"{path} cannot be read: {error.strerror}; name another file, or make one with: {command}") from error
     except _UNREADABLE as error:
         raise DocumentError(
-            f"{path} is not a whole {language} file ({_plain(str(error))}); make it anew with: {made_by}"
+            f"{path} is not a whole {language} file ({_plain(str(error))}); make it anew with: {command}"
         ) from error
     return check(said, path, *names, made_by=made_by)
 
@@ -57,9 +62,10 @@ def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, An
     Raises:
         DocumentError: it is none.
     """
-    made_by = made_by or _made_by(names)
     name = said.get("format") if isinstance(said, dict) else None
-    if name not in (names or tuple(FORMATS)):
+    known = names or tuple(FORMATS)
+    made_by = made_by or _made_by([name] if isinstance(name, str) and name in known else names, path)
+    if not isinstance(name, str) or name not in known:
         other = f"of the format {_plain(repr(name))}" if name is not None else "without a format"
         raise DocumentError(f"{path} is a document {other}; expected {' or '.join(names or FORMATS)}, as made by: {made_by}")
     if (number := said.get("format_version")) != version(name):
@@ -74,8 +80,10 @@ def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, An
     return document
 
 
-def _made_by(names: Sequence[str]) -> str:
-    return FORMATS[names[0]] if len(names) == 1 else "a command that `lstm-conformance schema` lists"
+def _made_by(names: Sequence[str], path: Path) -> str:
+    """The command that makes a document of the first of these formats, which stands for all of them."""
+    command = FORMATS[(names or tuple(FORMATS))[0]].replace("FILE", shlex.quote(str(path)))
+    return command if len(names) == 1 else f"{command}; `lstm-conformance schema` lists the commands that make others"
 
 
 def _objection(said: Any, name: str) -> str:

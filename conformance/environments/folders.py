@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from conformance.environments.interpreters import UnavailableError
+from conformance.refusals import could_not_be
 
 VARIABLE = "LSTM_CONFORMANCE_CACHE"
 MARKER = "environment.json"
@@ -81,7 +82,8 @@ class Folder:
                 if damage is not None:
                     self._make(say, damage)
         except OSError as error:
-            raise UnavailableError(f"{error}; {VARIABLE} names another folder for environments") from error
+            said = could_not_be("made", error.filename or self.path, error)
+            raise UnavailableError(f"{said}, with the variable {VARIABLE}") from error
         return self.path
 
     def _damage(self) -> str | None:

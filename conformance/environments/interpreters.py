@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import Version
@@ -45,7 +48,10 @@ def find_interpreter(versions: Sequence[str]) -> Path:
 
 def providing(version: str) -> str:
     """The command that installs a version of Python."""
-    return f"pyenv install {_PYENV_RELEASES[version]}" if version in _PYENV_RELEASES else f"uv python install {version}"
+    if version not in _PYENV_RELEASES:
+        return f"uv python install {version}"
+    elsewhere = "" if shutil.which("pyenv") else ", by pyenv, which is not here either (https://github.com/pyenv/pyenv)"
+    return f"pyenv install {_PYENV_RELEASES[version]}{elsewhere}"
 
 
 def check_interpreter(python: Path) -> None:
@@ -57,6 +63,8 @@ def check_interpreter(python: Path) -> None:
     inside = python_of(python)
     if inside.is_file():
         raise UnavailableError(f"{python} is a folder; name its interpreter: {inside}")
+    if python.is_dir():
+        raise UnavailableError(f"{python} is a folder without an interpreter; name the path of one, as in ./venv/bin/python")
     if not python.is_file():
         raise UnavailableError(f"there is no interpreter {python}; name the path of one, as in ./venv/bin/python")
     version = version_of(python)
@@ -78,6 +86,16 @@ def version_of(python: Path) -> str:
     return version if run.returncode == 0 and name == "cpython" else ""
 
 
+def installing(python: Path, packages: Sequence[str]) -> str:
+    """The command that installs packages for an interpreter: by its own pip, or by uv where it has none."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        pip = [str(python), "-m", "pip"]
+        tried = subprocess.run([*pip, "--version"], capture_output=True, timeout=_START_LIMIT, check=False)  # noqa: S603  # the user's
+        if tried.returncode == 0:
+            return shlex.join([*pip, "install", *packages])
+    return shlex.join([uv_bin(), "pip", "install", "--python", str(python), *packages])
+
+
 def python_of(environment: Path) -> Path:
     """The interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -87,9 +105,22 @@ def uv(*arguments: str | Path, cwd: Path) -> str:
     """Run uv and return what it printed; in a folder of ours, since it would heed the settings of a project around it.
 
     Raises:
-        UnavailableError: it failed; the message ends with its last lines.
+        UnavailableError: it is not here, or failed; the message says why, or ends with its last lines.
     """
-    return run_or_explain([find_uv_bin(), *map(str, arguments)], cwd=cwd, variables=_indexes())
+    return run_or_explain([uv_bin(), *map(str, arguments)], cwd=cwd, variables=_indexes())
+
+
+def uv_bin() -> str:
+    """The program, which comes with the suite.
+
+    Raises:
+        UnavailableError: it is not here.
+    """
+    try:
+        return find_uv_bin()
+    except FileNotFoundError as error:
+        again = shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", "uv"])
+        raise UnavailableError(f"uv, which builds environments, is not here; install it anew with: {again}") from error
 
 
 def run_or_explain(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:
@@ -102,9 +133,31 @@ def run_or_explain(command: Sequence[str], *, cwd: Path, variables: Mapping[str,
         command, cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True, errors="replace", check=False
     )
     if run.returncode:
-        last = "\n".join((run.stderr.strip() or run.stdout.strip()).splitlines()[-_LAST_LINES:])
-        raise UnavailableError(f"`{' '.join([Path(command[0]).name, *command[1:]])}` failed with status {run.returncode}:\n{last}")
+        raise UnavailableError(_failure(command, run.returncode, run.stderr.strip() or run.stdout.strip()))
     return run.stdout
+
+
+def _failure(command: Sequence[str], status: int, written: str) -> str:
+    """Why a command failed, in one line, with the next step where what it wrote is known."""
+    for pattern, said in _KNOWN_FAILURES.items():
+        if (match := re.search(pattern, written, re.DOTALL)) is not None:
+            return said.format(*(" ".join(group.split()) for group in match.groups()))
+    last = "; ".join(line.strip() for line in written.splitlines()[-_LAST_LINES:] if line.strip())
+    return f"`{shlex.join([Path(command[0]).name, *command[1:]])}` failed with status {status}: {last}"
+
+
+# What uv writes where it cannot install; the first that is found decides.
+_KNOWN_FAILURES = {
+    r"the network was disabled": (
+        "its packages are not all in uv's cache, and uv is told not to use the network; let it with: unset UV_OFFLINE"
+    ),
+    r"Failed to fetch: `?([^\s`]+)`?.*cause: ([^\n]+)": (
+        "uv cannot reach {0} ({1}); connect this machine to it, mend HTTPS_PROXY, or name another index with UV_DEFAULT_INDEX"
+    ),
+    r"there is no version of (\S+) and you require": (
+        "the package index has no {0}; name a version that it has, within the ranges that `lstm-conformance environments` lists"
+    ),
+}
 
 
 def _indexes() -> dict[str, str]:

@@ -40,6 +40,20 @@ class WorkerError(LSTMError):
     """The worker could not start, died, gave no answer in time, or none that follows the protocol."""
 
 
+class ImportFailedError(WorkerError):
+    """The framework cannot be imported there.
+
+    Attributes:
+        missing: packages that are not installed there, by the names by which they are imported; none where the cause is another.
+        backends: of Keras, whose packages are.
+    """
+
+    def __init__(self, message: str, missing: Sequence[str] = (), backends: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
+        self.backends = tuple(backends)
+
+
 class WorkerDiedError(WorkerError):
     """The process ended while it answered.
 
@@ -195,9 +209,10 @@ class Worker:
             raise WorkerError(f"the worker speaks protocol {said.get('protocol')!r}, expected {PROTOCOL}")
         if "hello" not in said:
             self.stop()
-            raise WorkerError(
-                f"the framework cannot be imported: {said.get('error', 'it says nothing')}; "
-                "mend it there, or name another environment"
+            missing, backends = ([str(name) for name in said.get(key) or ()] for key in ("missing", "backends"))
+            why = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed there; " if missing else ""
+            raise ImportFailedError(
+                f"the framework cannot be imported: {why}{said.get('error', 'it says nothing')}", missing, backends
             )
         self._hello = {str(name): str(value) for name, value in said["hello"].items()}
 

@@ -185,17 +185,22 @@ def read_recording(path: Path) -> Recording:
         index = json.loads(bytes(flat.pop(_INDEX)))
         provenance = index.pop("provenance")
         if provenance.pop("sha256") != _digest(index, flat):
-            raise RecordingError(
-                f"{path} is damaged: its contents are not those that were recorded; make it anew with: "
-                f"lstm-conformance record SPEC --output {path}"
-            )
+            raise RecordingError(f"{path} is damaged: its contents are not those that were recorded; {_made_with(path)}")
         arrays = {
             key: {name: _cut(flat[_file_name(dtype)], start, shape) for name, (dtype, start, shape) in places.items()}
             for key, places in index["places"].items()
         }
     except (ArrayFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RecordingError(f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error})") from error
+        if not path.exists():
+            raise RecordingError(f"there is no recording {path}; {_made_with(path)}") from error
+        raise RecordingError(
+            f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error}); {_made_with(path)}"
+        ) from error
     return Recording(provenance=provenance, answers=index["answers"], arrays=arrays)
+
+
+def _made_with(path: Path) -> str:
+    return f"name another, or make one with: lstm-conformance record SPEC --output {shlex.quote(str(path))}"
 
 
 def recording_of(spec: str, folder: Path = FOLDER) -> Path:

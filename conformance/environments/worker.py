@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -24,7 +25,10 @@ import time
 import traceback
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:  # it comes with a framework: where none is, that is what is said
+    np = None  # type: ignore[assignment]  # nothing is asked then
 
 PROTOCOL = 1
 
@@ -1083,10 +1087,39 @@ def layers_in(layer: Any) -> Iterator[Any]:
 
 def module_of_keras() -> str:
     """Where an interpreter has its Keras: before 2.4, TensorFlow brings its own alone."""
-    try:
-        return importlib.import_module("keras").__name__
-    except ImportError:
-        return "tensorflow.keras"
+    return "keras" if is_here("keras") or not is_here("tensorflow") else "tensorflow.keras"
+
+
+def is_here(package: str) -> bool:
+    """Whether it is installed, whatever becomes of its import."""
+    return importlib.util.find_spec(package) is not None
+
+
+# What has to be installed for each backend of Keras; a backend that is not here is imported as a package of its name.
+PACKAGES_OF = {
+    "tensorflow": ["tensorflow"],
+    "jax": ["jax"],
+    "torch": ["torch"],
+    "openvino": ["openvino", "scipy"],
+    "numpy": ["jax", "scipy"],
+    "theano": ["theano"],
+}
+
+
+def missing_packages(system: str, error: ImportError) -> List[str]:
+    """What is not installed of all that a system needs, Keras first; none where the error has another cause."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    own = {"keras": ["keras", *PACKAGES_OF.get(backend, [])], "tf-keras": ["tf_keras", "tensorflow"]}
+    needed = [*own.get(system, ["tensorflow"]), "numpy"]
+    named = (error.name or "").partition(".")[0]
+    if named and named not in needed:
+        return [] if is_here(named) else [named]
+    return [package for package in needed if not is_here(package)]
+
+
+def backends_here() -> List[str]:
+    """The backends of Keras whose packages are installed."""
+    return [backend for backend, packages in PACKAGES_OF.items() if all(map(is_here, packages))]
 
 
 def installed_version(module: str) -> str:
@@ -1266,6 +1299,8 @@ def main(job: Dict[str, Any]) -> None:
             said = {"protocol": PROTOCOL, "hello": hello}
         except Exception as error:
             system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+            if isinstance(error, ImportError):
+                said.update(missing=missing_packages(job["system"], error), backends=backends_here())
         answers.write(json.dumps(said) + "\n")
         answers.flush()
         for line in sys.stdin if system is not None else ():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from conformance.case import Case, NotACaseError
 from conformance.matrix.documents import documents_matrix
 from conformance.matrix.levels import surface
+from conformance.matrix.selection import LISTED
 from conformance.probes import PROBES
 from lstm_ref import LSTMError
 
@@ -34,5 +35,6 @@ def named(text: str, others: Iterable[str] = ()) -> Case:
         return Case.from_id(text)
     except NotACaseError as error:
         near = difflib.get_close_matches(text, [*usual_ids(), *others], n=3)
-        meant = f"; did you mean {' or '.join(near)}?" if near else "; `lstm-conformance list` prints those there are"
-        raise LSTMError(f"{error}{meant}") from error
+        listed = f"{LISTED}; `lstm-conformance differences` prints the known differences" if others else LISTED
+        meant = f"did you mean {' or '.join(near)}?" if near else listed
+        raise LSTMError(f"{error}; {meant}") from error

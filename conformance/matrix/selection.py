@@ -15,6 +15,8 @@ from lstm_ref import LSTMError
 
 Planned = Case | Probe
 
+# How a user finds the id of a case.
+LISTED = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
 
 AnyPlanned = TypeVar("AnyPlanned", Case, Planned)
 
@@ -40,8 +42,7 @@ def select(cases: Sequence[AnyPlanned], patterns: Sequence[str]) -> list[AnyPlan
             raise _only_probes(pattern, probes)
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
-            listed = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
-            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {listed}")
+            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {LISTED}")
         chosen |= {case_id: ids[case_id] for case_id in matching}
     return [case for case_id, case in ids.items() if case_id in chosen]
 

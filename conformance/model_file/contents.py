@@ -21,7 +21,7 @@ from conformance.model_file.errors import ModelFileError
 from conformance.model_file.finder import find_foreign, find_lstms
 from conformance.model_file.layers import FoundLSTM, ModelLSTM
 from conformance.model_file.safety import reasons_not_to_load
-from conformance.model_file.weights import unclaimed_weights, with_weights
+from conformance.model_file.weights import name_of_windows, unclaimed_weights, with_weights
 
 # Seconds in which a file must have been read: a start, and what a slow disk gives.
 TIME_LIMIT = 60.0
@@ -38,6 +38,7 @@ class Contents:
         keras_version: that wrote it; "" where it does not say.
         config: the model's configuration, as Keras wrote it.
         lstms: in it, with their weights.
+        name_of_windows: of weights in it, where names have the separators of Windows; "" where they have not.
         unclaimed: where weights with an LSTM's shapes lie that no LSTM of the configuration has, and why.
         assumed: what the file does not say, and how it is taken; "" where it says all that was needed.
         not_loadable: why no environment should load it; none where it may.
@@ -48,6 +49,7 @@ class Contents:
     keras_version: str
     config: Mapping[str, Any]
     lstms: tuple[ModelLSTM, ...]
+    name_of_windows: str
     unclaimed: tuple[str, ...]
     assumed: str
     not_loadable: tuple[str, ...]
@@ -67,6 +69,7 @@ def contents_of(path: Path) -> Contents:
             keras_version=file.keras_version,
             config=file.config,
             lstms=with_weights(file, found, foreign),
+            name_of_windows=name_of_windows(file),
             unclaimed=unclaimed_weights(file, found, foreign),
             assumed=_assumed(found, is_archive=file.is_archive),
             not_loadable=reasons_not_to_load(file),

@@ -14,6 +14,8 @@ from lstm_ref import LSTMConfig, LSTMError
 
 _FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 _STACK = "StackedRNNCells"
+# Keras 2.0.0 does not load such a file, and no later Keras than 2.3 does.
+FROM_KERAS_1 = "load it in Keras 2.0.1 to 2.3 and save it again"
 
 
 def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
@@ -111,7 +113,11 @@ class _Walk:
         """An LSTM, or the LSTM cells of an RNN."""
         name = node["class_name"]
         if name == "CuDNNLSTM":
-            reason = "a CuDNNLSTM of Keras 2 runs on a GPU alone and orders its weights as cuDNN does; save the model with an LSTM"
+            reason = (
+                "a CuDNNLSTM of Keras 2 runs on a GPU alone and orders its weights as cuDNN does; build the model with "
+                "LSTM(…, recurrent_activation='sigmoid') in its place, in Keras 2.0.9 to 2.3 or tf.keras 2, give it this file with "
+                "load_weights, which converts them, and save it"
+            )
             yield self._found(name, arguments, arguments, place, reason)
         elif name == "LSTM":
             yield self._found(name, arguments, arguments, _below(place, "", "cell"), foreign_arguments(node))
@@ -150,7 +156,7 @@ class _Walk:
 
     def _config(self, layer: Node, cell: Node) -> LSTMConfig:
         if "output_dim" in cell or "inner_activation" in cell:
-            raise LSTMError("written by Keras 1, with its twelve arrays; load it in Keras 2.0 to 2.2 and save it again")
+            raise LSTMError(f"written by Keras 1, with its twelve arrays; {FROM_KERAS_1}")
         if layer.get("time_major"):
             raise LSTMError("time_major=True, which Keras 3 has not and the reference does not model; transpose the inputs")
         flags = {flag: layer.get(flag, False) for flag in _FLAGS}

@@ -13,7 +13,9 @@ from typing import Any
 
 from conformance.environments.recipes import recipes
 from conformance.environments.spec import parse
+from conformance.model_file.archive import WEIGHTS
 from conformance.model_file.contents import Contents
+from conformance.model_file.finder import FROM_KERAS_1
 from lstm_ref import LSTMError
 
 # Of a message that is quoted.
@@ -54,6 +56,24 @@ def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any], 
     """
     if by_name := _by_its_name(message, file):
         return by_name
+    if file.keras_version.startswith("1.") and not re.match(r"1\.|2\.[0-3]\.", versions.get("keras", "")):
+        return (
+            "it was written by Keras 1, whose layers have other arguments and other weights than those of this Keras",
+            FROM_KERAS_1,
+        )
+    reason, mend = _by_message(message, file, described, versions)
+    if not file.name_of_windows:
+        return reason, mend
+    groups = f"rename the groups of its {WEIGHTS} (in each name, \\ to /)"
+    rename = f"{groups}, or load it on Windows in the Keras that wrote it and save it as .h5"
+    if re.search("received 0 variables", raised(message)):
+        name = file.name_of_windows
+        return f"its weights have names of Windows, such as {name}, and this Keras looks for {name.replace(chr(92), '/')}", rename
+    return reason, f"{mend}; its weights have names of Windows, too: {rename}"
+
+
+def _by_message(message: str, file: Contents, described: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, str]:
+    """See `reason_and_mend`: by what was raised."""
     for said in (raised(message), message):  # what is quoted around it may hold anything
         for known in _KNOWN:
             if (match := re.search(known.pattern, said)) is not None and (not known.holds or _names(file.config, known.holds)):

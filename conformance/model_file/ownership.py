@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref import LSTMError
-from lstm_ref.activations import ACTIVATIONS, UNUSABLE
+from lstm_ref.activations import ACTIVATIONS, UNUSABLE, WITHOUT_KERAS_NAME
 
 Node = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ def is_bytecode(value: Node) -> bool:
 
 
 def _of_name(name: Any, keras_version: str) -> str:
-    if not isinstance(name, str) or name not in ACTIVATIONS.keys() | UNUSABLE.keys():
+    if not isinstance(name, str) or name not in (ACTIVATIONS.keys() | UNUSABLE.keys()) - WITHOUT_KERAS_NAME:
         raise LSTMError(_named_only(name))
     if name != "hard_sigmoid":
         return name

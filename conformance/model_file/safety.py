@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.model_file.archive import ModelFile
 from conformance.model_file.ownership import class_of, is_bytecode, is_keras_own
-from lstm_ref.activations import ACTIVATIONS
+from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
 _HARMLESS = frozenset(
     name for group in tomllib.loads(Path(__file__).with_name("harmless.toml").read_text("utf-8")).values() for name in group
@@ -55,7 +55,7 @@ def _reason(node: Mapping[str, Any]) -> str:
     if name.startswith("__lambda") or is_bytecode(node):
         return "it holds the Python bytecode of a lambda"
     if name == "function":
-        known = isinstance(config, str) and config in ACTIVATIONS and is_keras_own(node)
+        known = isinstance(config, str) and config in ACTIVATIONS.keys() - WITHOUT_KERAS_NAME and is_keras_own(node)
         return "" if known else f"of the function {config!r} the file has the name alone, and none of Keras' activations has it"
     if not is_keras_own(node):
         return f"the class {class_of(node)!r} is none of Keras' own"

@@ -161,6 +161,11 @@ def _looks_like_lstm(group: h5py.Group) -> bool:
 # --- .keras --------------------------------------------------------------------------------------------------------------------
 
 
+def name_of_windows(file: ModelFile) -> str:
+    """Where weights lie in an archive by a name with the separators of Windows; "" where they are none of those."""
+    return next((name for name in file.weights if "\\" in name), "") if file.is_archive else ""
+
+
 def _path_in(root: h5py.Group, found: FoundLSTM) -> str:
     path = f"{found.place.stored.strip('/')}/vars"
     if descend(root, "layers") is None and descend(root, _FORMER_FOLDER) is not None:

@@ -76,7 +76,7 @@ def test_pattern_without_a_match_is_refused(command: str) -> None:
             ["nonsense"],
             (
                 "'nonsense' is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0; "
-                "`lstm-conformance list` prints those there are"
+                "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
             ),
         ),
         (["u0-d2-t6-b3-s0"], "units must be a positive integer, the size of the output; got 0"),

@@ -378,4 +378,5 @@ def test_document_of_no_format_is_refused(said: Any, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps(said), encoding="utf-8")
     result = invoke("schema", "--check", tmp_path / "report.json")
     assert result.exit_code == 2
-    assert f"expected {' or '.join(FORMATS)}, as made by: a command that `lstm-conformance schema` lists" in result.stderr
+    assert f"expected {' or '.join(FORMATS)}, as made by: lstm-conformance verify --json {tmp_path}/report.json; " in result.stderr
+    assert result.stderr.endswith("`lstm-conformance schema` lists the commands that make others\n")

@@ -149,17 +149,62 @@ def test_two_processes_build_once(tmp_path: Path, build: Build) -> None:
 @pytest.mark.parametrize(
     ("text", "imports", "said"),
     [
-        ("keras==3.9", "framework", "little==3.9"),
-        ("keras==3.1", "absent", "No module named 'absent'"),
+        (
+            "keras==3.9",
+            "framework",
+            "the package index has no little==3.9; name a version that it has, within the ranges that `lstm-conformance env",
+        ),
+        ("keras==3.1", "absent", "`python -c 'import absent'` failed with status 1: Traceback"),
+        ("keras==3.1", "absent", "ModuleNotFoundError: No module named 'absent'"),
     ],
 )
 def test_a_build_that_fails_says_why_and_leaves_nothing(build: Build, cache: Path, text: str, imports: str, said: str) -> None:
-    """The message has the environment and the last lines of what failed."""
+    """In one line, which has the environment and the cause, or the last lines of what failed."""
     with pytest.raises(UnavailableError) as refused:
         build(text, imports=imports)
-    assert str(refused.value).startswith(f"{text} cannot be had here: `")
+    assert str(refused.value).startswith(f"{text} cannot be had here: ")
     assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
     assert [*cache.glob("*/*.part-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"UV_OFFLINE": "1"},
+            "its packages are not all in uv's cache, and uv is told not to use the network; let it with: ",
+        ),
+        (
+            {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"},
+            "uv cannot reach http://127.0.0.1:9/simple/framework/ (",
+        ),
+    ],
+    ids=["told to stay offline", "no network"],
+)
+def test_packages_that_cannot_be_fetched_are_said_with_the_way_to_them(
+    build: Build, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """In one line, without the log of what tried."""
+    for name in ("UV_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UnavailableError) as refused:
+        build()
+    assert str(refused.value).startswith(f"keras==3.1 cannot be had here: {said}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_suite_without_uv_says_how_to_have_it(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package whose program was lost is installed anew."""
+
+    def lost() -> str:
+        raise FileNotFoundError("uv")
+
+    monkeypatch.setattr("conformance.environments.interpreters.find_uv_bin", lost)
+    with pytest.raises(UnavailableError, match=r"uv, which builds environments, is not here; install it anew with: .* -m pip "):
+        build()
 
 
 @pytest.fixture
@@ -173,10 +218,14 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+# Where that is not here either.
+PYENV = ", by pyenv, which is not here either (https://github.com/pyenv/pyenv)"
+
+
 @pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(
     ("python", "command"),
-    [("3.6", "pyenv install 3.6.15"), ("3.7", "pyenv install 3.7.17"), ("3.8", "uv python install 3.8")],
+    [("3.6", f"pyenv install 3.6.15{PYENV}"), ("3.7", f"pyenv install 3.7.17{PYENV}"), ("3.8", "uv python install 3.8")],
 )
 def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(build: Build, python: str, command: str) -> None:
     """By uv where it has that version, else by pyenv; and it is said where it was looked for."""
@@ -184,6 +233,14 @@ def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(build:
         build(python=python)
     assert f"it needs Python {python}, and none is here" in str(refused.value)
     assert str(refused.value).endswith(f"To have it: {command}")
+
+
+@on_posix
+def test_pyenv_that_is_here_is_not_looked_for_elsewhere(build: Build, bare: Path) -> None:
+    """Its command is all that is said."""
+    (bare / "pyenv").touch(mode=0o755)
+    with pytest.raises(UnavailableError, match=r"To have it: pyenv install 3\.7\.17$"):
+        build(python="3.7")
 
 
 def _stand_in(path: Path, line: str) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from uv import find_uv_bin
 
 from conformance.adapters.base import AdapterStartError
 from conformance.adapters.environment import EnvironmentAdapter
@@ -45,14 +48,45 @@ def test_a_recording_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="packages are linked, which Windows allows to few")
-@pytest.mark.parametrize("backend", ["", " --backend jax"])
-def test_interpreter_without_the_default_backend_is_asked_for_another(tmp_path: Path, backend: str) -> None:
-    """KERAS_BACKEND is not handed on to an environment, so the message says how a backend is named."""
-    venv.create(tmp_path / "there", with_pip=False)
-    (site,) = (tmp_path / "there").glob("lib/python*/site-packages")
-    for package in Path(np.__file__).parents[1].glob("numpy*"):
+@pytest.mark.parametrize(
+    ("linked", "backend", "missing"),
+    [
+        ((), "", ["keras", "tensorflow", "numpy"]),
+        (("numpy*",), "", ["keras", "tensorflow"]),
+        (("numpy*",), " --backend jax", ["keras", "jax"]),
+        (("[!tj]*", "typing*"), "", ["tensorflow"]),
+        (("[!tj]*", "typing*"), " --backend torch", ["torch"]),
+    ],
+)
+def test_what_an_interpreter_lacks_is_named_with_what_installs_it(
+    tmp_path: Path, linked: tuple[str, ...], backend: str, missing: list[str]
+) -> None:
+    """Keras itself, the backend that is asked for, NumPy: all at once, and nothing that is there."""
+    python = interpreter_with(tmp_path / "there", linked)
+    with pytest.raises(AdapterStartError) as refused:
+        EnvironmentAdapter(f"{python}{backend}").start()
+    said = str(refused.value)
+    assert f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed there; ModuleNotFoundError: " in said
+    assert said.endswith(f"; install it with: {find_uv_bin()} pip install --python {python} {' '.join(missing)}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="packages are linked, which Windows allows to few")
+def test_backend_that_is_there_is_named_in_place_of_one_that_is_not(tmp_path: Path) -> None:
+    """What is offered starts."""
+    python = interpreter_with(tmp_path / "there", ("[!t]*", "t[!o]*"))
+    with pytest.raises(AdapterStartError, match="torch is not installed there") as refused:
+        EnvironmentAdapter(f"{python} --backend torch").start()
+    offered = re.search("or name a backend that is there: '(.*)'", str(refused.value))
+    assert offered
+    adapter = EnvironmentAdapter(offered[1])
+    assert adapter.start()["backend"] == offered[1].rpartition(" ")[2]
+    adapter.stop()
+
+
+def interpreter_with(folder: Path, patterns: Sequence[str]) -> str:
+    """An interpreter of its own with those packages of this one whose names fit."""
+    venv.create(folder, with_pip=False)
+    (site,) = folder.glob("lib/python*/site-packages")
+    for package in {each for pattern in patterns for each in Path(np.__file__).parents[1].glob(pattern)}:
         (site / package.name).symlink_to(package)
-    spec = f"{tmp_path}/there/bin/python{backend}"
-    with pytest.raises(AdapterStartError, match="the framework cannot be imported: ModuleNotFoundError") as refused:
-        EnvironmentAdapter(spec).start()
-    assert (f"name that: '{spec} --backend numpy'" in str(refused.value)) == (not backend)
+    return f"{folder}/bin/python"

@@ -150,6 +150,8 @@ def test_a_recording_answers_only_where_it_is_asked_for(recorded: Path, tmp_path
     refusal = rf"cannot be had here: .* name the path of one.* Or let its recording of {made} answer, .*: --recorded"
     for use in (lambda adapter: adapter.prepare(print), EnvironmentAdapter.start):
         with pytest.raises(AdapterStartError, match=refusal):
+            use(EnvironmentAdapter(spec, recorded=False))
+        with pytest.raises(AdapterStartError, match=r"as in ./venv/bin/python$"):  # where the user has no such option
             use(EnvironmentAdapter(spec))
     said: list[str] = []
     EnvironmentAdapter(spec, recorded=True).prepare(said.append)

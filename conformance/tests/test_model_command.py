@@ -458,6 +458,10 @@ def test_a_message_is_quoted_without_the_configuration() -> None:
             node("Activation", "a", activation={"module": "builtins", "class_name": "function", "config": "eval"}),
             "of the function 'eval' the file has the name alone",
         ),
+        (
+            node("Activation", "a", activation={"module": "builtins", "class_name": "function", "config": "gelu_tanh"}),
+            "of the function 'gelu_tanh' the file has the name alone, and none of Keras' activations has it",
+        ),
         ({"class_name": "__lambda__", "config": {"value": "…"}}, "Python bytecode"),
     ],
 )

@@ -65,6 +65,28 @@ def test_option_that_selects_nothing_is_a_usage_error(option: str, value: str, m
     assert "collected" not in result.stdout.str()
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (("--lstm-seed", "1", "--lstm-seed", "2"), "--lstm-seed"),
+        (("--lstm-seed=1", "--lstm-seed", "1"), "--lstm-seed"),
+        (("--lstm-backend", "jax", "--lstm-backend=numpy"), "--lstm-backend"),
+    ],
+)
+def test_option_of_one_value_is_refused_twice(given: tuple[str, ...], name: str, run_pytest: pytest.Pytester) -> None:
+    """As the command line does; pytest would silently take the last."""
+    result = run_pytest.runpytest_subprocess(*given)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().splitlines() == [f"ERROR: {name} is given 2 times, and is one choice: leave all but one out"]
+
+
+def test_settings_of_a_project_are_defaults_for_the_command_line(run_pytest: pytest.Pytester) -> None:
+    """What `addopts` says once, the command line may say otherwise; several cases are several."""
+    run_pytest.makeini("[pytest]\naddopts = --lstm-seed 1 --lstm-case u1-d1-t1-b3-s3")
+    result = run_pytest.runpytest_subprocess("--collect-only", "-q", "--lstm-seed", "3", "--lstm-case", "u2-d1-t1-b3-s3")
+    result.stdout.fnmatch_lines_random(["*test_is_keras[[]u1-d1-t1-b3-s3]", "*test_is_keras[[]u2-d1-t1-b3-s3]"])
+
+
 def test_backend_that_cannot_run_fails_every_case_with_its_hint(run_pytest: pytest.Pytester) -> None:
     """Nothing ran is a failure; the command that installs the backend is named, without a traceback."""
     run_pytest.makepyfile(jax="raise ImportError('no jax here')")

@@ -33,7 +33,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
     (tmp_path / "bad.toml").write_text("change = [", encoding="utf-8")
     (tmp_path / "other.toml").write_text("[other]\n", encoding="utf-8")
+    (tmp_path / "text.npz").write_text("hello\n", encoding="utf-8")
+    (tmp_path / "upgrade.json").write_text('{"format": "upgrade", "format_version": 99}', encoding="utf-8")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "two words").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -56,7 +59,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             ("verify", "--case", "probe-no-*"),
             "'probe-no-\\*' matches 1 probe .* by: lstm-conformance verify --level standard --case 'probe-no-\\*'",
         ),
-        (("reproduce", "no_such"), "is not a case id; expected one like .*; `lstm-conformance list` prints"),
+        (
+            ("reproduce", "no_such"),
+            "is not a case id; .*; `lstm-conformance list` .*; `lstm-conformance differences` prints",
+        ),
         (("reproduce", "list-of-one-cell-crash"), "did you mean list-of-one-cell-crashes"),
         (
             ("verify", "--case", "nope*"),
@@ -78,7 +84,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ((*SAME, "--write-baseline"), "--write-baseline records the file that --baseline names: give both"),
         (
             (*SAME, "--baseline", "none.toml"),
-            "there is no baseline none.toml; record one with: --baseline none.toml --write-baseline",
+            "there is no baseline none.toml; name .*: lstm-conformance upgrade FROM TO --baseline none.toml --write-baseline",
         ),
         ((*SAME, "--baseline", "bad.toml"), "bad.toml is no baseline: .*; name another file, or record one with"),
         ((*SAME, "--baseline", "latin.toml"), "latin.toml is no baseline: .*; name another file"),
@@ -94,10 +100,41 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("model", "text"), "text: neither a zip archive .* nor HDF5 .*: it starts with .*; expected what model.save"),
         (("agree", "empty"), "agree compares two or more folders; make each with: lstm-conformance verify"),
         (
-            ("agree", "empty", "empty"),
-            "empty/environment.json cannot be read: .*; make it with: .* verify --keep empty",
+            ("agree", "empty", "two words"),
+            "empty/environment.json cannot be read: .*; name .*, or make one with: .* verify --keep empty",
         ),
+        (("agree", "two words", "two words/../empty"), "'?two words/environment.json'? cannot be .* verify --keep 'two words'"),
+        (("agree", "empty", "two words/../empty"), "two words/../empty is there twice, and agrees with itself: name each folder"),
         (("agree", "text", "text"), "'text' is a file"),
+        (
+            ("report", "none.json", "--html", "x.html"),
+            "none.json cannot be read: .*; name another file, or .* verify --json none",
+        ),
+        (("report", "text", "--html", "x.html"), "text is not a whole JSON file .*; make it anew with: lstm-conformance verify"),
+        (
+            ("report", "upgrade.json", "--html", "x.html"),
+            "has format_version 99; .* upgrade FROM TO --json upgrade.json",
+        ),
+        (("schema", "--check", "none.json"), "none.json cannot be read: .*; `lstm-conformance schema` lists the commands"),
+        (
+            ("schema", "verify", "--check", "upgrade.json"),
+            "of the format 'upgrade'; expected verify, as made by: .* verify --json upg",
+        ),
+        (("upgrade", "reference:", "reference"), "'' is no deviation of the reference; `lstm-conformance deviations` lists them"),
+        (("upgrade", "reference:zzz", "reference"), "'zzz' is no deviation of the reference; `lstm-conformance deviations` lists"),
+        ((*SAME, "--recorded"), "--recorded lets the recording of an environment answer, and none is named: leave it out"),
+        (("history", "--versions", "reference", "--recorded"), "and none is named: leave it out"),
+        (("history", "--versions", "3.0.5,9.x"), "^error: '9.x' is no version of Keras"),
+        (("upgrade", "keras==3.0.5", "kears==3.0.5"), "^error: kears is no system; did you mean keras"),
+        (("upgrade", "./empty", "reference"), "empty is a folder without an interpreter; name the path of one, as in"),
+        (
+            ("verify", "--environment", "none.npz"),
+            "there is no recording none.npz; .* record SPEC --output none.npz",
+        ),
+        (
+            ("verify", "--environment", "text.npz"),
+            "text.npz is damaged, or no recording .* record SPEC --output",
+        ),
         (("claims", "two-unit-double"), "unknown claim 'two-unit-double'; did you mean two-units-double"),
         (("claims", "two-units-double", "--live"), "--live asks the systems .*: leave one of both out"),
         (

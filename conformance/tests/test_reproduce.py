@@ -375,3 +375,17 @@ def test_command_exits_as_the_script_does(keras: str, code: int, tmp_path: Path)
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert ran.returncode == code
     assert ran.stdout.startswith(reproduction(Case.from_id(case_id), "tensorflow"))
+
+
+def test_script_that_cannot_run_here_is_no_difference(tmp_path: Path) -> None:
+    """A package that is missing says nothing of Keras: 2, and one line with what installs it."""
+    (tmp_path / "keras.py").write_text("import no_such_framework", encoding="utf-8")
+    command = [sys.executable, "-m", "conformance", "reproduce", "u1-d1-t2-b1-seq-eager-s0", "--run"]
+    root = str(Path(main.callback.__code__.co_filename).parents[1])  # type: ignore[union-attr]  # a click group has one
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        "error: the script could not run here: ModuleNotFoundError: No module named 'no_such_framework'; "
+        "install it with: pip install no_such_framework\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,8 @@ from typing import Any
 
 import tomli_w
 
-from conformance.documents import check, version, without_infinity
+from conformance.documents import FORMATS, check, version, without_infinity
+from conformance.refusals import could_not_be
 from conformance.report.files import write_text
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import Errors
@@ -196,10 +198,15 @@ def read_baseline(path: Path) -> list[Entry]:
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LSTMError(f"there is no baseline {path}; record one with: --baseline {path} --write-baseline") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise LSTMError(f"{path} is no baseline: {error}; name another file, or record one with --write-baseline") from error
-    return [_read(change) for change in check(said, path, FORMAT).get("change", [])]
+        made_by = FORMATS[FORMAT].replace("FILE", shlex.quote(str(path)))
+        raise LSTMError(f"there is no baseline {path}; name another file, or record one with: {made_by}") from error
+    except OSError as error:
+        raise LSTMError(could_not_be("read", path, error)) from error
+    except (ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise LSTMError(f"{path} is no baseline: {why}; name another file, or record one with: {FORMATS[FORMAT]}") from error
+    made_by = f"{FORMATS[FORMAT].replace('FILE', shlex.quote(str(path)))}, once this file is deleted"
+    return [_read(change) for change in check(said, path, FORMAT, made_by=made_by).get("change", [])]
 
 
 def _read(change: Mapping[str, Any]) -> Entry:

@@ -120,6 +120,7 @@ class Side:
                 identify(self.environment, journal, files_of(self._pool.source())),
                 cases,
                 self._pool.run,
+                f"name another folder, or delete {self.folder.parent} to start anew",
             )
         for result in map(self._known, come):
             (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
