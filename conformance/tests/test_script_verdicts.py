@@ -30,6 +30,7 @@ KINDS = (
     "u3-d2-t5-b4-seq-act_exponential-s0",
     "u3-d2-t5-b4-seq-ract_soft_shrink-s0",
     "u3-d2-t5-b4-seq-p_bfloat16-s0",
+    "u3-d2-t5-b4-seq-p_float64-in_int32-s0",
     "u3-d2-t5-b4-mask_row-with_nan-s0",
     "u3-d2-t5-b4-seq-mask_left-with_inf-eager-s0",
     "u3-d2-t5-b4-seq-via_keras_file-s0",
