@@ -269,7 +269,7 @@ class _Script:
         lines += [*keras.build, *keras.prepare, f"got = {keras.returned}", *self._equations()]
         lines += [line.replace(RETURNED, keras.returned) for line in other.before]
         made = [*second.build, *second.prepare]
-        if second.build == keras.build:
+        if second.build == keras.build and not other.rebuilds:
             made = [line for line in made if line not in (*keras.build, *keras.prepare)]
         lines += [*made, f"again = {second.returned}"]
         return lines + self._judge(other.first, other.second, both_keras=True)

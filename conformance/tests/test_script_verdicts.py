@@ -37,6 +37,10 @@ KINDS = (
     "u3-d2-t5-b4-seq-in_float32-via_onnx-s0",
     "u3-d2-t5-b4-seq-mask_right-init-same_as_loop-s0",
     "u3-d2-t5-b4-seq-same_as_two_calls-s0",
+    "u3-d2-t5-b4-seq-same_as_units_permuted-s0",
+    "u3-d2-t5-b4-seq-via_weights_file-same_as_units_permuted-s0",
+    "u3-d2-t5-b4-seq-via_stateless_call-same_as_units_permuted-s0",
+    "u3-d2-t5-b4-seq-in_float32-via_openvino-same_as_units_permuted-s0",
     "u3-d2-t5-b4-seq-stateful-staticbatch-same_as_loop-s0",
     "u3-d2-t5-b4-seq-stateful-init-staticbatch-same_as_no_cudnn-s0",
     # Other numbers would show no error: relu would be dead, hard_tanh saturated.
