@@ -319,7 +319,7 @@ def _offered_by_form(case: Case) -> dict[Need, bool]:
         Need.HARD_SIGMOID: "hard_sigmoid" in (config.activation, config.recurrent_activation),
         Need.SPARSEMAX: "sparsemax" in (config.activation, config.recurrent_activation) and config.units > 1,
         Need.ACTIVATIONS_APART: config.activation != config.recurrent_activation,
-        Need.WIDE_INPUTS: case.input_dtype != case.precision,
+        Need.WIDE_INPUTS: case.input_dtype != case.precision and case.mask_source != "embedding",  # which returns the policy's
         Need.FRACTIONS: case.input_dtype != "int32",
         Need.FLOAT32: case.precision in ("float32", "float64"),
     }

@@ -44,7 +44,8 @@ class ReferenceAdapter:
         deviation = Deviation(name="", summary="") if self.deviation is None else combined(self.deviation.split("+"))
         drawn = deviation.dropout(self.dropout or stimulus.dropout_of(case), case.in_training)
         layer: type[LSTM] = deviation.layer
-        precision = self.conventions.computed_in(case.precision) if layer.casts_inputs else "float64"
+        casts = layer.casts_inputs or case.mask_source == "embedding"  # whose outputs have the policy's dtype
+        precision = self.conventions.computed_in(case.precision) if casts else "float64"
         oracle = Oracle(
             build=deviation.build,
             stacked=deviation.stacked,
@@ -67,7 +68,7 @@ class ReferenceAdapter:
             calls = tuple(
                 replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
             )
-        dtype = self.conventions.returned_in(case.precision) if layer.casts_inputs else case.input_dtype
+        dtype = self.conventions.returned_in(case.precision) if casts else case.input_dtype
         return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
 
 

@@ -27,8 +27,8 @@ _MASKS: Mapping[str, Callable[[int, int], str]] = {
 }
 _WRITTEN_OUT = 24  # elements
 
-# What weights are divided by: activations without bounds feed back on themselves, and full size would take them out of range; of
-# those that are near zero around zero, small weights would show nothing.
+# What weights are divided by: gates without bounds feed back on themselves, and full size would take them out of range; of
+# activations that are near zero around zero, small weights would show nothing.
 _SCALE = dict.fromkeys(("tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softmax", "softsign", "sparse_sigmoid"), 1.0)
 _SCALE |= {"exponential": 32.0} | dict.fromkeys(("soft_shrink", "hard_shrink", "tanh_shrink"), 0.5)
 _UNBOUNDED = 2.0
@@ -66,7 +66,10 @@ def weights_text(case: Case) -> str:
     for units, input_dim in case.layer_sizes:
         shapes += [(input_dim, 4 * units), (units, 4 * units), 4 * units][: 3 if case.config.use_bias else 2]
     scale = 2.0 ** max(0, math.ceil(math.log2(max(case.config.units, case.input_dim) / 8) / 2))
-    scales = [_SCALE.get(name or "linear", _UNBOUNDED) for name in (case.config.activation, case.config.recurrent_activation)]
+    scales = [
+        _SCALE.get(case.config.activation or "linear", 1.0),
+        _SCALE.get(case.config.recurrent_activation or "linear", _UNBOUNDED),
+    ]
     scale *= max(scales) if max(scales) > 1 else min(scales)
     return f"[{drawn(case, 'shape', scale=scale)} for shape in ({', '.join(map(str, shapes))})]"
 

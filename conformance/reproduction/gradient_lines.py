@@ -27,6 +27,8 @@ _TAKES_MORE = ("stateful", "dropout", "relation", "mask_source=embedding")
 # their random walk is allowed.
 ROUNDINGS = {"float16": 32, "bfloat16": 32, "float32": 128, "float64": 128}
 
+_MOST_RETURNED = 6  # two outputs and four states
+
 _MEAN = "((a - k) ** 2).{}()"
 
 
@@ -68,7 +70,10 @@ def refuse_what_takes_more(case: Case, backend: str) -> None:
 
 def _loss(case: Case, mean: str, arrays: str) -> str:
     """A number, as an expression; of no rows a sum, since nothing has no mean."""
-    return f"sum({mean.format('mean' if case.sequences else 'sum')} for k, a in enumerate({arrays}, 1))"
+    term = mean.format("mean" if case.sequences else "sum")
+    if ":=" in arrays:  # Python allows none in what a comprehension goes through
+        return f"sum(map(lambda a, k: {term}, {arrays}, range(1, {_MOST_RETURNED + 1})))"
+    return f"sum({term} for k, a in enumerate({arrays}, 1))"
 
 
 def _joined(names: Sequence[str]) -> str:

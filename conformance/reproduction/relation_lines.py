@@ -11,6 +11,9 @@ from lstm_ref import GATE_ORDER, LSTMError
 
 RETURNED = "{returned}"  # stands for what was asked the first time
 
+# Routes whose answers come from a copy of the layer, or of its weights, made before they change.
+_COPIES = ("stateless_call", "from_config", "clone_model", "keras_file", "weights_file", "saved_model", "onnx", "openvino")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
@@ -20,12 +23,14 @@ class Again:
         case: what is asked then.
         before: lines that change inputs, masks, states or weights, after the first answer.
         first, second: expressions of what is compared, of the lists `got` and `again` of tensors.
+        rebuilds: all is made anew, of the changed weights.
     """
 
     case: Case
     before: tuple[str, ...] = ()
     first: str = "got"
     second: str = "again"
+    rebuilds: bool = False
 
 
 def again(case: Case) -> Again:
@@ -81,9 +86,11 @@ def _units_permuted(case: Case) -> Again:
     before = [f"weights = [{turned} for w in weights]", "weights[1] = np.roll(weights[1], 1, axis=0)"]
     if case.initial_state:
         before.append("h, c = np.roll(h, 1, axis=1), np.roll(c, 1, axis=1)")
-    return Again(
-        case=case, before=(*before, "layer.set_weights(weights)"), first="[keras.ops.roll(tensor, 1, axis=-1) for tensor in got]"
-    )
+    rebuilds = case.execution.route in _COPIES
+    if not rebuilds:
+        before.append("layer.set_weights(weights)")
+    first = "[keras.ops.roll(tensor, 1, axis=-1) for tensor in got]"
+    return Again(case=case, before=tuple(before), first=first, rebuilds=rebuilds)
 
 
 def _time_reversed(case: Case) -> Again:

@@ -225,14 +225,15 @@ class Recurrent(Layer):
         config = self.configs[-1]
         shown = [config.units, self.configs[0].units] if self.halves and self.options["merge_mode"] is None else []
         returned = np.split(outputs, [self.configs[0].units], axis=-1) if shown else [outputs]
-        tensors = [self.returned(array) for array in returned]
+        dtype = self.dtype(inputs)
+        tensors = [_tensor(array, dtype) for array in returned]
         if config.return_sequences and mask is not None:
             flips = (config.go_backwards and not self.halves) or self.configs[0].go_backwards
             for tensor in tensors:
                 tensor.mask, tensor.loss_mask = (mask[:, ::-1] if flips else mask), kept_mask
         if not config.return_state:
             return tensors if shown else tensors[0]
-        pairs = [[self.returned(state.hidden), self.returned(state.cell)] for state in states]
+        pairs = [[_tensor(state.hidden, dtype), _tensor(state.cell, dtype)] for state in states]
         return [*tensors, *(pairs if self.nested else flat(pairs))]
 
     def answer(self, inputs: Any, given: Any, mask: Any, *, training: bool) -> Any:
@@ -265,13 +266,11 @@ class Recurrent(Layer):
             return np.asarray(inputs, "float64")
         return np.asarray(inputs).astype("float32").astype("float64")
 
-    def returned(self, array: Any) -> Tensor:
-        """In the policy's dtype."""
-        dtype = POLICIES[self.options.get("dtype") or "float32"]
-        dtype = dtype if self.double.deviation.layer.casts_inputs else "float64"
-        tensor = np.asarray(_cast(np.asarray(array), dtype)).view(Tensor)
-        tensor.policy, tensor.below = dtype, getattr(array, "below", None)
-        return tensor
+    def dtype(self, inputs: Any) -> str:
+        """Of what is returned: the policy's, or that of the inputs where nothing casts them."""
+        if self.double.deviation.layer.casts_inputs:
+            return POLICIES[self.options.get("dtype") or "float32"]
+        return str((inputs if isinstance(inputs, Tensor) else np.asarray(inputs)).dtype)
 
     # --- dropout ---------------------------------------------------------------------------------------------------------------
 
@@ -305,6 +304,13 @@ class Recurrent(Layer):
     def _mask(self, kind: str) -> Any:
         masks = getattr(self.drawn[0][0], kind) if self.drawn else None
         return None if masks is None else masks[0] if len(masks) == 1 else list(masks)
+
+
+def _tensor(array: Any, dtype: str) -> Tensor:
+    """In that dtype."""
+    tensor = np.asarray(_cast(np.asarray(array), dtype)).view(Tensor)
+    tensor.policy, tensor.below = dtype, getattr(array, "below", None)
+    return tensor
 
 
 def _states(initial_state: Any) -> list[State]:
@@ -354,12 +360,14 @@ class Embedding(Layer):
 
     def __init__(self, rows: int, size: int, initializer: Any, *, mask_zero: bool, dtype: Any = None) -> None:
         del initializer
-        self.table = representable(np.random.default_rng(1).uniform(-1, 1, (rows, size)), POLICIES[dtype or "float32"])
+        self.policy = POLICIES[dtype or "float32"]
+        self.table = representable(np.random.default_rng(1).uniform(-1, 1, (rows, size)), self.policy)
         self.mask_zero = mask_zero
 
     def call(self, ids: Any) -> Tensor:
         """Its rows."""
         tensor: Tensor = self.table[np.asarray(ids)].view(Tensor)
+        tensor.policy = self.policy
         tensor.mask = tensor.loss_mask = np.asarray(ids).astype(bool) if self.mask_zero else None
         return tensor
 

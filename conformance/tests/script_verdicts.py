@@ -25,7 +25,7 @@ from conformance.adapters.reference import ReferenceAdapter
 from conformance.case import Case
 from conformance.kill_matrix import showing
 from conformance.known_differences import classify, known_differences
-from conformance.matrix import documents_matrix, surface
+from conformance.matrix import documents_matrix, select, surface
 from conformance.reproduce import known_reproduction, not_asserted, reproduction
 from conformance.runner import run
 from conformance.tests.keras_double import in_place_of_keras
@@ -137,19 +137,18 @@ def _known(backend: str) -> int:
 @click.command()
 @click.option("--backend", default="", help="Compare with real Keras on this backend.  [default: with deviations, on the double]")
 @click.option("--level", default="standard", help="quick, standard, deep, or documents.")
+@click.option("--case", "patterns", multiple=True, help="Only the cases with this id or pattern (*, ?); repeatable.")
 @click.option("--share", type=float, default=1.0, help="Of the cases, a seeded sample.")
 @click.option("--seed", type=int, default=0)
 @click.option("--orders", type=int, default=3, help="Of the orders of gates, how many for each case.")
 @click.option("--known", "knows", is_flag=True, help="Run the scripts of known differences in place of those of cases.")
-def main(*, backend: str, level: str, share: float, seed: int, orders: int, knows: bool) -> None:
+def main(*, backend: str, level: str, patterns: tuple[str, ...], share: float, seed: int, orders: int, knows: bool) -> None:
     """Compare what scripts say with what reports say; exits with 1 where they differ."""
     if knows:
         sys.exit(_known(backend or DOUBLE_BACKEND))
-    all_cases = (
-        documents_matrix(seed) if level == "documents" else [each for each in surface(level, seed) if isinstance(each, Case)]
-    )
+    planned = select([*documents_matrix(seed)] if level == "documents" else surface(level, seed), patterns)
     drawn = random.Random(seed)  # noqa: S311  # likewise
-    cases = [case for case in all_cases if drawn.random() < share]
+    cases = [case for case in planned if isinstance(case, Case) and drawn.random() < share]
     unwritten, ran, tried, found = collections.Counter[str](), 0, 0, list[Disagreement]()
     adapter, environment = None, dict[str, str]()
     if backend:

@@ -162,6 +162,12 @@ def test_a_case_offers_neither_bias_nor_cast_that_it_lacks() -> None:
     assert bare.offers == {Need.LAST_OUTPUT} | ALWAYS - {Need.BIAS, Need.WIDE_INPUTS}
 
 
+def test_embedded_inputs_need_no_cast() -> None:
+    """An embedding returns the dtype of the policy, which is the layer's."""
+    assert Need.WIDE_INPUTS in case("u1-d1-t1-b1-by_masking-s0").offers
+    assert Need.WIDE_INPUTS not in case("u1-d1-t1-b1-by_embedding-s0").offers
+
+
 @pytest.mark.parametrize(
     ("case_id", "offered", "withheld"),
     [

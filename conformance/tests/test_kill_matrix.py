@@ -77,6 +77,13 @@ def test_reference_itself_survives() -> None:
     assert {result.verdict for result in run(CASES, ReferenceAdapter())} == {"PASS"}
 
 
+@pytest.mark.parametrize(("source", "verdict"), [("masking", Verdict.FAIL), ("embedding", Verdict.PASS)])
+def test_inputs_that_nothing_casts_are_right_where_they_have_the_policys_dtype(source: str, verdict: Verdict) -> None:
+    """Those that an embedding returns do."""
+    (result,) = run([Case.from_id(f"u3-d2-t5-b4-seq-mask_right-by_{source}-s0")], ReferenceAdapter("input_not_cast"))
+    assert result.verdict is verdict
+
+
 def test_blind_cases_are_named_with_what_they_accept() -> None:
     """But not where the deviation says why it may hide."""
     hiding = next(deviation.name for deviation in DEVIATIONS.values() if deviation.hides)

@@ -80,6 +80,7 @@ SAYS = {
 
 EQUAL = (
     "u3-d2-t5-b4-seq-init-eager-via_gradient-s0",
+    "u3-d2-t5-b4-seq-layers2-mask_interior-init-via_gradient-s0",
     "u3-d2-t5-b4-seq-s0",
     "u3-d2-t5-b4-seq-stateful-eager-s0",
     "u3-d2-t5-b4-seq-back-mask_right-init-s0",
@@ -90,8 +91,10 @@ EQUAL = (
     "u3-d2-t5-b4-seq-same_as_loop-s0",
     "u3-d2-t5-b4-seq-nostate-mask_left-via_evaluate-s0",
 )
-# Bidirectional and a file make a layer again, by its name; a loss has no states.
-WRONG_SHOWS = tuple(case_id for case_id in EQUAL if not any(word in case_id for word in ("bidi", "keras_file", "evaluate")))
+# Bidirectional and a file make a layer again, by its name; a loss has no states; a model asks for the names of arguments.
+WRONG_SHOWS = tuple(
+    case_id for case_id in EQUAL if not any(word in case_id for word in ("bidi", "keras_file", "evaluate", "layers2"))
+)
 # What Keras 3.15.1 does otherwise on every backend, and what the script then says.
 DIFFERENT = {
     "u3-d2-t5-b4-seq-mask_left-by_masking-init-s0": "AssertionError",
@@ -192,6 +195,14 @@ def test_gradients_are_each_backend_s_own(backend: str, said: list[str]) -> None
     """Of a graph, of a function of weights and arrays, and of variables."""
     script = " ".join(reproduction(Case.from_id("u3-d2-t5-b4-seq-init-via_gradient-s0"), backend).split())
     assert [text for text in said if text not in script] == []
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("flags", ["", "-eager"])
+def test_gradients_of_two_layers_are_python(backend: str, flags: str) -> None:
+    """The lower layer's answer is named within the loss."""
+    script = reproduction(Case.from_id(f"u3-d2-t5-b4-seq-layers2-mask_interior-init{flags}-via_gradient-s0"), backend)
+    assert compile(script, "repro.py", "exec")
 
 
 @pytest.mark.parametrize(
