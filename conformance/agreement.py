@@ -141,9 +141,12 @@ def read_arrays(path: Path) -> dict[str, Array]:
         LSTMError: the file cannot be read.
     """
     try:
-        return {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
+        arrays = {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
     except (ArrayFileError, ValueError, TypeError) as error:
         raise LSTMError(f"{path} cannot be read: {error}; make it anew with: lstm-conformance verify --keep FOLDER") from error
+    if not arrays:
+        raise LSTMError(f"{path} holds no array; make it anew with: lstm-conformance verify --keep FOLDER")
+    return arrays
 
 
 def _compare(one: _Observed, other: _Observed) -> Agreement:
@@ -155,7 +158,8 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     differing, known = [], []
     for case_id in common:
         arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
-        gaps = gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()
+        gaps = [*gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()]
+        gaps += [_nothing_alike(0) for _ in arrays[0].keys() ^ arrays[1].keys()]
         differs = any(map(is_beyond_rounding, gaps))
         if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
             known.append((case_id, explained[0]))
@@ -203,11 +207,16 @@ def gaps_between(
     return gaps
 
 
+def _nothing_alike(size: int) -> Gap:
+    """Of an array that one has and the other has not, or has in another shape."""
+    return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=size)
+
+
 def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool, both_wrong: bool) -> Gap:
     expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in places)
     sigma = np.maximum(*(np.asarray(each.sigma[number].computed[name]) for each, number, name in places))
     if not ours.shape == theirs.shape == expected.shape:
-        return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
+        return _nothing_alike(ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
         moved = np.where(expected == further, 0.0, further - expected) if aligned else np.zeros_like(expected)
     return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * (np.full_like(sigma, sigma.max()) if both_wrong else sigma))

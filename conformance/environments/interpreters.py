@@ -83,13 +83,18 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def uv(*arguments: str | Path, cwd: Path) -> str:
-    """Run uv and return what it printed; in a folder of ours, since it would heed the settings of a project around it.
+def uv(*arguments: str | Path) -> str:
+    """Run uv and return what it printed; in the root folder, since it heeds the settings of a project around where it runs.
+
+    The user's own settings, of indexes among them, are heeded.
+
+    Args:
+        arguments: paths among them are absolute.
 
     Raises:
         UnavailableError: it failed; the message ends with its last lines.
     """
-    return run_or_explain([find_uv_bin(), *map(str, arguments)], cwd=cwd, variables=_indexes())
+    return run_or_explain([find_uv_bin(), *map(str, arguments)], cwd=Path(sys.executable).anchor, variables=_indexes())
 
 
 def run_or_explain(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:
@@ -122,7 +127,7 @@ def _candidates(version: str) -> Iterator[Path]:
         yield Path(on_path)
     yield from sorted(_pyenv().glob(f"{version}.*[0-9]/bin/python"), reverse=True)
     try:
-        yield Path(uv("python", "find", "--no-python-downloads", "--system", version, cwd=Path.home()).strip())
+        yield Path(uv("python", "find", "--no-python-downloads", "--system", version).strip())
     except UnavailableError:
         return
 
