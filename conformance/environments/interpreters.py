@@ -94,7 +94,7 @@ def uv(*arguments: str | Path) -> str:
     Raises:
         UnavailableError: it failed; the message ends with its last lines.
     """
-    return run_or_explain([find_uv_bin(), *map(str, arguments)], cwd=Path(sys.executable).anchor, variables=_indexes())
+    return run_or_explain([find_uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_indexes())
 
 
 def run_or_explain(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:

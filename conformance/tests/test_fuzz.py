@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from conformance.adapters.reference import ReferenceAdapter
@@ -439,10 +439,11 @@ def read_all(folder: Path) -> list[str]:
     return [str(refused(lambda path=path: contents_of(path), ModelFileError)) for path in sorted(folder.iterdir())]  # type: ignore[misc]
 
 
-@settings(max_examples=2, phases=[Phase.explicit, Phase.generate])  # the first is the simplest
+@settings(max_examples=1, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(models(), min_size=EXAMPLES, max_size=EXAMPLES))
 def test_damaged_models_are_read_or_refused(files: list[bytes]) -> None:
     """In the process that reads such files, one after the other: HDF5's library may bring that down, which is a refusal too."""
+    assume(len({*files}) > EXAMPLES // 2)  # the simplest of all lists, which comes first, holds one file many times
     with tempfile.TemporaryDirectory() as place:
         for number, content in enumerate(files):
             Path(place, f"{number:03}").write_bytes(content)
