@@ -142,11 +142,16 @@ def read_arrays(path: Path) -> dict[str, Array]:
         LSTMError: the file cannot be read.
     """
     try:
-        return {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
+        arrays = {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
     except (ArrayFileError, ValueError, TypeError) as error:
-        raise LSTMError(
-            f"{path} cannot be read: {error}; delete it, and keep the case anew with the `verify --keep {path.parent}` that made it"
-        ) from error
+        raise LSTMError(f"{path} cannot be read: {error}; {_kept_anew(path)}") from error
+    if not arrays:
+        raise LSTMError(f"{path} holds no array; {_kept_anew(path)}")
+    return arrays
+
+
+def _kept_anew(path: Path) -> str:
+    return f"delete it, and keep the case anew with the `verify --keep {path.parent}` that made it"
 
 
 def _compare(one: _Observed, other: _Observed) -> Agreement:
@@ -158,7 +163,8 @@ def _compare(one: _Observed, other: _Observed) -> Agreement:
     differing, known = [], []
     for case_id in common:
         arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
-        gaps = gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()
+        gaps = [*gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()]
+        gaps += [_nothing_alike(0) for _ in arrays[0].keys() ^ arrays[1].keys()]
         differs = any(map(is_beyond_rounding, gaps))
         if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
             known.append((case_id, explained[0]))
@@ -206,11 +212,16 @@ def gaps_between(
     return gaps
 
 
+def _nothing_alike(size: int) -> Gap:
+    """Of an array that one has and the other has not, or has in another shape."""
+    return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=size)
+
+
 def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool, both_wrong: bool) -> Gap:
     expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in places)
     sigma = np.maximum(*(np.asarray(each.sigma[number].computed[name]) for each, number, name in places))
     if not ours.shape == theirs.shape == expected.shape:
-        return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=ours.size)
+        return _nothing_alike(ours.size)
     with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
         moved = np.where(expected == further, 0.0, further - expected) if aligned else np.zeros_like(expected)
     return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * (np.full_like(sigma, sigma.max()) if both_wrong else sigma))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from conformance.features import FEATURES, POLICIES, TRAINING_ROUTES, Feature
-from conformance.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states
+from conformance.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states, shown_outputs
 from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
@@ -334,19 +334,18 @@ def _offered_by_masks(case: Case) -> dict[Need, bool]:
     # Each of two layers reverses what it reads; the cells of one RNN do so together.
     last = mask if config.go_backwards and case.architecture == "layers2" else first
     returned = config.return_state and not case.returns_loss
-    states = [
-        met_by_states(one, started, returned=returned, carried=config.stateful)
-        for one in ((mask, mask[:, ::-1]) if halves else (first, last))
-    ]
+    # In the order of processing, each with the mask as the outputs have it: a Bidirectional puts its outputs back in order.
+    lower = [(first, first)] if case.architecture == "layers2" else []
+    passes = [(mask, mask), (mask[:, ::-1], mask[:, ::-1])] if halves else [*lower, (last, mask)]
+    seen = [(one, shown_outputs(behind, shows_all=config.return_sequences, in_loss=case.returns_loss)) for one, behind in passes]
+    states = [met_by_states(one, started, shown, returned=returned, carried=config.stateful) for one, shown in seen]
     zeroes = config.return_sequences if halves else config.zero_output_for_mask
-    outputs = [
-        met_by_outputs(one, started, shows_all=config.return_sequences, zeroes=zeroes)
-        for one in ((mask, mask[:, ::-1]) if halves else (last,))
-    ]
+    outputs = [met_by_outputs(one, started, shown, zeroes=zeroes) for one, shown in (seen if halves else seen[-1:])]
     shows = all if case.merge_mode == "mul" else any  # a product with the other half's zeros hides what is emitted
     return {
         **{need: any(one[need] for one in states) for need in states[0]},
         **{need: shows(one[need] for one in outputs) for need in outputs[0]},
+        Need.MASKED_SECOND: states[-1][Need.MASKED_STEP],
         **_offered_by_gradients(case, (mask, mask[:, ::-1]) if halves else (last,)),
         Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
         Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, and the states stay finite

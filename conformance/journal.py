@@ -15,7 +15,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import IO, Any, get_args, get_origin, get_type_hints
 
-from conformance.documents import without_infinity
+from conformance.documents import unique_keys, without_infinity
 from conformance.matrix import Planned
 from conformance.refusals import could_not_be
 from conformance.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
@@ -116,7 +116,7 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
     results: dict[str, Result] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            result = from_dict(json.loads(line))
+            result = from_dict(json.loads(line, object_pairs_hook=unique_keys))
             if result.case_id not in planned or result.case_id in results:
                 raise ValueError(f"{result.case_id} is no case of this run, or is there twice")
         except _UNREADABLE as error:

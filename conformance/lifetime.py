@@ -87,6 +87,8 @@ def end_with_parent() -> None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
+    if not parent.is_alive():  # before it could be told to; the thread would wait for code that never lets it
+        os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
 
 

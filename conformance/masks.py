@@ -26,48 +26,56 @@ def mask_of(pattern: str, rows: int, steps: int) -> Array:
     return mask
 
 
-def met_by_states(mask: Array, started: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
+def shown_outputs(mask: Array, *, shows_all: bool, in_loss: bool) -> Array:
+    """Whether the output of a timestep is seen, (rows, timesteps) as the mask: a loss leaves out the timesteps that are masked."""
+    if shows_all:
+        return mask if in_loss else np.ones_like(mask)
+    return np.asarray(np.ones_like(mask).cumsum(axis=1) == mask.shape[1])
+
+
+def met_by_states(mask: Array, started: Array, shown: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
     """What one pass over a sequence offers to deviations of the states.
 
     Args:
         mask: in the order of processing, (rows, timesteps).
         started: whether a row's state is nonzero before the pass, (rows,).
+        shown: whether the output of a timestep is seen, (rows, timesteps).
         returned: whether the final states are returned.
         carried: whether another pass goes on from them.
     """
     before = np.concatenate([started[:, np.newaxis], started[:, np.newaxis] | _used_until(mask)[:, :-1]], axis=1)
     seen_at_last = np.logical_or(returned, np.logical_and(carried, mask.any(axis=1)))
     seen = np.concatenate([_used_until(mask[:, :0:-1])[:, ::-1], np.zeros_like(mask[:, :1])], axis=1) | seen_at_last[:, np.newaxis]
+    either = seen | shown
     return {
         Need.USED_STEP: bool(mask.any()),
         Need.SEVERAL_STEPS: bool((mask.sum(axis=1) > 1).any()),
         Need.PREVIOUS_STATE: bool((mask & before).any()),
-        Need.LAST_STEP: bool(mask[:, -1].any()),
-        Need.MASKED_STEP: not mask.all(),
+        Need.LAST_STEP: bool((mask & either)[:, -1].any()),
+        Need.MASKED_STEP: bool((~mask & either).any()),
         Need.MASKED_STATE: bool((~mask & seen).any()),
         Need.HELD_STATE: bool((~mask & before & seen).any()),
         Need.MASKED_END: bool((~mask[:, -1] & seen_at_last).any()),
         Need.ASYMMETRIC_MASK: not np.array_equal(mask, mask[:, ::-1]),
-        Need.ROWS_MASKED_APART: bool((mask != mask[:1]).any()),
+        Need.ROWS_MASKED_APART: bool(((mask != mask[:1]) & either).any()),
     }
 
 
-def met_by_outputs(mask: Array, started: Array, *, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
+def met_by_outputs(mask: Array, started: Array, shown: Array, *, zeroes: bool) -> dict[Need, bool]:
     """What one pass offers to deviations of what is emitted.
 
     Args:
         mask: in the order of processing, (rows, timesteps).
         started: whether a row's state is nonzero before the pass, (rows,).
-        shows_all: whether all outputs are returned, not only the last.
+        shown: whether the output of a timestep is seen, (rows, timesteps).
         zeroes: whether masked timesteps emit zeros.
     """
-    shown = np.s_[:, :] if shows_all else np.s_[:, -1:]
     used = _used_until(mask)
-    held = bool((~mask & used)[shown].any())
+    held = bool((~mask & used & shown).any())
     return {
         Need.HELD_OUTPUT: held and not zeroes,
         Need.ZEROED_OUTPUT: held and zeroes,
-        Need.LATE_START: bool((~used & started[:, np.newaxis])[shown].any()) and not zeroes,
+        Need.LATE_START: bool((~used & started[:, np.newaxis] & shown).any()) and not zeroes,
     }
 
 

@@ -18,7 +18,7 @@ from conformance.refusals import could_not_be
 from conformance.report.files import UnwrittenError
 from lstm_ref.arrays import Array
 
-UNITS = (4, 8, 16, 32, 64, 128)
+UNITS = (8, 16, 128)
 SEEDS = (0, 1)
 EPOCHS = 15
 BATCH_SIZE = 64
@@ -62,7 +62,7 @@ class Training:
 
 
 def fewer_units_suffice() -> Finding:
-    """Test accuracy of LSTM(units) and Dense(10) after a short training, from 4 units to 128.
+    """Test accuracy of LSTM(units) and Dense(10) after a short training, with 8 units, 16 and 128.
 
     Raises:
         MissingFrameworkError: scikit-learn is not installed.
@@ -139,7 +139,8 @@ def _load_digits() -> Digits:
 def _train(units: int, digits: Digits) -> Training:
     """One training per seed of one model: tracing its graph again would cost more than training it."""
     keras = import_keras()
-    model = keras.Sequential([keras.Input(digits.train_inputs.shape[1:]), keras.layers.LSTM(units), keras.layers.Dense(10)])
+    lstm = keras.layers.LSTM(units, unroll=True)  # 8 timesteps cost less one by one than as a loop
+    model = keras.Sequential([keras.Input(digits.train_inputs.shape[1:]), lstm, keras.layers.Dense(10)])
     model.compile(
         optimizer=keras.optimizers.Adam(LEARNING_RATE),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -158,4 +159,4 @@ def _train(units: int, digits: Digits) -> Training:
         model.fit(digits.train_inputs, digits.train_labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
         predicted = as_arrays(model(digits.test_inputs)).argmax(axis=-1)
         accuracies.append(float(np.mean(predicted == digits.test_labels)))
-    return Training(units=units, parameters=model.layers[0].count_params(), accuracies=tuple(accuracies))
+    return Training(units=units, parameters=lstm.count_params(), accuracies=tuple(accuracies))

@@ -5,7 +5,7 @@ Each format is described by `<format>.schema.json` (JSON Schema 2020-12), and a 
 `parts.schema.json`; `lstm-conformance schema FORMAT` prints one that stands alone.
 """
 
-from conformance.documents.reading import DocumentError, check, read
+from conformance.documents.reading import DocumentError, check, read, unique_keys
 from conformance.documents.schemas import FORMATS, schema, stamped, version, without_infinity
 
-__all__ = ["FORMATS", "DocumentError", "check", "read", "schema", "stamped", "version", "without_infinity"]
+__all__ = ["FORMATS", "DocumentError", "check", "read", "schema", "stamped", "unique_keys", "version", "without_infinity"]

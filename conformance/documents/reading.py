@@ -44,7 +44,9 @@ def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
     language = "TOML" if path.suffix == ".toml" else "JSON"
     try:
         text = path.read_bytes().decode()
-        said = tomllib.loads(text) if language == "TOML" else json.loads(text, parse_constant=_refuse)
+        said = (
+            tomllib.loads(text) if language == "TOML" else json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_keys)
+        )
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise DocumentError(could_not_be("read", path, error)) from error
@@ -102,6 +104,19 @@ def _plain(text: str) -> str:
     """In one short line, without what a terminal would obey."""
     shown = printable(" ".join(text.split()))
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN // 2]} … {shown[-_SHOWN // 2 :]}"
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON as a dictionary, for `object_pairs_hook`.
+
+    Raises:
+        ValueError: a key stands in it twice: readers may take either value.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
 
 
 def _refuse(name: str) -> NoReturn:

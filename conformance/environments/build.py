@@ -25,6 +25,10 @@ from conformance.environments.spec import INSTALLED, Spec
 __all__ = ["Environment", "UnavailableError", "provide"]
 
 
+# Copied, for people look into a framework and change it: what is linked would change in uv's own cache as well.
+_INSTALLING = ("--quiet", "--link-mode", "copy")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Environment:
     """An environment that is there.
@@ -89,9 +93,9 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
 
 
 def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
-    uv("venv", "--quiet", "--relocatable", "--python", find_interpreter(base.python), folder, cwd=folder.parent)
+    uv("venv", "--quiet", "--relocatable", "--python", find_interpreter(base.python), folder)
     python = python_of(folder)
-    uv("pip", "install", "--quiet", "--python", python, *base.requirements, cwd=folder.parent)
+    uv("pip", "install", *_INSTALLING, "--python", python, *base.requirements)
     with TemporaryDirectory() as home:
         run_or_explain(
             [str(python), "-c", f"import {', '.join(base.imports)}"],
@@ -101,6 +105,4 @@ def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
 
 
 def _make_overlay(python: Path, requirements: tuple[str, ...], folder: Path) -> None:
-    # Copied, for people look into a Keras and change it: what is linked would change in uv's own cache as well.
-    options = ("--quiet", "--no-deps", "--link-mode", "copy", "--python", python, "--target", folder)
-    uv("pip", "install", *options, *requirements, cwd=folder.parent)
+    uv("pip", "install", *_INSTALLING, "--no-deps", "--python", python, "--target", folder, *requirements)

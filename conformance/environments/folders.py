@@ -7,6 +7,8 @@ also where a module was edited or lost, which its size or time says. To verify a
 
 from __future__ import annotations
 
+import base64
+import collections
 import hashlib
 import json
 import os
@@ -117,6 +119,7 @@ class Folder:
         with TemporaryDirectory(prefix=f"{self.path.name}.part-", dir=self.path.parent, ignore_cleanup_errors=True) as temporary:
             made = Path(temporary) / "made"
             self.make(made)
+            _refuse_edited(packages_of(made))
             (made / MARKER).write_text(json.dumps(self._marker(made), indent=1) + "\n", encoding="utf-8")
             shutil.rmtree(self.path, ignore_errors=True)
             made.rename(self.path)
@@ -155,6 +158,35 @@ def _imported(path: Path) -> str:
 
 def _stamp(name: str, said: os.stat_result) -> bytes:
     return f"{name}\0{said.st_size}\0{said.st_mtime_ns}\0".encode()
+
+
+def _refuse_edited(packages: Path) -> None:
+    """Refuse modules that are not as their packages were built, by the digests that these hold.
+
+    An installer links files to its cache, so that whoever edits one in any environment edits what the next is made from.
+
+    Raises:
+        UnavailableError: names them, and how to have them anew.
+    """
+    built = collections.defaultdict[Path, dict[str, str]](dict)  # two packages may have a file of the same name
+    for package in distributions(path=[str(packages)]):
+        for file in package.files or ():
+            if file.hash and file.hash.mode == "sha256" and file.suffix == ".py":
+                built[Path(str(file.locate()))][file.hash.value] = package.metadata["Name"]
+    edited = {path: names for path, names in sorted(built.items()) if _digest(path) not in names}
+    if edited:
+        raise UnavailableError(
+            f"{', '.join(str(path.relative_to(packages)) for path in [*edited][:_NAMED])}: not as released, by the package's own "
+            "digests; uv's cache holds it so, perhaps since a file that is linked to it was edited: have it anew with "
+            f"`uv cache clean {' '.join(sorted({name for names in edited.values() for name in names.values()}))}`"
+        )
+
+
+def _digest(path: Path) -> str:
+    """As the record of a package has it; "" of a file that is not there."""
+    if not path.is_file():
+        return ""
+    return base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
 
 
 def _remove_if_abandoned(left_over: Path, locked: Path) -> None:

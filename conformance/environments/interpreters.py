@@ -101,13 +101,18 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def uv(*arguments: str | Path, cwd: Path) -> str:
-    """Run uv and return what it printed; in a folder of ours, since it would heed the settings of a project around it.
+def uv(*arguments: str | Path) -> str:
+    """Run uv and return what it printed; in the root folder, since it heeds the settings of a project around where it runs.
+
+    The user's own settings, of indexes among them, are heeded.
+
+    Args:
+        arguments: paths among them are absolute.
 
     Raises:
         UnavailableError: it is not here, or failed; the message says why, or ends with its last lines.
     """
-    return run_or_explain([uv_bin(), *map(str, arguments)], cwd=cwd, variables=_indexes())
+    return run_or_explain([uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_indexes())
 
 
 def uv_bin() -> str:
@@ -175,7 +180,7 @@ def _candidates(version: str) -> Iterator[Path]:
         yield Path(on_path)
     yield from sorted(_pyenv().glob(f"{version}.*[0-9]/bin/python"), reverse=True)
     try:
-        yield Path(uv("python", "find", "--no-python-downloads", "--system", version, cwd=Path.home()).strip())
+        yield Path(uv("python", "find", "--no-python-downloads", "--system", version).strip())
     except UnavailableError:
         return
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import h5py
 
+from conformance.documents import unique_keys
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.hdf5 import descend, text_of
 from conformance.verdict import in_one_line
@@ -192,7 +193,7 @@ def _legacy(path: Path, root: h5py.File) -> ModelFile:
 
 def _json(text: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{name} is no JSON ({in_one_line(error)}); the file is damaged; copy or download it again") from error
     if not isinstance(value, dict):

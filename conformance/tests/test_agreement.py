@@ -106,7 +106,8 @@ def test_limits_are_those_of_two_runs(tmp_path: Path, sigmas: float, *, differs:
     one, other = (kept(tmp_path / name, ReferenceAdapter(), [case]) for name in ("one", "other"))
     expected = ReferenceAdapter().observe(case, draw([case])).calls[0]
     (sigma,) = sigma_of(case)
-    np.savez(other / f"{case.id}.npz", **{"0_outputs": expected.outputs.astype("float64") + sigmas * TWO_RUNS * sigma})
+    for folder, moved in ((one, 0.0), (other, sigmas * TWO_RUNS)):
+        np.savez(folder / f"{case.id}.npz", **{"0_outputs": expected.outputs.astype("float64") + moved * sigma})
     (agreement,) = agree([one, other])
     assert bool(agreement.differing) is differs
     assert agreement.rms == pytest.approx(sigmas, rel=1e-6)
@@ -145,6 +146,24 @@ def test_departure_from_a_convention_is_a_disagreement(tmp_path: Path, backend: 
     other = kept(tmp_path / "other", ReferenceAdapter("initial_hidden_emitted"), [LATE], backend=backend)
     (agreement,) = agree([usual, other])
     assert [case_id for case_id, _ in agreement.differing] == [LATE.id]
+
+
+def test_an_array_that_one_has_and_the_other_has_not_differs(tmp_path: Path) -> None:
+    """By infinitely many σ: what is not there agrees with nothing."""
+    folders = [kept(tmp_path / name, ReferenceAdapter(), CASES[:1]) for name in ("one", "other")]
+    path = folders[0] / f"{CASES[0].id}.npz"
+    with np.load(path) as arrays:
+        np.savez(path, **{name: array for name, array in arrays.items() if name != "0_cell"})
+    (found,) = agree(folders)
+    assert found.differing == ((CASES[0].id, math.inf),)
+
+
+def test_a_file_without_an_array_is_refused(tmp_path: Path) -> None:
+    """It would agree with any other."""
+    folders = [kept(tmp_path / name, ReferenceAdapter(), CASES[:1]) for name in ("one", "other")]
+    np.savez(folders[0] / f"{CASES[0].id}.npz")
+    with pytest.raises(LSTMError, match="holds no array; make it anew with"):
+        agree(folders)
 
 
 @pytest.mark.parametrize(

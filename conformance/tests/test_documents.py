@@ -265,6 +265,7 @@ TEXT = json.dumps(document())
         pytest.param("[" * 200_000, "is not a whole JSON file", id="nested without end"),
         pytest.param(f'{{"format": {"9" * 5000}}}', "is not a whole JSON file", id="endless number"),
         pytest.param(TEXT.replace('"keras"', "NaN"), "NaN is no JSON", id="NaN"),
+        pytest.param(TEXT[:-1] + ', "format": "verify"}', "the key 'format' stands twice", id="a key twice"),
         pytest.param("[]", "is a document without a format; expected observations", id="no object"),
         pytest.param(without("format"), "is a document without a format", id="no format"),
         pytest.param({**document(), "format": "verify"}, "of the format 'verify'; expected observations", id="another format"),
@@ -362,6 +363,7 @@ def test_document_that_is_whole_is_said_to_be(asked: tuple[str, ...], tmp_path: 
         ),
         pytest.param('format = "baseline"\n[[change', 2, "is not a whole TOML file", id="truncated"),
         pytest.param("x = " + "[" * 200_000, 2, "is not a whole TOML file", id="nested without end"),
+        pytest.param('format = "baseline"\nformat = "baseline"\n', 2, "is not a whole TOML file", id="a key twice"),
         pytest.param('format = "baseline"\nformat_version = 1\nx = nan\n', 2, "('x' was unexpected)", id="another field"),
     ],
 )

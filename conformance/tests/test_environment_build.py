@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from conformance.environments.build import Environment, UnavailableError, provide
-from conformance.environments.folders import MARKER, VARIABLE
+from conformance.environments.folders import MARKER, VARIABLE, packages_of
 from conformance.environments.interpreters import find_interpreter, python_of
 from conformance.environments.spec import parse
 
@@ -42,7 +45,9 @@ def _wheel(folder: Path, name: str, version: str) -> None:
         f"{metadata}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{metadata}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    content[f"{metadata}/RECORD"] = "".join(f"{file},,\n" for file in [*content, f"{metadata}/RECORD"])
+    digests = {file: urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b"=").decode() for file, text in content.items()}
+    lines = [f"{file},sha256={digests[file]},{len(text)}\n" for file, text in content.items()]
+    content[f"{metadata}/RECORD"] = "".join([*lines, f"{metadata}/RECORD,,\n"])
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         for file, text in content.items():
             wheel.writestr(file, text)
@@ -107,6 +112,46 @@ def test_what_is_there_is_used(build: Build) -> None:
     assert (again, said) == (first, [])
     assert other.python == first.python
     assert ["little-3.2" in line for line in said_of_other] == [True]
+
+
+def modules(environment: Environment) -> list[Path]:
+    """Those of the base and of the overlay."""
+    return [packages_of(environment.python.parents[1]) / "framework/__init__.py", environment.paths[0] / "little/__init__.py"]
+
+
+def test_who_edits_an_environment_edits_no_other(build: Build, cache: Path) -> None:
+    """Its files are its own, not linked to those that uv makes the next one from; one that was edited is made anew as it was."""
+    environment, _ = build()
+    assert [module.stat().st_nlink for module in modules(environment)] == [1, 1]
+    for module in modules(environment):
+        module.write_text("version = 'edited'\n")
+    again, said = build()
+    assert [line.split()[0] for line in said] == ["building", "building"]
+    assert _printed(again, "import framework, little; print(framework.version, little.version)") == "1.0 3.1"
+    assert cache in again.python.parents
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "framework"), (1, "little")])
+def test_what_was_edited_in_the_cache_of_uv_is_not_taken(number: int, name: str, build: Build, cache: Path, tmp_path: Path) -> None:
+    """As by one who edits a file in an environment of another tool that is linked to it; the file and what to do are named."""
+    build()
+    (module,) = (tmp_path / "uv").glob(f"archive-*/*/{name}/__init__.py")
+    module.write_text("version = 'edited'\n")
+    shutil.rmtree(cache)
+    with pytest.raises(UnavailableError, match=rf"{name}/__init__.py: not as released, .*`uv cache clean {name}`") as raised:
+        build()
+    assert "keras==3.1 cannot be had here" in str(raised.value)
+    assert not list((cache / ("bases", "overlays")[number]).glob(f"{name}*[!k]"))
+
+
+def test_settings_of_a_project_around_the_cache_are_not_heeded(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor those of the project that a command is run in."""
+    (tmp_path / "pyproject.toml").write_text('[tool.uv]\nconstraint-dependencies = ["framework<1", "little<3"]\n')
+    monkeypatch.chdir(tmp_path)
+    environment, _ = build()
+    assert _printed(environment, "import framework, little; print(framework.version, little.version)") == "1.0 3.1"
 
 
 def test_folders_of_the_cache_can_be_read_by_people(build: Build, cache: Path) -> None:

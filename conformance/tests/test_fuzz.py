@@ -6,7 +6,8 @@ import io
 import json
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.agreement import read_arrays
+from conformance.adapters.reference import ReferenceAdapter
+from conformance.agreement import agree, read_arrays
+from conformance.array_files import load_arrays
 from conformance.case import Case
 from conformance.checks import Evidence, judge
 from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
 from conformance.conventions import USUAL
-from conformance.documents import DocumentError, read, version
+from conformance.documents import DocumentError, read, stamped, version
 from conformance.environments.process import Answer, WorkerError
 from conformance.environments.protocol import observation_of
 from conformance.environments.recorded import Recording, RecordingError, read_recording, write_recording
@@ -32,9 +35,12 @@ from conformance.features import FEATURES
 from conformance.journal import as_dict, from_dict, identify, resume
 from conformance.known_differences import FILE, known_differences
 from conformance.matrix import select, surface
+from conformance.model_file.contents import contents_of, read_apart
+from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
 from conformance.stimulus import draw
 from conformance.tests import pages
+from conformance.tests.model_files import lstm_node, model_node, one_lstm, weights_of, write_h5
 from conformance.upgrade.baseline import FORMAT, read_baseline
 from conformance.verdict import Result
 from lstm_ref import LSTMError
@@ -221,6 +227,32 @@ def test_changed_document_makes_a_page_or_is_refused(name: str, data: st.DataObj
         assert as_html(page_of([said]))
 
 
+TWICE = "§"
+
+
+@st.composite
+def with_a_key_twice(draw_from: st.DrawFn, said: Any) -> Any:
+    """The document with one key of one of its objects there again, under a name that `TWICE` marks, with some value."""
+    said = json.loads(json.dumps(said))
+    *way, key = draw_from(st.sampled_from([place for place in places(said) if isinstance(place[-1], str)]))
+    part = said
+    for step in way:
+        part = part[step]
+    part[f"{key}{TWICE}"] = draw_from(st.just(part[key]) | st.integers(0, 9))
+    return said
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@settings(max_examples=EXAMPLES // 5)
+@given(data=st.data())
+def test_document_with_a_key_twice_is_refused(name: str, data: st.DataObject, file: Callable[[bytes, str], Path]) -> None:
+    """Readers may take either value, also where both are the same."""
+    said = data.draw(with_a_key_twice(json.loads(document(name))))
+    content = json.dumps(said, ensure_ascii=False).replace(TWICE, "").encode()
+    with pytest.raises(DocumentError, match="stands twice in one object"):
+        read(file(content, f"{name}.json"), *DOCUMENTS)
+
+
 # --- baselines, known differences ------------------------------------------------------------------------------------------------
 
 BASELINE = {
@@ -236,6 +268,14 @@ def test_changed_baseline_is_read_or_refused(file: Callable[[bytes, str], Path],
     """Entries of a baseline, or a sentence."""
     path = file(data.draw(changed(BASELINE).map(toml) | damaged(toml(BASELINE))), "baseline.toml")
     refused(lambda: read_baseline(path))
+
+
+@settings(max_examples=EXAMPLES // 5)
+@given(with_a_key_twice(BASELINE))
+def test_baseline_with_a_key_twice_is_refused(file: Callable[[bytes, str], Path], said: Any) -> None:
+    """As documents are."""
+    with pytest.raises(LSTMError, match="is no baseline: Cannot overwrite a value"):
+        read_baseline(file(tomli_w.dumps(said).replace(TWICE, "").encode(), "twice.toml"))
 
 
 KNOWN = tomllib.loads(FILE.read_text(encoding="utf-8"))
@@ -319,6 +359,96 @@ def test_damaged_arrays_are_read_or_refused(compressed: bool, data: st.DataObjec
     path = file(data.draw(damaged(archive(compressed=compressed))), "arrays.npz")
     refused(lambda: read_arrays(path))
     refused(lambda: read_inputs(path, ()))
+
+
+KEPT = "u1-d1-t2-b2-seq-s0"
+COMPUTED = {
+    f"{number}_{name}": np.asarray(array)
+    for number, call in enumerate(ReferenceAdapter().observe(Case.from_id(KEPT), draw([Case.from_id(KEPT)])).calls)
+    for name, array in call.computed.items()
+}
+
+
+def kept(names: Iterable[str] = COMPUTED) -> bytes:
+    """What a folder keeps of the case, or a part of it."""
+    held = io.BytesIO()
+    np.savez(held, **{name: COMPUTED[name] for name in names})
+    return held.getvalue()
+
+
+ENVIRONMENT_KEPT = stamped("observations", {"environment": {"implementation": "keras", "backend": "numpy", "keras": "3.15.1"}})
+NAMES = st.sampled_from([KEPT, "u1-d1-t2-b2-s0", "notes", "u1"])
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.just(written(ENVIRONMENT_KEPT)) | changed(ENVIRONMENT_KEPT).map(written) | damaged(written(ENVIRONMENT_KEPT)),
+    st.dictionaries(NAMES, st.sets(st.sampled_from([*COMPUTED])).map(kept) | damaged(kept()), max_size=2),
+)
+def test_changed_folders_are_compared_or_refused(said: bytes, files: Mapping[str, bytes]) -> None:
+    """With a whole one: what agrees with it holds what it holds."""
+    with tempfile.TemporaryDirectory() as place:
+        whole, other = Path(place, "whole"), Path(place, "other")
+        for folder, environment, arrays in ((whole, written(ENVIRONMENT_KEPT), {KEPT: kept()}), (other, said, files)):
+            folder.mkdir()
+            (folder / "environment.json").write_bytes(environment)
+            for name, content in arrays.items():
+                (folder / f"{name}.npz").write_bytes(content)
+        found = refused(lambda: agree([whole, other]))
+        if found and not found[0].differing:
+            ours, theirs = (load_arrays(folder / f"{KEPT}.npz") for folder in (whole, other))
+            assert {name: array.shape for name, array in ours.items()} == {name: array.shape for name, array in theirs.items()}
+            assert all(np.allclose(array, theirs[name], rtol=0, atol=1e-4) for name, array in ours.items())
+
+
+# --- model files ------------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def model(suffix: str) -> bytes:
+    """A small whole one."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{suffix}"
+        if suffix == ".keras":
+            return one_lstm(path).read_bytes()
+        arrays = {f"lstm/lstm_cell/{name}:0": array for name, array in weights_of().arrays.items()}
+        return write_h5(path, model_node(lstm_node()), {"lstm": arrays}).read_bytes()
+
+
+@st.composite
+def models(draw_from: st.DrawFn) -> bytes:
+    """A model file with changed bytes; of an archive also a whole one of changed members, whose checksums hold."""
+    content = model(draw_from(st.sampled_from([".keras", ".h5"])))
+    if not content.startswith(b"PK") or draw_from(st.booleans()):
+        return draw_from(damaged(content))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = draw_from(st.sampled_from([*members, "config.json", "config.json"]))
+    other = (
+        damaged(members[name]) if name.endswith(".h5") else changed(json.loads(members[name])).map(written) | damaged(members[name])
+    )
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for each, whole in members.items():
+            archive.writestr(each, draw_from(other) if each == name else whole)
+    return held.getvalue()
+
+
+def read_all(folder: Path) -> list[str]:
+    """Of each model file in a folder, in the order of their names, what is in it: cells with weights, or the refusal."""
+    return [str(refused(lambda path=path: contents_of(path), ModelFileError)) for path in sorted(folder.iterdir())]  # type: ignore[misc]
+
+
+@settings(max_examples=1, phases=[Phase.explicit, Phase.generate])
+@given(st.lists(models(), min_size=EXAMPLES, max_size=EXAMPLES))
+def test_damaged_models_are_read_or_refused(files: list[bytes]) -> None:
+    """In the process that reads such files, one after the other: HDF5's library may bring that down, which is a refusal too."""
+    assume(len({*files}) > EXAMPLES // 2)  # the simplest of all lists, which comes first, holds one file many times
+    with tempfile.TemporaryDirectory() as place:
+        for number, content in enumerate(files):
+            Path(place, f"{number:03}").write_bytes(content)
+        found = refused(lambda: read_apart(Path(place), read_all), ModelFileError)
+        assert found is None or len(found) == len(files)
 
 
 # --- answers of a worker --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from conformance.infrastructure import Fault, infrastructure_fault, own_ending
+from conformance.infrastructure import Fault, ending, infrastructure_fault, is_from_outside, own_ending
 from conformance.tests.infrastructure_reasons import REASONS
 from conformance.verdict import in_one_line
 
@@ -105,3 +105,19 @@ def test_what_an_implementation_raises_is_no_fault_of_infrastructure(reason: str
 def test_only_what_a_process_does_to_itself_is_an_end_of_its_own(reason: str, end: str) -> None:
     """A signal of its own code; not a time limit, nor what kills it from outside, as where memory is used up."""
     assert own_ending(reason) == end
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "from_outside"),
+    [
+        (3, "exit code 3", False),
+        (-8, "exit code -8, SIGFPE", False),
+        (-11, "exit code -11, SIGSEGV", False),
+        (-9, "exit code -9, SIGKILL", True),
+        (-15, "exit code -15, SIGTERM", True),
+        (-200, "exit code -200", False),
+    ],
+)
+def test_an_exit_code_is_said_with_its_signal(code: int, said: str, from_outside: bool) -> None:
+    """And whether a crash sends that one."""
+    assert (ending(code), is_from_outside(code)) == (said, from_outside)

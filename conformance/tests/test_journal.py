@@ -234,8 +234,9 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, content: bytes) ->
         (json.dumps(as_dict(RICH)).encode() + b"\n", f"{RICH.case_id} is no case of this run, or is there twice"),
         (json.dumps(as_dict(RICH) | {"seconds": 10**400}).encode() + b"\n", "int too large to convert to float"),
         (b"[" * 100_000 + b"\n", "maximum recursion depth exceeded"),
+        (b'{"case_id": "a", "case_id": "b"}\n', "the key 'case_id' stands twice in one object"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_line_that_is_no_result_is_refused(tmp_path: Path, line: bytes, message: str) -> None:
     """By its number; a line that was cut off is the last, and has no end."""

@@ -177,9 +177,9 @@ def test_a_reader_who_leaves_ends_a_command_that_leaves_nothing(place: Place) ->
 
 
 @reads_processes
-@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGHUP], ids=lambda end: end.name)
 def test_a_run_that_is_interrupted_leaves_nothing(end: signal.Signals, place: Place) -> None:
-    """By Ctrl-C, by a polite kill, or by a terminal that is closed."""
+    """By Ctrl-C, or by a terminal that is closed; below by a polite kill."""
     run = place.start(*LONG)
     assert place.one("spawn_main")
     run.send_signal(end)
@@ -227,6 +227,33 @@ def test_a_run_that_lives_is_not_swept(place: Place) -> None:
     assert [path.name for path in place.temporary.iterdir()] == [folder.name]
     living.terminate()
     assert (living.wait(LIMIT), place.left()) == (1, [])
+    assert eventually(lambda: not place.processes(), 10), place.processes()
+
+
+# A worker that still starts when its parent ends, and then runs code that no thread interrupts.
+ORPHAN = """
+import multiprocessing, os, re, sys, time
+from conformance.lifetime import end_with_parent
+
+def work(parent):
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    end_with_parent()
+    re.match("(a+)+$", "a" * 60 + "b")
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work, args=(os.getpid(),)).start()
+    time.sleep(0.2)
+    os._exit(0)
+"""
+
+
+@reads_processes
+def test_a_worker_whose_parent_ended_while_it_started_ends(place: Place) -> None:
+    """No signal comes then, and no other thread of it would ever run."""
+    (place.work / "orphan.py").write_text(ORPHAN)
+    place.start(module="orphan").wait(LIMIT)
+    assert eventually(lambda: not place.processes(), 10), place.processes()
 
 
 # --- the parts

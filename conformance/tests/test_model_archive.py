@@ -142,6 +142,7 @@ def _encrypted(path: Path) -> Path:
         (_encrypted, "model.weights.h5 is encrypted"),
         (lambda path: _archive(path, b"[]"), "config.json holds a list"),
         (lambda path: _archive(path, b'{"a": '), "config.json is no JSON"),
+        (lambda path: _archive(path, b'{"a": 1, "a": 2}'), "the key 'a' stands twice in one object"),
         (lambda path: _archive(path, b'{"a": ' + b"9" * 5000 + b"}"), "config.json is no JSON"),
     ],
 )

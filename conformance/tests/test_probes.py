@@ -111,8 +111,10 @@ def doubles_of(probe: Probe) -> dict[type, tuple[str, ...]]:
         namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
         return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
     chosen = DOUBLES[probe.trait]
-    if probe.trait == "steps" and not probe.parameters["penalised"]:
-        return {doubles.StatesConstant: chosen[doubles.StatesConstant]}
+    if probe.trait == "steps":
+        # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
+        of_penalties = [doubles.PenaltiesDoubled, *([doubles.Unregularised] if probe.parameters["steps"] == 1 else [])]
+        return {double: chosen[double] for double in (of_penalties if probe.parameters["penalised"] else [doubles.StatesConstant])}
     if probe.trait == "dropout-masks":
         other = doubles.MaskPerGate if probe.parameters["masks"] == 4 else doubles.OneMaskForAll
         return {double: checks for double, checks in chosen.items() if double is not other}

@@ -10,6 +10,7 @@ from conformance.case import Case
 from conformance.matrix import surface
 from conformance.reproduce import not_asserted, reproduction
 from conformance.tests.script_verdicts import DOUBLE_BACKEND, accepted_wrongly, deviations_of, outcome_on_double, written
+from lstm_ref import LSTMError
 
 # One of each kind of script.
 KINDS = (
@@ -55,15 +56,29 @@ STANDARD = [each for each in surface("standard") if isinstance(each, Case) and e
 SAMPLE = [case.id for case in random.Random(16).sample(STANDARD, 30)]  # noqa: S311  # a sample of a test
 
 
+# What no script can say of those of the sample: masks of dropout that two layers draw, and σ where a run is chaotic.
+UNWRITTEN = {
+    case_id: "dropout in training with layers2" if "-drop_" in case_id else "chaotic weights are not expressible"
+    for case_id in SAMPLE
+    if "-layers2-drop_" in case_id or "-weights_chaotic-" in case_id
+}
+
+
 def script_of(case_id: str) -> str:
     """The script of a case that has one."""
     script, reason = written(Case.from_id(case_id), DOUBLE_BACKEND)
-    if not script:
-        pytest.skip(reason)
+    assert script, reason
     return script
 
 
-@pytest.mark.parametrize("case_id", [*KINDS, *SAMPLE])
+@pytest.mark.parametrize("case_id", UNWRITTEN)
+def test_a_case_without_a_script_is_refused_with_the_reason(case_id: str) -> None:
+    """So that nothing of the sample is left out in silence."""
+    with pytest.raises(LSTMError, match=UNWRITTEN[case_id]):
+        reproduction(Case.from_id(case_id), DOUBLE_BACKEND)
+
+
+@pytest.mark.parametrize("case_id", [*KINDS, *(case_id for case_id in SAMPLE if case_id not in UNWRITTEN)])
 def test_script_accepts_the_reference(case_id: str) -> None:
     """What is right passes, whatever Keras does today."""
     assert outcome_on_double(script_of(case_id)) == ""

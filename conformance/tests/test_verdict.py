@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from conformance.verdict import Verdict, worst_of
+from conformance.verdict import CheckResult, Result, Verdict, worst_of
 
 
 def test_there_are_seven() -> None:
@@ -65,3 +65,27 @@ def test_one_verdict_is_its_own_worst(verdict: Verdict) -> None:
 def test_no_check_is_unresolved() -> None:
     """What nobody judged has not passed, and the implementation has not failed."""
     assert worst_of([]) is Verdict.UNRESOLVED
+
+
+def result(verdict: Verdict, reason: str = "", **checks: Verdict) -> Result:
+    """Of some case."""
+    judged = tuple(CheckResult(check=name, verdict=each) for name, each in checks.items())
+    return Result(case_id="u1", group="", verdict=verdict, reason=reason, checks=judged)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (result(Verdict.ERROR, "ValueError: of 3 units"), result(Verdict.ERROR, "ValueError: of 2 units"), True),
+        (result(Verdict.ERROR, "ValueError: of 3 units"), result(Verdict.ERROR, "TypeError: of 3 units"), False),
+        (result(Verdict.FAIL, a=Verdict.FAIL, b=Verdict.FAIL), result(Verdict.FAIL, a=Verdict.PASS, b=Verdict.FAIL), True),
+        (result(Verdict.FAIL, a=Verdict.FAIL, b=Verdict.PASS), result(Verdict.FAIL, a=Verdict.PASS, b=Verdict.FAIL), False),
+        (result(Verdict.FAIL, a=Verdict.FAIL), result(Verdict.ERROR, a=Verdict.FAIL), False),
+        (result(Verdict.PASS), result(Verdict.PASS), False),
+        (result(Verdict.UNRESOLVED, "ValueError: a"), result(Verdict.UNRESOLVED, "ValueError: a"), False),
+    ],
+    ids=range(7),
+)
+def test_results_differ_alike_by_the_exception_or_a_failing_check(one: Result, other: Result, alike: bool) -> None:
+    """What a reduced case must still show."""
+    assert (one.differs_like(other), other.differs_like(one)) == (alike, alike)

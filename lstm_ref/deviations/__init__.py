@@ -10,7 +10,7 @@ dropout's masks are drawn, or how gradients are taken. They stand by chapter, as
 >>> print(DEVIATIONS["mask_inverted"].summary)
 the mask is inverted: True masks a timestep
 >>> [str(need) for need in DEVIATIONS["mask_inverted"].needs]
-['a masked timestep']
+['a masked timestep whose state or output is seen']
 """
 
 from __future__ import annotations

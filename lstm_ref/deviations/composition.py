@@ -118,7 +118,7 @@ DEVIATIONS = (
     Deviation(
         name="backward_half_unmasked",
         summary="the backward half of a Bidirectional gets no mask",
-        needs=frozenset({Need.TWO_DIRECTIONS, Need.MASKED_STEP}),
+        needs=frozenset({Need.TWO_DIRECTIONS, Need.MASKED_SECOND}),
         bidirectional=_backward_as(MaskIgnored),
     ),
     Deviation(
@@ -172,7 +172,7 @@ DEVIATIONS = (
     Deviation(
         name="second_layer_unmasked",
         summary="the second of two layers or cells gets no mask",
-        needs=frozenset({Need.TWO_LAYERS, Need.MASKED_STEP}),
+        needs=frozenset({Need.TWO_LAYERS, Need.MASKED_SECOND}),
         stacked=_layer_as(MaskIgnored, 1),
     ),
     Deviation(

@@ -42,7 +42,7 @@ fast, faster = (
     settings(
         max_examples=examples, phases=[Phase.explicit, Phase.generate, Phase.shrink], suppress_health_check=[HealthCheck.too_slow]
     )
-    for examples in (80, 25)
+    for examples in (60, 20)
 )
 
 REFUSED = object()
