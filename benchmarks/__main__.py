@@ -16,11 +16,11 @@ from benchmarks.plots import Plot, plots
 from benchmarks.refusals import refusals, write
 from benchmarks.results import read
 from benchmarks.trend import points
-from conformance.repetition import SingleValued
 from conformance.report.console import stdout
 from conformance.report.document import show
 from conformance.report.markdown import as_markdown
-from conformance.streams import take_every_character
+from conformance.system.repetition import SingleValued
+from conformance.system.streams import take_every_character
 
 SLOWER = 1
 WIDE = 150

@@ -1,9 +1,10 @@
 """Whether a peer computes what the oracle does, which it has to before it is timed.
 
 The derived σ takes sigmoid for 1 / (1 + exp(-z)), whose error is a part of its value, however small that is. Others compute it as
-1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in `lstm_ref.budgets`), to
-which 1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u whatever s is. A gate that is all but
-closed then lets through what it should not: peers that are known to compute so are held to the σ of that arithmetic.
+1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in
+`lstm_ref.uncertainty.budgets`), to which 1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u
+whatever s is. A gate that is all but closed then lets through what it should not: peers that are known to compute so are held to
+the σ of that arithmetic.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.errors import NotConformingError
-from conformance.case import Case
-from conformance.compare import measure
-from conformance.conventions import USUAL
-from conformance.judgement import is_beyond_rounding
-from conformance.observation import CallObservation
-from conformance.reference_run import answer, oracle_of, replicated_sigma
-from conformance.stimulus import Stimulus
-from conformance.tolerance import ELEMENT_LIMIT, arithmetic_of, rms_limit
+from conformance.adapters.conventions import USUAL
+from conformance.adapters.observation import CallObservation
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus
+from conformance.judging.compare import measure
+from conformance.judging.judgement import is_beyond_rounding
+from conformance.reference.run import answer, oracle_of, replicated_sigma
+from conformance.reference.tolerance import ELEMENT_LIMIT, arithmetic_of, rms_limit
 from lstm_ref import activations
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM
+from lstm_ref.uncertainty.rounding import RoundingLSTM
 
 
 class CentredLSTM(RoundingLSTM):

@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.refusals import write
-from conformance.adapters.reference import ReferenceAdapter
-from conformance.case import Case
-from conformance.repetition import SingleValued
-from conformance.runner import run
+from conformance.cases.case import Case
+from conformance.reference.adapter import ReferenceAdapter
+from conformance.running.runner import run
+from conformance.system.repetition import SingleValued
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
 
 Work = Callable[[], object]

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from benchmarks.results import ResultsError
-from conformance.refusals import could_not_be
 from conformance.report.files import UnwrittenError, write_text
+from conformance.system.refusals import could_not_be
 
 UNUSABLE = 2
 

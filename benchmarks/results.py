@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from benchmarks.formats import threads
-from conformance.refusals import could_not_be
+from conformance.system.refusals import could_not_be
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
 MADE_BY = "pytest benchmarks --benchmark-json=FILE"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from conformance import stimulus
-from conformance.adapters.reference import ReferenceAdapter
-from conformance.case import Case
-from conformance.checks import Evidence, judge
-from conformance.reference_run import answer, reference_run
-from conformance.stimulus import draw
+from conformance.cases import stimulus
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
+from conformance.judging.checks import Evidence, judge
+from conformance.reference.adapter import ReferenceAdapter
+from conformance.reference.run import answer, reference_run
 
 DOCUMENTS = {
     "u1-d1-t1-b32-seq-s0": "one step of one unit",

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.expectation import Expectation
 from benchmarks.problem import Problem
-from conformance.case import Case
-from conformance.stimulus import Stimulus, draw
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus, draw
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from conformance.streams import printable, take_every_character
+from conformance.system.streams import printable, take_every_character
 
 UNFINISHED, UNUSABLE = 1, 2
 
@@ -105,7 +105,7 @@ class Later(click.Command):
         """
         command = self.load()
         if not extra.get("resilient_parsing"):  # a shell that completes a line
-            from conformance.repetition import refuse_repetition  # noqa: PLC0415  # the list of commands needs none of it
+            from conformance.system.repetition import refuse_repetition  # noqa: PLC0415  # the list of commands needs none of it
 
             refuse_repetition(command, args, click.Context(command, parent, info_name))
         return command.make_context(info_name, args, parent, **extra)
@@ -128,7 +128,7 @@ class _Refusing(click.Group):
         except KeyboardInterrupt:
             _end("interrupted: what was printed before this line is all that has finished", UNFINISHED)
         except Exception as error:
-            from conformance.refusals import TRACEBACK, refusal_of  # noqa: PLC0415  # what goes well needs none of it
+            from conformance.system.refusals import TRACEBACK, refusal_of  # noqa: PLC0415  # what goes well needs none of it
 
             if os.environ.get(TRACEBACK):
                 raise

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.case import Case
-    from conformance.verdict import Result
+    from conformance.cases.case import Case
+    from conformance.judging.verdict import Result
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +55,7 @@ def refuse_repetition(config: pytest.Config, *names: str) -> None:
     given = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
     for name in names:
         if (times := given.count(name)) > 1:
-            from conformance.refusals import given_repeatedly
+            from conformance.system.refusals import given_repeatedly
 
             raise pytest.UsageError(given_repeatedly(name, times))
 
@@ -87,11 +87,11 @@ class FamilyResults:
     def of(self, case: Case) -> Result:
         """The result of a case; of a family, all cases are run as soon as one is asked for."""
         from conformance.adapters.base import AdapterStartError
-        from conformance.adapters.keras_layer import KerasLayerAdapter
-        from conformance.diagnosticians import diagnostician
-        from conformance.known_differences import classify
-        from conformance.lifetime import scratch_folder
-        from conformance.runner import run
+        from conformance.adapters.keras.layer import KerasLayerAdapter
+        from conformance.diagnosis.diagnosticians import diagnostician
+        from conformance.known.known_differences import classify
+        from conformance.running.runner import run
+        from conformance.system.lifetime import scratch_folder
 
         if case.id in self._results:
             return self._results[case.id]

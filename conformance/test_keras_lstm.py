@@ -1,6 +1,6 @@
 """The documents' matrix on the installed Keras, one test per case; see the plugin beside this file."""
 
-from conformance.verdict import Result, Verdict
+from conformance.judging.verdict import Result, Verdict
 
 
 def test_case_is_a_keras_lstm(lstm_result: Result) -> None:

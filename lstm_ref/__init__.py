@@ -16,7 +16,7 @@ from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError, UnsupportedConfigError
-from lstm_ref.keras_layers import from_keras
+from lstm_ref.keras_layers.reading import from_keras
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 from lstm_ref.weights import GATE_ORDER, GateWeights, LSTMWeights, count_params

@@ -21,18 +21,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
+from lstm_ref.config import LSTMConfig
 from lstm_ref.derivatives import vjp
+from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
-from lstm_ref.weights import GATE_ORDER
+from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
-if TYPE_CHECKING:
-    from lstm_ref.layer import LSTM
+
+class ForwardPass(Protocol):
+    """What the chain rule reads of an LSTM: its methods are those of `lstm_ref.LSTM`."""
+
+    config: LSTMConfig
+    weights: LSTMWeights
+    emits_initial_state: bool
+
+    def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
+        """All timesteps of one call."""
+
+    def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
+        """The argument of each gate's activation, (batch, units)."""
+
+    def gates_of(self, z: Mapping[str, Array]) -> Gates:
+        """The gates' values, (batch, units)."""
+
+    def cell_activation(self, cell: Array) -> Array:
+        """The activation of the cell state, (batch, units)."""
+
+    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        """The inputs and the hidden state as a gate reads them, after dropout."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +88,7 @@ class Backpropagation:
         copies: into how many equal parts the batch falls, each with a loss of its own.
     """
 
-    def __init__(self, lstm: LSTM, copies: int = 1) -> None:
+    def __init__(self, lstm: ForwardPass, copies: int = 1) -> None:
         self.lstm = lstm
         self.copies = copies
 

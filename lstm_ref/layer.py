@@ -14,8 +14,8 @@ from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
-from lstm_ref.fused import FusedLSTM
-from lstm_ref.fused_gradients import Said, fused_gradients
+from lstm_ref.fused.forward import FusedLSTM
+from lstm_ref.fused.gradients import Said, fused_gradients
 from lstm_ref.gradients import Backpropagation, Gradients
 from lstm_ref.state import State
 from lstm_ref.weights import GATE_ORDER, LSTMWeights

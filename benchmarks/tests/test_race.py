@@ -12,7 +12,7 @@ from benchmarks.peers.base import Peer
 from benchmarks.race import Budget, Crew, NotTimed, Timed, race
 from benchmarks.tests.stand_ins import ROUTES
 from benchmarks.workloads import Workload
-from conformance.case import Case
+from conformance.cases.case import Case
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
 WORKLOAD = Workload(name="small", case=Case.from_id("u4-d3-t5-b6-seq-s0").having(return_state=False))

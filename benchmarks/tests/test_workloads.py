@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import NotConformingError
 from benchmarks.peers import PEERS, floor, reference
 from benchmarks.workloads import WORKLOADS, Workload
-from conformance.case import Case
+from conformance.cases.case import Case
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
 KINDS: dict[str, dict[str, Any]] = {

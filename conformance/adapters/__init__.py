@@ -1,1 +1,5 @@
-"""One file per kind of implementation; each imports its framework inside functions."""
+"""What drives an implementation under test: the protocol of an adapter, what it observes, and the conventions of backends.
+
+It imports `cases` and what is below; each kind of implementation is a room or a file of its own, and
+imports its framework inside functions.
+"""

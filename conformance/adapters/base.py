@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from conformance.case import Case
-from conformance.conventions import Conventions
-from conformance.observation import Observation
-from conformance.stimulus import Stimulus
+from conformance.adapters.conventions import Conventions
+from conformance.adapters.observation import Observation
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus
 from lstm_ref import LSTMError
 
 

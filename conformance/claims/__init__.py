@@ -1,5 +1,7 @@
 """The documents' statements about what an LSTM layer is, each as one experiment on real Keras.
 
+It imports `running`, `report` and what is below.
+
 | theme | file | claims |
 |---|---|---|
 | what units is the size of | sizes.py | units-are-output-size … timesteps-equal-neurons |

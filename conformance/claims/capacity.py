@@ -13,9 +13,9 @@ from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_k
 from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
-from conformance.lifetime import unfinished
-from conformance.refusals import could_not_be
 from conformance.report.files import UnwrittenError
+from conformance.system.lifetime import unfinished
+from conformance.system.refusals import could_not_be
 from lstm_ref.arrays import Array
 
 UNITS = (8, 16, 128)

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.environment import EnvironmentAdapter
-from conformance.case import Case
+from conformance.adapters.observation import CallObservation, Observation
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus, draw
 from conformance.claims.measure import SIGMAS
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recorded import NotRecordedError
 from conformance.environments.spec import parse
-from conformance.infrastructure import infrastructure_fault
-from conformance.observation import CallObservation, Observation
-from conformance.oracle import Oracle
-from conformance.reference_run import answer
-from conformance.stimulus import Stimulus, draw
-from conformance.verdict import Result, Verdict, in_one_line
+from conformance.judging.verdict import Result, Verdict, in_one_line
+from conformance.reference.oracle import Oracle
+from conformance.reference.run import answer
+from conformance.system.infrastructure import infrastructure_fault
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Deviation
-from lstm_ref.layout_forms import PEEPHOLES, PROJECTION
 from lstm_ref.layouts import LAYOUTS
+from lstm_ref.layouts.forms import PEEPHOLES, PROJECTION
 
 _ARRAYS = ("outputs", "hidden", "cell")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
@@ -28,8 +29,7 @@ from conformance.claims.measure import (
 )
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded
-from conformance.reference_run import answer
-from conformance.stimulus import draw
+from conformance.reference.run import answer
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array

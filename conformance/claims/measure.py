@@ -13,15 +13,15 @@ import numpy as np
 
 import lstm_ref
 from conformance.claims.frameworks import import_keras, import_tensorflow
-from conformance.tolerance import ARITHMETIC
+from conformance.reference.tolerance import ARITHMETIC
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
-from lstm_ref.uncertainty import rounding_sigma
+from lstm_ref.uncertainty.model import rounding_sigma
 
 # float32 keeps 24 bits of significand, so rounding to nearest errs by at most half of 2^-23.
 FLOAT32_ROUNDOFF = 2.0**-24
 
-# lstm_ref.uncertainty derives it: P(|err| > 8σ) = 3e-8 per element even if every rounding were as large as it can be.
+# lstm_ref.uncertainty.model derives it: P(|err| > 8σ) = 3e-8 per element even if every rounding were as large as it can be.
 SIGMAS = 8
 
 
@@ -84,8 +84,8 @@ def gap(first: Array, second: Array) -> float:
 def rounding_limit(weights: LSTMWeights, inputs: Array, *, runs: int = 2) -> float:
     """How far correct float32 runs from the zero state may lie apart in any output, h or c.
 
-    `lstm_ref.uncertainty` propagates one rounding of at most 2^-24 per operation, with the dot products' n multiplications and
-    n - 1 additions, through the equations; one run stays within 8σ of the exact answer, so two stay within 16σ of each other.
+    `lstm_ref.uncertainty.model` propagates one rounding of at most 2^-24 per operation, with the dot products' n multiplications
+    and n - 1 additions, through the equations; one run stays within 8σ of the exact answer, so two stay within 16σ of each other.
 
     Args:
         weights: of the layer.

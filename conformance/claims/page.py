@@ -8,8 +8,8 @@ from typing import Any
 
 from conformance.claims.model import ClaimVerdict
 from conformance.claims.text import shown
+from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
-from conformance.verdict import Verdict
 
 Claim = Mapping[str, Any]
 System = Mapping[str, Any]

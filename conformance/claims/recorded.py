@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from conformance.adapters.environment import EnvironmentAdapter
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.recorded import FOLDER, recording_of
 
 SIGNATURES = FOLDER / "signatures"

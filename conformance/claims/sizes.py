@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.adapters.observation import Observation
 from conformance.claims.cells import PROJECTED, WIDE
 from conformance.claims.frameworks import import_keras
 from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
@@ -22,7 +23,6 @@ from conformance.claims.measure import (
 )
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded
-from conformance.observation import Observation
 from lstm_ref.arrays import Array
 
 # The values that the documents name.

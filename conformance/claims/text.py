@@ -13,8 +13,8 @@ from rich.text import Text
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, Side, Value
 from conformance.claims.systems import System
 from conformance.claims.verification import Verified
+from conformance.judging.verdict import Result, Verdict
 from conformance.report.volume import Volume
-from conformance.verdict import Result, Verdict
 
 _STYLES = {
     ClaimVerdict.HOLDS.value: "green",

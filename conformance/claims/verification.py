@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from conformance.adapters.environment import EnvironmentAdapter
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
 from conformance.claims.cells import variants_of
 from conformance.claims.systems import System
-from conformance.description import as_described
-from conformance.diagnosticians import diagnostician
+from conformance.diagnosis.diagnosticians import diagnostician
 from conformance.environments import DESCRIBED
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.recorded import recording_of
 from conformance.environments.spec import parse
-from conformance.known_differences import classify, mark_fixed
+from conformance.judging.verdict import Result, Verdict
+from conformance.known.description import as_described
+from conformance.known.known_differences import classify, mark_fixed
 from conformance.matrix import cases_for, surface
-from conformance.runner import families, run_case
-from conformance.stimulus import draw
-from conformance.verdict import Result, Verdict
+from conformance.running.runner import families, run_case
 
 LEVEL = "quick"
 

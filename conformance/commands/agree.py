@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from conformance.agreement import Agreement, agree
-from conformance.tolerance import ELEMENT_LIMIT
+from conformance.reference.tolerance import ELEMENT_LIMIT
+from conformance.running.agreement import Agreement, agree
 from lstm_ref import LSTMError
 
 FAILED = 1

@@ -18,13 +18,13 @@ from conformance.claims.page import page_of
 from conformance.claims.summary import blocks_of
 from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options, pages
-from conformance.documents import stamped
-from conformance.lifetime import scratch_folder
-from conformance.progress import Progress
 from conformance.report import files
 from conformance.report.console import stdout
+from conformance.report.documents import stamped
 from conformance.report.markdown import as_markdown
 from conformance.report.volume import Volume
+from conformance.running.progress import Progress
+from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
 
 FAILED = 1

@@ -30,7 +30,7 @@ def cases(context: click.Context, parameter: click.Parameter, begun: str) -> lis
 
 def reproducible(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Ids of cases and of known differences."""
-    from conformance.known_differences import known_differences  # noqa: PLC0415  # read only where they are completed
+    from conformance.known.known_differences import known_differences  # noqa: PLC0415  # read only where they are completed
 
     known = _beginning(begun, (entry.id for entry in known_differences()))
     return [*known, *cases(context, parameter, begun)]

@@ -8,18 +8,18 @@ from dataclasses import replace
 import click
 
 from conformance import matrix
-from conformance.case import Case
+from conformance.cases.case import Case
 from conformance.commands import options
-from conformance.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
-from conformance.kill_matrix import render as render_kills
-from conformance.lifetime import scratch_folder
-from conformance.progress import Progress, tracked
+from conformance.judging.verdict import Result
 from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
-from conformance.runner import families
-from conformance.sensitivity import detections
-from conformance.sensitivity import render as render_detections
-from conformance.verdict import Result
+from conformance.running.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
+from conformance.running.kill_matrix import render as render_kills
+from conformance.running.progress import Progress, tracked
+from conformance.running.runner import families
+from conformance.running.sensitivity import detections
+from conformance.running.sensitivity import render as render_detections
+from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from conformance.catalogue import as_markdown
-from conformance.known_differences import EARLIER, known_differences
+from conformance.explaining.catalogue import as_markdown
+from conformance.known.known_differences import EARLIER, known_differences
 
 
 @click.command(name="differences")

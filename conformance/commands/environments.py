@@ -10,20 +10,20 @@ from rich import box
 from rich.table import Table
 
 from conformance import matrix
-from conformance.adapters.environment import EnvironmentAdapter
 from conformance.claims.cells import variants_of
 from conformance.commands import completion, options
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
 from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
-from conformance.lifetime import scratch_folder
-from conformance.progress import Progress, telling
-from conformance.refusals import could_not_be
+from conformance.judging.verdict import Verdict
 from conformance.report.console import show_table, stdout
 from conformance.report.volume import Volume
-from conformance.runner import run
-from conformance.verdict import Verdict
+from conformance.running.progress import Progress, telling
+from conformance.running.runner import run
+from conformance.system.lifetime import scratch_folder
+from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 
 _WIDTH = 130

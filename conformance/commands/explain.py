@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from conformance import matrix
-from conformance.adapters.keras_layer import KerasLayerAdapter
+from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.commands import completion, options
 from conformance.commands.scripts import script_of
-from conformance.explain import View, explain
-from conformance.lifetime import scratch_folder
+from conformance.explaining.explain import View, explain
+from conformance.explaining.walkthrough import text
+from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
 from conformance.report.console import stdout
 from conformance.report.files import write_text
-from conformance.walkthrough import text
-from conformance.walkthrough.example import DEFAULTS, LARGEST, Example
+from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
 
 _SIZES = {
@@ -91,6 +91,6 @@ def _named(name: str) -> str:
 def _show_layer(example: Example, view: View, html_file: Path | None) -> None:
     text.render(example, view, stdout())
     if html_file:
-        from conformance.walkthrough.page import page  # noqa: PLC0415  # what makes a page loads when one is made
+        from conformance.explaining.walkthrough.page import page  # noqa: PLC0415  # what makes a page loads when one is made
 
         write_text(page(example), html_file)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import click
 
-from conformance.adapters.environment import EnvironmentAdapter
 from conformance.commands import completion, options, pages
-from conformance.lifetime import scratch_folder
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict, show
 from conformance.model_file.summary import blocks_of
-from conformance.progress import Progress
 from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.markdown import as_markdown
 from conformance.report.volume import Volume
+from conformance.running.progress import Progress
+from conformance.system.lifetime import scratch_folder
 
 
 @click.command()

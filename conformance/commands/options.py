@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from conformance import matrix
-from conformance.backends import BACKENDS
-from conformance.case import Case
+from conformance.adapters.keras.backends import BACKENDS
+from conformance.cases.case import Case
 from conformance.commands import completion
 from conformance.probes import PROBES
 from conformance.report.volume import Volume

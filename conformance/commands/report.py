@@ -11,8 +11,8 @@ import click
 from conformance.claims.page import page_of as claims_page
 from conformance.commands import options, pages
 from conformance.commands.scripts import script_of
-from conformance.documents import read
 from conformance.model_file.page import page_of as model_page
+from conformance.report.documents import read
 from conformance.report.html.contents import Page
 from conformance.report.html.verify import page_of as verify_page
 from conformance.upgrade.history_page import page_of as history_page

@@ -8,10 +8,10 @@ import click
 
 from conformance import matrix
 from conformance.commands import completion, options
-from conformance.known_differences import known_differences
-from conformance.lifetime import scratch_folder
-from conformance.reproduce import known_reproduction, not_asserted, reproduction
-from conformance.reproduce import run as run_script
+from conformance.explaining.reproduce import known_reproduction, not_asserted, reproduction
+from conformance.explaining.reproduce import run as run_script
+from conformance.known.known_differences import known_differences
+from conformance.system.lifetime import scratch_folder
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.documents import FORMATS, read, schema, version
+from conformance.report.documents import FORMATS, read, schema, version
 
 
 @click.command(name="schema")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.explaining.reproduce import reproduction
 from conformance.report.document import Script
-from conformance.reproduce import reproduction
 from lstm_ref import LSTMError
 
 

@@ -16,21 +16,21 @@ from packaging.version import InvalidVersion, Version
 
 from conformance import matrix
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.environment import EnvironmentAdapter
-from conformance.adapters.reference import ReferenceAdapter
-from conformance.backends import BACKENDS
+from conformance.adapters.keras.backends import BACKENDS
 from conformance.commands import completion, options, pages
 from conformance.commands.completion import REFERENCE
-from conformance.documents import stamped
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.spec import CELLS, INSTALLED, parse
-from conformance.lifetime import scratch_folder
-from conformance.progress import telling
+from conformance.reference.adapter import ReferenceAdapter
 from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.document import Block, show
+from conformance.report.documents import stamped
 from conformance.report.markdown import as_markdown
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED
+from conformance.running.progress import telling
+from conformance.running.session import INTERRUPTED
+from conformance.system.lifetime import scratch_folder
 from conformance.upgrade import history_page, history_text, text
 from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import judge, read_baseline, write_baseline

@@ -13,13 +13,11 @@ from click.core import ParameterSource
 
 from conformance import matrix
 from conformance.adapters.base import Adapter
-from conformance.adapters.environment import EnvironmentAdapter
-from conformance.adapters.keras_layer import KerasLayerAdapter
-from conformance.adapters.reference import FusedAdapter, ReferenceAdapter
+from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.commands import completion, options, pages
 from conformance.commands.scripts import script_of
-from conformance.lifetime import scratch_folder
-from conformance.progress import telling
+from conformance.environments.adapter import EnvironmentAdapter
+from conformance.reference.adapter import FusedAdapter, ReferenceAdapter
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.html import verify as verify_page
@@ -27,7 +25,9 @@ from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
 from conformance.report.summary import blocks_of
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED, Session, default_workers
+from conformance.running.progress import telling
+from conformance.running.session import INTERRUPTED, Session, default_workers
+from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
 
 FAILED, UNRESOLVED = 1, 3

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.docs.tables import tables
+from conformance.explaining.walkthrough.example import Example
+from conformance.explaining.walkthrough.page import page
 from conformance.report.files import write_text
-from conformance.walkthrough.example import Example
-from conformance.walkthrough.page import page
 
 project = "keras-lstm-conformance"
 author = "the keras-lstm-conformance developers"
@@ -55,8 +55,6 @@ pygments_style, pygments_dark_style = "friendly", "monokai"
 
 # Files of the repository that are pages here.
 PAGES = {
-    "conformance/HISTORY.md": "/found/history.md",
-    "conformance/KNOWN_DIFFERENCES.md": "/found/differences.md",
     "conformance/environments/PROTOCOL.md": "/extend/protocol.md",
     "PROTOCOL.md": "/extend/protocol.md",
 }

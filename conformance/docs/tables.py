@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
-from conformance.backends import BACKENDS
-from conformance.case import Case
-from conformance.checks import CHECKS
+from conformance.adapters.keras.backends import BACKENDS
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
 from conformance.claims import CLAIMS
 from conformance.cli import COMMANDS
-from conformance.features import FEATURES
-from conformance.kill_matrix import kill_matrix
+from conformance.docs.house import flow
+from conformance.docs.house import rooms as rooms_of_contract
+from conformance.judging.checks import CHECKS
+from conformance.judging.relations import RELATIONS
 from conformance.matrix import LEVELS, surface
 from conformance.probes import PROBES
-from conformance.relations import RELATIONS
+from conformance.running.kill_matrix import kill_matrix
 from lstm_ref.deviations import CHAPTERS, Deviation
 from lstm_ref.layouts import LAYOUTS
 
@@ -133,7 +135,12 @@ def commands() -> str:
     return "\n\n".join(blocks)
 
 
+def rooms() -> str:
+    """The rooms of the suite, from the last to be imported down."""
+    return table(["room", "what it is for", "what it may import"], ([code(path), *said] for path, *said in rooms_of_contract()))
+
+
 def tables() -> dict[str, str]:
     """All of them by name."""
-    made = (backends, checks, claims, commands, deviations, features, layouts, levels, probes, relations)
+    made = (backends, checks, claims, commands, deviations, features, flow, layouts, levels, probes, relations, rooms)
     return {make.__name__: make() for make in made}

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from conformance.environments.interpreters import UnavailableError
-from conformance.refusals import could_not_be
+from conformance.system.refusals import could_not_be
 
 VARIABLE = "LSTM_CONFORMANCE_CACHE"
 MARKER = "environment.json"

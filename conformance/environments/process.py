@@ -18,9 +18,9 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from conformance.array_files import ArrayFileError, load_arrays
-from conformance.infrastructure import ending
-from conformance.refusals import could_not_be
+from conformance.system.array_files import ArrayFileError, load_arrays
+from conformance.system.infrastructure import ending
+from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case import Call, Case
+from conformance.adapters.observation import CallObservation, Observation, side_by_side
+from conformance.cases.case import Call, Case
+from conformance.cases.features import FEATURES
+from conformance.cases.stimulus import Stimulus, join_rows, signature_of, split_rows
 from conformance.environments.process import Answer, WorkerError
-from conformance.features import FEATURES
-from conformance.observation import CallObservation, Observation, side_by_side
-from conformance.stimulus import Stimulus, join_rows, signature_of, split_rows
 from lstm_ref.arrays import Array
 
 

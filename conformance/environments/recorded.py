@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from conformance.array_files import ArrayFileError, load_arrays
 from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerDiedError
-from conformance.infrastructure import infrastructure_fault, is_from_outside
-from conformance.lifetime import unfinished
+from conformance.system.array_files import ArrayFileError, load_arrays
+from conformance.system.infrastructure import infrastructure_fault, is_from_outside
+from conformance.system.lifetime import unfinished
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
-FOLDER = Path(__file__).parents[1] / "recordings"
+FOLDER = Path(__file__).with_name("recordings")
 _INDEX = "index"
 
 

@@ -1,4 +1,7 @@
-"""Which cases there are: the documents' matrix, and the surface in three levels. The only place that lists cases."""
+"""Which cases there are: the documents' matrix, and the surface in three levels, each exclusion with its reason.
+
+It imports `probes`, `judging` and `cases`; no other room lists cases.
+"""
 
 from conformance.matrix.documents import cell_count, documents_matrix
 from conformance.matrix.grids import allowed

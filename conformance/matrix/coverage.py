@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case import Case
-from conformance.features import FEATURES, Feature
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES, Feature
 from conformance.matrix.exclusions import EXCLUSIONS
 
 # A relation is asked beside a case; it is none of its features.

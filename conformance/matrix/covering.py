@@ -12,8 +12,8 @@ from typing import Any
 
 import covertable
 
-from conformance.case import Case
-from conformance.features import FEATURES
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
 from conformance.matrix.exclusions import EXCLUSIONS, Exclusion
 from lstm_ref import LSTMConfig
 

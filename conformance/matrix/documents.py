@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from conformance.case import Case, Execution
+from conformance.cases.case import Case, Execution
 from lstm_ref import LSTMConfig
 
 # 6 × 6 × 8 × 2 × 2 = 1,152 cells, each at both batch sizes.

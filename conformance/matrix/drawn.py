@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.case import Case
-from conformance.features import FEATURES
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
 from conformance.matrix.grids import allowed, settled
 
 DEPARTURES = 5

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.case import PREDICTABLE_STEPS, Case
-from conformance.features import FEATURES, TRAINING_ROUTES
-from lstm_ref.rounding import WITHIN_ONE
+from conformance.cases.case import PREDICTABLE_STEPS, Case
+from conformance.cases.features import FEATURES, TRAINING_ROUTES
+from lstm_ref.uncertainty.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
 RELOADED = ("from_config", "clone_model", "keras_file", "weights_file")

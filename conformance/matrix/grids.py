@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.case import Case
-from conformance.features import ARCHITECTURES, FEATURES, MASKS, MERGE_MODES, POLICIES, ROUTES
+from conformance.cases.case import Case
+from conformance.cases.features import ARCHITECTURES, FEATURES, MASKS, MERGE_MODES, POLICIES, ROUTES
+from conformance.judging.relations import RELATIONS
 from conformance.matrix.exclusions import DROPPING, EXPORTED, TRAINED, exclusion_of
-from conformance.relations import RELATIONS
 from lstm_ref import activations
 
 # Units, input_dim, timesteps and batch all differ, and all outputs are seen.

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.case import Case
-from conformance.features import FEATURES
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
 from conformance.matrix.covering import pairs
 from conformance.matrix.drawn import drawn
 from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, singles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from conformance.case import Case, NotACaseError
+from conformance.cases.case import Case, NotACaseError
 from conformance.matrix.documents import documents_matrix
 from conformance.matrix.levels import surface
 from conformance.matrix.selection import LISTED

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from conformance.case import Case
+from conformance.cases.case import Case
 from conformance.matrix.exclusions import exclusion_of
 from conformance.probes import PROBES, Probe
 from lstm_ref import LSTMError

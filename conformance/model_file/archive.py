@@ -19,10 +19,10 @@ from typing import IO, Any
 
 import h5py
 
-from conformance.documents import unique_keys
+from conformance.judging.verdict import in_one_line
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.hdf5 import descend, text_of
-from conformance.verdict import in_one_line
+from conformance.report.documents import unique_keys
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # Keras stores members as they are. An archive that was packed again shrinks, but not by this much.

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conformance.adapters.base import Adapter
-from conformance.adapters.environment import EnvironmentAdapter
+from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.process import UnsupportedQuestionError, WorkerError
-from conformance.known_differences import known_differences
+from conformance.judging.verdict import Result, Verdict, in_one_line
+from conformance.known.known_differences import known_differences
 from conformance.model_file.contents import Contents, read_apart
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
@@ -18,10 +19,9 @@ from conformance.model_file.loading import raised, reason_and_mend
 from conformance.model_file.prediction import Answered, Prediction, compare, precision_of, prediction_of, question_of
 from conformance.model_file.report import InEnvironment, ModelReport
 from conformance.model_file.verification import Verification, known_cause, verify
-from conformance.verdict import Result, Verdict, in_one_line
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
-from lstm_ref.uncertainty import REPLICAS
+from lstm_ref.uncertainty.model import REPLICAS
 
 _TELL = "report it with the file's configuration"
 _NOT_LOADED, _NOT_PREDICTED, _UNANSWERED = "does not load", "does not predict", "gave no answer"

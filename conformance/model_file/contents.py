@@ -15,13 +15,13 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.lifetime import end_with_parent
 from conformance.model_file.archive import opened
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.finder import find_foreign, find_lstms
 from conformance.model_file.layers import FoundLSTM, ModelLSTM
 from conformance.model_file.safety import reasons_not_to_load
 from conformance.model_file.weights import name_of_windows, unclaimed_weights, with_weights
+from conformance.system.lifetime import end_with_parent
 
 # Seconds in which a file must have been read: a start, and what a slow disk gives.
 TIME_LIMIT = 60.0

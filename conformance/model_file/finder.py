@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.features import POLICIES
+from conformance.cases.features import POLICIES
 from conformance.model_file.layers import ForeignLayer, FoundLSTM, Place
 from conformance.model_file.ownership import Node, activation_of, class_of, foreign_arguments, is_keras_own
 from lstm_ref import LSTMConfig, LSTMError

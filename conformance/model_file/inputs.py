@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.array_files import ArrayFileError, load_arrays
 from conformance.model_file.errors import ModelFileError
-from conformance.refusals import could_not_be
+from conformance.system.array_files import ArrayFileError, load_arrays
+from conformance.system.refusals import could_not_be
 from lstm_ref.arrays import Array
 
 # Rows that are drawn, the most that are read of a user's own, and sizes that a model leaves open: timesteps, then anything else.

@@ -6,10 +6,10 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.judging.verdict import Verdict, worst_of
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.report.html.results import mark
-from conformance.verdict import Verdict, worst_of
 from lstm_ref.deviations import DEVIATIONS
 
 Environment = Mapping[str, Any]

@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.conventions import Conventions
-from conformance.features import POLICIES
-from conformance.judgement import Comparison, judge_values
+from conformance.adapters.conventions import Conventions
+from conformance.cases.features import POLICIES
+from conformance.judging.judgement import Comparison, judge_values
+from conformance.judging.verdict import CheckResult, Verdict
 from conformance.model_file.layers import ModelLSTM
-from conformance.tolerance import TWO_RUNS, UNIT_ROUNDOFF, arithmetic_of
-from conformance.verdict import CheckResult, Verdict
+from conformance.reference.tolerance import TWO_RUNS, UNIT_ROUNDOFF, arithmetic_of
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights, Stacked, State
 from lstm_ref.arrays import Array, representable
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
-from lstm_ref.uncertainty import REPLICAS
+from lstm_ref.uncertainty.model import REPLICAS
+from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
 # The most rows of a recorded call that are judged: each is run as often as there are replicas.
 MOST_ROWS = 32

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.documents import stamped, without_infinity
+from conformance.judging.verdict import CheckResult, Verdict, worst_of
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
 from conformance.report.console import show_table
+from conformance.report.documents import stamped, without_infinity
 from conformance.report.style import STYLE
 from conformance.report.volume import Volume
-from conformance.streams import printable
-from conformance.verdict import CheckResult, Verdict, worst_of
+from conformance.system.streams import printable
 from lstm_ref.deviations import DEVIATIONS
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import Adapter
-from conformance.case import Case, Execution
-from conformance.conventions import Conventions
-from conformance.diagnosis import Diagnostician
-from conformance.features import POLICIES
-from conformance.known_differences import EARLIER, KnownDifference, classify, known_differences
+from conformance.adapters.conventions import Conventions
+from conformance.adapters.observation import Observation
+from conformance.cases.case import Case, Execution
+from conformance.cases.features import POLICIES
+from conformance.cases.stimulus import Stimulus, draw
+from conformance.diagnosis.diagnosis import Diagnostician
+from conformance.judging.verdict import Result, Verdict, worst_of
+from conformance.known.known_differences import EARLIER, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
-from conformance.observation import Observation
-from conformance.runner import run_case
-from conformance.stimulus import Stimulus, draw
-from conformance.verdict import Result, Verdict, worst_of
+from conformance.running.runner import run_case
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import representable
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 
-from conformance.features import POLICIES
+from conformance.cases.features import POLICIES
 from conformance.model_file.archive import ModelFile
 from conformance.model_file.hdf5 import array_at, descend, names_of
 from conformance.model_file.layers import ForeignLayer, FoundLSTM, ModelLSTM

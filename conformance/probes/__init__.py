@@ -1,5 +1,7 @@
 """Probes: properties of `keras.layers.LSTM` that are not "its outputs are the reference's".
 
+It imports `judging`, `reference`, the adapter of Keras and `cases`.
+
 Initialisers, regularisers, constraints, dropout's masks, states, configuration and refusals. Each probe runs on every backend and
 ends in one `Result` of the group "probes", as a case does.
 
@@ -12,7 +14,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from conformance.attribution import outcome_of
+from conformance.judging.attribution import outcome_of
+from conformance.judging.verdict import Result, Verdict, worst_of
 from conformance.probes.configuration import configuration_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
@@ -23,7 +26,6 @@ from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
 from conformance.probes.training import training_probes
-from conformance.verdict import Result, Verdict, worst_of
 
 __all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
 

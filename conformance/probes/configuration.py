@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import equal, verdict
 from conformance.probes.model import Probe, Subject
-from conformance.verdict import CheckResult
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
 UNITS, INPUT_DIM = 3, 5

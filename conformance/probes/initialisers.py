@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.features import POLICIES
+from conformance.cases.features import POLICIES
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import equal, verdict, within
 from conformance.probes.model import SEED, Judge, Probe, Subject
-from conformance.tolerance import UNIT_ROUNDOFF
-from conformance.verdict import CheckResult
+from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTMWeights
 
 UNITS, INPUT_DIM = 3, 5

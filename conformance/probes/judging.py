@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from conformance.judgement import Comparison, judge_values
-from conformance.verdict import CheckResult, Verdict
+from conformance.judging.judgement import Comparison, judge_values
+from conformance.judging.verdict import CheckResult, Verdict
 from lstm_ref.arrays import Array
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from conformance.probes.model import Subject
-from conformance.tolerance import UNIT_ROUNDOFF
+from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTM, DropoutMasks, LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
 
@@ -25,7 +25,7 @@ OPEN_AND_SHUT = {"linear": (1.0, 0.0), "native": (40.0, -40.0)}
 ACTIVATIONS = {"linear": ("linear", "linear"), "native": ("tanh", "sigmoid")}
 
 # Roundings on the way to an output in one timestep, each of at most u on numbers of at most 1: activations three (as in
-# `lstm_ref.uncertainty`), products and sums one. The source's h takes 15, and is scaled by 2; the reader's h takes 19 more.
+# `lstm_ref.uncertainty.model`), products and sums one. The source's h takes 15, and is scaled by 2; the reader's h takes 19 more.
 ROUNDINGS = 2 * 15 + 19
 
 

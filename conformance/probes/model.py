@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conformance.backends import BACKENDS
-from conformance.tolerance import arithmetic_of
-from conformance.verdict import CheckResult
+from conformance.adapters.keras.backends import BACKENDS
+from conformance.judging.verdict import CheckResult
+from conformance.reference.tolerance import arithmetic_of
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import Array
-from lstm_ref.uncertainty import Arithmetic
+from lstm_ref.uncertainty.model import Arithmetic
 
 SEED = 0
 INITIALIZERS = ("kernel_initializer", "recurrent_initializer", "bias_initializer")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import refused
 from conformance.probes.model import Probe, Subject
-from conformance.verdict import CheckResult
 from lstm_ref.arrays import Array
 
 UNITS, INPUT_DIM, BATCH, TIMESTEPS = 3, 5, 4, 6

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import equal, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
-from conformance.verdict import CheckResult
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.arrays import Array
 

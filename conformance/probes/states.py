@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import equal, refused, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
-from conformance.verdict import CheckResult
 from lstm_ref.arrays import Array
 
 UNITS, INPUT_DIM, TIMESTEPS, BATCH, OTHER_BATCH = 3, 5, 4, 7, 6

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import within
 from conformance.probes.model import SEED, Probe, Subject
-from conformance.verdict import CheckResult
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable
-from lstm_ref.rounding import Rounding, RoundingLSTM, root_mean_square
 from lstm_ref.training import SGD, Adam, Optimizer, Penalty, Task
-from lstm_ref.uncertainty import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.model import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.rounding import Rounding, RoundingLSTM, root_mean_square
 
 UNITS, INPUT_DIM, BATCH, TIMESTEPS = 3, 2, 5, 4
 STEPS = (1, 10)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judging.verdict import CheckResult
 from conformance.probes.judging import equal, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
-from conformance.tolerance import UNDERFLOW, UNIT_ROUNDOFF
-from conformance.verdict import CheckResult
+from conformance.reference.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
 
 # Most columns of dyadic weights are longer than 2; those shorter stay as they are.
@@ -47,7 +47,7 @@ def _constraint(keras: Any, kind: str) -> Any:
 
 
 def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty`); a root halves errors.
+    """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`); a root halves errors.
 
     The root, the wished length's four operations, the sum with epsilon(), the quotient and the product round once each.
     """

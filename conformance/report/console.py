@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from conformance.streams import spelled
+from conformance.system.streams import spelled
 
 # Wide enough for the tables when there is no terminal to ask.
 PIPED_WIDTH = 110

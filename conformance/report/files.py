@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.lifetime import unfinished
-from conformance.refusals import could_not_be
 from conformance.report import junit
 from conformance.report.model import Report, as_json
+from conformance.system.lifetime import unfinished
+from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 
 

@@ -15,9 +15,9 @@ from typing import BinaryIO
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from conformance.pooled import PooledTest, not_told_apart
+from conformance.judging.pooled import PooledTest, not_told_apart
+from conformance.judging.verdict import Result, Verdict
 from conformance.report.model import Report
-from conformance.verdict import Result, Verdict
 
 # What an exception may say and XML may not hold: terminal colours and other control characters, halves of surrogate pairs.
 _NOT_XML = re.compile("\x1b\\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script
-from conformance.streams import printable
+from conformance.system.streams import printable
 
 # GitHub drops the summary of a step that is longer than 1 MiB; there is room for what else the step says.
 LIMIT = 1_000_000

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from conformance.documents import stamped, without_infinity
+from conformance.judging.pooled import PooledTest, not_told_apart
+from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import NotAsked
 from conformance.matrix.coverage import Coverage
-from conformance.pooled import PooledTest, not_told_apart
-from conformance.speed import Work
-from conformance.verdict import Result, Verdict
+from conformance.report.documents import stamped, without_infinity
+from conformance.report.speed import Work
 
 
 @dataclass(frozen=True, kw_only=True)

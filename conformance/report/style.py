@@ -1,6 +1,6 @@
 """How verdicts look: in a terminal, and the symbol that says them without colour."""
 
-from conformance.verdict import Verdict
+from conformance.judging.verdict import Verdict
 
 STYLE = {
     Verdict.PASS: "green",

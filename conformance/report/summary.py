@@ -5,12 +5,12 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator, Mapping
 
-from conformance.pooled import in_words, not_told_apart
+from conformance.judging.pooled import in_words, not_told_apart
+from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Block, Folded, Heading, Lines, Rows, ScriptOf
 from conformance.report.model import Report
 from conformance.report.surface import by_feature
 from conformance.report.text import by_size, in_sigma, size_said
-from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import summary_of
 
 # Differences with their numbers; of as many more a page has the ids.

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.judging.verdict import Result, Verdict
 from conformance.report.console import show_table
 from conformance.report.model import Report
 from conformance.report.style import STYLE
-from conformance.verdict import Result, Verdict
 
 _SHORT = {Verdict.KNOWN_DIFFERENCE: "KNOWN"}
 

@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from conformance.case import Case
-from conformance.pooled import BIAS, SIGNIFICANCE, PooledTest, in_words, not_told_apart
+from conformance.cases.case import Case
+from conformance.judging.pooled import BIAS, SIGNIFICANCE, PooledTest, in_words, not_told_apart
+from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.report.console import show_table
 from conformance.report.document import ScriptOf
 from conformance.report.html.results import command_again
@@ -21,7 +22,6 @@ from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
 from conformance.report.volume import Volume
-from conformance.verdict import CheckResult, Result, Verdict
 from lstm_ref.deviations import summary_of
 
 SHOWN = 10

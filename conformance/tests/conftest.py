@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.adapters.keras_layer import KerasLayerAdapter
+from conformance.adapters.keras.layer import KerasLayerAdapter
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ import yaml
 from click.testing import CliRunner
 
 from conformance.cli import main
-from conformance.documents import read
-from conformance.tests.readme import workflow
+from conformance.report.documents import read
+from conformance.tests.support.readme import workflow
 
 ROOT = Path(__file__).parents[2]
 ACTION: Mapping[str, Any] = yaml.safe_load((ROOT / ".github/actions/upgrade/action.yml").read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "keras_lstm_conformance"
 OURS = re.compile(r"\A(conformance|lstm_ref)\Z|(?<![\w-])(conformance|lstm_ref)[.:]\w|-m (conformance|lstm_ref)\b")
 # The name by which reports call the reference, wherever it was loaded from.
-REPORTED = ("reference.py", "lstm_ref")
+REPORTED = ("adapter.py", "lstm_ref")
 
 pytestmark = pytest.mark.xdist_group("distribution")  # it is built once
 
@@ -241,13 +241,16 @@ def renaming() -> Any:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("from conformance.case import Case", "from @.case import Case"),
+        ("from conformance.cases.case import Case", "from @.cases.case import Case"),
         ("from conformance import matrix", "from @ import matrix"),
         ("from lstm_ref import LSTM", "from @.lstm_ref import LSTM"),
         ("import lstm_ref", "from @ import lstm_ref"),
         ("import lstm_ref.layer as layer", "import @.lstm_ref.layer as layer"),
         ("é = 1; from lstm_ref.state import (\n    State,\n)", "é = 1; from @.lstm_ref.state import (\n    State,\n)"),
-        ("def f():\n    from conformance import pool  # conformance", "def f():\n    from @ import pool  # conformance"),
+        (
+            "def f():\n    from conformance.running import pool  # conformance",
+            "def f():\n    from @.running import pool  # conformance",
+        ),
         ('"""é.\n\n>>> from lstm_ref import LSTM  # é\n"""', '"""é.\n\n>>> from @.lstm_ref import LSTM  # é\n"""'),
         (
             '"""e.\n\n>>> f()\nlstm_ref.errors.LSTMError: lstm_ref.x\n"""',
@@ -267,7 +270,7 @@ def test_an_import_is_renamed_where_it_stands(source: str, expected: str, renami
         "from .conformance import case",
         "import conformances, lstm_reference",
         "from keras import lstm_ref",
-        '"""See conformance.case; import lstm_ref first."""',
+        '"""See conformance.cases.case; import lstm_ref first."""',
         "f(conformance=1)",
     ],
 )

@@ -1,11 +1,12 @@
 """The documentation keeps its promises: what it tells to type can be typed, and gives what stands below it.
 
-Its Python examples are doctests; what it includes of the README is tested there; that it builds without a warning, in the
-continuous integration script.
+Its Python examples are doctests. That it builds without a warning, the continuous integration script asks.
 """
 
 from __future__ import annotations
 
+import collections
+import importlib
 import re
 import shlex
 import subprocess
@@ -20,26 +21,30 @@ from benchmarks.__main__ import main as benchmarks
 from conformance.cli import Later
 from conformance.cli import main as lstm_conformance
 from conformance.docs import conf
-from conformance.tests.readme import README, Block, blocks
+from conformance.tests.support.readme import DOCS, LONG, PAGES, Block, blocks
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
 GROUPS = {"lstm-conformance": lstm_conformance, "python -m benchmarks": benchmarks}
 NAMED = re.compile(rf"[`$ ]({'|'.join(GROUPS)}) ([a-z][^`|\n]*)`?$")
 
 
 def _named_commands() -> list[tuple[str, str]]:
     """The group of each command that the documentation and the README name, and what is typed behind it."""
-    text = "\n".join(page.read_text(encoding="utf-8") for page in [README, *PAGES])
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     # What stands between bars is several commands at once.
     code = re.findall(r"`[^`\n]+`|^\$ .*$", text, re.MULTILINE)
     return sorted({found for each in code for found in NAMED.findall(each)})
 
 
-def _shown() -> list[Block]:
-    """What the documentation shows the output of."""
-    found = [block for page in PAGES for block in blocks(page)]
-    return [block for block in found if block.output and not block.output.startswith("$ ")]
+def _shown() -> dict[str, list[Block]]:
+    """What the documentation and the README show the output of, by command; a page may leave out some of what another shows."""
+    found = collections.defaultdict(list)
+    for block in blocks():
+        if not LONG.search(block.command):
+            found[block.command.removeprefix("uv run ")].append(block)
+    return found
+
+
+SHOWN = _shown()
 
 
 @pytest.mark.parametrize(("group", "typed"), _named_commands())
@@ -52,12 +57,28 @@ def test_command_can_be_typed(group: str, typed: str) -> None:
         assert isinstance(context, click.Context)
 
 
-@pytest.mark.parametrize("block", _shown(), ids=lambda block: block.command)
-def test_command_prints_what_is_shown(block: Block) -> None:
-    """With an exit code of 0."""
-    program, *arguments = shlex.split(block.command)
+@pytest.fixture(scope="module")
+def folder_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands are typed: it holds a model file."""
+    keras = importlib.import_module("keras")
+    keras.utils.set_random_seed(1)
+    lstm, dense = keras.layers.LSTM(4, name="lstm"), keras.layers.Dense(1, name="forecast")
+    inputs = keras.Input((10, 3), name="readings")
+    folder = tmp_path_factory.mktemp("user")
+    keras.Model(inputs, dense(lstm(inputs))).save(folder / "my.keras")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras 3.15 on NumPy 2, when it saves
+@pytest.mark.xdist_group("documentation")  # one folder, one TensorFlow
+@pytest.mark.parametrize("command", SHOWN)
+def test_command_prints_what_is_shown(command: str, folder_of_a_user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an exit code of 1 where it finds a difference, else of 0."""
+    monkeypatch.chdir(folder_of_a_user)
+    program, *arguments = shlex.split(command)
     ran = CliRunner().invoke(GROUPS[program], arguments)
-    assert (ran.exit_code, block.complaint(ran.stdout)) == (0, "")
+    assert ran.exit_code == int(bool(re.search("^FAIL ", ran.stdout, re.MULTILINE)))
+    assert [complaint for block in SHOWN[command] if (complaint := block.complaint(ran.stdout))] == []
 
 
 def test_example_of_an_adapter_is_a_command() -> None:
@@ -71,7 +92,7 @@ def test_example_of_an_adapter_is_a_command() -> None:
 
 def test_what_the_pages_import_is_in_the_reference() -> None:
     """Of the API: whoever copies an example finds there what else its modules have."""
-    texts = [page.read_text(encoding="utf-8") for page in (README, *PAGES, DOCS / "examples" / "plain_python.py")]
+    texts = [page.read_text(encoding="utf-8") for page in (*PAGES, DOCS / "examples" / "plain_python.py")]
     imported = {
         name for text in texts for name in re.findall(r"^(?:>>> )?from ((?:lstm_ref|conformance)[.\w]*) import", text, re.MULTILINE)
     }

@@ -18,31 +18,31 @@ import tomli_w
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.adapters.reference import ReferenceAdapter
-from conformance.agreement import agree, read_arrays
-from conformance.array_files import load_arrays
-from conformance.case import Case
-from conformance.checks import Evidence, judge
+from conformance.adapters.conventions import USUAL
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
+from conformance.cases.stimulus import draw
 from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
-from conformance.conventions import USUAL
-from conformance.documents import DocumentError, read, stamped, version
 from conformance.environments.process import Answer, WorkerError
 from conformance.environments.protocol import observation_of
 from conformance.environments.recorded import Recording, RecordingError, read_recording, write_recording
 from conformance.environments.spec import EnvironmentSpecError, parse
-from conformance.features import FEATURES
-from conformance.journal import as_dict, from_dict, identify, resume
-from conformance.known_differences import FILE, known_differences
+from conformance.judging.checks import Evidence, judge
+from conformance.judging.verdict import Result
+from conformance.known.known_differences import FILE, known_differences
 from conformance.matrix import select, surface
 from conformance.model_file.contents import contents_of, read_apart
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
-from conformance.stimulus import draw
-from conformance.tests import pages
-from conformance.tests.model_files import lstm_node, model_node, one_lstm, weights_of, write_h5
+from conformance.reference.adapter import ReferenceAdapter
+from conformance.report.documents import DocumentError, read, stamped, version
+from conformance.running.agreement import agree, read_arrays
+from conformance.running.journal import as_dict, from_dict, identify, resume
+from conformance.system.array_files import load_arrays
+from conformance.tests.support import pages
+from conformance.tests.support.model_files import lstm_node, model_node, one_lstm, weights_of, write_h5
 from conformance.upgrade.baseline import FORMAT, read_baseline
-from conformance.verdict import Result
 from lstm_ref import LSTMError
 
 EXAMPLES = 25

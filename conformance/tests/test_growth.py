@@ -25,13 +25,13 @@ from benchmarks.growth import (
     peak_bytes,
     verified,
 )
-from conformance.adapters.reference import ReferenceAdapter
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.judging.verdict import Result
+from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.files import write_json, write_junit
 from conformance.report.model import Report
-from conformance.runner import run
-from conformance.session import Session
-from conformance.verdict import Result
+from conformance.running.runner import run
+from conformance.running.session import Session
 
 SMALL = Sizes(units=16, input_dim=8, timesteps=16, batch=8)
 MAKERS: dict[str, Callable[[Sizes, str], Work]] = {"forward": forward, "gradients": gradients}

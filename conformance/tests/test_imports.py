@@ -51,7 +51,8 @@ def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None
     assert {module for module in loaded if module.startswith("conformance")} == {
         "conformance",
         "conformance.cli",
-        "conformance.streams",
+        "conformance.system",
+        "conformance.system.streams",
     }
     assert packages("-m", "conformance", *arguments) == COMMAND_LINE
 

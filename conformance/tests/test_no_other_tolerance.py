@@ -58,22 +58,22 @@ def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else()
         if {"ELEMENT_LIMIT", "RMS_LIMIT", "is_beyond_rounding"} & names(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert using == {
-        "lstm_ref/uncertainty.py",  # what they are
-        "conformance/tolerance.py",  # likewise
-        "lstm_ref/keras_layers.py",  # whether a layer is the LSTM that it looks like
-        "lstm_ref/identification.py",  # which activation a function is
-        "conformance/known_differences.py",  # whether a difference is the size of the precision that an entry tells
+        "uncertainty/model.py",  # what they are
+        "reference/tolerance.py",  # likewise
+        "keras_layers/reading.py",  # whether a layer is the LSTM that it looks like
+        "keras_layers/identification.py",  # which activation a function is
+        "known/known_differences.py",  # whether a difference is the size of the precision that an entry tells
         "reproduction/limits.py",  # a script says its limit
-        "conformance/judgement.py",  # a case
-        "conformance/checks.py",  # a dropout mask
-        "conformance/agreement.py",  # two folders
-        "conformance/diagnosis.py",  # an explanation
-        "conformance/picturing.py",  # what is drawn of a difference
+        "judging/judgement.py",  # a case
+        "judging/checks.py",  # a dropout mask
+        "running/agreement.py",  # two folders
+        "diagnosis/diagnosis.py",  # an explanation
+        "diagnosis/picturing.py",  # what is drawn of a difference
         "upgrade/classify.py",  # two versions
         "upgrade/errors.py",  # whether a known change is as large as it was
         "upgrade/locate.py",  # where two versions part
         "upgrade/gates.py",  # by which of their gates
-        "conformance/session.py",  # a report says them
+        "running/session.py",  # a report says them
         "commands/agree.py",  # a text says them
     }
 

@@ -16,7 +16,7 @@ import conformance
 pytest_plugins = ["pytester"]
 
 TEST_FILE = """
-from conformance.verdict import Verdict
+from conformance.judging.verdict import Verdict
 
 def test_is_keras(lstm_result):
     assert lstm_result.verdict is Verdict.PASS
@@ -101,4 +101,4 @@ def test_plugin_imports_nothing_heavy() -> None:
     script = "import json, sys; import conformance.pytest_plugin; print(json.dumps(sorted(sys.modules)))"
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)  # noqa: S603  # our own interpreter and script
     loaded = set(json.loads(finished.stdout))
-    assert not {"numpy", "keras", "tensorflow", "rich", "click", "lstm_ref", "conformance.case"} & loaded
+    assert not {"numpy", "keras", "tensorflow", "rich", "click", "lstm_ref", "conformance.cases.case"} & loaded

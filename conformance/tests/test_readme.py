@@ -1,34 +1,26 @@
-"""The README keeps its promises: each command gives the output that stands below it.
+"""The README keeps its promises: how it begins, how long it is, and the numbers in its text and in that of the documentation.
 
-The two commands at its top, and one more that takes its time, are run, and compared with the same code, by the continuous
-integration script: one of them is this very test run.
+What its commands print is tested with the documentation's (`test_docs.py`); the two at its top, and others that take their time,
+are run by the continuous integration script and compared by the same code: one of them is this very test run.
 """
 
 from __future__ import annotations
-
-import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from conformance.matrix import cell_count, documents_matrix, surface
 from conformance.matrix.documents import BATCHES, INPUT_DIMS, TIMESTEPS, UNITS
-from conformance.tests.readme import README, Block, blocks, surface_counts, surface_row
-from conformance.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT
+from conformance.tests.support.readme import PAGES, README, Block, blocks, surface_counts, surface_row
 from lstm_ref.deviations import DEVIATIONS
 
 OPENING = ("pip install uv && uv run lstm-conformance verify", "pip install uv && uv run pytest")
-# The continuous integration script runs these.
-LONG = {*OPENING, *(block.command for block in blocks() if " sensitivity" in block.command or " upgrade " in block.command)}
-PREFIX = "uv run lstm-conformance "
 CASES = list(documents_matrix())
 
 
 def test_readme_opens_with_two_commands() -> None:
     """Each does all of its own set-up in one line."""
-    assert tuple(block.command for block in blocks()[:2]) == OPENING
+    assert tuple(block.command for block in blocks(README)[:2]) == OPENING
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "numpy"])
@@ -54,7 +46,7 @@ def test_surface_counts_are_those_of_a_report() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        f"{len(DEVIATIONS)}\nnamed mistakes",
+        f"knows {len(DEVIATIONS)} named mistakes",
         f"lists all {len(DEVIATIONS)} mistakes",
         f"{cell_count(CASES):,} cells, each at batch {BATCHES[0]} and {BATCHES[1]}",
         f"the same {len(CASES):,} cases",
@@ -66,20 +58,13 @@ def test_surface_counts_are_those_of_a_report() -> None:
     ],
 )
 def test_numbers_in_the_text_are_those_of_the_code(said: str) -> None:
-    """What the README says in words of mistakes, cases, axes and limits."""
-    assert " ".join(said.split()) in " ".join(README.read_text(encoding="utf-8").split())
+    """What the README and the documentation say in words of mistakes, cases, axes and limits."""
+    assert " ".join(said.split()) in " ".join(word for page in PAGES for word in page.read_text(encoding="utf-8").split())
 
 
-@pytest.mark.parametrize("block", [block for block in blocks() if block.command not in LONG], ids=lambda block: block.command)
-def test_command_prints_what_the_readme_shows(block: Block, tmp_path: Path) -> None:
-    """Run as a user would, but for uv, which the test run is inside of already."""
-    assert block.command.startswith(PREFIX)
-    arguments = shlex.split(block.command.removeprefix(PREFIX))
-    ran = subprocess.run(  # noqa: S603  # the README's own commands
-        [sys.executable, "-m", "conformance", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in ran.stderr
-    assert not block.complaint(ran.stdout), block.complaint(ran.stdout)
+def test_the_readme_is_short() -> None:
+    """Whoever wants more finds it in the documentation."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
 
 
 @pytest.mark.parametrize(

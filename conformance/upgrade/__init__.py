@@ -1,4 +1,4 @@
-"""Two implementations, or versions of one, asked the same cases: what changes from the one to the other, and what of it is right.
+"""What changes from one version to another, judged against the reference: an improvement, a regression or a convention.
 
-Both are judged against the oracle, so that a change is an improvement, a regression or a convention, not only a difference.
+It imports `explaining`, `running` and what is below; `model_file` does not know it.
 """

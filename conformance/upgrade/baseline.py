@@ -12,14 +12,14 @@ from typing import Any
 
 import tomli_w
 
-from conformance.documents import FORMATS, check, version, without_infinity
-from conformance.refusals import could_not_be
+from conformance.judging.verdict import Result, Verdict
+from conformance.report.documents import FORMATS, check, version, without_infinity
 from conformance.report.files import write_text
+from conformance.system.refusals import could_not_be
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import Errors
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.report import UpgradeReport
-from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 
 FORMAT = "baseline"

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from conformance.case import Case
-from conformance.features import FEATURES
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
+from conformance.judging.verdict import Result
 from conformance.matrix.grids import BASE
 from conformance.upgrade.errors import Measured
-from conformance.verdict import Result
 
 
 class Kind(StrEnum):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from conformance.agreement import gaps_between
-from conformance.case import Case
-from conformance.compare import Gap
-from conformance.judgement import is_beyond_rounding
-from conformance.known_differences import Kind as KnownKind
+from conformance.cases.case import Case
+from conformance.judging.compare import Gap
+from conformance.judging.judgement import is_beyond_rounding
+from conformance.judging.verdict import Result, Verdict
+from conformance.known.known_differences import Kind as KnownKind
+from conformance.running.agreement import gaps_between
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import measured
 from conformance.upgrade.references import CONVENTIONS, known_of, upstream_of
 from conformance.upgrade.side import Side
-from conformance.verdict import Result, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

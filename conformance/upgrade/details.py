@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.diagnosis.reduce import reduce_case
+from conformance.explaining.reproduce import reproduction
+from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import allowed
-from conformance.reduce import reduce_case
-from conformance.reproduce import reproduction
-from conformance.session import REDUCTION_SECONDS
+from conformance.running.session import REDUCTION_SECONDS
 from conformance.upgrade.change import Change, worst_first
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.locate import Arrays, locate
 from conformance.upgrade.side import Side
-from conformance.verdict import Result, Verdict
 from lstm_ref import LSTMError
 
 # Changes of different signatures that are looked into; each takes some tens of runs on both sides.

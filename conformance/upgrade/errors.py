@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.case import Case
-from conformance.conventions import Conventions
-from conformance.reference_run import answer
-from conformance.stimulus import draw
-from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS
-from conformance.verdict import Result, Verdict
+from conformance.adapters.conventions import Conventions
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
+from conformance.judging.verdict import Result, Verdict
+from conformance.reference.run import answer
+from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from lstm_ref.arrays import Array
 
 MEANS = 3

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from conformance.case import Case
-from conformance.reference_run import answer
-from conformance.stimulus import draw
-from conformance.tolerance import ELEMENT_LIMIT
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
+from conformance.reference.run import answer
+from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMError, State, activations
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError
-from conformance.case import Case
-from conformance.lifetime import terminated_as_interrupt
+from conformance.cases.case import Case
+from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import NotAsked, askable
-from conformance.progress import Progress
 from conformance.report.model import recorded_notes
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED
+from conformance.running.progress import Progress
+from conformance.running.session import INTERRUPTED
+from conformance.system.lifetime import terminated_as_interrupt
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
 from conformance.upgrade.references import UPSTREAM
 from conformance.upgrade.report import unresolved_notes
 from conformance.upgrade.side import Implementation, Side, Unresolved, interleaved
-from conformance.verdict import Result, Verdict
 
 # Versions that run at once.
 TOGETHER = 2

@@ -6,9 +6,9 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page
 from conformance.upgrade.history import CRASH, MISSING, RIGHT, UNSETTLED, WRONG
-from conformance.verdict import Verdict
 
 Row = Mapping[str, Any]
 

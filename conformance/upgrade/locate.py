@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.case import Case
-from conformance.conventions import Conventions
+from conformance.adapters.conventions import Conventions
+from conformance.cases.case import Case
+from conformance.cases.stimulus import draw
+from conformance.judging.verdict import Verdict
 from conformance.matrix import allowed
-from conformance.reference_run import answer
-from conformance.stimulus import draw
-from conformance.tolerance import ELEMENT_LIMIT, TWO_RUNS
+from conformance.reference.run import answer
+from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from conformance.upgrade.change import Change, Locus
 from conformance.upgrade.gates import Parting, gates_by_deviation, gates_by_states
-from conformance.verdict import Verdict
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 

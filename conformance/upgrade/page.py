@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from conformance.judging.verdict import Verdict
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Code, Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.report.html.results import brief, features_of, tally
 from conformance.upgrade.change import Kind
-from conformance.verdict import Verdict
 from lstm_ref import LSTMError
 from lstm_ref.deviations import summary_of
 

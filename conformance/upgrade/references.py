@@ -11,11 +11,11 @@ from typing import Any
 
 from packaging.version import Version
 
-from conformance.case import Case
-from conformance.features import FEATURES
-from conformance.known_differences import EARLIER, KnownDifference, covering_entries, known_differences
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
+from conformance.judging.verdict import Result
+from conformance.known.known_differences import EARLIER, KnownDifference, covering_entries, known_differences
 from conformance.upgrade.change import Change
-from conformance.verdict import Result
 
 
 def _read(name: str) -> Mapping[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from conformance.documents import stamped
+from conformance.judging.verdict import Verdict
 from conformance.matrix import NotAsked
+from conformance.report.documents import stamped
 from conformance.report.model import recorded_notes
 from conformance.upgrade.change import Change, Kind, worst_first
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.side import Unresolved
-from conformance.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.adapters.base import Adapter
-from conformance.agreement import Folder, conventions_of, read_arrays
-from conformance.case import Case
-from conformance.conventions import Conventions
-from conformance.journal import identify, resume
-from conformance.pool import Pool
-from conformance.session import make_diagnose
-from conformance.sources import files_of
+from conformance.adapters.conventions import Conventions
+from conformance.cases.case import Case
+from conformance.judging.verdict import Result, Verdict
+from conformance.running.agreement import Folder, conventions_of, read_arrays
+from conformance.running.journal import identify, resume
+from conformance.running.pool import Pool
+from conformance.running.session import make_diagnose
+from conformance.system.sources import files_of
 from conformance.upgrade.references import known_of
-from conformance.verdict import Result, Verdict
 from lstm_ref.arrays import Array
 
 AnyItem = TypeVar("AnyItem")

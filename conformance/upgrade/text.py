@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Block, Heading, Lines, Rows, Script
 from conformance.upgrade.baseline import Judged
 from conformance.upgrade.change import Change
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.references import CONVENTIONS, known_summary, reference_lines
 from conformance.upgrade.report import UpgradeReport
-from conformance.verdict import Result, Verdict
 from lstm_ref.deviations import combined
 
 # Rows of changes that a page holds; JSON holds them all.

@@ -10,19 +10,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conformance.case import Case
-from conformance.lifetime import terminated_as_interrupt
+from conformance.cases.case import Case
+from conformance.judging.verdict import pictured
 from conformance.matrix import NotAsked, askable
-from conformance.progress import Progress
 from conformance.report.volume import Volume
-from conformance.session import INTERRUPTED, PICTURES
+from conformance.running.progress import Progress
+from conformance.running.session import INTERRUPTED, PICTURES
+from conformance.system.lifetime import terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import detailed
 from conformance.upgrade.facts import changed_facts
 from conformance.upgrade.report import UpgradeReport
 from conformance.upgrade.side import Implementation, Side, interleaved
-from conformance.verdict import pictured
 
 
 @dataclass(frozen=True, kw_only=True)

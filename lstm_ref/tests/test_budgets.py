@@ -9,8 +9,8 @@ import pytest
 
 from lstm_ref.activations import ACTIVATIONS, get
 from lstm_ref.arrays import Array
-from lstm_ref.budgets import BUDGETS, JUMPING
 from lstm_ref.derivatives import KINKS
+from lstm_ref.uncertainty.budgets import BUDGETS, JUMPING
 
 U = 2.0**-24
 

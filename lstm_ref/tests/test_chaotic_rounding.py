@@ -9,9 +9,9 @@ import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import replicated_sigma, sigma_of_run
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import Arithmetic, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty.model import Arithmetic, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty.rounding import replicated_sigma, sigma_of_run
 
 UNITS, BATCH, STEPS = 16, 3, 400
 FLOAT32 = Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMError, LSTMWeights, State
-from lstm_ref import fused as module
 from lstm_ref.arrays import Array
-from lstm_ref.fused import PAGE, FusedLSTM
+from lstm_ref.fused import forward as module
+from lstm_ref.fused.forward import PAGE, FusedLSTM
 from lstm_ref.gradients import Gradients
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.model import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
 ARITHMETIC = {
     "float32": Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126),

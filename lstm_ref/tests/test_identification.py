@@ -15,7 +15,7 @@ from lstm_ref import UnsupportedConfigError
 from lstm_ref.activations import ACTIVATIONS, SELU_SCALE, softmax, sparsemax
 from lstm_ref.arrays import Array
 from lstm_ref.derivatives import KINKS
-from lstm_ref.identification import POINTS, bound, identified
+from lstm_ref.keras_layers.identification import POINTS, bound, identified
 
 # What compute the same, by definition: the first stands for both.
 SAME = {"celu": "elu", "swish": "silu", "hard_swish": "hard_silu"}

@@ -31,12 +31,12 @@ from lstm_ref import (
 )
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS, Deviation, combined, summary_of
-from lstm_ref.identification import identified
+from lstm_ref.keras_layers.identification import identified
 from lstm_ref.layouts import LAYOUTS
 from lstm_ref.sequence import Trajectory
 from lstm_ref.tests import slow
 from lstm_ref.training import SGD, Adam, Penalty, Task
-from lstm_ref.uncertainty import ARITHMETIC, ELEMENT_LIMIT, rounding_sigma
+from lstm_ref.uncertainty.model import ARITHMETIC, ELEMENT_LIMIT, rounding_sigma
 
 fast, faster = (
     settings(

@@ -7,7 +7,7 @@ import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
-from lstm_ref.responses import OPERATIONS, ErringLSTM, one_each
+from lstm_ref.uncertainty.responses import OPERATIONS, ErringLSTM, one_each
 
 CONFIG = LSTMConfig(3, return_sequences=True, return_state=True)
 SHAPES = ((2, 12), (3, 12), (12,))

@@ -11,9 +11,9 @@ import pytest
 
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, replicated_sigma, root_mean_square
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, Arithmetic, rounding_sigma
+from lstm_ref.uncertainty.model import REPLICAS, Arithmetic, rounding_sigma
+from lstm_ref.uncertainty.rounding import SMALLEST_DISTURBANCE, RoundingLSTM, replicated_sigma, root_mean_square
 
 UNITS, INPUT_DIM, BATCH, STEPS = 8, 5, 4, 12
 ARITHMETIC = {

@@ -11,8 +11,8 @@ import pytest
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
 from lstm_ref.gradients import Gradients
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
-from lstm_ref.uncertainty import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.model import REPLICAS, Arithmetic
+from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
 FLOAT32 = Arithmetic(unit_roundoff=2.0**-24, underflow=2.0**-126)
 UNITS, INPUT_DIM, BATCH, STEPS = 6, 4, 5, 9

@@ -10,7 +10,7 @@ import pytest
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights, ShapeError, UnsupportedConfigError
 from lstm_ref.arrays import Array
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import ARITHMETIC, Arithmetic, RoundingSigma, rounding_sigma
+from lstm_ref.uncertainty.model import ARITHMETIC, Arithmetic, RoundingSigma, rounding_sigma
 
 U32 = 2.0**-24
 FLOAT32 = Arithmetic(unit_roundoff=U32, underflow=2.0**-126)

@@ -9,9 +9,9 @@ import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
-from lstm_ref.rounding import RoundingLSTM, root_mean_square
 from lstm_ref.sequence import Trajectory
-from lstm_ref.uncertainty import REPLICAS, Arithmetic, rounding_sigma
+from lstm_ref.uncertainty.model import REPLICAS, Arithmetic, rounding_sigma
+from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
 SMALLEST_NORMAL = 2.0**-126
 FLOAT32 = Arithmetic(unit_roundoff=2.0**-24, underflow=SMALLEST_NORMAL)

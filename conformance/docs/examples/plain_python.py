@@ -1,6 +1,6 @@
 """An LSTM in plain Python, and the adapter by which the suite asks it.
 
->>> from conformance.runner import run
+>>> from conformance.running.runner import run
 >>> cases = [Case.from_id(id) for id in ("u2-d1-t6-b3-s0", "u2-d2-t6-b3-seq-stateful-s0", "u2-d1-t6-b3-back-s0")]
 >>> for result in run(cases, PlainAdapter()):
 ...     print(result.case_id, result.verdict, result.reason)
@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import UnsupportedError
-from conformance.case import Call, Case
-from conformance.conventions import USUAL, Conventions
+from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.observation import CallObservation, Observation
+from conformance.cases.case import Call, Case
+from conformance.cases.stimulus import Stimulus
 from conformance.matrix import documents_matrix, select
-from conformance.observation import CallObservation, Observation
 from conformance.report.console import stdout
 from conformance.report.text import show
-from conformance.session import Session
-from conformance.stimulus import Stimulus
+from conformance.running.session import Session
 from lstm_ref import LSTMWeights
 
 Row = list[float]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from conformance.judging.verdict import Verdict
 from conformance.report.html.charts import Drawing
 from conformance.report.style import SYMBOL
-from conformance.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from conformance.case import Case
-from conformance.features import FEATURES
-from conformance.known_differences import known_differences
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES
+from conformance.judging.verdict import Verdict, worst_of
+from conformance.known.known_differences import known_differences
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Code, Entry, Group, Mark, Table
 from conformance.report.style import SYMBOL
-from conformance.verdict import Verdict, worst_of
 from lstm_ref import LSTMError
 from lstm_ref.deviations import summary_of
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from conformance.pooled import in_words
+from conformance.judging.pooled import in_words
+from conformance.judging.verdict import Verdict
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import in_sigma
 from conformance.report.html.contents import Count, Grid, Mark, Page, Table
 from conformance.report.html.results import Result, case_of, differing, features_of, mark, quiet_groups, tally
-from conformance.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from benchmarks.__main__ import main as benchmarks
 from benchmarks.tests.documents import EXAMPLE
 from conformance.cli import main
+from conformance.explaining.walkthrough.example import Example
+from conformance.explaining.walkthrough.page import page
 from conformance.report.files import write_text
-from conformance.tests import pages
-from conformance.walkthrough.example import Example
-from conformance.walkthrough.page import page
+from conformance.tests.support import pages
 
 # A mistake that most of the surface does not show: of 89 cases 14 fail, one of them for a reason of its own.
 MISTAKEN = ("verify", "--level", "quick", "--deviation", "mask_ignored", "--workers", "1", "--no-reduce")

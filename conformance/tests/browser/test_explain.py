@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from conformance.explaining.walkthrough.example import Example, fragment
+from conformance.explaining.walkthrough.stops import STOPS, Stop
+from conformance.explaining.walkthrough.values import walk, weights_of
 from conformance.tests.browser.opened import NARROW
-from conformance.walkthrough.example import Example, fragment
-from conformance.walkthrough.stops import STOPS, Stop
-from conformance.walkthrough.values import walk, weights_of
 
 # A slider moved through values; how often the address was written meanwhile.
 DRAWN = """(values) => {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from conformance.walkthrough.example import DEFAULTS, LARGEST, Example
-from conformance.walkthrough.stops import STOPS
+from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
+from conformance.explaining.walkthrough.stops import STOPS
 
 VIEW: dict[str, Any] = {"call": 1, "step": 1, "row": 0, "unit": 0, "gate": "i", "source": "x0"}
 STRANGE: dict[str, dict[str, Any]] = {

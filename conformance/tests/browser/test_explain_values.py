@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from conformance.tolerance import ARITHMETIC, ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
-from conformance.walkthrough.example import Example, Given
-from conformance.walkthrough.values import inputs_of, walk, weights_of
+from conformance.explaining.walkthrough.example import Example, Given
+from conformance.explaining.walkthrough.values import inputs_of, walk, weights_of
+from conformance.reference.tolerance import ARITHMETIC, ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTM
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
-from lstm_ref.budgets import BUDGETS
-from lstm_ref.uncertainty import dot_product, rounding_sigma
+from lstm_ref.uncertainty.budgets import BUDGETS
+from lstm_ref.uncertainty.model import dot_product, rounding_sigma
 
 U = UNIT_ROUNDOFF["float64"]
 LIMIT = TWO_RUNS * ELEMENT_LIMIT  # σ between two runs

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from conformance.case import Case
-from conformance.reproduce import reproduction
+from conformance.cases.case import Case
+from conformance.explaining.reproduce import reproduction
 from conformance.tests.browser.opened import NARROW, WIDE, Look
 
 CASE = "u3-d2-t5-b4-seq-mask_left-s0"

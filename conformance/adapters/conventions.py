@@ -1,0 +1,58 @@
+"""What backends do differently by choice, where Keras promises nothing: one profile per backend, shown in every report.
+
+A convention is no tolerance: the reference follows the profile, and a backend that departs from its own profile fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.cases.case import Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conventions:
+    """One backend's choices.
+
+    Attributes:
+        float64: the precision that the policy "float64" computes in.
+        float64_returned: the dtype of what it returns then.
+        first_masked_output: what a loop emits before the first timestep that is used: "zeros" or "initial_state", which is h0.
+        first_masked_output_unrolled: what an unrolled loop emits there.
+        products: what the operands of float32 matrix products are read in: "tf32", "bfloat16", or "" for as they are.
+    """
+
+    float64: str = "float64"
+    float64_returned: str = "float64"
+    first_masked_output: str = "zeros"
+    first_masked_output_unrolled: str = "zeros"
+    products: str = ""
+
+    def computed_in(self, precision: str) -> str:
+        """The precision that a backend computes in where a policy asks for one."""
+        return self.float64 if precision == "float64" else precision
+
+    def returned_in(self, precision: str) -> str:
+        """The dtype of what it then returns."""
+        return self.float64_returned if precision == "float64" else precision
+
+    def emits_initial_state(self, case: Case) -> bool:
+        """Whether a case's loop emits h0 before the first timestep that is used."""
+        emitted = self.first_masked_output_unrolled if case.execution.unroll else self.first_masked_output
+        return emitted == "initial_state"
+
+    def __str__(self) -> str:
+        """For reports."""
+        returned = "" if self.float64_returned == self.float64 else f" and returned as {self.float64_returned}"
+        emitted = _WORDS[self.first_masked_output]
+        if self.first_masked_output_unrolled != self.first_masked_output:
+            emitted += f" from a loop, {_WORDS[self.first_masked_output_unrolled]} from an unrolled one"
+        read = f"; float32 products read their operands in {_NAMES[self.products]}" if self.products else ""
+        return f"float64 is computed in {self.float64}{returned}; what is emitted before the first used timestep is {emitted}{read}"
+
+
+_WORDS = {"zeros": "zeros", "initial_state": "the initial hidden state"}
+_NAMES = {"tf32": "TensorFloat-32", "bfloat16": "bfloat16"}
+
+# What holds for an implementation that says nothing else.
+USUAL = Conventions()

@@ -1,0 +1,63 @@
+"""JAX: what is compiled must change nothing, so a compiled case runs `Model.stateless_call` under `jax.jit`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from conformance.adapters.conventions import Conventions
+from conformance.adapters.keras.backends.backend import Backend, Loss
+from conformance.cases.case import Case
+
+
+def _compiler(case: Case) -> str:
+    """What Keras' stateless calls lose of a stateful layer's state is shown by the route of that name, and not everywhere."""
+    return "jax.jit" if case.execution.compiled and not case.config.stateful else ""
+
+
+def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = importlib.import_module("jax").jit(function, static_argnames=("training",))
+    return compiled
+
+
+def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Any]:
+    gradient = importlib.import_module("jax").grad(loss, argnums=(0, 1), has_aux=True)
+    (of_weights, of_arrays), kept = gradient(list(weights), list(arrays))
+    return of_weights, of_arrays, kept
+
+
+def _forget() -> None:
+    """The functions of layers that are no more, and operations on their shapes: some megabytes a case."""
+    importlib.import_module("jax").clear_caches()
+
+
+def _products() -> str:
+    """What `jax_default_matmul_precision` means on the device: see `jax.lax.Precision` and `jax.lax.DotAlgorithmPreset`.
+
+    Full float32 on a CPU. Three passes of bfloat16, on a TPU or by name, keep some 16 bits: no worse than TensorFloat-32.
+    """
+    jax = importlib.import_module("jax")
+    asked, chosen = str(jax.config.jax_default_matmul_precision or "default"), jax.config.jax_default_device
+    device = getattr(chosen, "platform", chosen) or jax.default_backend()
+    if asked in _ALGORITHMS:
+        return _ALGORITHMS[asked]
+    if device == "cpu" or asked in ("highest", "float32") or asked.isupper():
+        return ""
+    return "tf32" if device != "tpu" or asked in ("high", "tensorfloat32", "bfloat16_3x") else "bfloat16"
+
+
+# Those that read float32 in fewer bits; the others compute as float32 does, or in what the suite does not know.
+_ALGORITHMS = {"BF16_BF16_F32": "bfloat16", "BF16_BF16_F32_X3": "tf32", "TF32_TF32_F32": "tf32"}
+
+BACKEND = Backend(
+    package="jax",
+    conventions=Conventions(float64="float32", float64_returned="float32", first_masked_output="initial_state"),
+    exports=("saved_model", "onnx", "openvino"),
+    compiler=_compiler,
+    import_line="import jax",
+    differentiate=_differentiate,
+    jit=_jit,
+    products=_products,
+    forget=_forget,
+)

@@ -1,0 +1,8 @@
+"""NumPy: infers only; its loops are those of JAX, which it needs."""
+
+from __future__ import annotations
+
+from conformance.adapters.conventions import Conventions
+from conformance.adapters.keras.backends.backend import Backend
+
+BACKEND = Backend(package="jax", conventions=Conventions(float64="float32", first_masked_output="initial_state"))

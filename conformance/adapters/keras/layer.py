@@ -1,0 +1,324 @@
+"""`keras.layers.LSTM`, on whichever backend Keras runs.
+
+Keras is imported by `start()` and not before: its backend is fixed at that moment, for the whole process.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.base import AdapterStartError, UnsupportedError
+from conformance.adapters.conventions import Conventions
+from conformance.adapters.keras.backends import BACKENDS
+from conformance.adapters.keras.build import Parts, arrays_of, load_weights
+from conformance.adapters.keras.paths import watched
+from conformance.adapters.keras.routes import Maker, Subject
+from conformance.adapters.observation import CallObservation, Observation, side_by_side
+from conformance.cases.case import Call, Case
+from conformance.cases.forms import form_of
+from conformance.cases.stimulus import Stimulus, join_rows
+from conformance.system.infrastructure import Fault, infrastructure_fault
+from lstm_ref import DropoutMasks
+from lstm_ref.arrays import Array
+
+# As many as the cases of a family of the documents' matrix need.
+KEPT = 6
+# Models whose compiled functions a framework may keep, where it lets go of them all or none: what they share is compiled again.
+KEPT_COMPILED = 50
+
+
+@dataclass(kw_only=True)
+class _Built:
+    """What was built for a case, what its weights were drawn from, and which inner loops ran when it was first run."""
+
+    subject: Subject
+    weights: tuple[Stimulus, str]
+    kernels: str = ""
+
+
+@dataclass
+class KerasLayerAdapter:
+    """Builds what a case asks for, by the route that it asks for, and runs the case's calls through it.
+
+    Most of the time goes into tracing, so what was built serves every further case of its form (`form_of`) by the same route: its
+    weights are set anew, a stateful layer's states are reset, and nothing is compiled that was compiled already. Compiled, on
+    TensorFlow, one `tf.function` with a dynamic time axis serves all lengths. The other backends call the layer eagerly, and the
+    observation's path says so.
+    """
+
+    backend: str = "tensorflow"
+    keras: Any = field(default=None, init=False, repr=False)
+    _products: str = field(default="", init=False, repr=False)
+    _built: dict[Any, _Built] = field(default_factory=dict, init=False, repr=False)
+    _made: int = field(default=0, init=False, repr=False)
+    _compiled: int = field(default=0, init=False, repr=False)
+    _modules: int = field(default=0, init=False, repr=False)
+
+    def start(self) -> Mapping[str, str]:
+        """Import Keras on the asked backend and say which versions these are.
+
+        Raises:
+            AdapterStartError: Keras or its backend is not installed, does not import, or Keras already runs on another backend.
+        """
+        if self.backend not in BACKENDS:
+            raise AdapterStartError(f"unknown backend {self.backend!r}; expected one of {', '.join(BACKENDS)}")
+        os.environ["KERAS_BACKEND"] = self.backend
+        # TensorFlow advises against tracing many functions, which is what a suite of many layers does.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        try:
+            with _quiet_stderr(), _loaded_for_good():
+                framework = importlib.import_module(BACKENDS[self.backend].package)
+                self.keras = importlib.import_module("keras")
+                self.keras.ops.zeros(1)
+        except Exception as error:
+            said = " ".join(str(error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}").split())
+            is_missing = isinstance(error, ModuleNotFoundError)
+            step = "it with: pip install" if is_missing else "it anew with: pip install --force-reinstall"
+            raise AdapterStartError(
+                f"the {self.backend} backend cannot be imported ({said}); install {step} 'keras-lstm-conformance[{self.backend}]'"
+            ) from error
+        if self.keras.backend.backend() != self.backend:
+            raise AdapterStartError(
+                f"Keras already runs on {self.keras.backend.backend()} in this process, {self.backend} was asked for: "
+                f"start a new process, or set KERAS_BACKEND={self.backend} before Keras is imported"
+            )
+        if int(self.keras.__version__.split(".")[0]) < 3:
+            raise AdapterStartError(
+                f"expected Keras 3 or later; got Keras {self.keras.__version__}: verify it with --environment installed, or "
+                "install a later one with: pip install --upgrade keras"
+            )
+        self._products = BACKENDS[self.backend].products()
+        return {
+            "implementation": "keras.layers.LSTM",
+            "keras": self.keras.__version__,
+            "backend": self.backend,
+            BACKENDS[self.backend].package: str(framework.__version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "conventions": str(self.conventions),
+            **({"products": self._products} if self._products else {}),
+        }
+
+    @property
+    def conventions(self) -> Conventions:
+        """Of the backend, and of what it runs on once that is known."""
+        usual = BACKENDS[self.backend].conventions
+        return replace(usual, products=self._products) if self._products else usual
+
+    def source(self) -> Path:
+        """The folder of Keras' files."""
+        return Path(self.keras.__file__).parent
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """Run the case's calls, on what an earlier case of its form has built, if one has, its weights and states set anew.
+
+        Raises:
+            UnsupportedError: the backend has no such route, or takes beyond all limits of time.
+        """
+        if costs := BACKENDS[self.backend].too_costly(case):
+            raise UnsupportedError(costs)
+        with watched() as ran:
+            try:
+                built = self._built_for(case, stimulus)
+                subject = built.subject
+                if case.config.stateful:
+                    _reset(subject.parts)
+                drawn: list[tuple[DropoutMasks, ...]] = []
+                with _dropout_kept(case, subject.parts, drawn, self._to_numpy):
+                    calls = tuple(self._observe_call(subject, case, call, stimulus) for call in case.calls)
+            except NotImplementedError as error:
+                raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
+            except Exception as error:
+                if infrastructure_fault(f"{type(error).__name__}: {error}") is not Fault.PACKAGE:
+                    raise
+                name = getattr(error, "name", None)
+                mend = f"; install it with: pip install {name.partition('.')[0]}" if name else ""
+                raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
+        built.kernels = kernels = built.kernels or " and ".join(ran)
+        self._keep(case, built)
+        return Observation(
+            calls=calls,
+            parameter_count=sum(int(layer.count_params()) for layer in subject.parts.layers),
+            weight_shapes=tuple(tuple(map(int, weight.shape)) for layer in subject.parts.layers for weight in layer.weights),
+            path=f"{subject.how}; {kernels}" if kernels else subject.how,
+            not_run="; ".join(filter(None, [subject.not_run, _passed_over(case, kernels)])),
+            dropout=tuple(drawn),
+        )
+
+    def _observe_call(self, subject: Subject, case: Case, call: Call, stimulus: Stimulus) -> CallObservation:
+        stateful = case.config.stateful
+        reset = None
+        if call.after_reset:
+            _reset(subject.parts)
+            reset = self._stored(subject.parts)
+        returned = subject.run(arrays_of(case, call, stimulus))
+        stored = self._stored(subject.parts) if stateful else None
+        names = case.gradients_of(call)
+        returned, derived = returned[: len(returned) - len(names)], returned[len(returned) - len(names) :]
+        arrays = [self._to_numpy(tensor) for tensor in returned]
+        kept: dict[str, Any] = {
+            f"{when}_{name}": state
+            for when, pair in (("stored", stored), ("reset", reset))
+            for name, state in zip(("hidden", "cell"), pair or (None, None), strict=True)
+        }
+        if case.returns_loss:
+            return CallObservation(loss=np.asarray(arrays[0], np.float64).reshape(1), **kept)
+        joined = [join_rows(case, array) for array in arrays]
+        count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
+        return CallObservation(
+            outputs=np.concatenate(joined[:count], axis=-1),
+            hidden=side_by_side(joined[count::2]),
+            cell=side_by_side(joined[count + 1 :: 2]),
+            gradients={
+                name: join_rows(case, array) if name == "inputs" else array
+                for name, array in zip(names, map(self._to_numpy, derived), strict=True)
+            },
+            returned=tuple(array.shape for array in arrays),
+            dtypes=tuple(self._dtype_of(tensor) for tensor in returned),
+            **kept,
+        )
+
+    def _stored(self, parts: Parts) -> tuple[Array, Array]:
+        """Copies of the states that stateful layers keep, h and c of all LSTMs side by side."""
+        variables = self.keras.tree.flatten([layer.states for layer in parts.recurrent])
+        # Not by `convert_to_numpy`, which makes NumPy 2 warn of a TensorFlow variable's `__array__`.
+        arrays = [np.array(self.keras.ops.convert_to_numpy(self.keras.ops.copy(variable.value))) for variable in variables]
+        return np.concatenate(arrays[0::2], axis=-1), np.concatenate(arrays[1::2], axis=-1)
+
+    def _to_numpy(self, tensor: Any) -> Array:
+        """Bfloat16, which NumPy lacks, as float32."""
+        array = np.asarray(self.keras.ops.convert_to_numpy(tensor))
+        return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+    def _dtype_of(self, tensor: Any) -> str:
+        return str(self.keras.backend.standardize_dtype(tensor.dtype))
+
+    def _built_for(self, case: Case, stimulus: Stimulus) -> _Built:
+        """What runs the case, with its weights."""
+        # Taken out until it has run: what raised is not used again.
+        built, weights = self._built.pop(self._key(case), None), (stimulus, case.weights)
+        if built is None:
+            if self._made == KEPT or form_of(case) is None:
+                self._forget()
+            self._made += 1
+            self._compiled += 1
+            made = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
+            return _Built(subject=made, weights=weights)
+        if built.weights != weights:
+            load_weights(built.subject.parts, case, stimulus)
+            built.weights = weights
+        return built
+
+    def _keep(self, case: Case, built: _Built) -> None:
+        if form_of(case) is not None:
+            self._built[self._key(case)] = built
+
+    def _key(self, case: Case) -> Hashable:
+        """What cases share a model by: their form, and their mask where nothing is traced."""
+        return form_of(case), "" if BACKENDS[self.backend].compiler(case) else case.mask
+
+    def _forget(self) -> None:
+        """Let go of what was built, in Keras too: graphs would pile up, and now and then of what was compiled."""
+        self._built.clear()
+        self._made = 0
+        self.keras.backend.clear_session()
+        forget = BACKENDS[self.backend].forget
+        if forget is not None and self._compiled >= KEPT_COMPILED:
+            forget()
+            self._compiled = 0
+        if len(sys.modules) > self._modules:  # routes load more of a framework, a compiler say, when they are first asked for
+            self._modules = len(sys.modules)
+            gc.freeze()
+
+
+def _reset(parts: Parts) -> None:
+    for layer in parts.recurrent:
+        layer.reset_state()
+
+
+def _passed_over(case: Case, kernels: str) -> str:
+    """What the layer was asked for and its inner loop did not do."""
+    execution = case.execution
+    asked = {
+        "unroll": execution.unroll and "unrolled loop" not in kernels,
+        "implementation 1": execution.implementation == 1 and "fused" in kernels,
+    }
+    return "; ".join(f"{name}: the {kernels} ran" for name, is_passed_over in asked.items() if is_passed_over)
+
+
+@contextmanager
+def _dropout_kept(
+    case: Case, parts: Parts, kept: list[tuple[DropoutMasks, ...]], to_numpy: Callable[[Any], Array]
+) -> Iterator[None]:
+    """Collect the masks that the cells draw, read when the layer lets go of them at the end of a call."""
+    if case.dropout == "none":
+        yield
+        return
+    drawn: list[DropoutMasks] = []
+
+    def keep(cell: Any, forget: Callable[[], None]) -> Callable[[], None]:
+        def read_and_forget() -> None:
+            masks = {"inputs": getattr(cell, "_dropout_mask", None), "hidden": getattr(cell, "_recurrent_dropout_mask", None)}
+            if case.in_training:  # drawn at inference too, and left unused: were they applied, the outputs would show it
+                drawn.append(DropoutMasks(**{name: _as_masks(mask, to_numpy) for name, mask in masks.items()}))
+                if len(drawn) == len(parts.cells):
+                    kept.append(tuple(drawn))
+                    drawn.clear()
+            forget()
+
+        return read_and_forget
+
+    for cell in parts.cells:
+        cell.reset_dropout_mask = keep(cell, cell.reset_dropout_mask)
+    try:
+        yield
+    finally:
+        for cell in parts.cells:
+            del cell.reset_dropout_mask
+
+
+def _as_masks(mask: Any, to_numpy: Callable[[Any], Array]) -> Array | None:
+    """(1 or 4, batch, size), from one mask or a list of them."""
+    if mask is None:
+        return None
+    return np.stack([to_numpy(each) for each in (mask if isinstance(mask, list | tuple) else [mask])]).astype(np.float64)
+
+
+@contextmanager
+def _loaded_for_good() -> Iterator[None]:
+    """The garbage that Keras collects as it clears its session is not among what was loaded: looking there takes longest."""
+    is_first = "keras" not in sys.modules
+    yield
+    if is_first:
+        gc.freeze()
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what a framework's C++ code writes to stderr while it loads (greetings, advice); show it if loading fails."""
+    sys.stderr.flush()
+    visible = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(visible, held.read())
+            raise
+        finally:
+            os.dup2(visible, 2)
+            os.close(visible)

@@ -1,8 +1,0 @@
-"""NumPy: infers only; its loops are those of JAX, which it needs."""
-
-from __future__ import annotations
-
-from conformance.backends.backend import Backend
-from conformance.conventions import Conventions
-
-BACKEND = Backend(package="jax", conventions=Conventions(float64="float32", first_masked_output="initial_state"))

@@ -1,0 +1,60 @@
+"""The known differences as a page of the documentation, each with the script that shows it, held by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.explaining.reproduce import known_reproduction
+from conformance.known.known_differences import Kind, KnownDifference
+
+PAGE = Path(__file__).parents[1] / "docs" / "found" / "differences.md"
+
+_HEAD = """# Known differences of released Keras versions
+
+Made by `lstm-conformance differences` from `known_differences.toml`. Each entry was seen in a run, on the versions given; a
+run of the suite reports a case that shows one as KNOWN_DIFFERENCE, and one that no longer does as FIXED.
+`lstm-conformance reproduce ID --run` runs an entry's script.
+"""
+
+_EARLIER_HEAD = """
+# Of earlier systems
+
+From `earlier_differences.toml`: what they do otherwise than Keras 3 should, beyond their description. Each is shown by the
+recording of an environment, or by that environment where it can be built.
+"""
+
+_PACKAGES = {"keras": "Keras", "tensorflow": "TensorFlow", "tf-keras": "tf-keras"}
+
+
+def as_markdown(known: Sequence[KnownDifference], earlier: Sequence[KnownDifference] = ()) -> str:
+    """The page: an index by kind, then an entry each; behind them those of earlier systems."""
+    index = []
+    for kind in Kind:
+        entries = [entry for entry in known if entry.kind is kind]
+        index += [f"\n**{kind.capitalize()}**\n", *(f"- [{entry.id}](#{entry.id}): {entry.summary}" for entry in entries)]
+    behind = [_EARLIER_HEAD, *map(_earlier_entry, earlier)] if earlier else []
+    return "\n".join([_HEAD, *index, *(f"{_said(entry)}\n\n```python\n{_script(entry)}\n```" for entry in known), *behind]) + "\n"
+
+
+def _script(entry: KnownDifference) -> str:
+    return known_reproduction(entry, entry.backends[0]).rstrip()
+
+
+def _earlier_entry(entry: KnownDifference) -> str:
+    backend = f" --backend {entry.backends[0]}" if entry.package == "keras" else ""
+    command = f"lstm-conformance verify --environment '{entry.package}=={entry.last}{backend}' --case {entry.evidence}"
+    return f"{_said(entry)}\n\n```console\n$ {command}\n```"
+
+
+def _said(entry: KnownDifference) -> str:
+    versions = f"{entry.first}" if entry.first == entry.last else f"{entry.first} to {entry.last}"
+    upstream = f" Upstream: <{entry.upstream}>." if entry.upstream else ""
+    unheld = f" Its size is left open: {entry.unheld}." if entry.unheld else ""
+    sometimes = f" A case may pass where {entry.sometimes}." if entry.sometimes else ""
+    return (
+        f"\n## {entry.id}\n\n{entry.summary[0].upper()}{entry.summary[1:]}.\n\n"
+        f"{entry.kind.capitalize()}, on {', '.join(entry.backends)}; {_PACKAGES[entry.package]} {versions}, seen {entry.seen}. "
+        f"{entry.reason}{upstream}{sometimes}{unheld}\n"
+        f"Minimal case: `{entry.evidence}`."
+    )

@@ -1,0 +1,178 @@
+"""What a script of gradients asks: the slope of a loss along a random direction, of Keras and of the equations in NumPy.
+
+The loss is how far what is returned lies from numbers: the outputs from 1, and each of the states from one of its own. Keras' slope
+is the sum of its gradients, each times the direction; that of the equations is the imaginary part of their loss where weights,
+inputs and initial states have the direction for theirs, 1e-30 times as long (Squire & Trapp, Using complex variables to estimate
+derivatives of real functions, 1998). Nothing is subtracted, so that it is as exact as the loss, and only Keras' roundings are left
+to allow for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.adapters.keras.backends import BACKENDS
+from conformance.cases.case import Case
+from conformance.reference.tolerance import UNIT_ROUNDOFF
+from lstm_ref import LSTMError
+
+# What takes more than one loss, or more lines.
+_TAKES_MORE = ("stateful", "dropout", "relation", "mask_source=embedding")
+
+# Roundings that the two slopes may differ by. Five timesteps of a few units make about 64: a dozen each, of products, sums and
+# functions, and as many on the way back. In float32 and float64 all may go one way; in low precision, where each is large, twice
+# their random walk is allowed.
+ROUNDINGS = {"float16": 32, "bfloat16": 32, "float32": 128, "float64": 128}
+
+_MOST_RETURNED = 6  # two outputs and four states
+
+_MEAN = "((a - k) ** 2).{}()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is differentiated.
+
+    Attributes:
+        case: of the script.
+        returned: an expression, the list of what is returned for the inputs `x`; on JAX, for the weights `w` too.
+        trained: the name of the layer or model that has the weights.
+        signature: shape and dtype of the inputs, for a compiler.
+    """
+
+    case: Case
+    returned: str
+    trained: str
+    signature: tuple[tuple[int | None, ...], str]
+
+    def loss(self, mean: str = _MEAN) -> str:
+        """Of what Keras returns."""
+        return _loss(self.case, mean, self.returned)
+
+    def values(self, *others: str) -> str:
+        """The weights and further variables, as the backend has them."""
+        weights = f"{self.trained}.trainable_variables"
+        return f"v.value for v in {f'(*{weights}, {_joined(others)})' if others else weights}"
+
+
+def refuse_what_takes_more(case: Case, backend: str) -> None:
+    """Raises LSTMError: not expressible in a few lines."""
+    if BACKENDS[backend].differentiate is None:
+        raise LSTMError(f"gradients are not expressible in a script for {backend}: Keras infers only there")
+    said = [f"{name}={value}" for name, value in case.said.items()]
+    named = [text for text in said if text.startswith(_TAKES_MORE)]
+    if named:
+        raise LSTMError(f"gradients with {_joined(named)} are not expressible in a script: they take more than a loss of one call")
+
+
+def _loss(case: Case, mean: str, arrays: str) -> str:
+    """A number, as an expression; of no rows a sum, since nothing has no mean."""
+    term = mean.format("mean" if case.sequences else "sum")
+    if ":=" in arrays:  # Python allows none in what a comprehension goes through
+        return f"sum(map(lambda a, k: {term}, {arrays}, range(1, {_MOST_RETURNED + 1})))"
+    return f"sum({term} for k, a in enumerate({arrays}, 1))"
+
+
+def _joined(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def stateless(called: str, call: str) -> str:
+    """A call of a layer or model as a function of its weights `w`."""
+    values = f"w, [v.value for v in {called}.non_trainable_variables]"
+    return f"{call.replace(f'{called}(', f'{called}.stateless_call({values}, ', 1)}[0]"
+
+
+# --- Keras' gradients ----------------------------------------------------------------------------------------------------------
+
+
+def _tensorflow(asked: Asked) -> tuple[tuple[str, ...], str]:
+    of, mean = differentiable(asked.case), "tf.reduce_{}((a - k) ** 2)"
+    states, inputs = [name for name in of if name != "x"], [name for name in of if name == "x"]
+    targets = _joined([f"[*({asked.values(*states)})", *inputs]) + "]"
+    if not asked.case.execution.compiled:
+        lines = ("with tf.GradientTape() as tape:", f"    loss = {asked.loss(mean)}")
+        return lines, f"tape.gradient(loss, {targets})"
+    # A tape outside of what XLA compiles cannot look into its loops; inside, in a graph, none is needed.
+    (shape, dtype), jit = asked.signature, ", jit_compile=True" if asked.case.execution.jit_compile else ""
+    gradients = f"lambda x: tf.gradients({asked.loss(mean)}, {targets})"
+    return (), f'tf.function({gradients}, [tf.TensorSpec({shape}, "{dtype}")]{jit})(x)'
+
+
+def _jax(asked: Asked) -> tuple[tuple[str, ...], str]:
+    names = [name.removeprefix("*") for name in differentiable(asked.case)]
+    gradient = f"jax.grad(lambda {_joined(['w', *names])}: {asked.loss()}, {tuple(range(1 + len(names)))})"
+    gradient = f"jax.jit({gradient})" if asked.case.execution.compiled else gradient
+    return (), f"jax.tree.leaves({gradient}({_joined(['weights', *names])}))"
+
+
+def _torch(asked: Asked) -> tuple[tuple[str, ...], str]:
+    loss = asked.loss()
+    if asked.case.execution.jit_compile:
+        loss = re.sub(r"\b(layer|below)\(", r"torch.compile(\1)(", loss)
+    return (f"loss = {loss}",), f"torch.autograd.grad(loss, [{asked.values(*differentiable(asked.case))}])"
+
+
+# Of each backend, the lines before, and the list of gradients: of weights, initial states, inputs, in this order.
+GRADIENTS: Mapping[str, Callable[[Asked], tuple[tuple[str, ...], str]]] = {
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "torch": _torch,
+}
+
+
+# --- arrays --------------------------------------------------------------------------------------------------------------------
+
+
+def differentiable(case: Case) -> list[str]:
+    """The script's arrays that have gradients beside the weights; a star before lists of them."""
+    star = "*" if len(case.layer_sizes) > 1 else ""
+    states = [f"{star}h", f"{star}c"] if case.initial_state else []
+    return [*states, *(["x"] if "inputs" in case.gradients_of(case.calls[0]) else [])]
+
+
+def variable_of(case: Case, backend: str) -> str:
+    """What makes a variable of the inputs, where they must be one to have a gradient; those of a function are its argument."""
+    if "x" not in differentiable(case) or (backend == "tensorflow" and case.execution.compiled):
+        return ""
+    return {"tensorflow": "tf.Variable", "torch": "keras.Variable"}.get(backend, "")
+
+
+def set_in_variable(line: str, variable: str) -> str:
+    """The line that sets an element of the inputs, of a variable."""
+    element, value = line.split(" = ")
+    return f"{element}.assign({value})" if variable == "tf.Variable" else line.replace("x[", "x.value.data[", 1)
+
+
+def states_line(case: Case, backend: str, line: str) -> str:
+    """The line that makes the states, as variables where they must be such to have gradients."""
+    if not case.initial_state or backend == "jax":
+        return line
+    made = line.removeprefix("h, c = ")
+    if len(case.layer_sizes) == 1:
+        return f"h, c = map(keras.Variable, {made})"
+    return f"h, c = (list(map(keras.Variable, states)) for states in {made})"
+
+
+def direction_line(case: Case) -> str:
+    """The line that gives each array its direction, and the equations their names for them."""
+    others, several = differentiable(case), len(case.layer_sizes) > 1
+    weights = ["*weights"] if several else ["W", "U", "b"][: 3 if case.config.use_bias else 2]
+    states = [f"{name[1:]}[{k}]" for name in others if name.startswith("*") for k in range(2)]
+    targets = _joined([*weights, *states, *(name for name in others if not name.startswith("*"))])
+    given = f"(*weights, {_joined(others)})" if others else "weights"
+    made = f"[keras.ops.convert_to_numpy(a) + 1e-30j * random.uniform(-1, 1, a.shape) for a in {given}]"
+    return f"{'weights' if targets == '*weights' else targets} = arrays = {made}"
+
+
+def judgement_lines(case: Case, expected: str, precision: str) -> list[str]:
+    """The comparison of the two slopes."""
+    bits = round(math.log2(ROUNDINGS[precision] * UNIT_ROUNDOFF[precision]))
+    loss = _loss(case, _MEAN, expected)
+    return [
+        "got = 1e30 * sum(np.vdot(a.imag, keras.ops.convert_to_numpy(g)) for a, g in zip(arrays, got, strict=True))",
+        f"np.testing.assert_allclose(got, 1e30 * {loss}.imag, 2**{bits}, 2**{bits})",
+    ]

@@ -1,0 +1,177 @@
+"""How far what Keras returns to a script may lie from the script's equations: the suite's own bound, for the script's own numbers.
+
+The lines that make the script's arrays are run here, as the script will run them, and the case's reference and its σ computed from
+what they make. The script's limit is that of the largest σ of all that is compared, so that it holds at every element. Of a loss's
+slope, see `gradient_lines`. The numbers must show an error, too: those of a seed whose activations are dead would not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.keras.backends import CONVENTIONS
+from conformance.adapters.observation import CallObservation
+from conformance.cases.case import Call, Case
+from conformance.cases.stimulus import Stimulus, draw, join_rows
+from conformance.explaining.reproduction.data_lines import targets_text
+from conformance.reference.oracle import Oracle
+from conformance.reference.run import oracle_of, replicated_sigma
+from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF, arithmetic_of
+from lstm_ref import LSTMWeights, State
+from lstm_ref.arrays import Array, representable
+from lstm_ref.deviations import Need
+
+# A weight shows where what is compared moves with it by so many σ, when it moves by the precision's unit roundoff: an error of 1e-4
+# of it, 1,700 roundings of float32, then moves by as much as the limit.
+_SHOWS = 2.0**-8
+_RECURRENT_KERNEL = 1  # among the arrays of an LSTM
+
+
+# A script is composed in several ways until it is short.
+@lru_cache(maxsize=4)
+def limit_of(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> float:
+    """The largest difference that rounding explains, rounded up to two digits.
+
+    Args:
+        case: of the script.
+        backend: whose conventions hold.
+        lines: those that make the script's mask, inputs and weights.
+        given: the expression of the initial states, where the case has some.
+    """
+    script = _answers(case, backend, lines, given)
+    limit = ELEMENT_LIMIT * script.sigma * (TWO_RUNS if case.relation else 1)
+    digit = 10.0 ** (math.floor(math.log10(limit)) - 1)
+    return math.ceil(limit / digit) * digit
+
+
+def weights_shown(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
+    """How well an error in weights shows: 1 for well enough, 0 where activations are dead or saturated.
+
+    Of each array that acts in the case, and of those of one kind in all LSTMs, whose errors may cancel in a loss.
+
+    Args: those of `limit_of`.
+    """
+    script = _answers(case, backend, lines, given)
+    unit = UNIT_ROUNDOFF[script.oracle.precision]
+    step = min(2.0**10 * unit, 2.0**-4)  # many roundings, and as little as leaves an activation as dead as it is
+    enough = step / unit * script.sigma * _SHOWS
+    kinds = 3 if case.config.use_bias else 2
+    acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in case.offers]
+    places = range(len(script.stimulus.arrays["weights"]))
+    moved = [{place} for place in places if place % kinds in acting]
+    moved += [{place for place in places if place % kinds == kind} for kind in acting]
+    return [min(1.0, script.moved_by(each, step) / enough) for each in moved]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """What the case's reference answers to the arrays of a script.
+
+    Attributes:
+        case, stimulus, oracle: asked.
+        compared: the arrays that are.
+        sigma: the largest of all of them.
+    """
+
+    case: Case
+    stimulus: _Stimulus
+    oracle: Oracle
+    compared: tuple[Array, ...]
+    sigma: float
+
+    def moved_by(self, places: set[int], step: float) -> float:
+        """The largest change of what is compared, where the arrays of weights at these places are larger by that share of them."""
+        weights = [array * (1 + step * (place in places)) for place, array in enumerate(self.stimulus.arrays["weights"])]
+        moved = replace(self.stimulus, arrays={**self.stimulus.arrays, "weights": weights})
+        calls = self.oracle.observe(self.case, moved)
+        differences = [
+            np.abs(array - before) for array, before in zip((each for _, each in _named(calls)), self.compared, strict=True)
+        ]
+        return max((float(each.max()) for each in differences if each.size), default=0.0)
+
+
+def _named(calls: Sequence[CallObservation]) -> list[tuple[str, Array]]:
+    """What is compared of each call, by name."""
+    names = ("outputs", "hidden", "cell", "loss")
+    return [(name, getattr(call, name)) for call in calls for name in names if getattr(call, name) is not None]
+
+
+@lru_cache(maxsize=4)
+def _answers(case: Case, backend: str, lines: tuple[str, ...], given: str) -> _Answers:
+    names: dict[str, Any] = {"np": np}
+    exec("\n".join(lines), names)  # noqa: S102  # lines of this package, as the script runs them
+    if given:
+        names["states"] = [list(each) for each in eval(given, names)]  # noqa: S307  # likewise
+    stimulus = _Stimulus(**vars(draw([case])), arrays=names)
+    conventions, drawn = CONVENTIONS[backend], stimulus.dropout_of(case) if case.in_training else ()
+    oracle = oracle_of(case, conventions, drawn)
+    calls = oracle.observe(case, stimulus)
+    sigma = replicated_sigma(case, stimulus, calls, oracle, arithmetic_of(oracle.precision, conventions.products))
+    pairs = [
+        (array, getattr(spread, name)) for expected, spread in zip(calls, sigma, strict=True) for name, array in _named([expected])
+    ]
+    # What is not finite must be the same.
+    finite = [spread[np.isfinite(expected)] for expected, spread in pairs]
+    largest = max((float(spread.max()) for spread in finite if spread.size), default=0.0)
+    return _Answers(
+        case=case,
+        stimulus=stimulus,
+        oracle=oracle,
+        compared=tuple(array for array, _ in pairs),
+        sigma=max(largest, UNIT_ROUNDOFF[oracle.precision]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Stimulus(Stimulus):
+    """The arrays of a script, in place of what would be drawn for its case."""
+
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+
+    def inputs_of(self, case: Case, call: Call) -> Array:
+        """The array `x`; of a stateful layer, one for each call."""
+        x = self.arrays["x"]
+        return np.asarray(join_rows(case, x[case.calls.index(call)] if case.config.stateful else x))
+
+    def weights_of(self, case: Case) -> tuple[LSTMWeights, ...]:
+        """The list `weights`, as its layers hold it."""
+        precision = "float64" if case.dtype == "float64" else "float32"
+        arrays = [representable(np.asarray(array, "float64"), precision) for array in self.arrays["weights"]]
+        count = 3 if case.config.use_bias else 2
+        return tuple(
+            LSTMWeights(arrays[k], arrays[k + 1], arrays[k + 2] if case.config.use_bias else None)
+            for k in range(0, len(arrays), count)
+        )
+
+    def mask_of(self, case: Case, call: Call) -> Array | None:  # noqa: ARG002  # the same for all calls
+        """The array `mask`."""
+        return None if case.mask == "none" else np.asarray(join_rows(case, self.arrays["mask"]))
+
+    def initial_state_of(self, case: Case, call: Call) -> tuple[State, ...] | None:
+        """What was drawn for h and c."""
+        if not call.initial_state:
+            return None
+        hidden, cell = self.arrays["states"]
+        pairs = [(hidden, cell)] if len(case.layer_sizes) == 1 else zip(hidden, cell, strict=True)
+        return tuple(State(*(np.asarray(array, "float64") for array in pair)) for pair in pairs)
+
+    def targets_of(self, case: Case, outputs_shape: tuple[int, ...]) -> Array:
+        """Those that the script writes."""
+        targets = eval(targets_text(case), {"np": np})  # noqa: S307  # an expression of this package
+        return np.asarray(targets).reshape(outputs_shape)
+
+    def embedding_of(self, case: Case) -> Array:
+        """Of the size of the script's; Keras draws that one."""
+        table = np.random.default_rng(0).uniform(-1, 1, (int(np.max(self.arrays["ids"], initial=0)) + 1, case.input_dim))
+        return representable(table, case.precision)
+
+    def ids_of(self, case: Case, call: Call) -> Array:
+        """The array `ids`; of a stateful layer, one for each call."""
+        ids = self.arrays["ids"]
+        return np.asarray(join_rows(case, ids[case.calls.index(call)] if case.config.stateful else ids))

@@ -1,0 +1,113 @@
+"""What a script asks a second time: the other way of asking that a case's relation names, and how the two answers compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from conformance.cases.case import Case
+from conformance.judging.relations import PADDING
+from lstm_ref import GATE_ORDER, LSTMError
+
+RETURNED = "{returned}"  # stands for what was asked the first time
+
+# Routes whose answers come from a copy of the layer, or of its weights, made before they change.
+_COPIES = ("stateless_call", "from_config", "clone_model", "keras_file", "weights_file", "saved_model", "onnx", "openvino")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """The second way of asking.
+
+    Attributes:
+        case: what is asked then.
+        before: lines that change inputs, masks, states or weights, after the first answer.
+        first, second: expressions of what is compared, of the lists `got` and `again` of tensors.
+        rebuilds: all is made anew, of the changed weights.
+    """
+
+    case: Case
+    before: tuple[str, ...] = ()
+    first: str = "got"
+    second: str = "again"
+    rebuilds: bool = False
+
+
+def again(case: Case) -> Again:
+    """The second way of asking for what the case's relation says."""
+    return _AGAIN[case.relation](case.having(relation=""))
+
+
+def _otherwise(**changes: object) -> Callable[[Case], Again]:
+    return lambda case: Again(case=case.having(**changes))
+
+
+def _given(case: Case) -> list[str]:
+    """The script's arrays that have a row for each sequence."""
+    mask = ["mask"] if case.mask != "none" else []
+    return ["x", *mask, *(["h", "c"] if case.initial_state else [])]
+
+
+def _two_calls(case: Case) -> Again:
+    if case.execution.route not in ("call", "training") or case.execution.static_time or case.execution.unroll:
+        raise LSTMError("same_as_two_calls is expressible in a script for calls of a layer with dynamic time only")
+    cut = case.timesteps // 2
+    outputs = "keras.ops.concatenate([piece[0], again[0]], axis=1)" if case.config.return_sequences else "again[0]"
+    return Again(
+        case=case.having(timesteps=case.timesteps - cut, initial_state=True),
+        before=(f"x, rest = x[:, :{cut}], x[:, {cut}:]", f"piece = {RETURNED}", "x, h, c = rest, *piece[1:]"),
+        second=f"[{outputs}, *again[1:]]",
+    )
+
+
+def _padded(case: Case) -> Again:
+    rows, steps = case.sequences, case.timesteps
+    before = (
+        f"x = np.concatenate([x, np.full({(rows, PADDING, case.input_dim)}, 0.75)], axis=1)",
+        f"mask = np.tile(np.arange({steps + PADDING}) < {steps}, ({rows}, 1))",
+    )
+    second = f"[again[0][:, :{steps}], *again[1:]]" if case.config.return_sequences else "again"
+    return Again(case=case.having(timesteps=steps + PADDING, mask="right"), before=before, second=second)
+
+
+def _rows_permuted(case: Case) -> Again:
+    names = _given(case)
+    before = (
+        f"{', '.join(names)} = (np.roll(array, 1, axis=0) for array in ({', '.join(names)}))"
+        if len(names) > 1
+        else "x = np.roll(x, 1, axis=0)"
+    )
+    return Again(case=case, before=(before,), first="[keras.ops.roll(tensor, 1, axis=0) for tensor in got]")
+
+
+def _units_permuted(case: Case) -> Again:
+    units = case.config.units
+    turned = f"np.roll(w.reshape(-1, {len(GATE_ORDER)}, {units}), 1, axis=2).reshape(w.shape)"
+    before = [f"weights = [{turned} for w in weights]", "weights[1] = np.roll(weights[1], 1, axis=0)"]
+    if case.initial_state:
+        before.append("h, c = np.roll(h, 1, axis=1), np.roll(c, 1, axis=1)")
+    rebuilds = case.execution.route in _COPIES
+    if not rebuilds:
+        before.append("layer.set_weights(weights)")
+    first = "[keras.ops.roll(tensor, 1, axis=-1) for tensor in got]"
+    return Again(case=case, before=tuple(before), first=first, rebuilds=rebuilds)
+
+
+def _time_reversed(case: Case) -> Again:
+    before = "x = x[:, ::-1]" if case.mask == "none" else "x, mask = x[:, ::-1], mask[:, ::-1]"
+    return Again(case=case.having(go_backwards=not case.config.go_backwards), before=(before,))
+
+
+_AGAIN: Mapping[str, Callable[[Case], Again]] = {
+    "eager_call": _otherwise(route="call", compiled=False, jit_compile=False),
+    "predict": _otherwise(route="predict"),
+    "training": _otherwise(route="training"),
+    "loop": lambda case: Again(case=case.having(unroll=not case.execution.unroll)),
+    "no_cudnn": _otherwise(use_cudnn=False),
+    "two_calls": _two_calls,
+    "padded": _padded,
+    "rows_permuted": _rows_permuted,
+    "units_permuted": _units_permuted,
+    "time_reversed": _time_reversed,
+    "in_float64": _otherwise(dtype="float64"),
+}

@@ -1,0 +1,116 @@
+"""How what was measured becomes a check's verdict: numbers by σ and the limits, facts by being equal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.judging.compare import Gap, measure
+from conformance.judging.verdict import CheckResult, Verdict
+from conformance.reference.tolerance import ELEMENT_LIMIT, rms_limit
+from lstm_ref.arrays import Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Two arrays to compare, and how to speak of them.
+
+    Attributes:
+        label: of what they are.
+        got, expected: of one shape, or there is nothing to compare.
+        sigma: of each element.
+        place: an index in words; "" for nothing beyond the index.
+    """
+
+    label: str
+    got: Array | None
+    expected: Array
+    sigma: Array
+    place: Callable[[tuple[int, ...]], str] = lambda where: ""  # noqa: ARG005  # nothing to add
+
+
+def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
+    """Each array within 8σ at every element and within 2σ in the root mean square."""
+    gaps: list[tuple[Comparison, Gap]] = []
+    for pair in comparisons:
+        if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
+            message = f"{pair.label} has shape {getattr(pair.got, 'shape', None)}, expected {pair.sigma.shape}: not comparable"
+            return CheckResult(check=check, verdict=Verdict.FAIL, message=message, largest=math.inf)
+        if pair.expected.size:
+            gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
+    complaints = [(pair, message) for pair, gap in gaps if (message := _complaint(pair, gap))]
+    messages = [message for _, message in complaints]
+    return CheckResult(
+        check=check,
+        verdict=Verdict.FAIL if messages else Verdict.PASS,
+        message=_first_of(messages),
+        worst=max((gap.worst for _, gap in gaps), default=None),
+        rms=max((gap.rms for _, gap in gaps), default=None),
+        size=sum(gap.size for _, gap in gaps),
+        squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
+        largest=max((_largest(pair) for pair, _ in complaints), default=0.0),
+        not_finite=bool(complaints) and all(_agrees_where_finite(pair) for pair, _ in complaints),
+        blind=sum(_blind(pair) for pair, _ in gaps),
+    )
+
+
+def _largest(pair: Comparison) -> float:
+    """Of the elements beyond their limit; of all of them, where it takes more than leaving those out to make an array agree."""
+    got, expected, sigma = (np.asarray(array, np.float64) for array in (pair.got, pair.expected, pair.sigma))
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.where(same, 0, np.abs(got - expected))
+    if not np.isfinite(errors).all():
+        return math.inf
+    within = errors <= ELEMENT_LIMIT * sigma
+    agrees = not within.any() or not is_beyond_rounding(measure(got[within], expected[within], sigma[within]))
+    return float(errors[~within].max() if agrees else errors.max())
+
+
+def _agrees_where_finite(pair: Comparison) -> bool:
+    """Whether a pair of arrays lies within the limits where both are finite."""
+    got, expected = np.asarray(pair.got, np.float64), np.asarray(pair.expected)
+    finite = np.isfinite(got) & np.isfinite(expected)
+    if not finite.any():
+        return True
+    gap = measure(got[finite], expected[finite], np.asarray(pair.sigma)[finite])
+    return not is_beyond_rounding(gap)
+
+
+def is_beyond_rounding(gap: Gap) -> bool:
+    """Whether an element, or the array as a whole, is further off than its limit."""
+    return gap.worst > ELEMENT_LIMIT or gap.rms > rms_limit(gap.size)
+
+
+def _blind(pair: Comparison) -> int:
+    """Elements that may differ by as much as any two numbers of the expected array's size do."""
+    most = np.abs(pair.expected).max()
+    return int(np.count_nonzero(ELEMENT_LIMIT * pair.sigma >= 2 * most)) if most > 0 else 0
+
+
+def _complaint(pair: Comparison, gap: Gap) -> str:
+    if gap.worst > ELEMENT_LIMIT:
+        index = f"[{', '.join(map(str, gap.where))}]" if gap.where else ""
+        place = pair.place(gap.where)
+        return (
+            f"{pair.label}{index} is {gap.got:.9g}, expected {gap.expected:.9g}: off by {gap.error:.2g} ({gap.worst:.3g} σ, "
+            f"limit {ELEMENT_LIMIT:g} σ){place and f' at {place}'}"
+        )
+    if is_beyond_rounding(gap):
+        limit = rms_limit(gap.size)
+        return f"{pair.label} as a whole is off by {gap.rms:.3g} σ (root mean square of {gap.size} elements), limit {limit:g} σ"
+    return ""
+
+
+def _first_of(messages: list[str]) -> str:
+    more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+    return messages[0] + more if messages else ""
+
+
+def judge_facts(check: str, facts: Iterable[tuple[str, object, object]]) -> CheckResult:
+    """Each (label, got, expected) equal."""
+    messages = [f"{label} is {got}, expected {expected}" for label, got, expected in facts if got != expected]
+    return CheckResult(check=check, verdict=Verdict.FAIL if messages else Verdict.PASS, message=_first_of(messages))

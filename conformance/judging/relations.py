@@ -1,0 +1,205 @@
+"""Metamorphic relations: what must give the same answer as a case does, asked of the implementation itself, beside the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.observation import CallObservation, Observation
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus
+from lstm_ref import GATE_ORDER, LSTMWeights, State
+from lstm_ref.arrays import Array
+
+Observe = Callable[[Case, Stimulus], Observation]
+PADDING = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """One way of asking again.
+
+    Attributes:
+        name: as in a case's `relation`.
+        asserts: what is equal, in one sentence.
+        holds_for: the cases of which it can be asked.
+        ask: the same answer, by the other way.
+    """
+
+    name: str
+    asserts: str
+    holds_for: Callable[[Case], bool]
+    ask: Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]
+
+
+def ask_again(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    """What the case's relation says must be equal to what the case itself returned, call by call."""
+    return RELATIONS[case.relation].ask(case.having(relation=""), stimulus, observe)
+
+
+def _otherwise(**changes: object) -> Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]:
+    """The same case, run in another way."""
+    return lambda case, stimulus, observe: observe(case.having(**changes), stimulus).calls
+
+
+def _other_loop(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    return observe(case.having(unroll=not case.execution.unroll), stimulus).calls
+
+
+def _two_calls(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    cut = case.timesteps // 2
+    (first,) = observe(case.having(timesteps=cut), stimulus).calls
+    assert first.hidden is not None and first.cell is not None  # noqa: S101, PT018  # for the type checker: holds_for says so
+    states = State(first.hidden.astype(np.float64), first.cell.astype(np.float64))
+    rest = replace(stimulus, inputs=stimulus.inputs[:, cut:], given_states=(states,))
+    (second,) = observe(case.having(timesteps=case.timesteps - cut, initial_state=True), rest).calls
+    if not case.config.return_sequences:
+        return (second,)
+    pieces = [_outputs(first), _outputs(second)]
+    if len({piece.shape[:1] + piece.shape[2:] for piece in pieces}) > 1:
+        return (second,)  # of a shape that cannot be joined, and that is not the whole's either
+    return (replace(second, outputs=np.concatenate(pieces, axis=1)),)
+
+
+def _padded(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    rows, steps = case.sequences, case.timesteps
+    padding = np.full((len(stimulus.inputs), PADDING, case.input_dim), 0.75)
+    longer = np.concatenate([stimulus.inputs[:, :steps], padding], axis=1)
+    mask = np.arange(steps + PADDING) < np.full((rows, 1), steps)
+    padded = case.having(timesteps=steps + PADDING, mask="right")
+    (call,) = observe(padded, replace(stimulus, inputs=longer, given_mask=mask)).calls
+    return (replace(call, outputs=_outputs(call)[:, :steps]) if case.config.return_sequences else call,)
+
+
+def _rows_permuted(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    rows = case.sequences
+    order = np.roll(np.arange(rows), 1)
+    changed = replace(stimulus, inputs=stimulus.inputs[:rows][order])
+    states, mask = stimulus.initial_state_of(case, case.calls[0]), stimulus.mask_of(case, case.calls[0])
+    if states is not None:
+        changed = replace(changed, given_states=tuple(State(s.hidden[order], s.cell[order]) for s in states))
+    if mask is not None:
+        changed = replace(changed, given_mask=mask[order])
+    back = np.argsort(order)
+    return tuple(_mapped(call, lambda array: array[back]) for call in observe(case, changed).calls)
+
+
+def _units_permuted(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    units = case.config.units
+    order = np.roll(np.arange(units), 1)
+    (weights,) = stimulus.weights_of(case)
+    columns = np.concatenate([order + gate * units for gate in range(len(GATE_ORDER))])
+    bias = None if weights.bias is None else weights.bias[columns]
+    changed = replace(
+        stimulus, given_weights=(LSTMWeights(weights.kernel[:, columns], weights.recurrent_kernel[order][:, columns], bias),)
+    )
+    states = stimulus.initial_state_of(case, case.calls[0])
+    if states is not None:
+        changed = replace(changed, given_states=tuple(State(s.hidden[:, order], s.cell[:, order]) for s in states))
+    back = np.argsort(order)
+    return tuple(_mapped(call, lambda array: array[..., back]) for call in observe(case, changed).calls)
+
+
+def _time_reversed(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+    changed = replace(stimulus, inputs=stimulus.inputs[:, case.timesteps - 1 :: -1])
+    mask = stimulus.mask_of(case, case.calls[0])
+    if mask is not None:
+        changed = replace(changed, given_mask=mask[:, ::-1])
+    return observe(case.having(go_backwards=not case.config.go_backwards), changed).calls
+
+
+def _mapped(call: CallObservation, change: Callable[[Array], Array]) -> CallObservation:
+    arrays: dict[str, Any] = {name: getattr(call, name) for name in ("outputs", "hidden", "cell")}
+    changed: dict[str, Any] = {name: change(array) for name, array in arrays.items() if array is not None}
+    return replace(call, **changed)
+
+
+def _outputs(call: CallObservation) -> Array:
+    return np.asarray(call.outputs)
+
+
+def _single_call(case: Case) -> bool:
+    return case.architecture == "lstm" and not case.config.stateful and _shown(case) and case.values == "finite"
+
+
+def _shown(case: Case) -> bool:
+    return not case.returns_loss and case.dropout == "none"
+
+
+def _movable(case: Case) -> bool:
+    """Whether another mask or other inputs reach the layer as given."""
+    return _single_call(case) and case.mask_source == "argument"
+
+
+_ALL = (
+    Relation(
+        name="eager_call",
+        asserts="the route gives what an eager call gives",
+        holds_for=_shown,
+        ask=_otherwise(route="call", compiled=False, jit_compile=False),
+    ),
+    Relation(
+        name="predict",
+        asserts="the route gives what predict gives",
+        holds_for=lambda case: _shown(case) and case.batch > 0,
+        ask=_otherwise(route="predict"),
+    ),
+    Relation(
+        name="training",
+        asserts="without dropout, training=True changes nothing",
+        holds_for=_shown,
+        ask=_otherwise(route="training"),
+    ),
+    Relation(name="loop", asserts="an unrolled loop gives what a loop gives", holds_for=_shown, ask=_other_loop),
+    Relation(
+        name="no_cudnn",
+        asserts="use_cudnn='auto' gives what use_cudnn=False gives",
+        holds_for=_shown,
+        ask=_otherwise(use_cudnn=False),
+    ),
+    Relation(
+        name="two_calls",
+        asserts="one long call gives what two give, the second from the first's states",
+        holds_for=lambda case: (
+            _movable(case)
+            and case.mask == "none"
+            and case.config.return_state
+            and case.timesteps > 1
+            and not case.initial_state
+            and not case.config.go_backwards
+        ),
+        ask=_two_calls,
+    ),
+    Relation(
+        name="padded",
+        asserts="masked padding at the end changes nothing",
+        holds_for=lambda case: (
+            _movable(case) and case.mask == "none" and not case.config.go_backwards and not case.config.zero_output_for_mask
+        ),
+        ask=_padded,
+    ),
+    Relation(
+        name="rows_permuted",
+        asserts="rows in another order give the same rows in that order",
+        holds_for=lambda case: _movable(case) and case.batch > 1,
+        ask=_rows_permuted,
+    ),
+    Relation(
+        name="units_permuted",
+        asserts="units in another order give the same units in that order",
+        holds_for=lambda case: _movable(case) and case.config.units > 1,
+        ask=_units_permuted,
+    ),
+    Relation(name="time_reversed", asserts="go_backwards gives what reversed inputs give", holds_for=_movable, ask=_time_reversed),
+    Relation(
+        name="in_float64",
+        asserts="float32 lies near float64",
+        holds_for=lambda case: _shown(case) and case.dtype == "float32",
+        ask=_otherwise(dtype="float64"),
+    ),
+)
+
+RELATIONS = {relation.name: relation for relation in _ALL}

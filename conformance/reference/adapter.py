@@ -1,0 +1,132 @@
+"""The reference as an implementation under test: itself and its fused engine, to be accepted; and deviations, to be rejected."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.base import UnsupportedError
+from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.observation import ARRAYS, CallObservation, Observation
+from conformance.cases.case import Case
+from conformance.cases.stimulus import Stimulus
+from conformance.reference.oracle import Oracle
+from lstm_ref import LSTM, DropoutMasks
+from lstm_ref.arrays import Array, representable
+from lstm_ref.deviations import Deviation, combined
+from lstm_ref.layer import COMPUTE_DTYPES
+
+
+@dataclass(frozen=True)
+class ReferenceAdapter:
+    """Runs the reference call by call, as a user would; with the name of a deviation, or several joined by +, another one.
+
+    Where dropout masks are given, they are the ones drawn; else those that an implementation might draw.
+    """
+
+    deviation: str | None = None
+    conventions: Conventions = USUAL
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = ()
+    keras: None = None
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        name = "lstm_ref" if self.deviation is None else f"lstm_ref with {self.deviation}"
+        return {"implementation": name, "numpy": np.__version__, "python": platform.python_version()}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """In float64, on inputs rounded to the case's precision; the results get the dtype that Keras would return."""
+        deviation = Deviation(name="", summary="") if self.deviation is None else combined(self.deviation.split("+"))
+        drawn = deviation.dropout(self.dropout or stimulus.dropout_of(case), case.in_training)
+        layer: type[LSTM] = deviation.layer
+        casts = layer.casts_inputs or case.mask_source == "embedding"  # whose outputs have the policy's dtype
+        precision = self.conventions.computed_in(case.precision) if casts else "float64"
+        oracle = Oracle(
+            build=deviation.build,
+            stacked=deviation.stacked,
+            bidirectional=deviation.bidirectional,
+            precision=precision,
+            dropout=drawn,
+            emits_initial_state=self.conventions.emits_initial_state(case) or None,  # None: as the deviation has it
+        )
+        asks_gradients = case.execution.route == "gradient"
+        calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
+        if asks_gradients:
+            # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
+            right = Oracle(
+                stacked=deviation.d_stacked,
+                bidirectional=deviation.d_bidirectional,
+                backpropagation=deviation.backpropagation,
+                precision=self.conventions.computed_in(case.precision),
+                dropout=drawn,
+            )
+            calls = tuple(
+                replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
+            )
+        dtype = self.conventions.returned_in(case.precision) if casts else case.input_dtype
+        return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
+
+
+@dataclass(frozen=True)
+class FusedAdapter:
+    """Runs the reference's fused engine in the precision that a case asks for, judged as any other implementation."""
+
+    threads: int = 1
+    conventions: Conventions = USUAL
+    keras: None = None
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        name = f"lstm_ref, fused, on {self.threads} thread{'s' * (self.threads > 1)}"
+        return {"implementation": name, "numpy": np.__version__, "python": platform.python_version()}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """As `ReferenceAdapter` does without a deviation, but for the arithmetic."""
+        if case.precision not in COMPUTE_DTYPES:
+            raise UnsupportedError(f"the fused engine computes in {' or '.join(COMPUTE_DTYPES)}, not in {case.precision}")
+        drawn = stimulus.dropout_of(case) if case.in_training else ()
+        build = partial(LSTM, dtype=case.precision, engine="fused", threads=self.threads)
+        oracle = Oracle(build=build, precision=case.precision, dropout=drawn)
+        calls = [as_returned(call, case.precision) for call in oracle.observe(case, stimulus)]
+        shown = observation(oracle, case, stimulus, calls, drawn)
+        return replace(shown, path=f"NumPy, {case.precision}, fused")
+
+
+def observation(
+    oracle: Oracle,
+    case: Case,
+    stimulus: Stimulus,
+    calls: Sequence[CallObservation],
+    dropout: tuple[tuple[DropoutMasks, ...], ...] = (),
+) -> Observation:
+    """What an oracle shows of itself beside the calls' answers and the masks that it was given."""
+    arrays = [array for part in oracle.compose(case, stimulus).layers for array in part.weight_arrays.values()]
+    return Observation(
+        calls=tuple(calls),
+        parameter_count=sum(array.size for array in arrays),
+        weight_shapes=tuple(array.shape for array in arrays),
+        path="NumPy, float64",
+        dropout=dropout,
+    )
+
+
+@lru_cache(maxsize=1)
+def _observed(oracle: Oracle, case: Case, stimulus: Stimulus) -> tuple[CallObservation, ...]:
+    """Kept, for most deviations share the gradients that are right."""
+    return oracle.observe(case, stimulus)
+
+
+def as_returned(call: CallObservation, dtype: str) -> CallObservation:
+    """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
+    arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
+    gradients = {name: _cast(array, dtype) for name, array in call.gradients.items()}
+    return replace(call, **arrays, gradients=gradients, dtypes=(dtype,) * len(call.returned))
+
+
+def _cast(array: Array, dtype: str) -> Array:
+    return representable(array, dtype).astype("float32") if dtype == "bfloat16" else array.astype(dtype)

@@ -1,0 +1,393 @@
+"""The surface: its levels, exclusions, grids, covering array and random draws, and what is counted as covered."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases.case import Case
+from conformance.cases.features import FEATURES, Feature
+from conformance.cases.stimulus import draw
+from conformance.known.known_differences import values_of
+from conformance.matrix import LEVELS, Planned, allowed, select, surface
+from conformance.matrix.coverage import Combination, coverage
+from conformance.matrix.covering import FACTORS, pairs
+from conformance.matrix.drawn import drawn
+from conformance.matrix.exclusions import EXCLUSIONS, Exclusion, exclusion_of
+from conformance.matrix.grids import BASE, GRIDS, Grid, settled, singles
+from conformance.probes import PROBES, Probe
+from conformance.reference.oracle import Oracle
+from lstm_ref import LSTMError
+
+BASE_CASE = Case.from_id(BASE)
+COUNTED = len(FEATURES) - 1  # coverage counts all but the relation
+in_one_process = pytest.mark.xdist_group("levels")  # the deep level takes seconds to draw
+
+
+@functools.cache
+def planned(level: str) -> tuple[Planned, ...]:
+    """The level, drawn once a process."""
+    return tuple(surface(level))
+
+
+def cases_of(level: str) -> list[Case]:
+    """The level without its probes."""
+    return [case for case in planned(level) if isinstance(case, Case)]
+
+
+def ids(cases: Sequence[Planned]) -> list[str]:
+    """Their ids."""
+    return [case.id for case in cases]
+
+
+# --- levels
+
+
+@in_one_process
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_case_of_a_level_is_allowed_and_there_once(level: str) -> None:
+    """No exclusion forbids any, no id is there twice."""
+    assert len(ids(planned(level))) == len(set(ids(planned(level))))
+    assert [case.id for case in cases_of(level) if not allowed(case)] == []
+
+
+@in_one_process
+def test_each_level_begins_with_the_one_before() -> None:
+    """What a smaller level has run, a larger one runs first."""
+    quick, standard, deep = (ids(cases_of(level)) for level in LEVELS)
+    assert standard[: len(quick)] == quick
+    assert deep[: len(standard)] == standard
+    assert len(quick) < len(standard) < len(deep)
+
+
+@in_one_process
+@pytest.mark.parametrize(("level", "probes"), [("quick", []), ("standard", PROBES), ("deep", PROBES)])
+def test_probes_come_last_and_above_quick(level: str, probes: list[Probe]) -> None:
+    """All of them, or none."""
+    assert [*cases_of(level), *probes] == list(planned(level))
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_surface_is_of_its_seed(seed: int) -> None:
+    """Another seed asks the same of the grids with other numbers; each case that is drawn, or covers, has numbers of its own."""
+    seeds = collections.Counter(case.seed for case in surface("standard", seed) if isinstance(case, Case))
+    assert min(seeds) == seed
+    assert {case.seed for case in surface("quick", seed) if isinstance(case, Case)} == {seed}
+    assert seeds.pop(seed) > 1000
+    assert len(seeds) > 100
+    assert max(seeds.values()) <= 2  # one that covers and one that is drawn
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_quick_has_every_value_of_every_feature(feature: Feature) -> None:
+    """Each value is met in some case, the defaults in most."""
+    assert {case.feature(feature) for case in singles(BASE_CASE)} == set(feature.values)
+
+
+# --- exclusions
+
+# A case for each exclusion, in their order, that this one alone forbids.
+FORBIDDEN_BY_ONE = [
+    "u3-d2-t5-b4-seq-merge_sum-s0",
+    "u3-d2-t5-b4-seq-unequal-s0",
+    "u3-d2-t5-b4-seq-bidi-merge_sum-unequal-s0",
+    "u3-d2-t5-b4-seq-back-bidi-s0",
+    "u3-d2-t5-b4-seq-zeromask-bidi-s0",
+    "u3-d2-t5-b4-seq-td-s0",
+    "u3-d2-t5-b4-seq-nostate-td-init-s0",
+    "u3-d2-t5-b4-seq-nostate-stateful-td-staticbatch-s0",
+    "u3-d2-t5-b4-seq-rnn-nocudnn-s0",
+    "u3-d2-t5-b4-seq-cells2-rnn-s0",
+    "u3-d2-t5-b4-seq-cells2-nocudnn-s0",
+    "u3-d2-t5-b4-seq-bidi-as_lambda-s0",
+    "u3-d2-t2-b4-seq-mask_right-s0",
+    "u3-d2-t5-b1-seq-mask_row-s0",
+    "u3-d2-t5-b4-seq-by_embedding-in_float32-s0",
+    "u3-d2-t5-b4-seq-by_embedding-strided-s0",
+    "u3-d2-t5-b4-seq-by_masking-with_nan-s0",
+    "u3-d2-t5-b4-seq-with_masked_nan-s0",
+    "u3-d2-t5-b4-seq-mask_all-with_nan-s0",
+    "u3-d2-t5-b4-seq-in_int32-with_nan-s0",
+    "u3-d2-t5-b0-seq-with_nan-s0",
+    "u3-d2-t5-b4-seq-act_relu-weights_chaotic-s0",
+    "u3-d2-t101-b4-weights_chaotic-s0",
+    "u3-d2-t101-b4-seq-weights_chaotic-via_gradient-s0",
+    "u3-d2-t5-b4-seq-unroll-s0",
+    "u3-d2-t5-b4-seq-stateful-s0",
+    "u3-d2-t5-b4-seq-stateful-init-eager-staticbatch-via_stateless_call-s0",
+    "u3-d2-t5-b4-seq-stateful-init-staticbatch-s0",
+    "u3-d2-t5-b4-seq-drop_input-eager-via_training-s0",
+    "u3-d2-t5-b4-seq-drop_input-s0",
+    "u3-d2-t5-b4-seq-nostate-td-drop_input-eager-s0",
+    "u3-d2-t5-b4-seq-drop_inference-via_training-s0",
+    "u3-d2-t5-b0-seq-drop_input-eager-s0",
+    "u3-d2-t5-b4-seq-eager-jit-s0",
+    "u3-d2-t5-b4-seq-jit-via_training-s0",
+    "u3-d2-t5-b4-seq-eager-via_functional-s0",
+    "u3-d2-t5-b4-seq-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-nostate-bidi-merge_none-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-nostate-p_float64-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-nostate-mask_all-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-nostate-with_nan-via_evaluate-s0",
+    "u3-d2-t5-b4-seq-p_float16-via_gradient-s0",
+    "u3-d2-t5-b4-seq-with_nan-via_gradient-s0",
+    "u3-d2-t5-b0-seq-via_stateless_call-s0",
+    "u3-d2-t5-b1-seq-via_predict_partial-s0",
+    "u3-d2-t5-b4-seq-staticbatch-via_predict_partial-s0",
+    "u3-d2-t5-b4-seq-stateful-staticbatch-via_predict_twice-s0",
+    "u3-d2-t5-b4-seq-as_lambda-via_from_config-s0",
+    "u3-d2-t5-b4-seq-stateful-in_float32-staticbatch-via_saved_model-s0",
+    "u3-d2-t5-b4-seq-p_float64-in_float32-via_saved_model-s0",
+    "u3-d2-t5-b4-seq-via_saved_model-s0",
+]
+
+
+@pytest.mark.parametrize(("exclusion", "case_id"), list(itertools.zip_longest(EXCLUSIONS, FORBIDDEN_BY_ONE)), ids=FORBIDDEN_BY_ONE)
+def test_each_exclusion_forbids_what_no_other_does(exclusion: Exclusion, case_id: str) -> None:
+    """None is idle: without it, its case would be one."""
+    assert [one for one in EXCLUSIONS if one.excludes(values_of(case_id))] == [exclusion]
+    assert exclusion_of(Case.from_id(case_id)) is exclusion
+
+
+@pytest.mark.parametrize("exclusion", EXCLUSIONS, ids=lambda exclusion: exclusion.reason)
+def test_an_exclusion_says_nothing_of_what_it_is_not_told(exclusion: Exclusion) -> None:
+    """Values that do not decide it exclude nothing."""
+    assert not exclusion.excludes({})
+
+
+@pytest.mark.parametrize("case_id", FORBIDDEN_BY_ONE)
+def test_an_excluded_id_is_refused_with_its_reason(case_id: str) -> None:
+    """The message names the features that decide it."""
+    exclusion = exclusion_of(Case.from_id(case_id))
+    assert exclusion is not None
+    message = f"{case_id} is no case: {exclusion.reason} ({', '.join(exclusion.of)})"
+    with pytest.raises(LSTMError, match=f"^{re.escape(message)}$"):
+        select(planned("quick"), [case_id])
+
+
+def test_an_allowed_id_is_selected_though_no_level_lists_it() -> None:
+    """A whole id stands for its case."""
+    assert ids(select(planned("quick"), ["u11-d7-t3-b2-mask_left-s4"])) == ["u11-d7-t3-b2-mask_left-s4"]
+
+
+# --- grids
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.name)
+def test_each_grid_yields_cases_of_its_own(grid: Grid) -> None:
+    """None is empty, none repeats itself."""
+    cases = list(grid.cases(BASE_CASE))
+    assert cases
+    assert len(ids(cases)) == len(set(ids(cases)))
+
+
+def test_grids_have_names_of_their_own() -> None:
+    """A report can say which."""
+    assert len({grid.name for grid in GRIDS}) == len(GRIDS)
+
+
+def test_a_grid_crosses_its_axes_and_leaves_out_what_is_excluded() -> None:
+    """Names that change together are one axis."""
+    grid = Grid(
+        name="two by two", axes={("architecture", "return_state"): (("lstm", True), ("td", False)), "initial_state": (False, True)}
+    )
+    assert ids(list(grid.cases(BASE_CASE))) == ["u3-d2-t5-b4-seq-s0", "u3-d2-t5-b4-seq-init-s0", "u3-d2-t5-b4-seq-nostate-td-s0"]
+
+
+@pytest.mark.parametrize(
+    ("given", "mended"),
+    [
+        ("", ""),
+        ("-unroll", "-unroll-statictime"),
+        ("-stateful", "-stateful-staticbatch"),
+        ("-stateful-init", "-stateful-init-eager-staticbatch"),
+        ("-init", "-init"),
+        ("-td", "-nostate-td"),
+        ("-via_fit", "-nostate-via_fit"),
+        ("-drop_input", "-drop_input-eager"),
+        ("-drop_inference", "-drop_inference"),
+        ("-via_onnx", "-in_float32-via_onnx"),
+        ("-mask_left-by_embedding-via_onnx", "-mask_left-by_embedding-via_onnx"),
+        ("-merge_sum", "-merge_sum"),
+    ],
+)
+def test_what_a_feature_cannot_do_without_is_added(given: str, mended: str) -> None:
+    """And nothing else: what is contradictory stays excluded."""
+    assert settled(Case.from_id(f"u3-d2-t5-b4{given}-s0")).id == f"u3-d2-t5-b4{mended}-s0"
+
+
+def test_a_relation_is_asked_only_where_it_holds() -> None:
+    """One timestep cannot be cut in two."""
+    assert allowed(Case.from_id("u3-d2-t5-b4-same_as_two_calls-s0"))
+    assert not allowed(Case.from_id("u3-d2-t1-b4-same_as_two_calls-s0"))
+
+
+# --- the covering array
+
+
+def pairs_not_met() -> Iterator[dict[str, Any]]:
+    """The pairs of two factors' values that no exclusion forbids by itself and no case of the array holds."""
+    rows = [values_of(case.id) for case in pairs(0)]
+    for one, other in itertools.combinations(FACTORS, 2):
+        met = {(row[one], row[other]) for row in rows}
+        for pair in itertools.product(FACTORS[one], FACTORS[other]):
+            values = {one: pair[0], other: pair[1]}
+            if pair not in met and not any(exclusion.excludes(values) for exclusion in EXCLUSIONS):
+                yield values
+
+
+def leaves_no_value(values: dict[str, Any], factor: str) -> bool:
+    """Whether each value of another factor is excluded together with these."""
+    return factor not in values and all(
+        any(exclusion.excludes(values | {factor: value}) for exclusion in EXCLUSIONS) for value in FACTORS[factor]
+    )
+
+
+def test_covering_array_holds_every_pair_that_the_exclusions_allow() -> None:
+    """Of those that it does not hold, each leaves some third factor no value."""
+    impossible = [values for values in pairs_not_met() if any(leaves_no_value(values, factor) for factor in FACTORS)]
+    assert [values for values in pairs_not_met() if values not in impossible] == []
+
+
+# Pairs of values that no case can hold, and the third factor that they leave no value.
+IMPOSSIBLE: dict[tuple[str, str], tuple[str, list[tuple[Any, Any]]]] = {
+    ("stateful", "route"): ("static_batch", [(True, "predict_partial")]),
+    ("go_backwards", "merge_mode"): ("architecture", [(True, mode) for mode in ("sum", "ave", "mul", "none")]),
+    ("go_backwards", "unequal"): ("architecture", [(True, True)]),
+    ("zero_output_for_mask", "merge_mode"): ("architecture", [(True, mode) for mode in ("sum", "ave", "mul", "none")]),
+    ("zero_output_for_mask", "unequal"): ("architecture", [(True, True)]),
+    ("merge_mode", "activation_as"): ("architecture", [(mode, "lambda") for mode in ("sum", "ave", "mul", "none")]),
+    ("unequal", "activation_as"): ("architecture", [(True, "lambda")]),
+    ("input_dtype", "route"): ("mask_source", [("int32", route) for route in ("saved_model", "onnx", "openvino")]),
+}
+
+
+@pytest.mark.parametrize(("factors", "third", "values"), [(pair, *found) for pair, found in IMPOSSIBLE.items()])
+def test_an_impossible_pair_leaves_a_third_factor_no_value(
+    factors: tuple[str, str], third: str, values: list[tuple[Any, Any]]
+) -> None:
+    """By two exclusions together, which neither says alone."""
+    assert all(leaves_no_value(dict(zip(factors, pair, strict=True)), third) for pair in values)
+
+
+def test_covering_array_lacks_the_impossible_pairs_alone() -> None:
+    """So they are known one by one; `coverage` counts the same of the features."""
+    impossible = {tuple(zip(factors, pair, strict=True)) for factors, (_, values) in IMPOSSIBLE.items() for pair in values}
+    assert {tuple(values.items()) for values in pairs_not_met()} == impossible
+    counted = {pair for pair in coverage(list(pairs(0)), 2).missing if not {"jit_compile"} & dict(pair).keys()}
+    assert counted == impossible
+
+
+def test_covering_array_is_small() -> None:
+    """Fewer than two hundred cases hold thousands of pairs, and each is allowed."""
+    cases = list(pairs(0))
+    assert len(cases) == len(set(ids(cases))) < 200
+    assert [case.id for case in cases if not allowed(case)] == []
+
+
+# --- random draws
+
+
+def test_draws_are_the_same_for_ever() -> None:
+    """Whatever versions are installed: a level means the same cases everywhere."""
+    assert ids(drawn(BASE_CASE, 3)) == [
+        "u5-d2-t7-b3-seq-zeromask-nobias-init-strided-s0",
+        "u5-d3-t4-b2-seq-nostate-act_relu-init-staticbatch-same_as_time_reversed-s1",
+        "u3-d4-t6-b4-seq-nostate-by_masking-in_float32-weights_chaotic-s2",
+    ]
+
+
+def test_draws_are_a_function_of_their_seed() -> None:
+    """The same again for the same seed, others for another."""
+    again = [ids(drawn(BASE_CASE.having(seed=seed), 30)) for seed in (0, 0, 1)]
+    assert again[0] == again[1]
+    assert {case_id.rpartition("-s")[0] for case_id in again[0]} != {case_id.rpartition("-s")[0] for case_id in again[2]}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_draws_are_different_allowed_cases(seed: int) -> None:
+    """As many as were asked for: in place of what is excluded or repeated, another is drawn."""
+    cases = drawn(BASE_CASE.having(seed=seed), 60)
+    assert len(set(ids(cases))) == len(cases) == 60
+    assert all(map(allowed, cases))
+    assert [case.seed for case in cases] == list(range(seed, seed + len(cases)))
+
+
+# --- coverage
+
+
+def test_coverage_counts_pairs_of_one_case() -> None:
+    """One case holds one pair of each two features."""
+    one = coverage([BASE_CASE], 2)
+    assert (one.strength, one.covered) == (2, COUNTED * (COUNTED - 1) // 2)
+    assert one.possible == one.covered + len(one.missing)
+
+
+def test_coverage_counts_triples_of_one_case() -> None:
+    """Likewise."""
+    one = coverage([BASE_CASE], 3)
+    assert one.covered == COUNTED * (COUNTED - 1) * (COUNTED - 2) // 6
+
+
+def test_another_value_of_one_feature_adds_a_pair_with_each_other_feature() -> None:
+    """Twice the same adds nothing."""
+    one, two = ([BASE_CASE], [BASE_CASE, BASE_CASE.having(use_bias=False), BASE_CASE])
+    assert coverage(two, 2).covered - coverage(one, 2).covered == COUNTED - 1
+
+
+def test_a_value_that_no_feature_lists_is_no_pair() -> None:
+    """A case of such an activation counts by its other features."""
+    assert coverage([BASE_CASE.having(activation="mish")], 2).covered == (COUNTED - 1) * (COUNTED - 2) // 2
+
+
+@pytest.mark.parametrize(
+    ("pair", "missing"),
+    [
+        ((("return_sequences", True), ("use_bias", False)), True),
+        ((("return_sequences", True), ("use_bias", True)), False),
+        ((("stateful", True), ("static_batch", True)), True),
+        ((("stateful", True), ("static_batch", False)), False),
+        ((("architecture", "td"), ("initial_state", True)), False),
+    ],
+)
+def test_what_is_missing_could_be_a_case(pair: Combination, missing: bool) -> None:
+    """A pair that is met, or that an exclusion forbids, is not missing."""
+    assert (pair in coverage([BASE_CASE], 2).missing) is missing
+
+
+def test_no_case_covers_nothing() -> None:
+    """Every possible combination is missing."""
+    none = coverage([], 2)
+    assert (none.covered, none.possible) == (0, len(none.missing))
+
+
+def test_standard_level_holds_every_pair_but_those_of_the_compilers_grid_and_the_impossible() -> None:
+    """One grid is apart: a case of its compilers takes half a minute."""
+    missing = [pair for pair in coverage(cases_of("standard"), 2).missing if "jit_compile" not in dict(pair)]
+    assert {tuple(dict(pair)) for pair in missing} == set(IMPOSSIBLE)
+
+
+# --- what is asked has an answer
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64", "float16", "bfloat16"])
+def test_finite_cases_have_finite_answers_that_their_precision_can_hold(precision: str) -> None:
+    """No stimulus makes an unbounded activation overflow: half precision ends at 65504."""
+    cases = [case for case in cases_of("standard") if case.values == "finite" and case.precision == precision]
+    assert {case.id: largest(case) for case in cases if not largest(case) < 1000} == {}
+
+
+def largest(case: Case) -> float:
+    """The largest number that the reference returns or keeps, NaN where one is NaN."""
+    stimulus = draw([case])
+    calls = Oracle(precision=case.precision, dropout=stimulus.dropout_of(case)).observe(case, stimulus)
+    names = ("outputs", "loss", "hidden", "cell", "stored_hidden", "stored_cell")
+    arrays = [array for call in calls for name in names if (array := getattr(call, name)) is not None]
+    return float(np.max(np.abs(np.concatenate([np.ravel(array) for array in arrays])), initial=0))

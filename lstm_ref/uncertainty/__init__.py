@@ -1,0 +1,4 @@
+"""How far a correct run in lower precision may lie from the reference: budgets of operations, σ, and runs that round.
+
+It imports the LSTM (`layer`, `gradients`) and NumPy.
+"""
