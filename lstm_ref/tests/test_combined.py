@@ -101,8 +101,8 @@ def test_a_half_that_is_changed_keeps_its_other_changes(name: str, make_weights:
     """As with layers one above the other."""
     config = replace(CONFIG, stateful=True)
     both = combined([name, "state_not_carried"])
-    halves = [both.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True)]
-    whole = both.bidirectional(*halves, "concat")
+    forward, backward = (both.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True))
+    whole = both.bidirectional(forward, backward, "concat")
     inputs = inputs_of(2, 5, 2)
     np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
 
