@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from benchmarks.results import ResultsError
-from conformance.report.files import UnwrittenError, write_text
+from conformance.report.files import FileWriteError, write_text
 from conformance.system.refusals import could_not_be
 
 UNUSABLE = 2
@@ -31,7 +31,7 @@ def refusals(written: Path | None = None) -> Iterator[None]:
     """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
     try:
         yield
-    except (ResultsError, UnwrittenError) as error:
+    except (ResultsError, FileWriteError) as error:
         raise Refusal(str(error)) from error
     except OSError as error:
         raise Refusal(could_not_be("written", written or "a file", error)) from error

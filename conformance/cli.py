@@ -77,7 +77,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Later(click.Command):
+class LazyCommand(click.Command):
     """Stands for a command in lists and completion: what needs more than its name and first sentence has it imported.
 
     Args:
@@ -138,7 +138,7 @@ class _Refusing(click.Group):
 def _options(ctx: click.Context) -> list[str]:
     """Those of the command that was called."""
     command = ctx.command.get_command(ctx, ctx.invoked_subcommand or "") if isinstance(ctx.command, click.Group) else None
-    command = command.load() if isinstance(command, Later) else command
+    command = command.load() if isinstance(command, LazyCommand) else command
     return [option for parameter in command.params for option in parameter.opts] if command else []
 
 
@@ -149,7 +149,7 @@ def _end(said: str, code: int) -> NoReturn:
 
 @click.group(
     cls=_Refusing,
-    commands=[Later(name, place, says) for name, (place, says) in COMMANDS.items()],
+    commands=[LazyCommand(name, place, says) for name, (place, says) in COMMANDS.items()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name="keras-lstm-conformance")

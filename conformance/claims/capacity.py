@@ -13,7 +13,7 @@ from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_k
 from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
-from conformance.report.files import UnwrittenError
+from conformance.report.files import FileWriteError
 from conformance.system.lifetime import unfinished
 from conformance.system.refusals import could_not_be
 from lstm_ref.arrays import Array
@@ -88,7 +88,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
 
     Raises:
         ValueError: the finding holds no accuracies.
-        UnwrittenError: the file cannot be written.
+        FileWriteError: the file cannot be written.
         MissingFrameworkError: matplotlib is not installed; the message says what to install.
     """
     rows: list[Any] = [
@@ -122,7 +122,7 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         with unfinished(Path(path)) as begun:
             figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
     except OSError as error:
-        raise UnwrittenError(could_not_be("written", path, error)) from error
+        raise FileWriteError(could_not_be("written", path, error)) from error
 
 
 def _load_digits() -> Digits:

@@ -32,7 +32,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
         title="What the documents say of an LSTM layer, settled by running it",
         outcome=_outcome(claims, said["systems"]),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
-        counts=[Count(verdict=_LOOKS[outcome], said=outcome, number=count) for outcome, count in counts.items()],
+        counts=[Count(verdict=_LOOKS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
         grids=[
             Grid(
                 title="Claims by document",
@@ -52,7 +52,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
 
 
 def _mark(claim: Claim) -> Mark:
-    return Mark(verdict=_LOOKS[claim["outcome"]], said=claim["outcome"])
+    return Mark(verdict=_LOOKS[claim["outcome"]], text=claim["outcome"])
 
 
 def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
@@ -61,11 +61,11 @@ def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
     wrong = [f"{len(unexpected):,} claims do not come out as expected: {', '.join(unexpected)}"] if unexpected else []
     wrong += [f"{len(others):,} systems are not as described: {', '.join(others)}"] if others else []
     if wrong:
-        return Mark(verdict=Verdict.FAIL, said="; ".join(wrong))
+        return Mark(verdict=Verdict.FAIL, text="; ".join(wrong))
     recorded = sum(bool(system["recorded"]) for system in systems)
     by = f" ({recorded:,} recorded, not run)" if recorded else ""
     described = f", {len(systems):,} systems are as described{by}" if systems else ""
-    return Mark(verdict=Verdict.PASS, said=f"{len(claims):,} claims come out as expected{described}")
+    return Mark(verdict=Verdict.PASS, text=f"{len(claims):,} claims come out as expected{described}")
 
 
 def _caveats(systems: Sequence[System]) -> list[str]:
@@ -93,7 +93,7 @@ def _unexplained(systems: Sequence[System]) -> Iterator[Group]:
         if system["unexplained"]:
             yield Group(
                 kind="system",
-                mark=Mark(verdict=Verdict.FAIL, said="not as described"),
+                mark=Mark(verdict=Verdict.FAIL, text="not as described"),
                 title=system["environment"],
                 members=[
                     (f"{each['case_id']} on {system['environment']}", f"{each['verdict']} {each['message']}")

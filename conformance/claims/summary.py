@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from conformance.claims.model import Settled
 from conformance.claims.text import finding_lines, recorded_note
 from conformance.claims.verification import Verified
-from conformance.report.document import Block, Folded, Heading, Lines, Rows
+from conformance.report.document import Block, Collapsible, Heading, Lines, Rows
 
 
 def blocks_of(settled: Sequence[Settled], verified: Sequence[Verified]) -> Iterator[Block]:
@@ -21,7 +21,7 @@ def blocks_of(settled: Sequence[Settled], verified: Sequence[Verified]) -> Itera
     yield Lines([", ".join(f"{count} {outcome}" for outcome, count in counts.items())])
     rows = [(each.claim.id, each.claim.statement, f"{'' if each.as_expected else '❌ '}{each.outcome}") for each in settled]
     yield Rows(("claim", "statement", "outcome"), rows)
-    yield from (Folded(f"{each.outcome}: {each.claim.id}", [Lines(_evidence(each))]) for each in settled)
+    yield from (Collapsible(f"{each.outcome}: {each.claim.id}", [Lines(_evidence(each))]) for each in settled)
     if verified:
         yield Heading("Systems", level=3)
         systems = [(each.environment, each.described, f"{len(each.results):,}", f"{len(each.unexplained):,}") for each in verified]

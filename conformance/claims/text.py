@@ -14,7 +14,7 @@ from conformance.claims.model import ClaimVerdict, Evidence, Finding, Settled, S
 from conformance.claims.systems import System
 from conformance.claims.verification import Verified
 from conformance.judging.verdict import Result, Verdict
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 
 _STYLES = {
     ClaimVerdict.HOLDS.value: "green",
@@ -29,7 +29,7 @@ _CONDITION_WORDS = {
 _SIGNS = {True: "agrees", False: "disagrees", None: "measured"}
 
 
-def render(settled: Settled, console: Console, volume: Volume = Volume.USUAL) -> None:
+def render(settled: Settled, console: Console, verbosity: Verbosity = Verbosity.NORMAL) -> None:
     """Print one settled claim: verdict, the documents' tags, statement, evidence, condition; plain lines when piped."""
     claim = settled.claim
     head = Text.assemble(
@@ -40,7 +40,7 @@ def render(settled: Settled, console: Console, volume: Volume = Volume.USUAL) ->
         head.append(f"  expected: {claim.expected.value}", "bold red")
     _line(console, head)
     _line(console, Text(f"  statement: {claim.statement}"))
-    if volume is Volume.VERBOSE and claim.source:
+    if verbosity is Verbosity.VERBOSE and claim.source:
         _line(console, Text(f"  source: {claim.source}"))
     if settled.finding is None:
         _line(console, Text(f"  {settled.error}", "red"))

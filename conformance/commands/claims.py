@@ -20,9 +20,9 @@ from conformance.claims.verification import LEVEL, Verified, environments_of, ve
 from conformance.commands import completion, options, pages
 from conformance.report import files
 from conformance.report.console import stdout
-from conformance.report.documents import stamped
+from conformance.report.documents import as_document
 from conformance.report.markdown import as_markdown
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
@@ -42,7 +42,7 @@ PLOTS = (".png", ".svg", ".pdf")
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
 @click.option("--live", is_flag=True, help="Ask the systems' environments, which are built, in place of their recordings.")
-@options.volume
+@options.verbosity
 @scratch_folder()
 def claims(
     *,
@@ -52,7 +52,7 @@ def claims(
     html_file: Path | None,
     plot_file: Path | None,
     live: bool,
-    volume: Volume,
+    verbosity: Verbosity,
 ) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
@@ -69,16 +69,16 @@ def claims(
     if live and ids:
         raise LSTMError("--live asks the systems that the documents name, which is done without ids only: leave one of both out")
     console = stdout()
-    settled = _settled(chosen, console, volume)
-    verified = [] if ids else _ask_systems(settled, console, volume, live=live)
+    settled = _settled(chosen, console, verbosity)
+    verified = [] if ids else _ask_systems(settled, console, verbosity, live=live)
     counts = collections.Counter(outcome.outcome for outcome in settled)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     said = "; ".join(filter(None, [counted, text.recorded_note(verified)]))
     console.print(f"\n{said}", style="bold", highlight=False, soft_wrap=True)
     drawn = [outcome.finding for outcome in settled if outcome.claim.id == DRAWN_CLAIM and outcome.finding]
     systems = [text.system_as_json(each) for each in verified]
-    document = stamped("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
-    files.write_each(
+    document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
+    files.write_files(
         (json_file, partial(files.write_document, document)),
         (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
         (html_file, lambda path: pages.write_page(page_of(document), path)),
@@ -88,15 +88,15 @@ def claims(
     sys.exit(0 if expected else FAILED)
 
 
-def _settled(chosen: Sequence[Claim], console: Console, volume: Volume) -> list[Settled]:
+def _settled(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[Settled]:
     """Each printed as soon as it is settled."""
     settled = []
-    with Progress({"": len(chosen)}, doing="settling", unit="claims", volume=volume) as progress:
+    with Progress({"": len(chosen)}, doing="settling", unit="claims", verbosity=verbosity) as progress:
         progress.started({})
         for outcome in settle(chosen):
-            if volume is not Volume.QUIET or not outcome.as_expected:
+            if verbosity is not Verbosity.QUIET or not outcome.as_expected:
                 with progress.paused():
-                    text.render(outcome, console, volume)
+                    text.render(outcome, console, verbosity)
             progress.advance("")
             settled.append(outcome)
     return settled
@@ -112,18 +112,18 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[claim_id] for claim_id in ids] or list(CLAIMS)
 
 
-def _ask_systems(settled: Sequence[Settled], console: Console, volume: Volume, *, live: bool) -> list[Verified]:
+def _ask_systems(settled: Sequence[Settled], console: Console, verbosity: Verbosity, *, live: bool) -> list[Verified]:
     """Print what came of the systems."""
     specs = environments_of(SYSTEMS)
-    verified = _verify_live(specs, volume) if live else verify_recorded(specs)
-    if volume is not Volume.QUIET or any(each.unexplained for each in verified):
+    verified = _verify_live(specs, verbosity) if live else verify_recorded(specs)
+    if verbosity is not Verbosity.QUIET or any(each.unexplained for each in verified):
         text.render_systems(SYSTEMS, {outcome.claim.id: outcome.outcome for outcome in settled}, verified, console)
     return verified
 
 
-def _verify_live(specs: Sequence[str], volume: Volume) -> list[Verified]:
+def _verify_live(specs: Sequence[str], verbosity: Verbosity) -> list[Verified]:
     """With the progress of all their cases; those that a system cannot be asked are left over at the end."""
     each = len(matrix.surface(LEVEL))
-    with Progress(dict.fromkeys(specs, each), volume=volume) as progress:
+    with Progress(dict.fromkeys(specs, each), verbosity=verbosity) as progress:
         progress.started({"implementation": "systems"})
-        return verify_live(specs, progress.say, progress.finished)
+        return verify_live(specs, progress.print_message, progress.finished)

@@ -12,7 +12,7 @@ from conformance.cases.case import Case
 from conformance.commands import options
 from conformance.judging.verdict import Result
 from conformance.report.console import show_table, stdout
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
 from conformance.running.kill_matrix import render as render_kills
 from conformance.running.progress import Progress, tracked
@@ -30,9 +30,9 @@ FAILED = 1
 @options.cases
 @options.seed
 @options.level
-@options.volume
+@options.verbosity
 @scratch_folder()
-def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: Volume) -> None:
+def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosity: Verbosity) -> None:
     """List the mistakes that the suite can name, and which check rejects each (the kill matrix).
 
     Fails if a case accepts a mistake that can show in it, and that does not say why it may hide. Default: --case 'u2-d2-t6-b3*'.
@@ -44,7 +44,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
     if not cases:
         raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
     tries = sum(len(showing(name, cases)) for name in DEVIATIONS)
-    with Progress({"": tries}, doing="trying mistakes", volume=volume) as progress:
+    with Progress({"": tries}, doing="trying mistakes", verbosity=verbosity) as progress:
         progress.started({})
 
         def tried(name: str, result: Result) -> None:
@@ -52,7 +52,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
 
         kills = kill_matrix(cases, tuple(DEVIATIONS), tried)
     console = stdout(WIDTH)
-    if volume is not Volume.QUIET:
+    if verbosity is not Verbosity.QUIET:
         show_table(render_kills(kills), console)
         for deviation in DEVIATIONS.values():
             console.print(f"{deviation.name}: {deviation.summary}", highlight=False, markup=False, soft_wrap=True)
@@ -67,9 +67,9 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, volume: 
 @click.command()
 @options.cases
 @options.seed
-@options.volume
+@options.verbosity
 @scratch_folder()
-def sensitivity(patterns: tuple[str, ...], seed: int, volume: Volume) -> None:
+def sensitivity(patterns: tuple[str, ...], seed: int, verbosity: Verbosity) -> None:
     """Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.
 
     A relative error is put into one operation at a time of the reference in float32. Default: --case '*-t28-b32-seq-s*'.
@@ -77,5 +77,5 @@ def sensitivity(patterns: tuple[str, ...], seed: int, volume: Volume) -> None:
     Exit codes: 0 it is shown, 2 wrong usage.
     """
     cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
-    shown = tracked(families(cases), doing="trying errors", unit="sets of weights", volume=volume)
+    shown = tracked(families(cases), doing="trying errors", unit="sets of weights", verbosity=verbosity)
     show_table(render_detections(detections(shown)), stdout())

@@ -19,8 +19,8 @@ from conformance.environments.recipes import Recipes, recipes
 from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
 from conformance.judging.verdict import Verdict
 from conformance.report.console import show_table, stdout
-from conformance.report.volume import Volume
-from conformance.running.progress import Progress, telling
+from conformance.report.verbosity import Verbosity
+from conformance.running.progress import Progress, status_messages
 from conformance.running.runner import run
 from conformance.system.lifetime import scratch_folder
 from conformance.system.refusals import could_not_be
@@ -78,9 +78,9 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
 )
-@options.volume
+@options.verbosity
 @scratch_folder()
-def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, volume: Volume) -> None:
+def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, verbosity: Verbosity) -> None:
     """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
 
     A recording says which versions answered, on which platform, when, and by which command they were asked; a hash shows damage.
@@ -90,20 +90,20 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
     if output is not None and output.suffix != ".npz":
         raise LSTMError(f"--output {output}: a recording is a .npz file; write {output}.npz")
     adapter = EnvironmentAdapter(spec)
-    with telling(volume) as say:
-        adapter.prepare(say)
+    with status_messages(verbosity) as print_message:
+        adapter.prepare(print_message)
     try:
         environment = adapter.start()
         recorder = adapter.record()
         described = adapter.describe()
         cases = [] if describe_only else matrix.cases_for(described, matrix.surface(level, seed))
-        with Progress({"": len(cases)}, doing="recording", volume=volume) as progress:
+        with Progress({"": len(cases)}, doing="recording", verbosity=verbosity) as progress:
             progress.started(environment)
             for result in run(cases, adapter):
                 if result.verdict is Verdict.UNRESOLVED:
                     raise LSTMError(f"nothing is recorded, since {result.case_id} has no answer: {result.reason}; record it again")
-                if volume is Volume.VERBOSE:
-                    progress.say(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
+                if verbosity is Verbosity.VERBOSE:
+                    progress.print_message(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
                 progress.advance("")
         for variant in () if describe_only else variants_of(spec):
             with suppress(LSTMError):  # what it raised is recorded too

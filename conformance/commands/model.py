@@ -17,7 +17,7 @@ from conformance.model_file.summary import blocks_of
 from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.markdown import as_markdown
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.system.lifetime import scratch_folder
 
@@ -51,7 +51,7 @@ from conformance.system.lifetime import scratch_folder
 @options.json
 @options.markdown
 @options.html
-@options.volume
+@options.verbosity
 @scratch_folder()
 def model(
     *,
@@ -63,7 +63,7 @@ def model(
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
-    volume: Volume,
+    verbosity: Verbosity,
 ) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
 
@@ -73,15 +73,15 @@ def model(
     Exit codes: 0 every LSTM is one of Keras' and nothing changes, 1 something differs, 2 the file cannot be read.
     """
     specs = [first] if second is None else [first, second]
-    with Progress({}, unit="LSTMs", volume=volume) as progress:
+    with Progress({}, unit="LSTMs", verbosity=verbosity) as progress:
         report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), watching=progress)
     said = as_dict(report)
     try:
-        files.write_each(
+        files.write_files(
             (json_file, partial(files.write_document, said)),
             (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(report))), path)),
             (html_file, lambda path: pages.write_page(page_of(said), path)),
         )
     finally:
-        show(report, stdout(), volume)
+        show(report, stdout(), verbosity)
     sys.exit(0 if report.is_expected else 1)

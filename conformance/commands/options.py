@@ -15,7 +15,7 @@ from conformance.adapters.keras.backends import BACKENDS
 from conformance.cases.case import Case
 from conformance.commands import completion
 from conformance.probes import PROBES
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
@@ -67,22 +67,22 @@ def deviation_of(context: click.Context, parameter: click.Parameter, name: str |
     return name
 
 
-def how_to_go_on(option: str, kept: Path | None) -> str:
+def resume_hint(option: str, kept: Path | None) -> str:
     """What to tell of an interrupted run: by the option that keeps what finished, if a place was named for it."""
     if kept is None:
         return f"what finished is in the report; with {option}, the same command would go on from there"
     return f"{kept} keeps what finished; the same command goes on from there"
 
 
-def volume(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options `--quiet` and `--verbose`, which a command is given as one argument, `volume`."""
+def verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--quiet` and `--verbose`, which a command is given as one argument, `verbosity`."""
 
     @functools.wraps(command)
     def heard(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> Any:
         if quiet and verbose:
             raise click.UsageError("--quiet and --verbose contradict each other: leave one of them out")
-        said = Volume.QUIET if quiet else Volume.VERBOSE if verbose else Volume.USUAL
-        return command(*arguments, volume=said, **options)
+        said = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+        return command(*arguments, verbosity=said, **options)
 
     flags = (
         click.option("-q", "--quiet", is_flag=True, help="No progress; of the report, what is not as expected and its last line."),

@@ -18,6 +18,6 @@ def write_page(page: Page, path: Path) -> None:
     """The page in a file.
 
     Raises:
-        UnwrittenError: it cannot be written.
+        FileWriteError: it cannot be written.
     """
     write_text(as_html(page), path)

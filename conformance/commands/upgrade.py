@@ -25,10 +25,10 @@ from conformance.reference.adapter import ReferenceAdapter
 from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.document import Block, show
-from conformance.report.documents import stamped
+from conformance.report.documents import as_document
 from conformance.report.markdown import as_markdown
-from conformance.report.volume import Volume
-from conformance.running.progress import telling
+from conformance.report.verbosity import Verbosity
+from conformance.running.progress import status_messages
 from conformance.running.session import INTERRUPTED
 from conformance.system.lifetime import scratch_folder
 from conformance.upgrade import history_page, history_text, text
@@ -41,7 +41,7 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS, combined
 
 
-def implementation(spec: str, volume: Volume = Volume.USUAL, *, recorded: bool = False) -> Implementation:
+def implementation(spec: str, verbosity: Verbosity = Verbosity.NORMAL, *, recorded: bool = False) -> Implementation:
     """What a specification names: an environment, or its recording, or the reference, `reference:NAME` with a deviation.
 
     Raises:
@@ -49,8 +49,8 @@ def implementation(spec: str, volume: Volume = Volume.USUAL, *, recorded: bool =
     """
     name, is_reference = named(spec)
     if not is_reference:
-        with suppress(AdapterStartError), telling(volume) as say:  # which the start of a worker says again
-            EnvironmentAdapter(name, recorded=recorded).prepare(say)
+        with suppress(AdapterStartError), status_messages(verbosity) as print_message:  # which the start of a worker says again
+            EnvironmentAdapter(name, recorded=recorded).prepare(print_message)
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name, recorded=recorded))
     deviation = name.partition(":")[2]
     return Implementation(name=name, make_adapter=partial(ReferenceAdapter, deviation or None))
@@ -116,7 +116,7 @@ _time_limit = click.option(
 @options.recorded
 @_time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
-@options.volume
+@options.verbosity
 @scratch_folder()
 def upgrade(
     *,
@@ -134,7 +134,7 @@ def upgrade(
     recorded: bool,
     time_limit: float,
     reduces: bool,
-    volume: Volume,
+    verbosity: Verbosity,
 ) -> None:
     """Ask the same cases FROM one version TO another, judge both, and report what changes.
 
@@ -149,8 +149,8 @@ def upgrade(
     expected = None if baseline is None or records else read_baseline(baseline)
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
     report = Upgrade(
-        before=implementation(before, volume, recorded=recorded),
-        after=implementation(after, volume, recorded=recorded),
+        before=implementation(before, verbosity, recorded=recorded),
+        after=implementation(after, verbosity, recorded=recorded),
         cases=cases,
         not_asked=not_asked,
         level=level,
@@ -158,7 +158,7 @@ def upgrade(
         time_limit=time_limit,
         keep=keep,
         reduces=reduces,
-        volume=volume,
+        verbosity=verbosity,
     ).run()
     judged = judge(report, expected)
     if records and baseline is not None and judged.complete:
@@ -167,7 +167,7 @@ def upgrade(
     page = text.page(report, judged)
     said = report.as_dict(judged.as_dict())
     _publish(
-        text.verdict(report, judged) if volume is Volume.QUIET else page,
+        text.verdict(report, judged) if verbosity is Verbosity.QUIET else page,
         (json_file, partial(files.write_document, said)),
         (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
         (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
@@ -175,7 +175,7 @@ def upgrade(
     if records and not judged.complete:
         click.echo(f"{baseline} is as it was: a run that is not whole is not recorded", err=True)
     if report.stopped == INTERRUPTED:
-        click.echo(options.how_to_go_on("--keep FOLDER", keep), err=True)
+        click.echo(options.resume_hint("--keep FOLDER", keep), err=True)
     sys.exit(0 if judged.as_expected else 1)
 
 
@@ -204,7 +204,7 @@ def upgrade(
 @options.html
 @options.recorded
 @_time_limit
-@options.volume
+@options.verbosity
 @scratch_folder()
 def history(
     *,
@@ -218,7 +218,7 @@ def history(
     html_file: Path | None,
     recorded: bool,
     time_limit: float,
-    volume: Volume,
+    verbosity: Verbosity,
 ) -> None:
     """Ask the same cases of a range of Keras versions, and show what each answers and where that changes.
 
@@ -232,18 +232,19 @@ def history(
     _check_targets([spec for each in specs.values() for spec in each.values()], recorded=recorded)
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
     found = {
-        backend: [replace(implementation(spec, volume, recorded=recorded), name=name) for name, spec in each.items()]
+        backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in each.items()]
         for backend, each in specs.items()
     }
     reports = {
-        backend: History(implementations, cases, not_asked, time_limit, volume).run() for backend, implementations in found.items()
+        backend: History(implementations, cases, not_asked, time_limit, verbosity).run()
+        for backend, implementations in found.items()
     }
-    said = stamped("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
+    said = as_document("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     shown, written = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)
     )
-    if volume is Volume.QUIET:
+    if verbosity is Verbosity.QUIET:
         shown = [block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")]
     _publish(
         shown,
@@ -268,9 +269,9 @@ def _publish(page: Sequence[Block], *asked: tuple[Path | None, Callable[[Path], 
     """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
 
     Raises:
-        UnwrittenError: a file could not be written; the terminal has it all.
+        FileWriteError: a file could not be written; the terminal has it all.
     """
     try:
-        files.write_each(*asked)
+        files.write_files(*asked)
     finally:
         show(page, stdout())

@@ -24,8 +24,8 @@ from conformance.report.html import verify as verify_page
 from conformance.report.markdown import as_markdown
 from conformance.report.model import Report
 from conformance.report.summary import blocks_of
-from conformance.report.volume import Volume
-from conformance.running.progress import telling
+from conformance.report.verbosity import Verbosity
+from conformance.running.progress import status_messages
 from conformance.running.session import INTERRUPTED, Session, default_workers
 from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
@@ -74,7 +74,7 @@ FAILED, UNRESOLVED = 1, 3
     help="Verify the LSTM of this environment; see `environments`.",
 )
 @options.recorded
-@options.volume
+@options.verbosity
 @scratch_folder()
 def verify(
     *,
@@ -97,7 +97,7 @@ def verify(
     fused: bool,
     spec: str | None,
     recorded: bool,
-    volume: Volume,
+    verbosity: Verbosity,
 ) -> None:
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
@@ -116,7 +116,7 @@ def verify(
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
         if spec:
             make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
-            cases, lost = matrix.askable(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), volume)])
+            cases, lost = matrix.askable(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
             not_asked += lost
         if not cases:
             raise LSTMError(f"nothing is left to ask; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
@@ -134,20 +134,20 @@ def verify(
         keep=folder,
         fail_fast=fail_fast,
         reduces=reduces,
-        volume=volume,
+        verbosity=verbosity,
     )
     report = session.run()
     try:  # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
-        files.write_each(
+        files.write_files(
             (json_file, partial(files.write_json, report)),
             (junit_file, partial(files.write_junit, report)),
             (markdown_file, partial(_write_markdown, report)),
             (html_file, partial(_write_page, report)),
         )
     finally:
-        text.show(report, stdout(), volume, script_of)
+        text.show(report, stdout(), verbosity, script_of)
         if report.stopped == INTERRUPTED:
-            click.echo(options.how_to_go_on("--journal FILE", journal_file), err=True)
+            click.echo(options.resume_hint("--journal FILE", journal_file), err=True)
     sys.exit(0 if report.as_expected else UNRESOLVED if report.is_unresolved else FAILED)
 
 
@@ -156,7 +156,7 @@ def _write_markdown(report: Report, path: Path) -> None:
 
 
 def _write_page(report: Report, path: Path) -> None:
-    pages.write_page(verify_page.page_of([report.as_read()], script_of), path)
+    pages.write_page(verify_page.page_of([report.as_parsed_json()], script_of), path)
 
 
 def _check_targets(*, recorded: bool) -> None:
@@ -179,10 +179,10 @@ def _check_targets(*, recorded: bool) -> None:
 _TARGETS = {"backend": "--backend", "deviation": "--deviation", "fused": "--fused", "spec": "--environment"}
 
 
-def _described(adapter: EnvironmentAdapter, volume: Volume) -> Mapping[str, Any]:
+def _described(adapter: EnvironmentAdapter, verbosity: Verbosity) -> Mapping[str, Any]:
     """What an environment, built where it is not there, says of its interface."""
-    with telling(volume) as say:
-        adapter.prepare(say)
+    with status_messages(verbosity) as print_message:
+        adapter.prepare(print_message)
     adapter.start()
     try:
         return adapter.describe()

@@ -66,9 +66,9 @@ def _outcome(said: Mapping[str, Any]) -> Mark:
     if said["expected"]:
         verdicts = [lstm["verdict"] for each in said["environments"] for lstm in each["lstms"]]
         which = "Every LSTM that can be verified" if Verdict.UNSUPPORTED in verdicts else "Every LSTM"
-        return Mark(verdict=Verdict.PASS, said=f"{which} is one of Keras', with its own weights")
+        return Mark(verdict=Verdict.PASS, text=f"{which} is one of Keras', with its own weights")
     wrong = [*_wrong(said)]
-    return Mark(verdict=Verdict.FAIL, said="; ".join(wrong) or "nothing could be judged")
+    return Mark(verdict=Verdict.FAIL, text="; ".join(wrong) or "nothing could be judged")
 
 
 def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _cell(lstm: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Mark:
     own = Verdict(lstm["verdict"])
     verdict = own if own is Verdict.UNSUPPORTED else worst_of([Verdict(one["verdict"]) for one in judged])
     worst = max((float(one["worst"]) for one in judged if one["worst"] is not None), default=None)
-    return Mark(verdict=verdict, said=f"{mark(verdict).said} {in_sigma(worst)}".strip())
+    return Mark(verdict=verdict, text=f"{mark(verdict).text} {in_sigma(worst)}".strip())
 
 
 def _lstms(said: Mapping[str, Any]) -> Table:

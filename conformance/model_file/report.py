@@ -17,9 +17,9 @@ from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
 from conformance.report.console import show_table
-from conformance.report.documents import stamped, without_infinity
+from conformance.report.documents import as_document, without_infinity
 from conformance.report.style import STYLE
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.system.streams import printable
 from lstm_ref.deviations import DEVIATIONS
 
@@ -99,26 +99,26 @@ class ModelReport:
         return judged and self.agreement.is_expected and all(each.is_expected for each in self.environments)
 
 
-def show(report: ModelReport, console: Console, volume: Volume = Volume.USUAL) -> None:
+def show(report: ModelReport, console: Console, verbosity: Verbosity = Verbosity.NORMAL) -> None:
     """Header, one row per LSTM, what differs and why, and how the whole model fares."""
 
     def say(line: str, style: str = "") -> None:
         console.print(printable(line), style=style, highlight=False, soft_wrap=True, markup=False)
 
-    if volume is not Volume.QUIET:
-        for line in head_lines(report, volume):
+    if verbosity is not Verbosity.QUIET:
+        for line in head_lines(report, verbosity):
             say(line)
         show_table(_table(report), console)
-    for line in (*details_of(report), *environment_lines(report, volume)):
+    for line in (*details_of(report), *environment_lines(report, verbosity)):
         say(line)
     if report.compared:
         say(compared_line(report), str(STYLE[report.agreement]))
     say(_verdict_line(report), str(STYLE[Verdict.PASS if report.is_expected else Verdict.FAIL]))
 
 
-def head_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[str]:
+def head_lines(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[str]:
     """What was read, and in which versions."""
-    unsaid = () if volume is Volume.VERBOSE else _UNSAID
+    unsaid = () if verbosity is Verbosity.VERBOSE else _UNSAID
     count = sum(lstm.weights.count for lstm in report.lstms if lstm.weights is not None)
     lstms = _counted(len(report.lstms), "LSTM")
     yield f"{report.path}: written by Keras {report.keras_version or '(unknown)'}, {lstms}, {count:,} parameters"
@@ -129,14 +129,14 @@ def head_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[s
         yield f"{each.label} {each.spec}: {versions}"
 
 
-def environment_lines(report: ModelReport, volume: Volume = Volume.USUAL) -> Iterator[str]:
+def environment_lines(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[str]:
     """What was not verified, and how the whole model fares; quietly, only where that is not as expected."""
     for place in report.unclaimed:
         yield f"not verified: {place}"
     for reason in report.not_loadable:
         yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
     for each in report.environments:
-        if volume is Volume.QUIET and each.is_expected:
+        if verbosity is Verbosity.QUIET and each.is_expected:
             continue
         for line in _of_environment(each, report):
             yield line if line.startswith(" ") else f"{each.label}: {line}"
@@ -251,7 +251,7 @@ def as_dict(report: ModelReport) -> dict[str, Any]:
         "environments": [_environment_as_dict(each) for each in report.environments],
         "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
     }
-    return stamped("model", content)
+    return as_document("model", content)
 
 
 def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:

@@ -50,14 +50,14 @@ ScriptOf = Callable[[str, Mapping[str, str]], Script | None]
 
 
 @dataclass(frozen=True)
-class Folded:
+class Collapsible:
     """What a file shows when its title is clicked."""
 
     title: str
     blocks: Sequence[Block]
 
 
-Block = Heading | Lines | Rows | Script | Folded
+Block = Heading | Lines | Rows | Script | Collapsible
 
 
 def show(blocks: Sequence[Block], console: Console) -> None:

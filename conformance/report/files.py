@@ -1,6 +1,6 @@
 """Reports as files: JSON and JUnit XML, written whole or not at all; into a pipe, a device or what a link leads to, as they come.
 
-What cannot be written raises UnwrittenError.
+What cannot be written raises FileWriteError.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 
 
-class UnwrittenError(LSTMError):
+class FileWriteError(LSTMError):
     """A file that was asked for could not be written; the message says which, why, and what to do."""
 
 
-def write_each(*asked: tuple[Path | None, Callable[[Path], None]]) -> None:
+def write_files(*asked: tuple[Path | None, Callable[[Path], None]]) -> None:
     """The files that were asked for; one that cannot be written keeps none of the others from it.
 
     Raises:
-        UnwrittenError: of all that cannot.
+        FileWriteError: of all that cannot.
     """
     unwritten = []
     for path, write in asked:
         try:
             if path is not None:
                 write(path)
-        except UnwrittenError as error:
+        except FileWriteError as error:
             unwritten.append(str(error))
     if unwritten:
-        raise UnwrittenError("; ".join(unwritten))
+        raise FileWriteError("; ".join(unwritten))
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -78,4 +78,4 @@ def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
         with unfinished(path) as file:
             write(str(file))
     except OSError as error:
-        raise UnwrittenError(could_not_be("written", path, error)) from error
+        raise FileWriteError(could_not_be("written", path, error)) from error

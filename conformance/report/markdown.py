@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script
+from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, Script
 from conformance.system.streams import printable
 
 # GitHub drops the summary of a step that is longer than 1 MiB; there is room for what else the step says.
@@ -46,7 +46,7 @@ def _beyond(blocks: Sequence[Block], sizes: Sequence[int], limit: int) -> set[in
     if sum(sizes) <= limit:
         return set()
     room, left_out = limit - _NOTE, set()
-    for place in sorted(range(len(blocks)), key=lambda place: (isinstance(blocks[place], Folded | Script), place)):
+    for place in sorted(range(len(blocks)), key=lambda place: (isinstance(blocks[place], Collapsible | Script), place)):
         if sizes[place] <= room:
             room -= sizes[place]
         else:

@@ -10,7 +10,7 @@ from conformance.judging.pooled import PooledTest, not_told_apart
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import NotAsked
 from conformance.matrix.coverage import Coverage
-from conformance.report.documents import stamped, without_infinity
+from conformance.report.documents import as_document, without_infinity
 from conformance.report.speed import Work
 
 
@@ -187,9 +187,9 @@ class Report:
             ],
         }
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
-        return stamped("verify", report) | {"results": self.results}
+        return as_document("verify", report) | {"results": self.results}
 
-    def as_read(self) -> dict[str, Any]:
+    def as_parsed_json(self) -> dict[str, Any]:
         """The report as whoever reads its JSON has it."""
         return self.as_dict() | {"results": [as_json(result) for result in self.results]}
 

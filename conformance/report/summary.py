@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from conformance.judging.pooled import in_words, not_told_apart
 from conformance.judging.verdict import Result, Verdict
-from conformance.report.document import Block, Folded, Heading, Lines, Rows, ScriptOf
+from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, ScriptOf
 from conformance.report.model import Report
 from conformance.report.surface import by_feature
-from conformance.report.text import by_size, in_sigma, size_said
+from conformance.report.text import by_size, in_sigma, size_summary
 from lstm_ref.deviations import summary_of
 
 # Differences with their numbers; of as many more a page has the ids.
@@ -44,11 +44,11 @@ def _grid(report: Report) -> Iterator[Block]:
     if not report.results:
         return
     if report.plan.surface:
-        yield Folded("verdicts by route, architecture and dtype", [_feature_rows(report)])
+        yield Collapsible("verdicts by route, architecture and dtype", [_feature_rows(report)])
     else:
         columns, rows = by_size(report.results)
         yield Lines(["cases passed of cases run, and the worst |error|: units down, input_dim across"])
-        yield Rows(("units", *columns), [(units, *map(size_said, cells)) for units, cells in rows.items()])
+        yield Rows(("units", *columns), [(units, *map(size_summary, cells)) for units, cells in rows.items()])
     checks = [
         (
             each.check,
@@ -61,7 +61,7 @@ def _grid(report: Report) -> Iterator[Block]:
         for each in report.by_check()
     ]
     limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
-    yield Folded(f"checks, with limits {limits}", [Rows(("check", "judged", "passed", "numbers", "worst", "rms"), checks)])
+    yield Collapsible(f"checks, with limits {limits}", [Rows(("check", "judged", "passed", "numbers", "worst", "rms"), checks)])
 
 
 def _feature_rows(report: Report) -> Rows:
@@ -94,17 +94,17 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
     yield from (_difference(result, report.environment, script_of) for result in differing[:SHOWN])
     if more := differing[SHOWN:]:
         beyond = [f"… and {len(more) - NAMED:,} more; --json FILE holds them all"] if len(more) > NAMED else []
-        yield Folded(f"{len(more):,} more", [Lines([*(f"{each.verdict} {each.case_id}" for each in more[:NAMED]), *beyond])])
+        yield Collapsible(f"{len(more):,} more", [Lines([*(f"{each.verdict} {each.case_id}" for each in more[:NAMED]), *beyond])])
 
 
-def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Folded:
+def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Collapsible:
     lines = [result.reason] if result.reason else []
     lines += [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
     lines += [f"could not be explained: {result.not_explained}"] if result.not_explained else []
     lines += [f"matches the reference if {summary_of(name)} ({name})" for name in result.explained_by[:3]]
     lines += [f"smallest case that still differs: {result.minimal}"] if result.minimal else []
     script = None if result.verdict is Verdict.UNRESOLVED else script_of(result.minimal or result.case_id, environment)
-    return Folded(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
+    return Collapsible(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
 
 
 def _expected(report: Report) -> Iterator[Block]:
@@ -113,4 +113,4 @@ def _expected(report: Report) -> Iterator[Block]:
         counts = collections.Counter(result.reason for result in report.results if result.verdict is verdict)
         if counts:
             rows = [(f"{count:,}", reason) for reason, count in counts.most_common()]
-            yield Folded(f"{title}: {counts.total():,} cases", [Rows(("cases", "why"), rows)])
+            yield Collapsible(f"{title}: {counts.total():,} cases", [Rows(("cases", "why"), rows)])

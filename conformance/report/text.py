@@ -17,41 +17,41 @@ from conformance.judging.pooled import BIAS, SIGNIFICANCE, PooledTest, in_words,
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.report.console import show_table
 from conformance.report.document import ScriptOf
-from conformance.report.html.results import command_again
+from conformance.report.html.results import rerun_command
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 from conformance.report.surface import show_surface
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from lstm_ref.deviations import summary_of
 
 SHOWN = 10
 # Cases of which a rate says something: of fewer, it says how long the start of a process took.
-RATED = 10
+MIN_CASES_FOR_RATE = 10
 
 
-def show(report: Report, console: Console, volume: Volume = Volume.USUAL, script_of: ScriptOf = lambda *_: None) -> None:
+def show(report: Report, console: Console, verbosity: Verbosity = Verbosity.NORMAL, script_of: ScriptOf = lambda *_: None) -> None:
     """What was not asked, what ran, how each size and each check fared, what differs, and the counts.
 
     `script_of` makes the script of a case.
     """
     for line in report.caveats:
         console.print(Text(line, style=STYLE[Verdict.UNSUPPORTED]), soft_wrap=True)
-    if volume is not Volume.QUIET:
-        _show_all(report, console, volume)
+    if verbosity is not Verbosity.QUIET:
+        _show_all(report, console, verbosity)
     for result in report.unexpected[:SHOWN]:
         show_result(result, console, report.environment, script_of)
     if len(report.unexpected) > SHOWN:
         console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
     if len(report.unexpected) > 1:
         _show_causes(report.unexpected, console)
-    if report.work and report.work.cases >= RATED and volume is not Volume.QUIET:
+    if report.work and report.work.cases >= MIN_CASES_FOR_RATE and verbosity is not Verbosity.QUIET:
         console.print(_speed(report), highlight=False, soft_wrap=True)
     _show_summary(report, console)
 
 
-def _show_all(report: Report, console: Console, volume: Volume) -> None:
+def _show_all(report: Report, console: Console, verbosity: Verbosity) -> None:
     """What ran, and the tables of it."""
-    unsaid = {"implementation", "conventions", *(() if volume is Volume.VERBOSE else ("suite", "platform"))}
+    unsaid = {"implementation", "conventions", *(() if verbosity is Verbosity.VERBOSE else ("suite", "platform"))}
     environment = ", ".join(f"{name} {value}" for name, value in report.environment.items() if name not in unsaid)
     console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
     if report.environment.get("conventions"):
@@ -96,7 +96,7 @@ def _next_step(result: Result, environment: Mapping[str, str], script_of: Script
     if case is not None and case.is_plain and not case.returns_loss and in_this_process:
         return f"look closer: lstm-conformance explain {case.id} --backend {environment['backend']}"
     script = script_of(result.minimal or result.case_id, environment)
-    return script.title if script else f"ask it again: {command_again(result.case_id, environment)}"
+    return script.title if script else f"ask it again: {rerun_command(result.case_id, environment)}"
 
 
 def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
@@ -132,10 +132,10 @@ def by_size(results: Sequence[Result]) -> tuple[list[str], dict[str, list[Sequen
 
 def _size_cell(results: Sequence[Result]) -> Text:
     passed = all(result.verdict is Verdict.PASS for result in results)
-    return Text(size_said(results), style=STYLE[Verdict.PASS if passed else Verdict.FAIL] if results else "")
+    return Text(size_summary(results), style=STYLE[Verdict.PASS if passed else Verdict.FAIL] if results else "")
 
 
-def size_said(results: Sequence[Result]) -> str:
+def size_summary(results: Sequence[Result]) -> str:
     """Passed of run, and the worst error."""
     if not results:
         return "–"

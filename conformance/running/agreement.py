@@ -26,7 +26,7 @@ from conformance.judging.judgement import is_beyond_rounding
 from conformance.known.known_differences import covering_entries
 from conformance.reference.run import Answer, answer
 from conformance.reference.tolerance import TWO_RUNS
-from conformance.report.documents import read, stamped
+from conformance.report.documents import as_document, read
 from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.lifetime import unfinished
 from lstm_ref import LSTMError
@@ -70,7 +70,7 @@ class Folder:
                 raise LSTMError(
                     f"{self.path} keeps what another implementation returned: {said}; name another folder, or delete it"
                 )
-        document = stamped("observations", {"environment": dict(environment)})
+        document = as_document("observations", {"environment": dict(environment)})
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import Planned
 from conformance.report.style import STYLE, SYMBOL
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.system.streams import printable
 
 AnyItem = TypeVar("AnyItem")
@@ -39,7 +39,7 @@ class Progress:
         planned: how many there will be, by what they are counted under.
         doing: to what.
         unit: what they are.
-        volume: QUIET shows nothing, VERBOSE each result as well.
+        verbosity: QUIET shows nothing, VERBOSE each result as well.
         console: where it is shown; stderr without one.
         clock: in seconds.
     """
@@ -50,7 +50,7 @@ class Progress:
         *,
         doing: str = "verifying",
         unit: str = "cases",
-        volume: Volume = Volume.USUAL,
+        verbosity: Verbosity = Verbosity.NORMAL,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,22 +58,22 @@ class Progress:
         self._planned = collections.Counter(planned)
         self._seen: collections.Counter[str] = collections.Counter()
         self._verdicts: collections.Counter[Verdict] = collections.Counter()
-        self._doing, self._unit, self._volume, self._clock = doing, unit, volume, clock
+        self._doing, self._unit, self._verbosity, self._clock = doing, unit, verbosity, clock
         self._started = self._said = clock()
-        self._lines = not is_live(self._console) and volume is not Volume.QUIET
+        self._lines = not is_live(self._console) and verbosity is not Verbosity.QUIET
         self._bar = rich_progress.Progress(
             *_columns(self._console.width),
             console=self._console,
             transient=True,
             redirect_stdout=False,  # which is the report's, and may be a file
-            disable=volume is Volume.QUIET or not is_live(self._console),
+            disable=verbosity is Verbosity.QUIET or not is_live(self._console),
         )
         self._task = self._bar.add_task("loading the implementation", total=self._planned.total(), unit=unit, counts=Text())
 
     @classmethod
-    def of_cases(cls, cases: Iterable[Planned], volume: Volume = Volume.USUAL) -> Self:
+    def of_cases(cls, cases: Iterable[Planned], verbosity: Verbosity = Verbosity.NORMAL) -> Self:
         """That of a run of these."""
-        return cls(collections.Counter(case.group for case in cases), volume=volume)
+        return cls(collections.Counter(case.group for case in cases), verbosity=verbosity)
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -98,7 +98,7 @@ class Progress:
     def finished(self, result: Result) -> None:
         """One more case has its verdict."""
         self._verdicts[result.verdict] += 1
-        if self._volume is Volume.VERBOSE:
+        if self._verbosity is Verbosity.VERBOSE:
             self._print(_line(result))
         self.advance(result.group)
 
@@ -130,10 +130,10 @@ class Progress:
         finally:
             self._bar.start()
 
-    def say(self, said: str) -> None:
-        """What else is to be told, of what takes its time."""
-        if self._volume is not Volume.QUIET:
-            self._print(Text(said))
+    def print_message(self, message: str) -> None:
+        """Print a message, unless the verbosity is QUIET."""
+        if self._verbosity is not Verbosity.QUIET:
+            self._print(Text(message))
 
     def _print(self, line: Text) -> None:
         """A line that stays; above the bar where there is one."""
@@ -192,9 +192,9 @@ def _in_hours(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def tracked(items: Sequence[AnyItem], *, doing: str, unit: str, volume: Volume) -> Iterator[AnyItem]:
+def tracked(items: Sequence[AnyItem], *, doing: str, unit: str, verbosity: Verbosity) -> Iterator[AnyItem]:
     """The items, with the progress of whoever takes them."""
-    with Progress({"": len(items)}, doing=doing, unit=unit, volume=volume) as progress:
+    with Progress({"": len(items)}, doing=doing, unit=unit, verbosity=verbosity) as progress:
         progress.started({})
         for item in items:
             yield item
@@ -202,10 +202,10 @@ def tracked(items: Sequence[AnyItem], *, doing: str, unit: str, volume: Volume) 
 
 
 @contextmanager
-def telling(volume: Volume) -> Iterator[Callable[[str], None]]:
+def status_messages(verbosity: Verbosity) -> Iterator[Callable[[str], None]]:
     """What is to be told of something that takes its time, such as building an environment; a terminal shows that it goes on."""
     console = Console(stderr=True)
-    if volume is Volume.QUIET:
+    if verbosity is Verbosity.QUIET:
         yield lambda _: None
         return
     columns = rich_progress.SpinnerColumn("line"), rich_progress.TimeElapsedColumn()
@@ -213,4 +213,4 @@ def telling(volume: Volume) -> Iterator[Callable[[str], None]]:
         *columns, console=console, transient=True, redirect_stdout=False, disable=not is_live(console)
     ) as bar:
         bar.add_task("", total=None)
-        yield lambda said: console.print(Text(said), soft_wrap=True)
+        yield lambda message: console.print(Text(message), soft_wrap=True)

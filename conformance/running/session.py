@@ -27,7 +27,7 @@ from conformance.matrix import NotAsked, Planned, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.report.model import Plan, Report
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.agreement import Folder
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool, chunks
@@ -69,7 +69,7 @@ class Session:
         keep: folder for what was observed; None for none.
         fail_fast: stop at the first result that is not as expected.
         reduces: look for the minimal case of the first differences.
-        volume: how much is said of results as they come.
+        verbosity: how much is said of results as they come.
     """
 
     planned: Sequence[Planned]
@@ -84,7 +84,7 @@ class Session:
     keep: Path | None = None
     fail_fast: bool = False
     reduces: bool = True
-    volume: Volume = Volume.USUAL
+    verbosity: Verbosity = Verbosity.NORMAL
 
     @property
     def plan(self) -> Plan:
@@ -109,7 +109,7 @@ class Session:
         """Run, and keep what finished, however the run ends."""
         # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        with scratch_folder(), compiled_once():
+        with scratch_folder(), shared_compilation_cache():
             return self._run()
 
     def _run(self) -> Report:
@@ -120,7 +120,7 @@ class Session:
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
-            with Progress.of_cases(self.planned, self.volume) as progress, terminated_as_interrupt():
+            with Progress.of_cases(self.planned, self.verbosity) as progress, terminated_as_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
                 files = files_of(pool.source()) if folder or self.journal else {}
@@ -207,7 +207,7 @@ def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
 
 
 @contextmanager
-def compiled_once() -> Iterator[None]:
+def shared_compilation_cache() -> Iterator[None]:
     """Within it, JAX compiles a program once for all workers and cases: the bulk of what an eager call costs there.
 
     A program is looked up by its code, the compiler's options and version; it is the one that JAX would compile anew. The folder

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main as benchmarks
-from conformance.cli import Later
+from conformance.cli import LazyCommand
 from conformance.cli import main as lstm_conformance
 from conformance.docs import conf
 from conformance.tests.support.readme import DOCS, LONG, PAGES, Block, blocks
@@ -52,7 +52,7 @@ def test_command_can_be_typed(group: str, typed: str) -> None:
     """The command exists, and takes these options with these values; it is not run."""
     name, *arguments = shlex.split(typed.partition(" >")[0])
     command = GROUPS[group].commands[name]
-    loaded = command.load() if isinstance(command, Later) else command
+    loaded = command.load() if isinstance(command, LazyCommand) else command
     with loaded.make_context(name, arguments, resilient_parsing=not arguments) as context:
         assert isinstance(context, click.Context)
 

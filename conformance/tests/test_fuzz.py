@@ -36,7 +36,7 @@ from conformance.model_file.contents import contents_of, read_apart
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.report.documents import DocumentError, read, stamped, version
+from conformance.report.documents import DocumentError, as_document, read, version
 from conformance.running.agreement import agree, read_arrays
 from conformance.running.journal import as_dict, from_dict, identify, resume
 from conformance.system.array_files import load_arrays
@@ -202,7 +202,7 @@ def test_spec_is_written_as_it_is_read_or_refused(text: str) -> None:
 # --- documents -----------------------------------------------------------------------------------------------------------------
 
 DOCUMENTS: Mapping[str, Callable[[], Any]] = {
-    "verify": lambda: pages.verify_report().as_read(),
+    "verify": lambda: pages.verify_report().as_parsed_json(),
     "upgrade": pages.upgrade_said,
     "history": pages.history_said,
     "model": pages.model_said,
@@ -377,7 +377,7 @@ def kept(names: Iterable[str] = COMPUTED) -> bytes:
     return held.getvalue()
 
 
-ENVIRONMENT_KEPT = stamped("observations", {"environment": {"implementation": "keras", "backend": "numpy", "keras": "3.15.1"}})
+ENVIRONMENT_KEPT = as_document("observations", {"environment": {"implementation": "keras", "backend": "numpy", "keras": "3.15.1"}})
 NAMES = st.sampled_from([KEPT, "u1-d1-t2-b2-s0", "notes", "u1"])
 
 

@@ -222,7 +222,7 @@ def write_baseline(report: UpgradeReport, path: Path) -> None:
 
     Raises:
         LSTMError: the file is there and is no baseline.
-        UnwrittenError: it cannot be written.
+        FileWriteError: it cannot be written.
     """
     before = read_baseline(path) if path.exists() else []
     of_these = _of_asked([entry for entry in before if (entry.before, entry.after) == report.names], report)

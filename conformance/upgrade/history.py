@@ -17,7 +17,7 @@ from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import NotAsked, askable
 from conformance.report.model import recorded_notes
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.running.session import INTERRUPTED
 from conformance.system.lifetime import terminated_as_interrupt
@@ -137,14 +137,14 @@ class History:
         cases: asked of all.
         not_asked: what else was chosen, and why it is not asked.
         time_limit: seconds that one case may take.
-        volume: how much is said of results as they come.
+        verbosity: how much is said of results as they come.
     """
 
     versions: Sequence[Implementation]
     cases: Sequence[Case]
     not_asked: Sequence[NotAsked] = ()
     time_limit: float = 60.0
-    volume: Volume = Volume.USUAL
+    verbosity: Verbosity = Verbosity.NORMAL
     _ran: dict[str, Side] = field(default_factory=dict, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -154,7 +154,7 @@ class History:
         with tempfile.TemporaryDirectory(prefix="lstm-conformance-") as folder:
             try:
                 with (
-                    Progress.of_cases(list(self.cases) * len(self.versions), self.volume) as progress,
+                    Progress.of_cases(list(self.cases) * len(self.versions), self.verbosity) as progress,
                     terminated_as_interrupt(),
                 ):
                     progress.started({"implementation": f"{len(self.versions)} versions"})

@@ -40,9 +40,9 @@ def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
         facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
         + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
         counts=[
-            Count(verdict=Verdict.KNOWN_DIFFERENCE, said="behaviours that change", number=len(changing)),
+            Count(verdict=Verdict.KNOWN_DIFFERENCE, text="behaviours that change", number=len(changing)),
             *(
-                Count(verdict=verdict, said=f"answers {words[verdict]}", number=looks[verdict])
+                Count(verdict=verdict, text=f"answers {words[verdict]}", number=looks[verdict])
                 for verdict in words
                 if looks[verdict]
             ),
@@ -71,9 +71,9 @@ def _outcome(said: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
     recorded = [name for report in said.values() for name, each in report["environments"].items() if "recorded" in each]
     by = f"; recorded, not run: {', '.join(recorded)}" if recorded else ""
     if lacking:
-        return Mark(verdict=Verdict.ERROR, said=f"not every version ran: {'; '.join(lacking)}{by}")
+        return Mark(verdict=Verdict.ERROR, text=f"not every version ran: {'; '.join(lacking)}{by}")
     every = "every version answered" if recorded else "every version ran"
-    return Mark(verdict=Verdict.PASS, said=f"{every}{by}; {changing:,} behaviours change between two versions")
+    return Mark(verdict=Verdict.PASS, text=f"{every}{by}; {changing:,} behaviours change between two versions")
 
 
 def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
@@ -90,7 +90,7 @@ def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
 def _cell(cell: Mapping[str, Any]) -> Mark | None:
     if not cell["said"]:
         return None
-    return Mark(verdict=_look(cell["said"]), said=f"→ {cell['said']}" if cell["changed"] else cell["said"])
+    return Mark(verdict=_look(cell["said"]), text=f"→ {cell['said']}" if cell["changed"] else cell["said"])
 
 
 def _entry(title: str, versions: Sequence[str], row: Row) -> Entry:
@@ -100,7 +100,7 @@ def _entry(title: str, versions: Sequence[str], row: Row) -> Entry:
     return Entry(
         id=title,
         kind=_CHANGES,
-        mark=Mark(verdict=Verdict.KNOWN_DIFFERENCE, said="changes"),
+        mark=Mark(verdict=Verdict.KNOWN_DIFFERENCE, text="changes"),
         title=title,
         summary=f"in {changed}",
         lines=[(version, f"{'→ ' * cell['changed']}{cell['said'] or 'did not run'}") for version, cell in cells],
@@ -115,4 +115,4 @@ def _groups(rows: Mapping[tuple[str, str], Row]) -> Iterator[Group]:
         found[next((cell["said"] for cell in row["cells"] if cell["said"]), "")].append((f"{name} on {backend}", ""))
     for said, members in found.items():
         verdict = _look(said)
-        yield Group(kind=verdict, mark=Mark(verdict=verdict, said=said or "did not run"), title="in all versions", members=members)
+        yield Group(kind=verdict, mark=Mark(verdict=verdict, text=said or "did not run"), title="in all versions", members=members)

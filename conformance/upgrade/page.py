@@ -53,7 +53,7 @@ def page_of(said: Mapping[str, Any]) -> Page:
             ("compared", f"{summary['compared']:,}"),
             ("time", f"{summary['seconds']:,.0f} s"),
         ],
-        counts=[Count(verdict=_LOOKS[kind], said=kind.value, number=count) for kind, count in counts.items() if count],
+        counts=[Count(verdict=_LOOKS[kind], text=kind.value, number=count) for kind, count in counts.items() if count],
         grids=[_grid((before["name"], after["name"]), changed)],
         tables=list(_tables(said)),
         features=features_of(change["case_id"] for change in changes),
@@ -77,8 +77,8 @@ def _outcome(said: Mapping[str, Any]) -> Mark:
     recorded = "Recorded, not run, in part. " if any("recorded" in said[side] for side in ("from", "to")) else ""
     wrong = [part for part, holds in parts.items() if holds]
     if wrong:
-        return Mark(verdict=Verdict.FAIL, said=recorded + "; ".join(wrong))
-    return Mark(verdict=Verdict.PASS, said=f"{recorded}Nothing changed that is not expected, in {summary['compared']:,} cases")
+        return Mark(verdict=Verdict.FAIL, text=recorded + "; ".join(wrong))
+    return Mark(verdict=Verdict.PASS, text=f"{recorded}Nothing changed that is not expected, in {summary['compared']:,} cases")
 
 
 def _versions(side: Mapping[str, str]) -> str:
@@ -105,7 +105,7 @@ def _entry(change: Change, environment: Mapping[str, str]) -> Entry:
     return Entry(
         id=change["case_id"],
         kind=kind.value,
-        mark=Mark(verdict=_LOOKS[kind], said=kind.value),
+        mark=Mark(verdict=_LOOKS[kind], text=kind.value),
         title=change["behaviour"],
         summary=change["case_id"],
         lines=list(_lines(change)),
@@ -150,7 +150,7 @@ def _groups(changes: Sequence[Change], environment: Mapping[str, str]) -> Iterat
         if change["like"] or not kind.is_change:
             found[kind, f"as {change['like']}" if change["like"] else ""].append(change)
     for (kind, title), alike in found.items():
-        group = Group(kind=kind.value, mark=Mark(verdict=_LOOKS[kind], said=kind.value), title=title)
+        group = Group(kind=kind.value, mark=Mark(verdict=_LOOKS[kind], text=kind.value), title=title)
         if kind.is_change:
             yield replace(group, entries=[_entry(each, environment) for each in alike])
         else:

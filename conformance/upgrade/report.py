@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.judging.verdict import Verdict
 from conformance.matrix import NotAsked
-from conformance.report.documents import stamped
+from conformance.report.documents import as_document
 from conformance.report.model import recorded_notes
 from conformance.upgrade.change import Change, Kind, worst_first
 from conformance.upgrade.facts import FactChange
@@ -84,7 +84,7 @@ class UpgradeReport:
     def as_dict(self, baseline: Mapping[str, Any]) -> dict[str, Any]:
         """For machines, with what a baseline expects of it: a document of the format `upgrade`."""
         not_asked = [asdict(each) for each in self.not_asked]
-        return stamped(
+        return as_document(
             "upgrade",
             {
                 "from": {"name": self.names[0], **self.environments[0]},

@@ -13,7 +13,7 @@ from pathlib import Path
 from conformance.cases.case import Case
 from conformance.judging.verdict import pictured
 from conformance.matrix import NotAsked, askable
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.running.session import INTERRUPTED, PICTURES
 from conformance.system.lifetime import terminated_as_interrupt
@@ -38,7 +38,7 @@ class Upgrade:
         time_limit: seconds that one case may take.
         keep: folder that keeps what both returned and what finished, and that an interrupted run goes on from; None for none.
         reduces: look for the smallest case, the first timestep and the gate of what changes.
-        volume: how much is said of results as they come.
+        verbosity: how much is said of results as they come.
     """
 
     before: Implementation
@@ -50,7 +50,7 @@ class Upgrade:
     time_limit: float = 60.0
     keep: Path | None = None
     reduces: bool = True
-    volume: Volume = Volume.USUAL
+    verbosity: Verbosity = Verbosity.NORMAL
 
     def run(self) -> UpgradeReport:
         """Run both, and keep what finished, however the run ends.
@@ -74,7 +74,7 @@ class Upgrade:
         changes: list[Change] = []
         lost: tuple[NotAsked, ...] = ()
         try:
-            with Progress.of_cases([*cases, *cases], self.volume) as progress, terminated_as_interrupt():
+            with Progress.of_cases([*cases, *cases], self.verbosity) as progress, terminated_as_interrupt():
                 before.learn()
                 after.learn()
                 cases, lost = askable(cases, [before.facts, after.facts])

@@ -6,6 +6,6 @@ Each format is described by `<format>.schema.json` (JSON Schema 2020-12), and a 
 """
 
 from conformance.report.documents.reading import DocumentError, check, read, unique_keys
-from conformance.report.documents.schemas import FORMATS, schema, stamped, version, without_infinity
+from conformance.report.documents.schemas import FORMATS, as_document, schema, version, without_infinity
 
-__all__ = ["FORMATS", "DocumentError", "check", "read", "schema", "stamped", "unique_keys", "version", "without_infinity"]
+__all__ = ["FORMATS", "DocumentError", "as_document", "check", "read", "schema", "unique_keys", "version", "without_infinity"]

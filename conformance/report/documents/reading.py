@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from conformance.report.documents.fitting import misfit
+from conformance.report.documents.consistency import inconsistency
 from conformance.report.documents.schemas import FORMATS, schema, version
 from conformance.system.refusals import could_not_be
 from conformance.system.streams import printable
@@ -97,7 +97,7 @@ def _objection(said: Any, name: str) -> str:
         wrong = best_match(Draft202012Validator(schema(name)).iter_errors(said))
     except RecursionError:
         return "it is nested too deep"
-    return _plain(misfit(said)) if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
+    return _plain(inconsistency(said)) if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
 
 
 def _plain(text: str) -> str:

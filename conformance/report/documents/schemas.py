@@ -36,7 +36,7 @@ def version(name: str) -> int:
     return number
 
 
-def stamped(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def as_document(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """A document of that format, as JSON can hold it."""
     document: dict[str, Any] = without_infinity({"format": name, "format_version": version(name), **content})
     return document

@@ -16,11 +16,11 @@ class Mark:
 
     Attributes:
         verdict: by whose colour and symbol it is shown; "" for none.
-        said: in words.
+        text: in words.
     """
 
     verdict: str
-    said: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Grid:
     @property
     def key(self) -> list[tuple[str, str]]:
         """The symbols that its marks say, and what each stands for."""
-        said = {symbol for _, marks in self.rows for mark in marks if mark for symbol in mark.said.split()}
+        said = {symbol for _, marks in self.rows for mark in marks if mark for symbol in mark.text.split()}
         return [(symbol, verdict.replace("_", " ").lower()) for verdict, symbol in SYMBOL.items() if symbol in said]
 
 
@@ -166,4 +166,4 @@ class Page:
     def kinds(self) -> dict[str, str]:
         """What the page can be filtered by, and its words."""
         parts: list[Entry | Group] = [*self.entries, *self.groups]
-        return {each.kind: each.mark.said for each in parts}
+        return {each.kind: each.mark.text for each in parts}

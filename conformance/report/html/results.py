@@ -49,7 +49,7 @@ def features_of(case_ids: Iterable[str]) -> dict[str, str]:
 
 def mark(verdict: str) -> Mark:
     """A verdict in its own words."""
-    return Mark(verdict=verdict, said=verdict.replace("_", " "))
+    return Mark(verdict=verdict, text=verdict.replace("_", " "))
 
 
 def tally(results: Sequence[Result], name: str = "") -> Mark | None:
@@ -59,7 +59,7 @@ def tally(results: Sequence[Result], name: str = "") -> Mark | None:
     counts = collections.Counter(Verdict(result["verdict"]) for result in results)
     said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
     there = [verdict for verdict in counts if verdict is not Verdict.UNSUPPORTED]
-    return Mark(verdict=worst_of(there or counts), said=f"{name} {said}".strip())
+    return Mark(verdict=worst_of(there or counts), text=f"{name} {said}".strip())
 
 
 def differing(
@@ -169,12 +169,12 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Table:
 def _code(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Iterator[Code]:
     """The command that asks it again, and the script of the smallest case, where there is one."""
     case_id = result["minimal"] or result["case_id"]
-    yield Code(title="ask it again", text=command_again(result["case_id"], environment))
+    yield Code(title="ask it again", text=rerun_command(result["case_id"], environment))
     if script := script_of(case_id, environment):
         yield Code(title=script.title, text=script.code)
 
 
-def command_again(case_id: str, environment: Mapping[str, str]) -> str:
+def rerun_command(case_id: str, environment: Mapping[str, str]) -> str:
     """The command that asks a case of the same implementation."""
     implementation = environment.get("implementation", "")
     deviation = implementation.removeprefix("lstm_ref with ")
@@ -187,7 +187,7 @@ def command_again(case_id: str, environment: Mapping[str, str]) -> str:
     return " ".join(["lstm-conformance verify --case", shlex.quote(case_id), *said])
 
 
-def quiet_groups(results: Sequence[Result], name: str = "") -> list[Group]:
+def groups_without_entries(results: Sequence[Result], name: str = "") -> list[Group]:
     """Those that pass by family, those that are not there by reason."""
     found: dict[tuple[str, str], list[Result]] = collections.defaultdict(list)
     for result in results:

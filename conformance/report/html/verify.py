@@ -13,7 +13,7 @@ from conformance.judging.verdict import Verdict
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import in_sigma
 from conformance.report.html.contents import Count, Grid, Mark, Page, Table
-from conformance.report.html.results import Result, case_of, differing, features_of, mark, quiet_groups, tally
+from conformance.report.html.results import Result, case_of, differing, features_of, groups_without_entries, mark, tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
         notes=[note for run in runs for note in _notes(run, alone=single)],
         features=features_of(result["case_id"] for run in runs for result in run.results),
         entries=entries,
-        groups=[*groups, *(group for run in runs for group in quiet_groups(run.results, "" if single else run.name))],
+        groups=[*groups, *(group for run in runs for group in groups_without_entries(run.results, "" if single else run.name))],
     )
 
 
@@ -91,7 +91,7 @@ def _outcome(runs: Sequence[Run]) -> Mark:
     recorded = "Recorded, not run. " if any("recorded" in run.environment for run in runs) else ""
     if all(run.said["summary"]["as_expected"] for run in runs):
         cases = sum(len(run.results) for run in runs)
-        return Mark(verdict=Verdict.PASS, said=f"{recorded}As expected: {cases:,} cases, none differs but as known")
+        return Mark(verdict=Verdict.PASS, text=f"{recorded}As expected: {cases:,} cases, none differs but as known")
     unresolved = sum(run.counts[Verdict.UNRESOLVED] for run in runs)
     said = [f"incomplete: {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine"] if unresolved else []
     said += [f"{unexpected - unresolved:,} cases are not as expected"] if unexpected > unresolved else []
@@ -99,7 +99,7 @@ def _outcome(runs: Sequence[Run]) -> Mark:
     failed = [test for run in runs for test in run.said["summary"]["pooled"] if test["verdict"] != Verdict.PASS]
     said += [f"all cases together fail: {', '.join(_pooled_name(test) for test in failed)}"] if failed else []
     verdict = Verdict.UNRESOLVED if unresolved and len(said) == 1 else Verdict.FAIL
-    return Mark(verdict=verdict, said=recorded + ("; ".join(said) or "nothing ran"))
+    return Mark(verdict=verdict, text=recorded + ("; ".join(said) or "nothing ran"))
 
 
 def _pooled_name(test: Mapping[str, Any]) -> str:

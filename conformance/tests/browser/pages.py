@@ -52,7 +52,7 @@ def _explain(file: Path) -> None:
 
 
 def _verify() -> Any:
-    return pages.verify_report().as_read()
+    return pages.verify_report().as_parsed_json()
 
 
 PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(
@@ -61,7 +61,7 @@ PAGES: Mapping[str, Callable[[Path], None]] = MappingProxyType(
         "verify": partial(_reported, _verify, 1),
         "verify, a mistake": _mistaken,
         "verify, side by side": partial(_reported, _verify, 2),
-        "verify, hostile": partial(_reported, lambda: pages.made_hostile(pages.as_read(_verify())), 1),
+        "verify, hostile": partial(_reported, lambda: pages.made_hostile(pages.as_parsed_json(_verify())), 1),
         "upgrade": partial(_reported, pages.upgrade_said, 1),
         "history": partial(_reported, pages.history_said, 1),
         "model": partial(_reported, pages.model_said, 1),

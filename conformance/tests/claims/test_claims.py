@@ -15,7 +15,7 @@ from conformance.claims.judging import above, at_most, equal, judge, judge_under
 from conformance.claims.measure import gap, random_inputs, random_weights, rounding_limit
 from conformance.claims.model import plain
 from conformance.claims.text import as_json, render, shown
-from conformance.report.files import UnwrittenError
+from conformance.report.files import FileWriteError
 from conformance.tests.support.readme import claim_rows
 
 IDS = (
@@ -229,7 +229,7 @@ def test_plot_that_cannot_be_written_is_refused_by_its_own_name(tmp_path: Path) 
     """Not by that of the file which it would have been renamed from."""
     training = Training(units=4, parameters=100, accuracies=(0.8, 0.95))
     (tmp_path / "taken").touch()
-    with pytest.raises(UnwrittenError, match=r"taken/accuracy\.png could not be written: .*: name another path"):
+    with pytest.raises(FileWriteError, match=r"taken/accuracy\.png could not be written: .*: name another path"):
         plot_accuracy(judge(YES, training.evidence()), tmp_path / "taken" / "accuracy.png")
 
 

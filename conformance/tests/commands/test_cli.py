@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 import conformance
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.backends.backend import Backend
-from conformance.cli import Later, main
+from conformance.cli import LazyCommand, main
 from conformance.running.pool import Pool
 from conformance.running.session import default_workers
 from conformance.system.lifetime import _interrupt
@@ -132,7 +132,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 def single_options() -> list[tuple[str, click.Option]]:
     """Every option of every command that takes one value, or is a choice of two."""
-    commands = {name: later.load() for name, later in main.commands.items() if isinstance(later, Later)}
+    commands = {name: later.load() for name, later in main.commands.items() if isinstance(later, LazyCommand)}
     options = [(name, each) for name, command in commands.items() for each in command.params if isinstance(each, click.Option)]
     return [(name, each) for name, each in options if not each.multiple and (each.secondary_opts or not each.is_flag)]
 
@@ -195,7 +195,7 @@ def test_every_command_has_help(command: list[str]) -> None:
 def test_command_is_listed_as_it_calls_itself(name: str) -> None:
     """The list of commands knows them without importing them: by name, and by the first sentence of their help."""
     listed = main.commands[name]
-    assert isinstance(listed, Later)
+    assert isinstance(listed, LazyCommand)
     command = listed.load()
     assert (listed.name, listed.get_short_help_str()) == (command.name, command.get_short_help_str(limit=1000))
 

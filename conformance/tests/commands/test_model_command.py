@@ -23,7 +23,7 @@ from conformance.model_file.loading import raised, reason_and_mend
 from conformance.model_file.page import page_of
 from conformance.model_file.report import ModelReport, as_dict, show
 from conformance.model_file.verification import Verification, known_cause, questions_of, verify
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.tests.support.model_files import (
     LoadsOneLSTM,
@@ -40,11 +40,11 @@ from conformance.tests.support.model_files import (
 from lstm_ref import LSTMError, LSTMWeights
 
 
-def shown(report: ModelReport, volume: Volume = Volume.USUAL) -> str:
+def shown(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> str:
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
-        show(report, console, volume)
+        show(report, console, verbosity)
     return printed.get()
 
 
@@ -66,17 +66,17 @@ def test_a_model_that_is_right_in_both(tmp_path: Path) -> None:
     assert "predictions of both: bit for bit the same" in shown(report)
 
 
-@pytest.mark.parametrize("volume", Volume)
-def test_a_name_commands_no_terminal(volume: Volume, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verbosity", Verbosity)
+def test_a_name_commands_no_terminal(verbosity: Verbosity, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A layer's name may hold anything; it colours nothing, rings nothing, and forges no line of the report or of its progress."""
     forged = "1 PASS of 1 LSTM in 1 environment: as expected"
     name = f"\x1b[32m\n{forged}\x07[bold]\r"
     path = one_lstm(tmp_path / "model.keras", name=name)
-    with Progress({}, volume=volume) as progress:
+    with Progress({}, verbosity=verbosity) as progress:
         report = examine(
             path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, watching=progress
         )
-    printed = shown(report, volume) + "".join(capsys.readouterr())
+    printed = shown(report, verbosity) + "".join(capsys.readouterr())
     assert [each for each in printed if not each.isprintable() and each != "\n"] == []
     assert forged not in [line.strip() for line in printed.splitlines()]
     assert "\ufffd[32m\ufffd1 PASS of" in printed
@@ -110,7 +110,7 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
 )
 def test_quiet_report_has_what_is_not_as_expected(tmp_path: Path, second: dict[str, str | None], lines: list[str]) -> None:
     """No table, no versions; the last line is the verdict."""
-    said = shown(examined(one_lstm(tmp_path / "model.keras"), {}, second), Volume.QUIET).splitlines()
+    said = shown(examined(one_lstm(tmp_path / "model.keras"), {}, second), Verbosity.QUIET).splitlines()
     said = [line for line in said if not line.startswith(" ")]
     assert [line.startswith(start) for line, start in zip(said, lines, strict=True)] == [True] * len(lines), said
 
@@ -118,7 +118,7 @@ def test_quiet_report_has_what_is_not_as_expected(tmp_path: Path, second: dict[s
 def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> None:
     """Under the environment, as soon as it is known; how many there will be first."""
     file = io.StringIO()
-    with Progress({}, unit="LSTMs", volume=Volume.VERBOSE, console=Console(file=file, width=200)) as progress:
+    with Progress({}, unit="LSTMs", verbosity=Verbosity.VERBOSE, console=Console(file=file, width=200)) as progress:
         path = one_lstm(tmp_path / "model.keras")
         examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress)
     first, second, last = file.getvalue().splitlines()
@@ -269,7 +269,7 @@ def test_a_report_is_json(tmp_path: Path) -> None:
 def test_page_says_what_is_not_as_expected(environment: dict[str, Any], outcome: str, cell: str, tmp_path: Path) -> None:
     """Though each LSTM by itself is right: above all else, and in the LSTM's field as the terminal has it."""
     page = page_of(json.loads(json.dumps(as_dict(examined(one_lstm(tmp_path / "model.keras"), environment)))))
-    assert (page.outcome.said, page.heading) == (outcome, "Results")
+    assert (page.outcome.text, page.heading) == (outcome, "Results")
     assert [mark and mark.verdict for mark in page.grids[0].rows[0][1]] == [cell]
 
 
@@ -277,7 +277,7 @@ def test_page_says_that_predictions_differ(tmp_path: Path) -> None:
     """Of two environments, after what differs in each."""
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
     said = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
-    assert page_of(as_dict(report)).outcome.said == said
+    assert page_of(as_dict(report)).outcome.text == said
 
 
 def test_page_does_not_speak_for_what_was_not_verified(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_page_does_not_speak_for_what_was_not_verified(tmp_path: Path) -> None:
     stored = {"layers/lstm/cell": weights_of(), "layers/lstm_1/cell": weights_of(2, 2)}
     config = model_node(inputs, *lstms, node("Lambda", "code", function="…"))
     page = page_of(as_dict(examined(write_keras(tmp_path / "model.keras", config, stored), {})))
-    assert page.outcome.said == "Every LSTM that can be verified is one of Keras', with its own weights"
+    assert page.outcome.text == "Every LSTM that can be verified is one of Keras', with its own weights"
 
 
 def test_a_model_without_an_lstm_is_refused(tmp_path: Path) -> None:

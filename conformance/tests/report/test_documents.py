@@ -28,7 +28,7 @@ from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
 from conformance.model_file.report import as_dict
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.report.documents import FORMATS, DocumentError, check, read, schema, stamped, version
+from conformance.report.documents import FORMATS, DocumentError, as_document, check, read, schema, version
 from conformance.report.files import write_json
 from conformance.report.model import Report
 from conformance.report.speed import Work
@@ -215,7 +215,7 @@ def test_history_is_as_its_schema_says(versions: tuple[str, ...]) -> None:
         refused=dict.fromkeys(versions[1:], HOSTILE),
         seconds=1.0,
     )
-    assert objections(stamped("history", {"backends": {"numpy": one.as_dict()}}), "history") == []
+    assert objections(as_document("history", {"backends": {"numpy": one.as_dict()}}), "history") == []
 
 
 @pytest.mark.parametrize("deviation", [None, "output_tanh_missing"])
@@ -237,7 +237,7 @@ CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerd
 def test_claims_are_as_their_schema_says(finding: Finding | None, error: str) -> None:
     """Those that found something, and those that raised."""
     settled = Settled(claim=CLAIM, finding=finding, error=error, seconds=1.0)
-    assert objections(stamped("claims", {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)]}), "claims") == []
+    assert objections(as_document("claims", {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)]}), "claims") == []
 
 
 # --- what is read --------------------------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_bad_document_is_refused(content: Any, message: str, tmp_path: Path) -> 
 
 def verified() -> dict[str, Any]:
     """A report with a picture."""
-    said: dict[str, Any] = json.loads(json.dumps(pages.verify_report().as_read()))
+    said: dict[str, Any] = json.loads(json.dumps(pages.verify_report().as_parsed_json()))
     return said
 
 

@@ -31,10 +31,10 @@ from conformance.tests.support.reports import BIASED, GREEN, QUIET, UNEXPLAINED,
 from lstm_ref import LSTMError
 
 REPORTS: Mapping[str, Callable[[], Any]] = {
-    "verify": lambda: [pages.as_read(pages.verify_report().as_read())],
-    "two runs of verify": lambda: [pages.as_read(pages.verify_report().as_read())] * 2,
-    "upgrade": lambda: [pages.as_read(pages.upgrade_said())],
-    "history": lambda: [pages.as_read(pages.history_said())],
+    "verify": lambda: [pages.as_parsed_json(pages.verify_report().as_parsed_json())],
+    "two runs of verify": lambda: [pages.as_parsed_json(pages.verify_report().as_parsed_json())] * 2,
+    "upgrade": lambda: [pages.as_parsed_json(pages.upgrade_said())],
+    "history": lambda: [pages.as_parsed_json(pages.history_said())],
     "model": lambda: [pages.model_said()],
     "claims": lambda: [pages.claims_said()],
 }
@@ -197,7 +197,7 @@ KNOWN = known_differences()[0]
 )
 def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
     """Also where no check has a number."""
-    assert said in pages.Read(text_of([pages.as_read(run.as_read())])).words
+    assert said in pages.Read(text_of([pages.as_parsed_json(run.as_parsed_json())])).words
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
 )
 def test_a_page_says_that_nothing_differs_only_where_that_is_so(run: Report, heading: str) -> None:
     """Not of a run that is red as a whole, or of none."""
-    assert page_of([pages.as_read(run.as_read())]).heading == heading
+    assert page_of([pages.as_parsed_json(run.as_parsed_json())]).heading == heading
 
 
 def test_verdicts_are_shown_by_size_where_no_surface_was_asked() -> None:
     """Of those that have a size, which a probe has not."""
-    said = pages.as_read(pages.verify_report().as_read())
+    said = pages.as_parsed_json(pages.verify_report().as_parsed_json())
     assert "Verdicts by size" in pages.Read(text_of([said | {"plan": said["plan"] | {"surface": False}}])).words
 
 
@@ -240,7 +240,7 @@ def test_numbers_of_a_picture_are_those_of_the_report(verified: pages.Read) -> N
     worst = next(line for line in picture.lines if line.name == picture.worst)
     row = f"{picture.places[-1]} {worst.expected[-1]:.9g} {worst.got[-1]:.9g} {worst.errors[-1]:.3g} σ"
     assert row in verified.words
-    drawn = drawing_of(pages.as_read(pages.verify_report().as_read())["results"][0]["picture"])
+    drawn = drawing_of(pages.as_parsed_json(pages.verify_report().as_parsed_json())["results"][0]["picture"])
     assert [len(chart.dots) for chart in (*drawn.charts, *drawn.gates)] == [len(picture.places)] * 7
 
 
@@ -270,20 +270,20 @@ def test_environments_are_the_columns_of_a_grid() -> None:
     (grid,) = page.grids
     assert grid.columns == ["keras.layers.LSTM 3.15.1 jax (1)", "keras.layers.LSTM 3.15.1 jax (2)"]
     rows = dict(grid.rows)
-    assert [mark and (mark.verdict, mark.said) for mark in rows["mask = left"]] == [("FAIL", "✗ 1")] * 2
-    assert [mark and (mark.verdict, mark.said) for mark in rows["probes"]] == [("KNOWN_DIFFERENCE", "≈ 1")] * 2
+    assert [mark and (mark.verdict, mark.text) for mark in rows["mask = left"]] == [("FAIL", "✗ 1")] * 2
+    assert [mark and (mark.verdict, mark.text) for mark in rows["probes"]] == [("KNOWN_DIFFERENCE", "≈ 1")] * 2
     assert len({entry.id for entry in page.entries}) == len(page.entries) == 8
 
 
 def test_page_of_several_runs_says_which_is_not_whole() -> None:
     """By the name that its column has."""
-    page = page_of([pages.as_read(run.as_read()) for run in (GREEN, report(result(0), stopped="interrupted"))])
-    assert page.outcome.said == "3 cases did not run: a layer 3.0 numpy (2): interrupted"
+    page = page_of([pages.as_parsed_json(run.as_parsed_json()) for run in (GREEN, report(result(0), stopped="interrupted"))])
+    assert page.outcome.text == "3 cases did not run: a layer 3.0 numpy (2): interrupted"
 
 
 def test_thousands_of_results_make_a_small_page() -> None:
     """Those that pass are an id each, by family; each difference opens, and of those that are alike the first have scripts."""
-    said = pages.as_read(pages.verify_report().as_read())
+    said = pages.as_parsed_json(pages.verify_report().as_parsed_json())
     cases = [case for _, case in zip(range(600), matrix.documents_matrix(), strict=False)]
     results = [
         said["results"][number % 2 * 2] | {"case_id": case.id, "group": case.group, "picture": None}
@@ -341,7 +341,7 @@ def test_a_page_is_made_from_json_alone(tmp_path: Path) -> None:
     report: Report = replace(pages.verify_report(), stopped="interrupted")
     write_json(report, tmp_path / "run.json")
     assert ran(tmp_path / "run.json", "--html", tmp_path / "page.html") == (0, "")
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text_of([report.as_read()])
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text_of([report.as_parsed_json()])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from conformance.judging.verdict import Verdict
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
 from conformance.model_file.summary import blocks_of as model_summary
-from conformance.report.document import Block, Folded, Heading, Lines, Rows, Script, show
+from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, Script, show
 from conformance.report.markdown import LIMIT, as_markdown
 from conformance.report.model import Report
 from conformance.report.summary import SHOWN, blocks_of
@@ -82,7 +82,7 @@ TAGS = {"h2", "p", "br", "table", "thead", "tbody", "tr", "th", "td", "details",
 def test_text_is_shown_as_it_stands(text: str) -> None:
     """In a heading, a line, a cell, a title and a script: no character of it is markup, and what cannot be shown is replaced."""
     shown = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
-    found = read([Heading(text), Lines([text]), Rows((text, "other"), [(text, "other")]), Folded(text, [Lines([text])])])
+    found = read([Heading(text), Lines([text]), Rows((text, "other"), [(text, "other")]), Collapsible(text, [Lines([text])])])
     assert set(found.tags) <= TAGS
     assert found.text.count(shown) == 6
     assert found.tags.count("td") == 2
@@ -100,15 +100,15 @@ def test_script_stays_a_script(text: str) -> None:
 def test_endless_text_is_cut() -> None:
     """In a line, a title and a script."""
     text = "x" * 10**6
-    assert len(as_markdown([Lines([text]), Folded(text, []), Script(text, text)])) < 25_000
+    assert len(as_markdown([Lines([text]), Collapsible(text, []), Script(text, text)])) < 25_000
 
 
 # --- size ----------------------------------------------------------------------------------------------------------------------
 
 
-def part(size: int) -> Folded:
-    """Folded, of about that many bytes of UTF-8."""
-    return Folded("part", [Lines(["é" * 490] * (size // 1000))])
+def part(size: int) -> Collapsible:
+    """Collapsible, of about that many bytes of UTF-8."""
+    return Collapsible("part", [Lines(["é" * 490] * (size // 1000))])
 
 
 @pytest.mark.parametrize(("parts", "left_out"), [(9, 0), (12, 2), (60, 50)])
@@ -267,7 +267,9 @@ def test_claims_are_shown() -> None:
 def test_page_is_open_in_a_terminal() -> None:
     """What is folded below its title; a script by its title only."""
     console = Console(file=io.StringIO(), width=80)
-    show([Folded("title", [Lines(["within"], "red"), Rows(("a",), [("[b]",)]), Script("as a script", "import keras")])], console)
+    show(
+        [Collapsible("title", [Lines(["within"], "red"), Rows(("a",), [("[b]",)]), Script("as a script", "import keras")])], console
+    )
     assert isinstance(console.file, io.StringIO)
     said = [line.strip() for line in console.file.getvalue().splitlines() if line.strip(" ─")]
     assert said == ["title", "within", "a", "[b]", "as a script"]

@@ -20,7 +20,7 @@ from conformance.judging.verdict import CheckResult, Verdict
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.model import Report
-from conformance.report.volume import Volume
+from conformance.report.verbosity import Verbosity
 from conformance.tests.support.reports import (
     BIASED,
     COUNTED,
@@ -220,7 +220,7 @@ def test_failing_to_write_keeps_the_older_file(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", half)
-    with pytest.raises(files.UnwrittenError, match="No space left on device; make room on that disk"):
+    with pytest.raises(files.FileWriteError, match="No space left on device; make room on that disk"):
         files.write_json(RED, path)
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
@@ -246,18 +246,18 @@ def test_file_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> N
     """And each that cannot is named; what was not asked for is not written."""
     (tmp_path / "taken").mkdir()
     asked = [(tmp_path / name, partial(files.write_text, name)) for name in ("taken", "taken", "free")]
-    with pytest.raises(files.UnwrittenError, match=r"taken could not be written: .*; .*taken could not be written: "):
-        files.write_each(*asked, (None, partial(files.write_text, "nowhere")))
+    with pytest.raises(files.FileWriteError, match=r"taken could not be written: .*; .*taken could not be written: "):
+        files.write_files(*asked, (None, partial(files.write_text, "nowhere")))
     assert (tmp_path / "free").read_text(encoding="utf-8") == "free"
 
 
 # --- text ----------------------------------------------------------------------------------------------------------------------
 
 
-def shown(one: Report, volume: Volume = Volume.USUAL) -> str:
+def shown(one: Report, verbosity: Verbosity = Verbosity.NORMAL) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=110)
-    text.show(one, console, volume)
+    text.show(one, console, verbosity)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -278,13 +278,13 @@ def test_green_report_names_what_ran_and_counts_it() -> None:
 def test_verbose_report_says_all_of_what_ran() -> None:
     """The suite and the platform too, which a usual one leaves out."""
     one = replace(GREEN, environment={**GREEN.environment, "suite": "0.1.0"})
-    assert "suite 0.1.0" in shown(one, Volume.VERBOSE)
+    assert "suite 0.1.0" in shown(one, Verbosity.VERBOSE)
     assert "suite 0.1.0" not in shown(one)
 
 
 def test_quiet_report_has_what_differs_and_the_counts() -> None:
     """No tables, and what was not run is said as ever."""
-    said = shown(RED, Volume.QUIET)
+    said = shown(RED, Verbosity.QUIET)
     assert shown(RED).endswith(said)
     assert said.startswith(f"FAIL {IDS[1]}\n")
 
@@ -300,10 +300,10 @@ def test_red_report_says_what_differs_why_and_what_next() -> None:
     assert said.endswith("1 cases did not run: no reason was given\n")
 
 
-@pytest.mark.parametrize("volume", list(Volume))
-def test_an_unresolved_report_says_so_first(volume: Volume) -> None:
+@pytest.mark.parametrize("verbosity", list(Verbosity))
+def test_an_unresolved_report_says_so_first(verbosity: Verbosity) -> None:
     """The reason, that it says nothing of the implementation, what to do; and the counts begin with it."""
-    said = shown(UNRESOLVED, volume)
+    said = shown(UNRESOLVED, verbosity)
     assert f"UNRESOLVED {IDS[1]}\n  the disk cannot be written: OSError: [Errno 28] No space left\n  it says nothing of" in said
     assert "look closer" not in said
     assert "\nINCOMPLETE: 1 cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again\n" in said

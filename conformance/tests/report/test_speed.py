@@ -62,7 +62,9 @@ def test_report_says_how_fast_it_was(workers: int, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "work", [None, Tally().work(2), replace(WORK, cases=text.RATED - 1)], ids=["not measured", "all from a journal", "few"]
+    "work",
+    [None, Tally().work(2), replace(WORK, cases=text.MIN_CASES_FOR_RATE - 1)],
+    ids=["not measured", "all from a journal", "few"],
 )
 def test_report_says_nothing_of_too_little(work: Work | None) -> None:
     """A rate of nothing, or of a few cases, would be misread."""

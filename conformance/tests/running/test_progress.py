@@ -12,8 +12,8 @@ from rich.console import Console
 
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.report.style import STYLE, SYMBOL
-from conformance.report.volume import Volume
-from conformance.running.progress import QUIET_FOR, Progress, counted, telling, tracked
+from conformance.report.verbosity import Verbosity
+from conformance.running.progress import QUIET_FOR, Progress, counted, status_messages, tracked
 
 PASSED = Result(case_id="u1-s0", group="u1", verdict=Verdict.PASS, seconds=0.25, path="eager; loop")
 FAILED = Result(
@@ -38,10 +38,10 @@ def clock(step: float = 1.0) -> Callable[[], float]:
     return lambda: next(ticks) * step
 
 
-def shown(file: io.StringIO, *results: Result, volume: Volume = Volume.USUAL, width: int = 120, step: float = 1.0) -> str:
+def shown(file: io.StringIO, *results: Result, verbosity: Verbosity = Verbosity.NORMAL, width: int = 120, step: float = 1.0) -> str:
     """What a run of three cases of u1 and one of u2 shows by the time that these results have come."""
     console = Console(file=file, width=width, color_system=None, force_terminal=None)
-    with Progress({"u1": 3, "u2": 1}, volume=volume, console=console, clock=clock(step)) as progress:
+    with Progress({"u1": 3, "u2": 1}, verbosity=verbosity, console=console, clock=clock(step)) as progress:
         progress.started({"keras": "3.15.1"})
         for result in results:
             progress.finished(result)
@@ -65,7 +65,7 @@ def test_pipe_is_told_now_and_then_of_a_long_group() -> None:
 
 def test_verbose_says_each_result() -> None:
     """With verdict and symbol, case, time, what ran, and what is wrong."""
-    said = shown(io.StringIO(), PASSED, FAILED, volume=Volume.VERBOSE).splitlines()
+    said = shown(io.StringIO(), PASSED, FAILED, verbosity=Verbosity.VERBOSE).splitlines()
     assert said[0] == "✓ PASS  u1-s0  0.250 s  eager; loop"
     assert said[1] == "✗ FAIL  u2-s0  0.000 s  no shape"
 
@@ -73,7 +73,7 @@ def test_verbose_says_each_result() -> None:
 @pytest.mark.parametrize("file", [io.StringIO, Terminal])
 def test_quiet_says_nothing(file: type[io.StringIO]) -> None:
     """Neither to a pipe nor to a terminal."""
-    assert shown(file(), PASSED, PASSED, PASSED, FAILED, volume=Volume.QUIET) == ""
+    assert shown(file(), PASSED, PASSED, PASSED, FAILED, verbosity=Verbosity.QUIET) == ""
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_more_can_be_expected_later() -> None:
     assert file.getvalue().startswith("1 of 1 LSTMs: u1 finished; 1 PASS; ")
 
 
-@pytest.mark.parametrize(("volume", "said"), [(Volume.QUIET, ""), (Volume.USUAL, "building it\n")])
-def test_what_takes_its_time_is_told(volume: Volume, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("verbosity", "said"), [(Verbosity.QUIET, ""), (Verbosity.NORMAL, "building it\n")])
+def test_what_takes_its_time_is_told(verbosity: Verbosity, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """On standard error, unless quiet is asked for."""
-    with telling(volume) as say:
-        say("building it")
+    with status_messages(verbosity) as print_message:
+        print_message("building it")
     assert capsys.readouterr() == ("", said)
 
 
 def test_items_are_tracked_as_they_are_taken() -> None:
     """None before it is asked for: the progress is that of whoever takes them."""
-    items = tracked([1, 2, 3], doing="counting", unit="numbers", volume=Volume.QUIET)
+    items = tracked([1, 2, 3], doing="counting", unit="numbers", verbosity=Verbosity.QUIET)
     assert next(items) == 1
     assert list(items) == [2, 3]

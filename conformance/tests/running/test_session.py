@@ -20,7 +20,7 @@ from conformance.judging.verdict import Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.model import Report
 from conformance.running.agreement import agree
-from conformance.running.session import COMPILATIONS, REDUCED, Session, compiled_once
+from conformance.running.session import COMPILATIONS, REDUCED, Session, shared_compilation_cache
 from conformance.tests.support.doubles import Raising, Starved
 
 RIGHT = Case.from_id("u3-d2-t6-b4-bidi-s0")
@@ -213,7 +213,7 @@ def test_workers_share_what_jax_compiles(named: str, monkeypatch: pytest.MonkeyP
     if named:
         monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", named)
     before = dict(os.environ)
-    with compiled_once():
+    with shared_compilation_cache():
         folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
         assert os.environ.keys() >= COMPILATIONS.keys()
         assert folder == named or Path(folder).is_dir()

@@ -15,7 +15,7 @@ from conformance.claims.text import as_json, system_as_json
 from conformance.claims.verification import Verified
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.report.documents import stamped
+from conformance.report.documents import as_document
 from conformance.report.model import Plan, Report
 from conformance.running.runner import run
 from conformance.upgrade.baseline import judge
@@ -120,13 +120,13 @@ def history_said() -> dict[str, Any]:
     report = HistoryReport(
         versions=("3.14.1", "3.15.1"), environments={}, behaviours=rows, facts=(), refused={"2.0": "no interpreter"}, seconds=1.5
     )
-    return stamped("history", {"backends": {"tensorflow": report.as_dict()}})
+    return as_document("history", {"backends": {"tensorflow": report.as_dict()}})
 
 
 def model_said() -> dict[str, Any]:
     """A file with one LSTM that passes and one that does not."""
     verdicts = {"lstm": "PASS", "lstm_1": "FAIL"}
-    picture = verify_report().as_read()["results"][0]["picture"]
+    picture = verify_report().as_parsed_json()["results"][0]["picture"]
     lstms = [
         {
             "path": path,
@@ -159,7 +159,7 @@ def model_said() -> dict[str, Any]:
         "environments": [{**environment, "mend": "mend", "lstms": lstms, "calls": [], "called": None, "not_recorded": ""}],
         "predictions": {"read": "(2, 5, 3)", "compared": "", "verdict": "UNSUPPORTED"},
     }
-    return stamped("model", content)
+    return as_document("model", content)
 
 
 def _finding() -> Finding:
@@ -182,10 +182,10 @@ def claims_said() -> dict[str, Any]:
     ]
     asked = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
     said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)]}
-    return stamped("claims", as_read(said))
+    return as_document("claims", as_parsed_json(said))
 
 
-def as_read(said: Any) -> Any:
+def as_parsed_json(said: Any) -> Any:
     """As JSON gives it back."""
     return json.loads(json.dumps(said))
 

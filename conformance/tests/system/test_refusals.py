@@ -342,5 +342,5 @@ def test_exit_codes_are_documented_alike(command: str) -> None:
     ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
 )
 def test_exit_code_is_what_is_documented(arguments: tuple[str, ...], code: int) -> None:
-    """0 where all is as it should be; 1 is tested in test_volume.py, and 2 with each refusal above."""
+    """0 where all is as it should be; 1 is tested in test_verbosity.py, and 2 with each refusal above."""
     assert invoke(*arguments).exit_code == code

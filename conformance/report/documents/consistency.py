@@ -9,12 +9,12 @@ from typing import Any
 _ALONG = ("expected", "got", "errors")
 
 
-def misfit(said: Mapping[str, Any]) -> str:
+def inconsistency(said: Mapping[str, Any]) -> str:
     """What does not fit first, and where, in a document that is as its schema says; empty where all does."""
-    return next(_misfits(said), "")
+    return next(_inconsistencies(said), "")
 
 
-def _misfits(said: Mapping[str, Any]) -> Iterator[str]:
+def _inconsistencies(said: Mapping[str, Any]) -> Iterator[str]:
     for where, picture in _pictures(said, "$"):
         sizes = {len(line[name]) for line in picture["lines"] for name in _ALONG}
         if sizes != {len(picture["places"])} or 0 in sizes or picture["worst"] not in {line["name"] for line in picture["lines"]}:

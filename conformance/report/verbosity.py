@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Volume(Enum):
+class Verbosity(Enum):
     """How much a command says.
 
     `--quiet`: no progress, and of the report what is not as expected, and its last line. `--verbose`: each result as it comes, and
@@ -13,5 +13,5 @@ class Volume(Enum):
     """
 
     QUIET = "quiet"
-    USUAL = "usual"
+    NORMAL = "normal"
     VERBOSE = "verbose"

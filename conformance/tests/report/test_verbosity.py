@@ -69,14 +69,14 @@ def test_verbose_says_each_result(arguments: tuple[str, ...], line: str) -> None
     assert line not in result.stdout
 
 
-@pytest.mark.parametrize(("volume", "asked"), [((), True), (("--quiet",), False)], ids=["usual", "quiet"])
-def test_quiet_claims_say_their_counts(volume: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("verbosity", "asked"), [((), True), (("--quiet",), False)], ids=["usual", "quiet"])
+def test_quiet_claims_say_their_counts(verbosity: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of systems that are as described, nothing."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
     monkeypatch.setattr(
         "conformance.commands.claims.SYSTEMS", [each for each in SYSTEMS if each.environments == ("block-lstm-v2",)]
     )
-    result = invoke("claims", *volume)
+    result = invoke("claims", *verbosity)
     assert ("as described" in result.stdout, result.exit_code, result.stderr) == (asked, 0, "")
 
 
