@@ -90,7 +90,8 @@ def parse(text: str) -> Spec:
         raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_WRITTEN}")
     if "/" in head or os.sep in head:
         try:
-            interpreter = Path(head).expanduser().absolute()
+            # Without the space that a slash at the end has kept from `strip`: a specification is read as it is written.
+            interpreter = Path(str(Path(head).expanduser().absolute()).rstrip())
         except RuntimeError as error:
             raise EnvironmentSpecError(f"{head} names the home of a user who is not here: write the whole path") from error
         return Spec(system=INTERPRETER, interpreter=interpreter, backend=backend)

@@ -40,6 +40,7 @@ def test_a_text_is_the_environment_and_the_environment_is_the_text(text: str, sp
         ("  keras == 3.15.1   --backend=jax ", "keras==3.15.1 --backend jax"),
         ("./venv/bin/python --backend numpy", f"{Path.cwd() / 'venv/bin/python'} --backend numpy"),
         ("~/venv/bin/python", f"{Path.home() / 'venv/bin/python'}"),
+        ("/opt/my python /", "/opt/my python"),
     ],
 )
 def test_there_is_one_way_to_write_it_back(text: str, canonical: str) -> None:
