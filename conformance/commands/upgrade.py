@@ -160,23 +160,23 @@ def upgrade(
         reduces=reduces,
         verbosity=verbosity,
     ).run()
-    judged = judge(report, expected)
-    if records and baseline is not None and judged.complete:
+    comparison = judge(report, expected)
+    if records and baseline is not None and comparison.complete:
         write_baseline(report, baseline)
-        judged = judge(report, read_baseline(baseline))
-    page = text.page(report, judged)
-    said = report.as_dict(judged.as_dict())
+        comparison = judge(report, read_baseline(baseline))
+    page = text.page(report, comparison)
+    said = report.as_dict(comparison.as_dict())
     _publish(
-        text.verdict(report, judged) if verbosity is Verbosity.QUIET else page,
+        text.verdict(report, comparison) if verbosity is Verbosity.QUIET else page,
         (json_file, partial(files.write_document, said)),
         (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
         (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
     )
-    if records and not judged.complete:
+    if records and not comparison.complete:
         click.echo(f"{baseline} is as it was: a run that is not whole is not recorded", err=True)
     if report.stopped == INTERRUPTED:
         click.echo(options.resume_hint("--keep FOLDER", keep), err=True)
-    sys.exit(0 if judged.as_expected else 1)
+    sys.exit(0 if comparison.as_expected else 1)
 
 
 @click.command()

@@ -1,4 +1,4 @@
 """What changes from one version to another, judged against the reference: an improvement, a regression or a convention.
 
-It imports `explaining`, `running` and what is below; `model_file` does not know it.
+It may import `explaining`, `running` and the rooms below them; `model_file` does not import it.
 """

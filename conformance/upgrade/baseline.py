@@ -1,4 +1,4 @@
-"""The changes that a user has looked at and expects: a file to record, to review and to keep, as a lock file is."""
+"""The baseline: a file of the changes that a user has reviewed and expects, kept like a lock file."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Entry:
     Attributes:
         before, after: names of the two implementations.
         kind: of the change.
-        behaviour: what its case departs in; "API" for a fact.
+        behaviour: the features of the case that are not the usual ones; "API" for a fact.
         case: id of the case, or the fact: `argument use_cudnn`.
-        cause: how each side came out, in words: what it raised, what it lacks, which facts are other ones.
-        explained_by: the deviation or known difference that explains it; "" for none.
-        errors: of what is wrong on a side, by that side and what they are of; empty where nothing is.
-        reason: why it is expected; the user's own words.
+        cause: the results of both sides in words: the exception, the missing feature, the facts that differ.
+        explained_by: the deviation or known difference that explains the change; "" for none.
+        errors: of the wrong arrays, by side and name; empty where nothing is wrong.
+        reason: why the user expects it, in the user's words.
     """
 
     before: str
@@ -59,21 +59,21 @@ class Entry:
 
     def __str__(self) -> str:
         """In one line."""
-        explained = f", explained by {self.explained_by}" if self.explained_by else ""
-        off = f", off by {max(each.largest for each in self.errors.values()):.2g}" if self.errors else ""
-        return f"{self.kind}: {self.behaviour} ({self.case}): {self.cause}{explained}{off}"
+        explanation = f", explained by {self.explained_by}" if self.explained_by else ""
+        error = f", off by {max(errors.largest for errors in self.errors.values()):.2g}" if self.errors else ""
+        return f"{self.kind}: {self.behaviour} ({self.case}): {self.cause}{explanation}{error}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A report beside a baseline.
+class BaselineComparison:
+    """A report compared with a baseline.
 
     Attributes:
-        has_baseline: whether there is one.
-        unexpected: changes that it does not hold, or not as they are.
-        stale: changes that it holds and that no longer show, or not as they were.
-        not_asked: how many it holds of cases that were not asked.
-        complete: whether the run was whole, and compared anything.
+        has_baseline: whether the user gave a baseline.
+        unexpected: changes that are not in the baseline, or differ from their entry.
+        stale: entries of the baseline that the run does not show, or shows with a difference.
+        not_asked: number of entries whose cases did not run.
+        complete: whether all cases ran and at least one was compared.
     """
 
     has_baseline: bool
@@ -84,59 +84,59 @@ class Judged:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the run is as it should be."""
+        """Whether the run is complete and equal to the baseline."""
         return self.complete and not self.unexpected and not self.stale
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines."""
-        said: dict[str, Any] = without_infinity({**asdict(self), "as_expected": self.as_expected})
-        return said
+        """As JSON holds it."""
+        document: dict[str, Any] = without_infinity({**asdict(self), "as_expected": self.as_expected})
+        return document
 
 
-def judge(report: UpgradeReport, baseline: Sequence[Entry] | None) -> Judged:
-    """What of a report is not as a baseline says; without one, nothing may change."""
+def judge(report: UpgradeReport, baseline: Sequence[Entry] | None) -> BaselineComparison:
+    """Compare a report with a baseline; without a baseline no change is expected."""
     expected = [entry for entry in baseline or () if (entry.before, entry.after) == report.names]
-    shown = [*_shown(report)]
-    asked = _of_asked(expected, report)
-    return Judged(
+    observed = _observed_changes(report)
+    entries = _entries_of_run(expected, report)
+    return BaselineComparison(
         has_baseline=baseline is not None,
-        unexpected=tuple(each.entry for each in shown if not any(map(each.is_as, expected))),
-        stale=tuple(entry for entry in asked if not any(each.is_as(entry) for each in shown)),
-        not_asked=len(expected) - len(asked),
+        unexpected=tuple(change.entry for change in observed if not any(map(change.matches, expected))),
+        stale=tuple(entry for entry in entries if not any(change.matches(entry) for change in observed)),
+        not_asked=len(expected) - len(entries),
         complete=not report.stopped and not report.not_run and not report.unresolved and bool(report.compared),
     )
 
 
-def _of_asked(entries: Sequence[Entry], report: UpgradeReport) -> list[Entry]:
-    """Those of cases, and of facts, that the run has asked."""
-    asked = {change.case_id for change in report.changes}
-    return [entry for entry in entries if (report.knows_facts if entry.kind == Kind.API else entry.case in asked)]
+def _entries_of_run(entries: Sequence[Entry], report: UpgradeReport) -> list[Entry]:
+    """The entries whose cases ran, or whose facts are known."""
+    case_ids = {change.case_id for change in report.changes}
+    return [entry for entry in entries if (report.knows_facts if entry.kind == Kind.API else entry.case in case_ids)]
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A change that a run shows, as a baseline holds it, beside the change itself; None for a fact."""
+class _ObservedChange:
+    """A change in a run: its baseline entry, and the change of the case; None for a fact."""
 
     entry: Entry
     change: Change | None = None
 
-    def is_as(self, recorded: Entry) -> bool:
-        """Whether it is the recorded one: of the same case and cause, and as wrong; a name explains what no errors tell apart."""
+    def matches(self, recorded: Entry) -> bool:
+        """Whether it has the same case, cause and errors; where errors have no means, the explanation must be the same too."""
         entry, errors = self.entry, self.change.errors if self.change else {}
         if (entry.kind, entry.case, entry.cause) != (recorded.kind, recorded.case, recorded.cause):
             return False
         if not recorded.errors.keys() <= errors.keys():
             return False
-        told_apart = any(each.errors.means for each in errors.values())
-        same = all(each.is_as(recorded.errors.get(name)) for name, each in errors.items())
-        return same and (told_apart or entry.explained_by == recorded.explained_by)
+        has_means = any(measured.errors.means for measured in errors.values())
+        same = all(measured.matches(recorded.errors.get(name)) for name, measured in errors.items())
+        return same and (has_means or entry.explained_by == recorded.explained_by)
 
 
-def _shown(report: UpgradeReport) -> list[_Shown]:
-    """Every change of a report, in the order of the ids."""
-    cases = [_Shown(_entry(change, *report.names), change) for change in report.changed]
-    facts = [_Shown(_entry_of_fact(fact, *report.names)) for fact in report.facts]
-    return sorted([*facts, *cases], key=lambda shown: (shown.entry.kind, shown.entry.case))
+def _observed_changes(report: UpgradeReport) -> list[_ObservedChange]:
+    """Every change of a report, ordered by kind and case."""
+    cases = [_ObservedChange(_entry(change, *report.names), change) for change in report.changed]
+    facts = [_ObservedChange(_entry_of_fact(fact, *report.names)) for fact in report.facts]
+    return sorted([*facts, *cases], key=lambda observed: (observed.entry.kind, observed.entry.case))
 
 
 def _entry(change: Change, before: str, after: str) -> Entry:
@@ -148,7 +148,7 @@ def _entry(change: Change, before: str, after: str) -> Entry:
         case=change.case_id,
         cause=f"{_cause(change.before)} → {_cause(change.after)}",
         explained_by=change.explained_by or change.after.known or change.before.known,
-        errors={name: each.written for name, each in change.errors.items() if each.fails},
+        errors={name: measured.rounded for name, measured in change.errors.items() if measured.fails},
     )
 
 
@@ -158,19 +158,21 @@ def _entry_of_fact(fact: FactChange, before: str, after: str) -> Entry:
 
 
 def _cause(result: Result) -> str:
-    """How a side came out, without numbers that rounding changes: those are the errors."""
+    """The result of one side in words, without numbers that rounding changes: those are in the errors."""
     if result.verdict is Verdict.ERROR:
-        return f"crash: {_stable(result.reason)}"
+        return f"crash: {_without_run_specifics(result.reason)}"
     if result.verdict is Verdict.UNSUPPORTED:
-        return f"not there: {_stable(result.reason)}"
+        return f"not there: {_without_run_specifics(result.reason)}"
     if result.verdict is Verdict.FAIL:
-        facts = [f"{each.check}: {each.message}" for each in result.checks if each.verdict is Verdict.FAIL and each.worst is None]
-        return ": ".join(["wrong", *filter(None, ["; ".join(facts)])])
+        failures = [
+            f"{check.check}: {check.message}" for check in result.checks if check.verdict is Verdict.FAIL and check.worst is None
+        ]
+        return ": ".join(["wrong", *filter(None, ["; ".join(failures)])])
     return "right"
 
 
-# What an exception's words have that is not of it: addresses, folders, lines, and numbers that frameworks give to their objects.
-_PASSING = (
+# Parts of a message that the next run changes: addresses, folders, line numbers, and numbers of a framework's objects.
+_RUN_SPECIFIC = (
     (r"0x[0-9a-fA-F]+", "0x…"),
     (r"(?<![\w/])(?:/[\w.+-]+)+/", "…/"),
     (r"\bline \d+", "line …"),
@@ -178,65 +180,64 @@ _PASSING = (
 )
 
 
-def _stable(words: str) -> str:
-    """An exception's words as the next run raises them, too.
+def _without_run_specifics(message: str) -> str:
+    """The parts of an exception's message that are the same in every run.
 
-    >>> _stable("ValueError: sequential_17 at 0x7f2a, in /tmp/x/y.py, line 3, has shape (4, 3)")
+    >>> _without_run_specifics("ValueError: sequential_17 at 0x7f2a, in /tmp/x/y.py, line 3, has shape (4, 3)")
     'ValueError: sequential_… at 0x…, in …/y.py, line …, has shape (4, 3)'
     """
-    for pattern, instead in _PASSING:
-        words = re.sub(pattern, instead, words)
-    return words
+    for pattern, replacement in _RUN_SPECIFIC:
+        message = re.sub(pattern, replacement, message)
+    return message
 
 
 def read_baseline(path: Path) -> list[Entry]:
     """The entries of a file.
 
     Raises:
-        LSTMError: there is no such file, or it is none; the message says what is wrong.
+        LSTMError: the file does not exist or is no baseline; the message says what is wrong.
     """
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         made_by = FORMATS[FORMAT].replace("FILE", shlex.quote(str(path)))
         raise LSTMError(f"there is no baseline {path}; name another file, or record one with: {made_by}") from error
     except OSError as error:
         raise LSTMError(could_not_be("read", path, error)) from error
     except (ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())
-        raise LSTMError(f"{path} is no baseline: {why}; name another file, or record one with: {FORMATS[FORMAT]}") from error
+        reason = " ".join(str(error).split())
+        raise LSTMError(f"{path} is no baseline: {reason}; name another file, or record one with: {FORMATS[FORMAT]}") from error
     made_by = f"{FORMATS[FORMAT].replace('FILE', shlex.quote(str(path)))}, once this file is deleted"
-    return [_read(change) for change in check(said, path, FORMAT, made_by=made_by).get("change", [])]
+    return [_entry_from_toml(change) for change in check(document, path, FORMAT, made_by=made_by).get("change", [])]
 
 
-def _read(change: Mapping[str, Any]) -> Entry:
-    names = {_NAMES[name]: name for name in _NAMES}
-    errors = {name: Errors(**{**each, "means": tuple(each["means"])}) for name, each in change.get("errors", {}).items()}
+def _entry_from_toml(change: Mapping[str, Any]) -> Entry:
+    names = {key: name for name, key in _TOML_KEYS.items()}
+    errors = {name: Errors(**{**values, "means": tuple(values["means"])}) for name, values in change.get("errors", {}).items()}
     return Entry(**{**{names.get(name, name): value for name, value in change.items()}, "errors": errors})
 
 
 def write_baseline(report: UpgradeReport, path: Path) -> None:
-    """Record the changes of a report in place of what is there of its cases: the reasons of the same changes stay.
+    """Record the changes of a report; they replace the file's entries of the same cases.
 
-    So does all that was not asked.
+    The entries of other cases stay, and so do the reasons of the entries whose change is the same.
 
     Raises:
-        LSTMError: the file is there and is no baseline.
-        FileWriteError: it cannot be written.
+        LSTMError: the file exists and is no baseline.
+        FileWriteError: the file cannot be written.
     """
     before = read_baseline(path) if path.exists() else []
-    of_these = _of_asked([entry for entry in before if (entry.before, entry.after) == report.names], report)
-    kept = [entry for entry in before if entry not in of_these]
-    recorded = [
-        replace(each.entry, reason=next((entry.reason for entry in of_these if each.is_as(entry)), "")) for each in _shown(report)
-    ]
+    replaced = _entries_of_run([entry for entry in before if (entry.before, entry.after) == report.names], report)
+    entries = [entry for entry in before if entry not in replaced]
+    for observed in _observed_changes(report):
+        reason = next((entry.reason for entry in replaced if observed.matches(entry)), "")
+        entries.append(replace(observed.entry, reason=reason))
     changes = [
-        {_NAMES.get(name, name): value for name, value in asdict(entry).items() if name != "errors" or value}
-        for entry in (*kept, *recorded)
+        {_TOML_KEYS.get(name, name): value for name, value in asdict(entry).items() if name != "errors" or value}
+        for entry in entries
     ]
-    said = {"format": FORMAT, "format_version": version(FORMAT), "change": changes}
-    write_text(_HEAD + tomli_w.dumps(said), path)
+    write_text(_HEAD + tomli_w.dumps({"format": FORMAT, "format_version": version(FORMAT), "change": changes}), path)
 
 
-# A file says `from` and `to`, which are no names of Python's.
-_NAMES = {"before": "from", "after": "to"}
+# The keys in a file of `before` and `after`; Python reserves the word `from`.
+_TOML_KEYS = {"before": "from", "after": "to"}

@@ -1,4 +1,4 @@
-"""What becomes of a case from one implementation to another."""
+"""The change of a case from one implementation to another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.judging.verdict import Result
 from conformance.matrix.grids import BASE
-from conformance.upgrade.errors import Measured
+from conformance.upgrade.errors import MeasuredErrors
 
 
 class Kind(StrEnum):
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
     @property
     def is_change(self) -> bool:
-        """Whether a user may see it."""
+        """Whether a user can see a difference."""
         return self not in _UNCHANGED
 
 
@@ -41,16 +41,16 @@ _UNCHANGED = (Kind.WITHIN_ROUNDING, Kind.SAME_BITS, Kind.CRASHES_IN_BOTH, Kind.I
 
 
 @dataclass(frozen=True, kw_only=True)
-class Locus:
-    """Where two runs of one case part.
+class FirstDifference:
+    """The first place where two runs of one case differ.
 
     Attributes:
         case_id: of the case that was run step by step.
-        call: its number, from 1.
-        timestep: the first that differs, from 1, in the order in which the layer reads them.
-        row, unit: of the element furthest apart there, from 0.
-        gates: those that are other ones, `i, f and o`, or may be, `i or c`; "" where none is, or where that is not known.
-        because: how that is known, or why it is not.
+        call: number of the call, from 1.
+        timestep: the first timestep that differs, from 1, in the order in which the layer reads them.
+        row, unit: of the element with the largest difference at that timestep, from 0.
+        gates: the gates that differ, `i, f and o`, or that may differ, `i or c`; "" where no gate differs or the gate is not known.
+        because: how the gates are known, or why they are not.
     """
 
     case_id: str
@@ -70,81 +70,81 @@ class Locus:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One case in both.
+    """The results of one case on both sides.
 
     Attributes:
-        kind: what becomes of it.
-        before, after: how each came out.
-        apart: the largest difference of the two in σ of two runs, of outputs, hidden and cell …; empty where not both answered.
-        errors: of what is wrong, by the side, `from` or `to`, and what they are of; empty where nothing is wrong.
-        minimal: id of the smallest case that changes in the same way; "" where none was sought.
-        like: id of the case whose details hold for this one too, since it changes alike; "" where it has its own, or none.
-        locus: where the two part, in the smallest case; None where that is not known.
-        script: that shows it with Keras alone.
-        no_script: why there is none.
-        upstream: addresses of what Keras' own repository says of it.
+        kind: how the result changes.
+        before, after: the results.
+        apart: the largest difference in σ of two runs, by array (outputs, hidden, cell …); empty where one side gave no answer.
+        errors: of the wrong arrays, by side (`from`, `to`) and name; empty where nothing is wrong.
+        minimal: id of the smallest case that changes in the same way; "" where none was searched for.
+        like: id of the case that changes in the same way and has the details; "" where this case has its own, or none.
+        locus: the first difference in the smallest case; None where it is not known.
+        script: a script that shows the change with Keras alone.
+        no_script: why there is no script.
+        upstream: addresses in Keras' own repository that explain it.
     """
 
     kind: Kind
     before: Result
     after: Result
     apart: Mapping[str, float] = field(default_factory=dict)
-    errors: Mapping[str, Measured] = field(default_factory=dict)
+    errors: Mapping[str, MeasuredErrors] = field(default_factory=dict)
     minimal: str = ""
     like: str = ""
-    locus: Locus | None = None
+    locus: FirstDifference | None = None
     script: str = ""
     no_script: str = ""
     upstream: tuple[str, ...] = ()
 
     @property
     def case_id(self) -> str:
-        """Of the case."""
+        """The case's id."""
         return self.after.case_id
 
     @property
     def behaviour(self) -> str:
-        """What the case departs in."""
+        """The features of the case that are not the usual ones."""
         return behaviour_of(Case.from_id(self.case_id))
 
     @property
     def explained_by(self) -> str:
-        """The deviation that explains it best: that of what is wrong now, or of what was."""
+        """The deviation that explains the change best: of the result after, else of the result before; "" for none."""
         return next(iter((*self.after.explained_by, *self.before.explained_by)), "")
 
     @property
     def signature(self) -> tuple[Kind, str, str]:
-        """What cases that change alike have in common: the kind, and how each side differs."""
-        return self.kind, _manner(self.before), _manner(self.after)
+        """The kind and the two outcomes, which are equal for cases that change in the same way."""
+        return self.kind, _outcome_of(self.before), _outcome_of(self.after)
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines; what the pooled tests need of a result is left out."""
+        """As JSON holds it, without the samples for the pooled tests."""
         sides = {
             name: {part: value for part, value in asdict(result).items() if part != "sample"}
             for name, result in (("before", self.before), ("after", self.after))
         }
-        said = {name: getattr(self, name) for name in ("apart", "minimal", "like", "script", "no_script", "upstream")}
+        details = {name: getattr(self, name) for name in ("apart", "minimal", "like", "script", "no_script", "upstream")}
         locus = asdict(self.locus) if self.locus else None
         head = {"case_id": self.case_id, "behaviour": self.behaviour, "kind": self.kind.value}
-        return {**head, "explained_by": self.explained_by, **said, "locus": locus, **sides}
+        return {**head, "explained_by": self.explained_by, **details, "locus": locus, **sides}
 
 
 def worst_first(changes: Iterable[Change]) -> list[Change]:
-    """Those of the cases that a user may see, by kind."""
+    """The changes that a user can see, in the order of their kinds."""
     order = list(Kind)
-    return sorted((each for each in changes if each.kind.is_change), key=lambda each: order.index(each.kind))
+    return sorted((change for change in changes if change.kind.is_change), key=lambda change: order.index(change.kind))
 
 
 def behaviour_of(case: Case) -> str:
-    """The features in which a case departs from the one that levels are made around, in words: `mask=left, route=fit`."""
+    """The features in which a case differs from the base case of the levels: `mask=left, route=fit`."""
     usual = Case.from_id(BASE).said
-    departs = {name: value for name, value in case.said.items() if usual.get(name) != value}
-    departs |= {feature.name: feature.default for feature in FEATURES if feature.name in usual.keys() - case.said.keys()}
-    return ", ".join(f"{name}={value}" for name, value in departs.items()) or "plain"
+    differing = {name: value for name, value in case.said.items() if usual.get(name) != value}
+    differing |= {feature.name: feature.default for feature in FEATURES if feature.name in usual.keys() - case.said.keys()}
+    return ", ".join(f"{name}={value}" for name, value in differing.items()) or "plain"
 
 
-def _manner(result: Result) -> str:
-    """How a case came out, without what depends on its sizes: the verdict, and what is known of it, the exception or the checks."""
-    failing = ", ".join(check.check for check in result.checks if check.message)
-    manner = result.known or next(iter(result.explained_by), "") or result.reason.partition(":")[0] or failing
-    return f"{result.verdict} {manner}".strip()
+def _outcome_of(result: Result) -> str:
+    """The verdict and its cause, independent of sizes: the known difference, the deviation, the exception or the checks."""
+    checks = ", ".join(check.check for check in result.checks if check.message)
+    cause = result.known or next(iter(result.explained_by), "") or result.reason.partition(":")[0] or checks
+    return f"{result.verdict} {cause}".strip()

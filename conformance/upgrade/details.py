@@ -1,4 +1,4 @@
-"""What a change comes down to: the smallest case that shows it, where the two part there, and a script."""
+"""The details of a change: the smallest case that shows it, the first difference in that case, and a script."""
 
 from __future__ import annotations
 
@@ -18,72 +18,73 @@ from conformance.upgrade.locate import Arrays, locate
 from conformance.upgrade.side import Side
 from lstm_ref import LSTMError
 
-# Changes of different signatures that are looked into; each takes some tens of runs on both sides.
-DETAILED = 6
+# The most changes, of different signatures, that get details; each takes some tens of runs on both sides.
+MOST_DETAILED = 6
 
 
-def detailed(changes: Sequence[Change], before: Side, after: Side) -> list[Change]:
-    """The changes, the first of each signature with its details, and the others with the id of that one."""
+def with_details(changes: Sequence[Change], before: Side, after: Side) -> list[Change]:
+    """The changes; the first of each signature has details, and the others have its id in `like`."""
     deadline = time.perf_counter() + REDUCTION_SECONDS
     first: dict[object, Change] = {}
     for change in worst_first(changes):
         first.setdefault(change.signature, change)
-    looked_into = {
-        signature: _Detail(change, before, after, lambda: time.perf_counter() < deadline).found()
-        for signature, change in list(first.items())[:DETAILED]
+    examined = {
+        signature: _Examination(change, before, after, lambda: time.perf_counter() < deadline).run()
+        for signature, change in list(first.items())[:MOST_DETAILED]
     }
-    found = []
+    result = []
     for change in changes:
-        known = looked_into.get(change.signature)
-        same = known is not None and known.case_id == change.case_id
-        found.append(known if same and known else replace(change, like=known.case_id) if known else change)
-    return found
+        detailed = examined.get(change.signature)
+        if detailed is None:
+            result.append(change)
+        else:
+            result.append(detailed if detailed.case_id == change.case_id else replace(change, like=detailed.case_id))
+    return result
 
 
 @dataclass(frozen=True)
-class _Detail:
-    """One change that is looked into."""
+class _Examination:
+    """Finds the details of one change."""
 
     change: Change
     before: Side
     after: Side
     has_time: Callable[[], bool]
 
-    def found(self) -> Change:
+    def run(self) -> Change:
         """The change with its details."""
         case = Case.from_id(self.change.case_id)
         minimal = reduce_case(case, self._still_changes, allowed)
-        # The smallest case may lie at the very limit; what it hides the first one shows.
-        loci = (locate(self._again(each), each, self._observe, self.after.conventions) for each in (minimal, case))
-        locus = next(filter(None, loci), None) if self.change.apart else None
+        # The difference of the smallest case may be just within the limit at every timestep; then the first case shows it.
+        places = (locate(self._rerun(each), each, self._observe, self.after.conventions) for each in (minimal, case))
+        locus = next(filter(None, places), None) if self.change.apart else None
         script, no_script = self._script(minimal)
         return replace(self.change, minimal=minimal.id, locus=locus, script=script, no_script=no_script)
 
     def _still_changes(self, case: Case) -> bool:
         if not self.has_time():
             return False
-        was = self.before.ask(case)
-        return _like(was, self.change.before) and self._is_like(case, was)
+        was = self.before.run_case(case)
+        if not _alike(was, self.change.before):
+            return False
+        now = self.after.run_case(case)
+        return _alike(now, self.change.after) and change_of(self.before, self.after, was, now).kind is self.change.kind
 
-    def _is_like(self, case: Case, was: Result) -> bool:
-        now = self.after.ask(case)
-        return _like(now, self.change.after) and change_of(self.before, self.after, was, now).kind is self.change.kind
-
-    def _again(self, case: Case) -> Change:
-        return change_of(self.before, self.after, self.before.ask(case), self.after.ask(case))
+    def _rerun(self, case: Case) -> Change:
+        return change_of(self.before, self.after, self.before.run_case(case), self.after.run_case(case))
 
     def _observe(self, case: Case) -> tuple[Arrays, Arrays] | None:
-        """What both return; None where one does not answer."""
+        """The arrays of both sides; None where a side gives no answer."""
         answers = []
         for side in (self.before, self.after):
-            answered = side.ask(case).verdict in (Verdict.PASS, Verdict.FAIL)
+            answered = side.run_case(case).verdict in (Verdict.PASS, Verdict.FAIL)
             answers.append(side.arrays(case.id) if answered else None)
-        one, other = answers
-        return None if one is None or other is None else (one, other)
+        before, after = answers
+        return None if before is None or after is None else (before, after)
 
     def _script(self, case: Case) -> tuple[str, str]:
-        """A script, or why there is none."""
-        environment = next((each.environment for each in (self.after, self.before) if _is_keras_3(each)), None)
+        """A script and "", or "" and why there is no script."""
+        environment = next((side.environment for side in (self.after, self.before) if _is_keras_3(side)), None)
         if environment is None:
             return "", "scripts are made for Keras 3 only"
         try:
@@ -92,8 +93,8 @@ class _Detail:
             return "", str(error)
 
 
-def _like(result: Result, target: Result) -> bool:
-    """Whether a result comes out as another: as right, or wrong or failing in the same way."""
+def _alike(result: Result, target: Result) -> bool:
+    """Whether two results are the same outcome: both right, or wrong or failing in the same way."""
     if target.verdict in (Verdict.FAIL, Verdict.ERROR):
         return result.differs_like(target) and {*target.explained_by[:1]} <= {*result.explained_by}
     return result.verdict is target.verdict

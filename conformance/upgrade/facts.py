@@ -1,4 +1,4 @@
-"""The API as facts, each a subject and what holds of it, and how they change."""
+"""The API as facts, each a subject and its value, and the facts that change."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ABSENT = "not there"
 
 @dataclass(frozen=True, kw_only=True)
 class FactChange:
-    """A fact that is another one now.
+    """A fact whose value changes.
 
     Attributes:
-        subject: what it is of: `argument use_cudnn`.
-        before, after: what holds.
-        upstream: addresses of what Keras' own repository says of it.
+        subject: of the fact: `argument use_cudnn`.
+        before, after: the values.
+        upstream: addresses in Keras' own repository that explain it.
     """
 
     subject: str
@@ -28,7 +28,7 @@ class FactChange:
 
 
 def facts_of(described: Mapping[str, Any]) -> dict[str, str]:
-    """What an implementation says of its API, flat: subject → what holds.
+    """The API that an implementation describes, flat: subject → value.
 
     >>> facts_of({"arguments": {"units": "required"}, "config": ["units"], "methods": ["reset_state"]})
     {'argument units': 'required', 'configuration key units': 'there', 'method reset_state': 'there'}
@@ -38,11 +38,12 @@ def facts_of(described: Mapping[str, Any]) -> dict[str, str]:
     facts |= {f"argument {name} in the configuration": "not serialised" for name in described.get("not_serialised", ())}
     facts |= {f"method {name}": "there" for name in described.get("methods", ())}
     facts |= {f"activation {name}": "there" for name in described.get("activations", ())}
-    facts |= {subject: _text(described[key]) for key, subject in _WHOLE.items() if key in described}
+    facts |= {subject: _text(described[key]) for key, subject in _SINGLE.items() if key in described}
     return facts
 
 
-_WHOLE = {"implementation": "implementation by default", "weights": "weights", "summary": "summary of a model"}
+# Keys of the description with one value each.
+_SINGLE = {"implementation": "implementation by default", "weights": "weights", "summary": "summary of a model"}
 
 
 def _text(value: Any) -> str:
@@ -52,7 +53,7 @@ def _text(value: Any) -> str:
 def changed_facts(
     before: Mapping[str, Any], after: Mapping[str, Any], environments: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
 ) -> list[FactChange]:
-    """The facts in which two descriptions differ, in the order of the later one; nothing where one of them says nothing."""
+    """The facts in which two descriptions differ, in the order of the later one; none where a description is empty."""
     if not before or not after:
         return []
     was, now = facts_of(before), facts_of(after)
@@ -60,6 +61,6 @@ def changed_facts(
     for subject in (*now, *(lost for lost in was if lost not in now)):
         pair = was.get(subject, ABSENT), now.get(subject, ABSENT)
         if pair[0] != pair[1]:
-            said = tuple(each.address for each in UPSTREAM if each.fact == subject and each.lies_between(*environments))
-            changes.append(FactChange(subject=subject, before=pair[0], after=pair[1], upstream=said))
+            upstream = tuple(entry.address for entry in UPSTREAM if entry.fact == subject and entry.lies_between(*environments))
+            changes.append(FactChange(subject=subject, before=pair[0], after=pair[1], upstream=upstream))
     return changes

@@ -1,4 +1,4 @@
-"""Which gate of a timestep is another one: by the deviation that says so, or by the states that the timestep leaves."""
+"""Finds the gates that differ at a timestep, from the deviation that explains the difference or from the states after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
 from lstm_ref.deviations import combined
 
-# What an activation's values lie in; a gate outside of it was not made by it.
+# The range of each activation's values.
 _RANGES = {
     **dict.fromkeys(("sigmoid", "hard_sigmoid", "sparse_sigmoid"), (0.0, 1.0)),
     **dict.fromkeys(("tanh", "hard_tanh"), (-1.0, 1.0)),
@@ -27,12 +27,12 @@ _SLACK = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parting:
-    """A timestep of a case's first call, before which nothing differs.
+class DifferingTimestep:
+    """The first timestep of a case's first call at which two runs differ.
 
     Attributes:
-        case: one LSTM, without dropout.
-        timestep: from 0, in the order in which it is read.
+        case: of one LSTM, without dropout.
+        timestep: from 0, in the order in which the layer reads them.
     """
 
     case: Case
@@ -40,36 +40,40 @@ class Parting:
 
     @cached_property
     def reference(self) -> LSTM:
-        """The layer, right."""
+        """The reference with the case's weights."""
         return LSTM(self.case.config, draw([self.case]).weights_of(self.case)[0])
 
     @cached_property
     def inputs(self) -> Array:
-        """What the timestep reads, (batch, input_dim)."""
+        """The inputs of the timestep, (batch, input_dim)."""
         timestep = -1 - self.timestep if self.case.config.go_backwards else self.timestep
         return self._all_inputs[:, timestep]
 
     @cached_property
     def state(self) -> State:
-        """What it starts from, (batch, units) each."""
-        given = draw([self.case]).initial_state_of(self.case, self.case.calls[0])
-        start = given[0] if given else self.reference.zero_state(self.case.batch)
-        passed = self.reference.run(self._all_inputs, start, draw([self.case]).mask_of(self.case, self.case.calls[0]))
-        before = State(hidden=passed.hidden[:, self.timestep - 1], cell=passed.cell[:, self.timestep - 1])
-        return before if self.timestep else start
+        """The state before the timestep, (batch, units) each."""
+        stimulus, call = draw([self.case]), self.case.calls[0]
+        initial_states = stimulus.initial_state_of(self.case, call)
+        start = initial_states[0] if initial_states else self.reference.zero_state(self.case.batch)
+        if not self.timestep:
+            return start
+        trajectory = self.reference.run(self._all_inputs, start, stimulus.mask_of(self.case, call))
+        return State(hidden=trajectory.hidden[:, self.timestep - 1], cell=trajectory.cell[:, self.timestep - 1])
 
     @cached_property
     def _all_inputs(self) -> Array:
         return draw([self.case]).inputs_of(self.case, self.case.calls[0]).astype(np.float64)
 
 
-def gates_by_deviation(parting: Parting, before: str, after: str) -> tuple[str, str]:
-    """The gates in which two deviations ("" for the reference) differ at the timestep, and how that is known."""
+def gates_by_deviation(timestep: DifferingTimestep, before: str, after: str) -> tuple[str, str]:
+    """The gates in which two deviations ("" for the reference) differ at the timestep, and how they are known."""
     try:
-        first, second = (_gates_of(name, parting) for name in (before, after))
+        first, second = (_gates_of(name, timestep) for name in (before, after))
     except LSTMError:
         return "", "the gate is not known"
-    differing = tuple(gate for gate, one, other in zip(GATE_ORDER, first, second, strict=True) if not np.array_equal(one, other))
+    differing = tuple(
+        gate for gate, *values in zip(GATE_ORDER, first, second, strict=True) if not np.array_equal(values[0], values[1])
+    )
     names = ", then ".join(name for name in (before, after) if name)
     if not differing:
         return "", f"no gate: all four are the same (by the deviation {names})"
@@ -82,25 +86,25 @@ def _listed(gates: Sequence[str], last: str) -> str:
     return f"{head} {last} {gates[-1]}" if head else "".join(gates)
 
 
-def _gates_of(deviation: str, parting: Parting) -> Gates:
-    reference = parting.reference
+def _gates_of(deviation: str, timestep: DifferingTimestep) -> Gates:
+    reference = timestep.reference
     layer = combined(deviation.split("+")).build(reference.config, reference.weights) if deviation else reference
-    return layer.gates(parting.inputs, parting.state)
+    return layer.gates(timestep.inputs, timestep.state)
 
 
-def gates_by_states(parting: Parting, *, hidden: Array, cell: Array) -> tuple[str, str]:
-    """The gates that, each alone, may have made these states, (batch, units) each, of the timestep, which is the case's last.
+def gates_by_states(timestep: DifferingTimestep, *, hidden: Array, cell: Array) -> tuple[str, str]:
+    """The gates of which each alone explains these states, (batch, units) each, and how they are known.
 
-    The timestep is not masked. The output gate acts on h only; of the three that make c, one is ruled out where it would have to
-    leave its activation's range.
+    The states are those after the timestep, which is the case's last and is not masked. The output gate acts on h only. Of the
+    three gates that make c, one is ruled out where its values would be outside of its activation's range.
     """
-    lstm, case = parting.reference, parting.case
+    lstm, case = timestep.reference, timestep.case
     sigma = answer(case, draw([case])).sigma[0]
-    gates, before = lstm.gates(parting.inputs, parting.state), parting.state
-    right = lstm.step(parting.inputs, before)
+    gates, before = lstm.gates(timestep.inputs, timestep.state), timestep.state
+    right = lstm.step(timestep.inputs, before)
     activation = activations.get(case.config.activation)
     cell_differs = bool((np.abs(cell - right.cell) > ELEMENT_LIMIT * sigma.cell).any())
-    # With the c that is there, h is what the right output gate makes of it, or not.
+    # Whether h differs from what the right output gate makes of this c.
     output_differs = bool((np.abs(hidden - gates.o * activation(cell)) > 2 * ELEMENT_LIMIT * sigma.hidden).any())
     if not cell_differs:
         return ("o", "c is right, h is not") if output_differs else ("", "the gate is not known")
@@ -112,14 +116,14 @@ def gates_by_states(parting: Parting, *, hidden: Array, cell: Array) -> tuple[st
             "f": (cell - gates.i * gates.candidate) / before.cell,
             "c": (cell - gates.f * before.cell) / gates.i,
         }
-    found = tuple(gate for gate, values in needed.items() if _possible(gate, values, case))
-    if not found:
+    possible = tuple(gate for gate, values in needed.items() if _in_range(gate, values, case))
+    if not possible:
         return "", "no gate alone explains c within its activation's range"
-    return _listed(found, "or"), "h follows from c, which is another one"
+    return _listed(possible, "or"), "h follows from c, which is another one"
 
 
-def _possible(gate: str, values: Array, case: Case) -> bool:
-    """Whether a gate may have these values."""
+def _in_range(gate: str, values: Array, case: Case) -> bool:
+    """Whether a gate's activation can have these values."""
     name = str(case.config.activation if gate == "c" else case.config.recurrent_activation)
     low, high = _RANGES.get(name, (-np.inf, np.inf))
     return bool((np.isfinite(values) & (values >= low - _SLACK) & (values <= high + _SLACK)).all())

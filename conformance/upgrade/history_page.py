@@ -1,4 +1,4 @@
-"""A range of versions, as its JSON holds it, as a page for people: behaviours down, versions across."""
+"""The HTML page of a range of versions, made from the report's JSON: behaviours down, versions across."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from typing import Any
 
 from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page
-from conformance.upgrade.history import CRASH, MISSING, RIGHT, UNSETTLED, WRONG
+from conformance.upgrade.history import CRASH, MISSING, RIGHT, UNRESOLVED, WRONG
 
 Row = Mapping[str, Any]
 
-_LOOKS = {
+_VERDICTS = {
     RIGHT: Verdict.PASS,
     WRONG: Verdict.FAIL,
     CRASH: Verdict.ERROR,
     MISSING: Verdict.UNSUPPORTED,
-    UNSETTLED: Verdict.UNRESOLVED,
+    UNRESOLVED: Verdict.UNRESOLVED,
 }
 _CHANGES = "changes"
 
 
-def page_of(said: Mapping[str, Mapping[str, Any]]) -> Page:
+def page_of(reports: Mapping[str, Mapping[str, Any]]) -> Page:
     """The page of the reports of some backends, by their names."""
-    rows = {(backend, row["name"]): row for backend, report in said.items() for row in report["behaviours"]}
+    rows = {(backend, row["name"]): row for backend, report in reports.items() for row in report["behaviours"]}
     changing = {key: row for key, row in rows.items() if _changes(row)}
     grids = [
         _grid(title, report["versions"], [row for row in report[part] if row["name"]])
-        for backend, report in said.items()
+        for backend, report in reports.items()
         for part, title in (("behaviours", f"What each version answers on {backend}"), ("facts", f"API on {backend}"))
     ]
-    looks = collections.Counter(_look(cell["said"]) for row in rows.values() for cell in row["cells"] if cell["said"])
-    words = {verdict: word for word, verdict in _LOOKS.items()}
+    counts = collections.Counter(_verdict_of(cell["said"]) for row in rows.values() for cell in row["cells"] if cell["said"])
+    words = {verdict: word for word, verdict in _VERDICTS.items()}
     return Page(
-        title=f"What each version answers: Keras on {', '.join(said)}",
-        outcome=_outcome(said, len(changing)),
-        caveats=[f"on {backend}: {line}" for backend, report in said.items() for line in report["caveats"]],
-        facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in said.items()]
-        + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in said.values()):,.0f} s")],
+        title=f"What each version answers: Keras on {', '.join(reports)}",
+        outcome=_outcome(reports, len(changing)),
+        caveats=[f"on {backend}: {line}" for backend, report in reports.items() for line in report["caveats"]],
+        facts=[(f"versions on {backend}", ", ".join(report["versions"])) for backend, report in reports.items()]
+        + [("behaviours", f"{len(rows):,}"), ("time", f"{sum(float(report['seconds']) for report in reports.values()):,.0f} s")],
         counts=[
             Count(verdict=Verdict.KNOWN_DIFFERENCE, text="behaviours that change", number=len(changing)),
             *(
-                Count(verdict=verdict, text=f"answers {words[verdict]}", number=looks[verdict])
+                Count(verdict=verdict, text=f"answers {words[verdict]}", number=counts[verdict])
                 for verdict in words
-                if looks[verdict]
+                if counts[verdict]
             ),
         ],
         grids=grids,
         notes=["→ marks where a version differs from the one before by more than rounding."],
-        entries=[_entry(f"{name} on {backend}", said[backend]["versions"], row) for (backend, name), row in changing.items()],
+        entries=[_entry(f"{name} on {backend}", reports[backend]["versions"], row) for (backend, name), row in changing.items()],
         groups=list(_groups({key: row for key, row in rows.items() if key not in changing})),
     )
 
@@ -58,17 +58,19 @@ def _changes(row: Row) -> bool:
     return any(cell["changed"] for cell in row["cells"])
 
 
-def _look(said: str) -> str:
-    """The verdict by which a cell is shown; a fact of the API has none."""
-    return next((verdict for word, verdict in _LOOKS.items() if said.startswith(word)), "")
+def _verdict_of(answer: str) -> str:
+    """The verdict whose colour and symbol an answer has; "" for a fact of the API."""
+    return next((verdict for word, verdict in _VERDICTS.items() if answer.startswith(word)), "")
 
 
-def _outcome(said: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
-    lacking = [f"{name} on {backend}: {reason}" for backend, report in said.items() for name, reason in report["refused"].items()]
-    lacking += [f"{backend}: {report['stopped']}" for backend, report in said.items() if report["stopped"]]
-    unresolved = sum(len(report["unresolved"]) for report in said.values())
+def _outcome(reports: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
+    lacking = [
+        f"{name} on {backend}: {reason}" for backend, report in reports.items() for name, reason in report["refused"].items()
+    ]
+    lacking += [f"{backend}: {report['stopped']}" for backend, report in reports.items() if report["stopped"]]
+    unresolved = sum(len(report["unresolved"]) for report in reports.values())
     lacking += [f"{unresolved:,} answers are not settled: the suite or the machine failed"] if unresolved else []
-    recorded = [name for report in said.values() for name, each in report["environments"].items() if "recorded" in each]
+    recorded = [name for report in reports.values() for name, each in report["environments"].items() if "recorded" in each]
     by = f"; recorded, not run: {', '.join(recorded)}" if recorded else ""
     if lacking:
         return Mark(verdict=Verdict.ERROR, text=f"not every version ran: {'; '.join(lacking)}{by}")
@@ -77,7 +79,7 @@ def _outcome(said: Mapping[str, Mapping[str, Any]], changing: int) -> Mark:
 
 
 def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
-    """Those that change first."""
+    """The rows that change come first."""
     ordered = sorted(rows, key=lambda row: not _changes(row))
     return Grid(
         title=title,
@@ -90,7 +92,7 @@ def _grid(title: str, versions: Sequence[str], rows: Sequence[Row]) -> Grid:
 def _cell(cell: Mapping[str, Any]) -> Mark | None:
     if not cell["said"]:
         return None
-    return Mark(verdict=_look(cell["said"]), text=f"→ {cell['said']}" if cell["changed"] else cell["said"])
+    return Mark(verdict=_verdict_of(cell["said"]), text=f"→ {cell['said']}" if cell["changed"] else cell["said"])
 
 
 def _entry(title: str, versions: Sequence[str], row: Row) -> Entry:
@@ -109,10 +111,12 @@ def _entry(title: str, versions: Sequence[str], row: Row) -> Entry:
 
 
 def _groups(rows: Mapping[tuple[str, str], Row]) -> Iterator[Group]:
-    """What is the same in all versions, by what they answer."""
-    found: dict[str, list[tuple[str, str]]] = collections.defaultdict(list)
+    """The behaviours that are the same in all versions, by answer."""
+    groups: dict[str, list[tuple[str, str]]] = collections.defaultdict(list)
     for (backend, name), row in rows.items():
-        found[next((cell["said"] for cell in row["cells"] if cell["said"]), "")].append((f"{name} on {backend}", ""))
-    for said, members in found.items():
-        verdict = _look(said)
-        yield Group(kind=verdict, mark=Mark(verdict=verdict, text=said or "did not run"), title="in all versions", members=members)
+        groups[next((cell["said"] for cell in row["cells"] if cell["said"]), "")].append((f"{name} on {backend}", ""))
+    for answer, members in groups.items():
+        verdict = _verdict_of(answer)
+        yield Group(
+            kind=verdict, mark=Mark(verdict=verdict, text=answer or "did not run"), title="in all versions", members=members
+        )

@@ -1,4 +1,4 @@
-"""A range of versions as a page: a table of behaviours and versions, rows that are alike folded."""
+"""The report of a range of versions as a page: a table of behaviours and versions, with equal rows in one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HEAD = (
     Lines(["Made by lstm-conformance history, from runs of every version that is named."]),
 )
 
-# Names of behaviours in one folded row of a terminal.
-NAMED = 6
+# The most names of behaviours in one row of the terminal.
+MOST_NAMES = 6
 
 
 def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
-    """The whole report; `merged`, versions that show what the one before shows share its column."""
-    columns, most = _columns(report, merged=merged), NAMED if merged else len(report.behaviours)
+    """The whole report; with `merged`, versions with the same answers as the version before share its column."""
+    columns, most = _columns(report, merged=merged), MOST_NAMES if merged else len(report.behaviours)
     same = [row for row in report.behaviours if len({cell.said for cell in row.cells}) == 1 and not row.changes]
     blocks: list[Block] = [Heading(title), *_caveats(report), Lines(_legend(report))]
     blocks += _table("behaviour", [row for row in report.behaviours if row not in same], columns, most)
@@ -31,7 +31,7 @@ def page(report: HistoryReport, title: str, *, merged: bool) -> list[Block]:
 
 
 def verdict(report: HistoryReport, title: str) -> list[Block]:
-    """What was not asked, how many versions ran, and why others did not."""
+    """The caveats, and how many versions ran."""
     ran = f"{len(report.environments):,} of {len(report.versions):,} versions ran {len(report.behaviours):,} behaviours"
     recorded = "; in part recorded, not run" if any("recorded" in each for each in report.environments.values()) else ""
     return [*_caveats(report), *_end(report), Lines([f"{title}: {ran} in {report.seconds:.0f} s{recorded}"])]
@@ -42,12 +42,12 @@ def _caveats(report: HistoryReport) -> list[Block]:
 
 
 def _always(rows: Sequence[Row]) -> list[str]:
-    """What no version does otherwise, the names of what is not right."""
+    """A line for each answer that all versions give, with the names of the behaviours that are not right."""
     groups: dict[str, list[Row]] = collections.defaultdict(list)
     for row in rows:
         groups[row.cells[0].said].append(row)
-    names = {said: "" if said == RIGHT else f": {_named(alike, len(alike))}" for said, alike in groups.items()}
-    return [f"{len(alike):,} behaviours are {said} in all versions{names[said]}" for said, alike in groups.items() if said]
+    names = {answer: "" if answer == RIGHT else f": {_names_of(alike, len(alike))}" for answer, alike in groups.items()}
+    return [f"{len(alike):,} behaviours are {answer} in all versions{names[answer]}" for answer, alike in groups.items() if answer]
 
 
 def _legend(report: HistoryReport) -> list[str]:
@@ -59,7 +59,7 @@ def _legend(report: HistoryReport) -> list[str]:
 
 
 def _columns(report: HistoryReport, *, merged: bool) -> dict[str, int]:
-    """Name of each column, and the position of the first version in it."""
+    """Name of each column, and the position of its first version."""
     places = range(len(report.versions))
     starts = [place for place in places if not merged or not place or _differs(report, place)]
     ends = [*(start - 1 for start in starts[1:]), len(report.versions) - 1]
@@ -68,28 +68,27 @@ def _columns(report: HistoryReport, *, merged: bool) -> dict[str, int]:
 
 
 def _differs(report: HistoryReport, place: int) -> bool:
-    """Whether a version shows anything that the one before does not."""
+    """Whether any answer of a version differs from that of the version before."""
     cells = [row.cells[place - 1 : place + 1] for row in (*report.behaviours, *report.facts)]
     return any(now.changed or now.said != was.said for was, now in cells)
 
 
 def _table(name: str, rows: Sequence[Row], columns: Mapping[str, int], most: int) -> list[Block]:
-    """The rows, those that are alike as one, those that change first; nothing where there are none."""
-    folded: dict[tuple[str, ...], list[Row]] = collections.defaultdict(list)
+    """The rows, with equal ones in one row and those that change first; nothing where there are no rows."""
+    groups: dict[tuple[str, ...], list[Row]] = collections.defaultdict(list)
     for row in sorted(rows, key=lambda row: not row.changes):
-        folded[tuple(str(row.cells[place]) for place in columns.values())].append(row)
-    if not folded:
+        groups[tuple(str(row.cells[place]) for place in columns.values())].append(row)
+    if not groups:
         return []
-    table = Rows((name, *columns), [(_named(alike, most), *cells) for cells, alike in folded.items()])
+    table = Rows((name, *columns), [(_names_of(alike, most), *cells) for cells, alike in groups.items()])
     references = reference_lines(address for row in rows for address in row.upstream)
     return [table, Lines(references)] if references else [table]
 
 
-def _named(rows: Sequence[Row], most: int) -> str:
+def _names_of(rows: Sequence[Row], most: int) -> str:
     more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
     return "; ".join(row.name for row in rows[:most]) + more
 
 
 def _end(report: HistoryReport) -> list[Block]:
-    lines = [f"the run was {report.stopped}: what is empty did not run"] if report.stopped else []
-    return [Lines(lines, "bold red")] if lines else []
+    return [Lines([f"the run was {report.stopped}: what is empty did not run"], "bold red")] if report.stopped else []

@@ -1,4 +1,4 @@
-"""What is known of changes beforehand: which deviations are conventions of their time, and what Keras' repository says of which."""
+"""Known reasons of changes: deviations that were conventions of older versions, and changes in Keras' own repository."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Upstream:
 
     Attributes:
         address: of the pull request.
-        summary: what it changes, in one sentence.
+        summary: the change in one sentence.
         since: the first version that has it.
-        backends: where it shows; empty for all.
-        fact: of the API, as `facts` names it; "" where it is none.
-        when: feature → values of the cases that it speaks of; empty for none.
+        backends: that it affects; empty for all.
+        fact: subject of the API's fact that it changes; "" for none.
+        when: feature → values of the cases that it affects; empty for none.
     """
 
     address: str
@@ -49,13 +49,17 @@ class Upstream:
     when: Mapping[str, tuple[Any, ...]]
 
     def lies_between(self, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-        """Whether one of two environments of the same major version has it and the other has not."""
-        versions = [Version(each.get("keras", "0")) for each in (before, after)]
-        on = not self.backends or {before.get("backend"), after.get("backend")} <= {*self.backends}
-        return on and {version.major for version in versions} == {self.since.major} and min(versions) < self.since <= max(versions)
+        """Whether only one of two environments of the same major version has it."""
+        versions = [Version(environment.get("keras", "0")) for environment in (before, after)]
+        applies = not self.backends or {before.get("backend"), after.get("backend")} <= {*self.backends}
+        return (
+            applies
+            and {version.major for version in versions} == {self.since.major}
+            and min(versions) < self.since <= max(versions)
+        )
 
-    def speaks_of(self, case: Case) -> bool:
-        """Whether it changes what such a case shows."""
+    def affects(self, case: Case) -> bool:
+        """Whether it affects the result of such a case."""
         values = {feature.name: case.feature(feature) for feature in FEATURES}
         return bool(self.when) and all(values[name] in allowed for name, allowed in self.when.items())
 
@@ -74,7 +78,7 @@ UPSTREAM: tuple[Upstream, ...] = tuple(
 
 
 def known_of(result: Result, environment: Mapping[str, str]) -> list[KnownDifference]:
-    """The known differences that a result shows, and nothing else."""
+    """The known differences that explain all of a result's difference."""
     return [entry for entry in covering_entries(result.case_id, environment) if entry.explains(result, environment)]
 
 
@@ -85,15 +89,15 @@ def known_summary(known: str) -> str:
 
 
 def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, str]) -> Change:
-    """The change with what Keras' repository says of it: of the known differences, and of changes between the two versions."""
+    """The change with its addresses in Keras' repository: of known differences, and of changes between the two versions."""
     case = Case.from_id(change.case_id)
     known = [*known_of(change.before, before), *known_of(change.after, after)]
-    said = [entry.upstream for entry in known if entry.upstream]
-    said += [each.address for each in UPSTREAM if each.lies_between(before, after) and each.speaks_of(case)]
-    return replace(change, upstream=tuple(dict.fromkeys(said)))
+    addresses = [entry.upstream for entry in known if entry.upstream]
+    addresses += [entry.address for entry in UPSTREAM if entry.lies_between(before, after) and entry.affects(case)]
+    return replace(change, upstream=tuple(dict.fromkeys(addresses)))
 
 
 def reference_lines(addresses: Iterable[str]) -> list[str]:
-    """A line each, once, with what it changes where that is known."""
-    summaries = {each.address: f" ({each.summary}, since {each.since})" for each in UPSTREAM}
+    """A line for each address, once, with the summary where it is known."""
+    summaries = {entry.address: f" ({entry.summary}, since {entry.since})" for entry in UPSTREAM}
     return [f"upstream: {address}{summaries.get(address, '')}" for address in dict.fromkeys(addresses)]

@@ -1,4 +1,4 @@
-"""One of the implementations that are compared: a worker process, what it answered, and where that is kept."""
+"""One of the two implementations that are compared: its worker process, its results, and the folder of its arrays."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from lstm_ref.arrays import Array
 AnyItem = TypeVar("AnyItem")
 
 
-def interleaved(iterators: Iterable[Iterator[AnyItem]]) -> Iterator[AnyItem]:
-    """An item of each in turn, as long as it has any: what workers compute behind one goes on while another is waited for."""
+def interleave(iterators: Iterable[Iterator[AnyItem]]) -> Iterator[AnyItem]:
+    """An item of each iterator in turn until all are empty; the workers behind the others compute while one is waited for."""
     waiting = deque(iterators)
     while waiting:
-        one = waiting.popleft()
-        for item in itertools.islice(one, 1):
-            waiting.append(one)
+        iterator = waiting.popleft()
+        for item in itertools.islice(iterator, 1):
+            waiting.append(iterator)
             yield item
 
 
 @dataclass(frozen=True, kw_only=True)
 class Implementation:
-    """What is compared.
+    """An implementation to compare.
 
     Attributes:
         name: as the user has written it: `keras==3.15.1 --backend jax`.
-        make_adapter: builds it in a worker; picklable.
+        make_adapter: builds the adapter in a worker; picklable.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Implementation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unresolved:
-    """A case that says nothing of an implementation, since the suite or the machine has failed.
+class UnresolvedCase:
+    """A case without a result on an implementation because the suite or the machine failed.
 
     Attributes:
-        case_id: of it.
+        case_id: of the case.
         on: name of the implementation.
-        reason: what has failed.
+        reason: what failed.
     """
 
     case_id: str
@@ -64,18 +64,18 @@ class Unresolved:
 
 @dataclass
 class Side:
-    """An implementation that runs, in one worker.
+    """An implementation that runs in one worker.
 
     Args:
-        implementation: which.
-        folder: for what it returns.
+        implementation: to run.
+        folder: for the arrays that it returns.
         time_limit: seconds that a case may take.
 
     Attributes:
-        results: of what has run, by the case's id.
-        unresolved: likewise, those that say nothing of the implementation: they are compared with nothing.
-        environment: versions and backend, once it has said them.
-        facts: of its API, likewise; empty where it says nothing.
+        results: of the cases that ran, by id.
+        unresolved: results of the cases for which the suite or the machine failed, by id; they are not compared.
+        environment: versions and backend, once the worker has started.
+        facts: the description of its API, once the worker has started; empty where it has none.
     """
 
     implementation: Implementation
@@ -90,59 +90,59 @@ class Side:
         keep = Folder(self.folder)
         self._pool = Pool(self.implementation.make_adapter, 1, make_diagnose, time_limit=self.time_limit, keep=keep)
 
-    def learn(self) -> None:
-        """Wait until it has started, and keep what it says: its versions and backend, and the facts of its API, if any.
+    def start(self) -> None:
+        """Wait until the worker has started, and keep its environment and facts.
 
         Raises:
-            AdapterStartError: it cannot run here.
+            AdapterStartError: the implementation cannot run here.
         """
         self.environment, self.facts = self._pool.environment(), self._pool.facts()
 
     @property
     def conventions(self) -> Conventions:
-        """Of its backend."""
+        """The conventions of its backend."""
         return conventions_of(self.environment)
 
     def run(self, cases: Sequence[Case], journal: Mapping[str, Any] | None = None) -> Iterator[Result]:
-        """Every case's result, kept by its id as it comes.
+        """Run the cases; each result is also kept in `results` or `unresolved`.
 
         Args:
-            cases: what is asked.
-            journal: what the run is, where it goes on from what the folder has of it.
+            cases: to run.
+            journal: identifies the run, where it continues from the results in the folder; None to run every case.
 
         Raises:
-            JournalError: the folder is of another run.
+            JournalError: the folder belongs to another run.
         """
-        come = self._pool.run(cases)
+        results = self._pool.run(cases)
         if journal is not None:
-            come = resume(
+            results = resume(
                 self.folder / "results.jsonl",
                 identify(self.environment, journal, files_of(self._pool.source())),
                 cases,
                 self._pool.run,
                 f"name another folder, or delete {self.folder.parent} to start anew",
             )
-        for result in map(self._known, come):
+        for result in map(self._with_known_difference, results):
             (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
             yield result
 
-    def _known(self, result: Result) -> Result:
-        """The result with the known difference that it shows, if any; both sides are held to the oracle, so its verdict stays."""
+    def _with_known_difference(self, result: Result) -> Result:
+        """The result with its known difference, if any; the verdict stays, since both sides are judged against the oracle."""
         known = known_of(result, self.environment) if result.verdict in (Verdict.FAIL, Verdict.ERROR) else []
         return replace(result, known=known[0].id) if known else result
 
-    def failures(self, cases: Iterable[Case]) -> list[Unresolved]:
-        """Those of the cases that the suite or the machine has failed."""
+    def failures(self, cases: Iterable[Case]) -> list[UnresolvedCase]:
+        """The unresolved ones of these cases."""
         results = [self.unresolved[case.id] for case in cases if case.id in self.unresolved]
-        return [Unresolved(case_id=each.case_id, on=self.implementation.name, reason=each.reason) for each in results]
+        return [UnresolvedCase(case_id=result.case_id, on=self.implementation.name, reason=result.reason) for result in results]
 
-    def ask(self, case: Case) -> Result:
-        """One case, however often it was asked before."""
+    def run_case(self, case: Case) -> Result:
+        """The result of one case, which may have run before."""
         (result,) = self._pool.run([case])
-        return self._known(result)
+        return self._with_known_difference(result)
 
     def arrays(self, case_id: str) -> dict[str, Array] | None:
-        """What was observed of a case; None where that was not kept."""
+        """The arrays that a case returned; None where they are not kept."""
         path = self.folder / f"{case_id}.npz"
         return read_arrays(path) if path.exists() else None
 

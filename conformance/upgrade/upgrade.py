@@ -1,4 +1,4 @@
-"""A run on two implementations at once: the same cases on both, and what of them changes."""
+"""A run of the same cases on two implementations at once, and the changes between them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from conformance.running.session import INTERRUPTED, PICTURES
 from conformance.system.lifetime import terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
-from conformance.upgrade.details import detailed
+from conformance.upgrade.details import with_details
 from conformance.upgrade.facts import changed_facts
 from conformance.upgrade.report import UpgradeReport
-from conformance.upgrade.side import Implementation, Side, interleaved
+from conformance.upgrade.side import Implementation, Side, interleave
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upgrade:
-    """A comparison to be made.
+    """Compares two implementations.
 
     Attributes:
-        before, after: from what to what.
-        cases: asked of both.
-        not_asked: what else was chosen, and why it is not asked.
-        level: that they come from.
+        before, after: the implementations.
+        cases: that both run.
+        not_asked: selected cases that do not run, and why.
+        level: of the cases.
         seed: of weights and inputs.
         time_limit: seconds that one case may take.
-        keep: folder that keeps what both returned and what finished, and that an interrupted run goes on from; None for none.
-        reduces: look for the smallest case, the first timestep and the gate of what changes.
-        verbosity: how much is said of results as they come.
+        keep: folder for the arrays and results of both, from which an interrupted run continues; None for none.
+        reduces: whether to find the smallest case, the first timestep and the gate of each change.
+        verbosity: how much of the progress is printed.
     """
 
     before: Implementation
@@ -53,11 +53,11 @@ class Upgrade:
     verbosity: Verbosity = Verbosity.NORMAL
 
     def run(self) -> UpgradeReport:
-        """Run both, and keep what finished, however the run ends.
+        """Run both; the report has all finished results, however the run ends.
 
         Raises:
             AdapterStartError: one of the two cannot run here.
-            JournalError: the folder is of another run.
+            JournalError: the folder belongs to another run.
         """
         # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -67,24 +67,24 @@ class Upgrade:
             for name, implementation in (("from", self.before), ("to", self.after)):
                 sides.append(Side(implementation, folder / name, self.time_limit))
                 ends.callback(sides[-1].stop)
-            return self._compared(*sides)
+            return self._compare(*sides)
 
-    def _compared(self, before: Side, after: Side) -> UpgradeReport:
+    def _compare(self, before: Side, after: Side) -> UpgradeReport:
         started, stopped, cases = time.perf_counter(), "", list(self.cases)
         changes: list[Change] = []
-        lost: tuple[NotAsked, ...] = ()
+        unsupported: tuple[NotAsked, ...] = ()
         try:
             with Progress.of_cases([*cases, *cases], self.verbosity) as progress, terminated_as_interrupt():
-                before.learn()
-                after.learn()
-                cases, lost = askable(cases, [before.facts, after.facts])
+                before.start()
+                after.start()
+                cases, unsupported = askable(cases, [before.facts, after.facts])
                 progress.started({"implementation": f"{self.before.name} and {self.after.name}"})
                 journal = None if self.keep is None else {"case_ids": [case.id for case in cases]}
-                for result in interleaved([side.run(cases, journal) for side in (before, after)]):
+                for result in interleave([side.run(cases, journal) for side in (before, after)]):
                     progress.finished(result)
                 changes = changes_between(before, after, cases)
                 if self.reduces:
-                    changes = detailed(changes, before, after)
+                    changes = with_details(changes, before, after)
         except KeyboardInterrupt:
             stopped = INTERRUPTED
         return UpgradeReport(
@@ -93,9 +93,9 @@ class Upgrade:
             level=self.level,
             seed=self.seed,
             planned=tuple(case.id for case in cases),
-            not_asked=(*self.not_asked, *lost),
+            not_asked=(*self.not_asked, *unsupported),
             unresolved=(*before.failures(cases), *after.failures(cases)),
-            changes=tuple(_pictured(changes or changes_between(before, after, cases))),
+            changes=tuple(_limit_pictures(changes or changes_between(before, after, cases))),
             facts=tuple(changed_facts(before.facts, after.facts, (before.environment, after.environment))),
             knows_facts=bool(before.facts and after.facts),
             seconds=time.perf_counter() - started,
@@ -103,15 +103,13 @@ class Upgrade:
         )
 
 
-def _pictured(changes: Sequence[Change]) -> list[Change]:
-    """The changes, with as many pictures as a report keeps."""
+def _limit_pictures(changes: Sequence[Change]) -> list[Change]:
+    """The changes with at most PICTURES pictures on each side."""
     sides = [pictured([getattr(change, side) for change in changes], PICTURES) for side in ("before", "after")]
     return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 
 def changes_between(before: Side, after: Side, cases: Sequence[Case]) -> list[Change]:
-    """Of every case that both sides have run."""
-    pairs = [
-        (before.results[case.id], after.results[case.id]) for case in cases if case.id in before.results.keys() & after.results
-    ]
-    return [change_of(before, after, *pair) for pair in pairs]
+    """The change of every case that ran on both sides."""
+    both = before.results.keys() & after.results.keys()
+    return [change_of(before, after, before.results[case.id], after.results[case.id]) for case in cases if case.id in both]

@@ -65,7 +65,9 @@ class ReadsLastStep(LSTM):
 def _changed(layer: LSTM, kind: type[LSTM]) -> LSTM:
     """A layer that is changed as `kind` is, beside what other deviations have changed in it."""
     other = type(layer)
-    both: type[LSTM] = other if issubclass(other, kind) else kind if issubclass(kind, other) else type(kind.__name__, (kind, other), {})
+    both: type[LSTM] = (
+        other if issubclass(other, kind) else kind if issubclass(kind, other) else type(kind.__name__, (kind, other), {})
+    )
     return both(layer.config, layer.weights)
 
 

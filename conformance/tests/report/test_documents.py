@@ -38,7 +38,7 @@ from conformance.tests.support import pages
 from conformance.tests.support.model_files import LoadsOneLSTM, one_lstm
 from conformance.tests.support.reports import EVERY, RED, report
 from conformance.upgrade.baseline import judge
-from conformance.upgrade.change import Change, Kind, Locus
+from conformance.upgrade.change import Change, FirstDifference, Kind
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.history import Cell, HistoryReport, Row
 from conformance.upgrade.report import UpgradeReport
@@ -173,7 +173,7 @@ CHANGE = replace(
     kind=Kind.NOW_WRONG,
     apart={"0_outputs": math.inf},
     minimal="u1-d1-t1-b1-s0",
-    locus=Locus(case_id="u1-d1-t1-b1-s0", call=1, timestep=1, row=0, unit=0, gates="i", because=HOSTILE),
+    locus=FirstDifference(case_id="u1-d1-t1-b1-s0", call=1, timestep=1, row=0, unit=0, gates="i", because=HOSTILE),
     script=HOSTILE,
     upstream=("https://github.com/keras-team/keras/pull/20374",),
 )

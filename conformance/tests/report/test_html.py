@@ -304,7 +304,7 @@ def test_thousands_of_results_make_a_small_page() -> None:
     ("name", "said"),
     [
         ("upgrade", ("From keras==3.14.1 to keras==3.15.1", "3 changes that the baseline does not expect", "2 changed: now wrong")),
-        ("upgrade", ("first difference", "call 1, timestep 3, row 0, unit 1: gate i or c", "import keras", "argument use_cudnn")),
+        ("upgrade", ("first difference", "timestep 3, row 0, unit 1: gate i or c", "import keras", "argument use_cudnn")),
         (
             "history",
             ("not every version ran: 2.0 on tensorflow: no interpreter", "→ wrong (mask_inverted)", "1 right in all versions"),

@@ -19,7 +19,7 @@ from conformance.report.documents import as_document
 from conformance.report.model import Plan, Report
 from conformance.running.runner import run
 from conformance.upgrade.baseline import judge
-from conformance.upgrade.change import Change, Kind, Locus
+from conformance.upgrade.change import Change, FirstDifference, Kind
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.history import Cell, HistoryReport, Row
 from conformance.upgrade.report import UpgradeReport
@@ -78,7 +78,7 @@ def verify_report() -> Report:
 def upgrade_said() -> dict[str, Any]:
     """An upgrade that breaks one case, brings another of its kind with it, and leaves one alone."""
     first, second = failing()
-    locus = Locus(case_id=first.case_id, call=1, timestep=3, row=0, unit=1, gates="i or c", because="h follows from c")
+    locus = FirstDifference(case_id=first.case_id, call=1, timestep=3, row=0, unit=1, gates="i or c", because="h follows from c")
     right = [Result(case_id=each.case_id, group=each.group, verdict=Verdict.PASS) for each in failing()]
     changes = (
         Change(

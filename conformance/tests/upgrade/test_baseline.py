@@ -15,10 +15,10 @@ from conformance.judging.verdict import Result, Verdict
 from conformance.tests.support.upgrade_doubles import InThisProcess, version
 from conformance.upgrade.baseline import Entry, judge, read_baseline, write_baseline
 from conformance.upgrade.change import Change, Kind
-from conformance.upgrade.errors import measured
+from conformance.upgrade.errors import measure_errors
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.report import UpgradeReport
-from conformance.upgrade.side import Unresolved
+from conformance.upgrade.side import UnresolvedCase
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
 
@@ -70,8 +70,8 @@ def test_recorded_changes_are_expected(baseline: Path) -> None:
 
 def test_without_a_baseline_nothing_may_change() -> None:
     """Neither of the cases nor of the API; a run in which nothing does is as expected."""
-    judged = judge(REPORT, None)
-    assert (judged.as_expected, cases_of(judged.unexpected)) == (False, [FACT.subject, MASKED])
+    comparison = judge(REPORT, None)
+    assert (comparison.as_expected, cases_of(comparison.unexpected)) == (False, [FACT.subject, MASKED])
     assert judge(
         replace(REPORT, changes=(change(PLAIN, Kind.WITHIN_ROUNDING), change(MASKED, Kind.SAME_BITS)), facts=()), None
     ).as_expected
@@ -86,16 +86,16 @@ def test_other_change_is_unexpected_and_the_recorded_one_stale(
     kind: Kind, unexpected: list[str], stale: list[str], baseline: Path
 ) -> None:
     """A change that shows otherwise than recorded, or no longer."""
-    judged = judge(replace(REPORT, changes=(change(PLAIN, Kind.SAME_BITS), change(MASKED, kind))), read_baseline(baseline))
-    assert (cases_of(judged.unexpected), cases_of(judged.stale)) == (unexpected, stale)
-    assert judged.as_expected is (kind is Kind.NOW_RIGHT)
+    comparison = judge(replace(REPORT, changes=(change(PLAIN, Kind.SAME_BITS), change(MASKED, kind))), read_baseline(baseline))
+    assert (cases_of(comparison.unexpected), cases_of(comparison.stale)) == (unexpected, stale)
+    assert comparison.as_expected is (kind is Kind.NOW_RIGHT)
 
 
 def test_what_was_not_asked_is_not_stale(baseline: Path) -> None:
     """A run of fewer cases counts the others, and is as expected."""
     few = replace(REPORT, planned=(PLAIN,), changes=(change(PLAIN, Kind.SAME_BITS),), facts=(), knows_facts=False)
-    judged = judge(few, read_baseline(baseline))
-    assert (judged.as_expected, judged.not_asked) == (True, 2)
+    comparison = judge(few, read_baseline(baseline))
+    assert (comparison.as_expected, comparison.not_asked) == (True, 2)
 
 
 def test_changes_between_others_are_left_alone(baseline: Path) -> None:
@@ -155,9 +155,9 @@ def test_change_is_expected_where_cause_and_errors_are_the_recorded_ones(
     """Rounding is no difference; a larger or smaller error of the same case, in another place or of another exception, is."""
     path = tmp_path / "baseline.toml"
     write_baseline(compared(*recorded), path)
-    judged = judge(compared(*now), read_baseline(path))
-    assert judged.as_expected is expected
-    assert bool(judged.unexpected) is bool(judged.stale) is not expected
+    comparison = judge(compared(*now), read_baseline(path))
+    assert comparison.as_expected is expected
+    assert bool(comparison.unexpected) is bool(comparison.stale) is not expected
 
 
 def test_recorded_change_says_its_cause_and_its_errors(tmp_path: Path) -> None:
@@ -192,15 +192,21 @@ def test_errors_without_arrays_are_held_to_their_size(tmp_path: Path) -> None:
     (change,) = report.changes
     larger = [replace(check, largest=60 * check.largest) for check in change.after.checks]
     after = replace(change.after, checks=tuple(larger))
-    other = replace(change, after=after, errors={f"to {name}": each for name, each in measured(after, None, USUAL).items()})
+    other = replace(change, after=after, errors={f"to {name}": each for name, each in measure_errors(after, None, USUAL).items()})
     assert cases_of(judge(replace(report, changes=(other,)), recorded).unexpected) == [case]
 
 
 def test_unresolved_case_is_in_no_baseline_and_makes_the_run_incomplete(baseline: Path) -> None:
     """The suite or the machine has failed: neither a change, nor unchanged."""
-    unresolved = replace(REPORT, changes=REPORT.changes[:1], unresolved=(Unresolved(case_id=MASKED, on="b", reason="disk"),))
-    judged = judge(unresolved, read_baseline(baseline))
-    assert (judged.complete, judged.as_expected, judged.unexpected, judged.stale, judged.not_asked) == (False, False, (), (), 1)
+    unresolved = replace(REPORT, changes=REPORT.changes[:1], unresolved=(UnresolvedCase(case_id=MASKED, on="b", reason="disk"),))
+    comparison = judge(unresolved, read_baseline(baseline))
+    assert (comparison.complete, comparison.as_expected, comparison.unexpected, comparison.stale, comparison.not_asked) == (
+        False,
+        False,
+        (),
+        (),
+        1,
+    )
     assert (unresolved.not_run, unresolved.counts) == (0, {Kind.SAME_BITS: 1, Kind.API: 1})
 
 

@@ -14,7 +14,7 @@ from conformance.cases.stimulus import draw
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import FusedAdapter, ReferenceAdapter
 from conformance.reference.run import answer
-from conformance.upgrade.errors import Measured, measured
+from conformance.upgrade.errors import MeasuredErrors, measure_errors
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS
 
@@ -41,14 +41,14 @@ def arrays_of(adapter: Adapter, asked: Case, answered: Case | None = None) -> di
     }
 
 
-def errors_of(case: Case, arrays: Mapping[str, Array]) -> dict[str, Measured]:
+def errors_of(case: Case, arrays: Mapping[str, Array]) -> dict[str, MeasuredErrors]:
     """Of an answer that is judged wrong."""
-    return measured(Result(case_id=case.id, group=case.group, verdict=Verdict.FAIL), arrays, USUAL)
+    return measure_errors(Result(case_id=case.id, group=case.group, verdict=Verdict.FAIL), arrays, USUAL)
 
 
-def same(one: Mapping[str, Measured], other: Mapping[str, Measured]) -> bool:
+def same(one: Mapping[str, MeasuredErrors], other: Mapping[str, MeasuredErrors]) -> bool:
     """Whether errors are those that were written of other ones, either way."""
-    return all(one[name].is_as(other[name].written) and other[name].is_as(one[name].written) for name in one)
+    return all(one[name].matches(other[name].rounded) and other[name].matches(one[name].rounded) for name in one)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -99,7 +99,7 @@ def test_other_errors_of_the_same_case_are_other_ones(change: str) -> None:
 def test_what_is_written_has_the_digits_that_rounding_leaves() -> None:
     """In float32 of numbers about 1, some six."""
     (largest,) = {
-        errors_of(PLAIN, arrays_of(ReferenceAdapter("mask_ignored+output_tanh_missing"), PLAIN))["outputs"].written.largest
+        errors_of(PLAIN, arrays_of(ReferenceAdapter("mask_ignored+output_tanh_missing"), PLAIN))["outputs"].rounded.largest
     }
     assert 0 < len(repr(largest).partition(".")[2]) <= 7
 
@@ -107,5 +107,5 @@ def test_what_is_written_has_the_digits_that_rounding_leaves() -> None:
 def test_right_answer_has_no_errors() -> None:
     """Nor has one that did not come."""
     arrays = arrays_of(ReferenceAdapter(), PLAIN)
-    assert measured(Result(case_id=PLAIN.id, group="", verdict=Verdict.PASS), arrays, USUAL) == {}
+    assert measure_errors(Result(case_id=PLAIN.id, group="", verdict=Verdict.PASS), arrays, USUAL) == {}
     assert not any(each.fails for each in errors_of(PLAIN, arrays).values())

@@ -19,7 +19,7 @@ from conformance.report.document import Block, Heading, Lines, Rows, Script, sho
 from conformance.report.markdown import as_markdown
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.facts import changed_facts
-from conformance.upgrade.gates import Parting, gates_by_deviation, gates_by_states
+from conformance.upgrade.gates import DifferingTimestep, gates_by_deviation, gates_by_states
 from conformance.upgrade.references import CONVENTIONS, UPSTREAM, Upstream, upstream_of
 from lstm_ref.cell import Gates
 from lstm_ref.deviations import DEVIATIONS
@@ -116,7 +116,7 @@ def test_upstream_versions_are_versions() -> None:
 
 # --- gates ---------------------------------------------------------------------------------------------------------------------
 
-PARTING = Parting(case=Case.from_id("u3-d2-t2-b4-s0"), timestep=1)
+PARTING = DifferingTimestep(case=Case.from_id("u3-d2-t2-b4-s0"), timestep=1)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_states_say_which_gate_may_differ(gate: str) -> None:
 
 def test_states_rule_out_a_gate_beyond_its_range() -> None:
     """From a state of zeros, no forget gate makes another c."""
-    first = Parting(case=Case.from_id("u3-d2-t1-b4-s0"), timestep=0)
+    first = DifferingTimestep(case=Case.from_id("u3-d2-t1-b4-s0"), timestep=0)
     gates = first.reference.gates(first.inputs, first.state)
     cell = 0.9 * gates.i * gates.candidate
     assert gates_by_states(first, hidden=gates.o * np.tanh(cell), cell=cell)[0] == "i or c"
@@ -164,7 +164,7 @@ def test_two_gates_at_once_are_told_from_one() -> None:
 def test_timestep_starts_from_the_state_that_the_reference_has_there(word: str) -> None:
     """Read backwards, or from an initial state: a step from there ends where the run of one timestep more ends."""
     case = Case.from_id(f"u3-d2-t4-b4-{word}s0")
-    steps = [Parting(case=case, timestep=timestep) for timestep in (1, 2)]
+    steps = [DifferingTimestep(case=case, timestep=timestep) for timestep in (1, 2)]
     after = steps[0].reference.step(steps[0].inputs, steps[0].state)
     np.testing.assert_array_equal(after.hidden, steps[1].state.hidden)
 

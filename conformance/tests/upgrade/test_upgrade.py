@@ -21,7 +21,7 @@ from conformance.tests.support.upgrade_doubles import InThisProcess, interruptin
 from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.report import UpgradeReport
-from conformance.upgrade.side import Implementation, interleaved
+from conformance.upgrade.side import Implementation, interleave
 from conformance.upgrade.text import page
 from conformance.upgrade.upgrade import Upgrade
 
@@ -244,9 +244,9 @@ def test_unresolved_case_is_compared_with_nothing() -> None:
     assert [change.case_id for change in report.changes] == cases[1:]
     assert [(each.case_id, each.on) for each in report.unresolved] == [(cases[0], "later")]
     assert report.caveats[0].startswith("not settled on later, so not compared: 1 case: ")
-    judged = judge(report, None)
-    assert (judged.complete, judged.as_expected, judged.unexpected, report.not_run) == (False, False, (), 0)
-    caveats = page(report, judged)[1]
+    comparison = judge(report, None)
+    assert (comparison.complete, comparison.as_expected, comparison.unexpected, report.not_run) == (False, False, (), 0)
+    caveats = page(report, comparison)[1]
     assert isinstance(caveats, Lines)
     assert caveats.lines == report.caveats
 
@@ -265,4 +265,4 @@ def test_what_is_there_in_neither_says_why_first() -> None:
 
 def test_items_come_in_turn() -> None:
     """From each iterator one, as long as it has any."""
-    assert "".join(interleaved([iter("ace"), iter("b"), iter("df")])) == "abdcfe"
+    assert "".join(interleave([iter("ace"), iter("b"), iter("df")])) == "abdcfe"
