@@ -13,9 +13,9 @@ from conformance.commands import options
 from conformance.judging.verdict import Result
 from conformance.report.console import show_table, stdout
 from conformance.report.verbosity import Verbosity
-from conformance.running.kill_matrix import WIDTH, blind_cases, kill_matrix, showing
+from conformance.running.kill_matrix import WIDTH, affected_cases, blind_cases, kill_matrix
 from conformance.running.kill_matrix import render as render_kills
-from conformance.running.progress import Progress, tracked
+from conformance.running.progress import Progress, with_progress
 from conformance.running.runner import families
 from conformance.running.sensitivity import detections
 from conformance.running.sensitivity import render as render_detections
@@ -43,7 +43,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosit
     cases = [case for case in chosen if isinstance(case, Case)]
     if not cases:
         raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
-    tries = sum(len(showing(name, cases)) for name in DEVIATIONS)
+    tries = sum(len(affected_cases(name, cases)) for name in DEVIATIONS)
     with Progress({"": tries}, doing="trying mistakes", verbosity=verbosity) as progress:
         progress.started({})
 
@@ -77,5 +77,5 @@ def sensitivity(patterns: tuple[str, ...], seed: int, verbosity: Verbosity) -> N
     Exit codes: 0 it is shown, 2 wrong usage.
     """
     cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
-    shown = tracked(families(cases), doing="trying errors", unit="sets of weights", verbosity=verbosity)
+    shown = with_progress(families(cases), doing="trying errors", unit="sets of weights", verbosity=verbosity)
     show_table(render_detections(detections(shown)), stdout())

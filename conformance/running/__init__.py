@@ -1,4 +1,4 @@
-"""Running cases: one case, a pool of workers, a session with its journal and progress, and the comparison of kept runs.
+"""Running cases: one case, a pool of workers, a session with its journal and progress, and the comparison of observations.
 
-It imports every room that a result needs, `report` and `matrix` among them; commands are built on it.
+It may import every room that a result needs, `report` and `matrix` among them. The commands use it.
 """

@@ -1,7 +1,8 @@
-"""Whether implementations agree with one another, pair by pair: beside the oracle, from what each has returned.
+"""Compares the outputs of implementations with one another, pair by pair.
 
-`verify --keep FOLDER` writes what was observed, one file of arrays per case, and the environment; `lstm-conformance agree` compares
-two or more such folders. Weights, inputs, what is expected and σ are functions of the case id, so the files hold outputs only.
+`verify --keep FOLDER` writes one file of arrays per case, and a file that describes the environment. `lstm-conformance agree`
+compares two or more such folders. Weights, inputs, expected values and σ are functions of the case id, so the files hold outputs
+only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from conformance.cases.stimulus import draw
 from conformance.judging.compare import Gap, measure
 from conformance.judging.judgement import is_beyond_rounding
 from conformance.known.known_differences import covering_entries
-from conformance.reference.run import Answer, answer
+from conformance.reference.run import answer
 from conformance.reference.tolerance import TWO_RUNS
 from conformance.report.documents import as_document, read
 from conformance.system.array_files import ArrayFileError, load_arrays
@@ -36,39 +37,39 @@ ENVIRONMENT = "environment.json"
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Keeps what is observed.
+class ObservationFolder:
+    """Writes observations to a folder.
 
     Args:
-        path: of the folder; made if it is not there.
+        path: of the folder; created if it does not exist.
     """
 
     path: Path
 
     def __call__(self, case: Case, observed: Observation) -> None:
-        """One file per case; dropout draws its own masks in each implementation, so that there is nothing to compare."""
+        """Write one file per case. Dropout is left out, since each implementation draws masks of its own."""
         if observed.dropout:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
-        with unfinished(self.path / f"{case.id}.npz") as begun, begun.open("wb") as file:
+        with unfinished(self.path / f"{case.id}.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
-        """Say what the arrays come from.
+        """Write which implementation the arrays come from.
 
         Raises:
-            LSTMError: there are arrays already, and they come from something else.
+            LSTMError: the folder already has arrays of another implementation.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / ENVIRONMENT
         if path.exists():
-            found = read(path, "observations", made_by="lstm-conformance verify --keep ANOTHER_FOLDER")["environment"]
-            differing = [name for name in {**found, **environment} if found.get(name) != environment.get(name)]
+            earlier = read(path, "observations", made_by="lstm-conformance verify --keep ANOTHER_FOLDER")["environment"]
+            differing = [name for name in {**earlier, **environment} if earlier.get(name) != environment.get(name)]
             if differing:
-                said = "; ".join(f"{name} {found.get(name)} there, {environment.get(name)} here" for name in differing)
+                details = "; ".join(f"{name} {earlier.get(name)} there, {environment.get(name)} here" for name in differing)
                 raise LSTMError(
-                    f"{self.path} keeps what another implementation returned: {said}; name another folder, or delete it"
+                    f"{self.path} has the outputs of another implementation: {details}; name another folder, or delete it"
                 )
         document = as_document("observations", {"environment": dict(environment)})
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -76,16 +77,16 @@ class Folder:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How two implementations compare.
+    """The comparison of two implementations.
 
     Attributes:
-        names: of the two.
-        cases: number of cases that both have observed.
-        worst: largest difference of an element, in σ of two runs, known differences aside.
-        rms: largest root mean square of an array, likewise.
-        differing: id of each case where they differ by more than the limits, and by how much.
-        not_compared: ids of the cases that one of the two has not observed.
-        known: id of each case where they do by a known difference of one of them, and the id of that.
+        names: of the two implementations.
+        cases: number of cases that both folders have.
+        worst: largest difference of an element, in σ of two runs, without known differences.
+        rms: largest root mean square difference of an array, in the same unit.
+        differing: id and largest difference of each case beyond the limits.
+        known: case id and known difference of each case that a known difference of either implementation explains.
+        not_compared: ids of the cases that only one folder has.
     """
 
     names: tuple[str, str]
@@ -98,18 +99,18 @@ class Agreement:
 
 
 def agree(folders: Sequence[Path]) -> list[Agreement]:
-    """Compare every two folders on the cases that both hold.
+    """Compare every two folders on the cases that both have.
 
     Raises:
-        LSTMError: a folder does not say what its observations are of, or two have no case in common.
+        LSTMError: a folder has no description of its implementation, or two folders have no case in common.
     """
-    observed = [_Observed.read(folder) for folder in folders]
-    return [_compare(one, other) for one, other in itertools.combinations(observed, 2)]
+    observations = [_Observations.read(folder) for folder in folders]
+    return [_compare(first, second) for first, second in itertools.combinations(observations, 2)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Observed:
-    """A folder that was read: what made it, its conventions, and files by case id."""
+class _Observations:
+    """The contents of a folder: the implementation, its conventions, and the files by case id."""
 
     name: str
     environment: Mapping[str, str]
@@ -117,26 +118,26 @@ class _Observed:
     files: Mapping[str, Path]
 
     @classmethod
-    def read(cls, folder: Path) -> _Observed:
-        said = read(folder / ENVIRONMENT, "observations", made_by=f"lstm-conformance verify --keep {shlex.quote(str(folder))}")
-        environment = said["environment"]
+    def read(cls, folder: Path) -> _Observations:
+        command = f"lstm-conformance verify --keep {shlex.quote(str(folder))}"
+        environment = read(folder / ENVIRONMENT, "observations", made_by=command)["environment"]
         name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
         files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
         return cls(name=name, environment=environment, conventions=conventions_of(environment), files=files)
 
-    def known(self, case_id: str) -> list[str]:
-        """The known differences, other than crashes, that a case may show here."""
+    def known_differences(self, case_id: str) -> list[str]:
+        """Ids of the known differences, other than crashes, that a case may show."""
         return [entry.id for entry in covering_entries(case_id, self.environment) if entry.checks]
 
 
 def conventions_of(environment: Mapping[str, str]) -> Conventions:
-    """Those of the backend that an environment names."""
+    """The conventions of an environment's backend."""
     conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
     return replace(conventions, products=environment.get("products", ""))
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """What a folder keeps of a case, in float64: by number of the call and name, as `0_outputs`.
+    """The arrays of one case in float64. A key is the number of the call and the name of the array, as `0_outputs`.
 
     Raises:
         LSTMError: the file cannot be read.
@@ -144,42 +145,43 @@ def read_arrays(path: Path) -> dict[str, Array]:
     try:
         arrays = {name: np.asarray(array, np.float64) for name, array in load_arrays(path).items()}
     except (ArrayFileError, ValueError, TypeError) as error:
-        raise LSTMError(f"{path} cannot be read: {error}; {_kept_anew(path)}") from error
+        raise LSTMError(f"{path} cannot be read: {error}; {_remedy(path)}") from error
     if not arrays:
-        raise LSTMError(f"{path} holds no array; {_kept_anew(path)}")
+        raise LSTMError(f"{path} holds no array; {_remedy(path)}")
     return arrays
 
 
-def _kept_anew(path: Path) -> str:
-    return f"delete it, and keep the case anew with the `verify --keep {path.parent}` that made it"
+def _remedy(path: Path) -> str:
+    return f"delete it, and run the `verify --keep {path.parent}` that wrote it again"
 
 
-def _compare(one: _Observed, other: _Observed) -> Agreement:
-    common = [case_id for case_id in one.files if case_id in other.files]
+def _compare(first: _Observations, second: _Observations) -> Agreement:
+    pair = (first, second)
+    common = [case_id for case_id in first.files if case_id in second.files]
     if not common:
-        kept = " and ".join(f"{each.name} ({len(each.files):,} cases kept)" for each in (one, other))
-        raise LSTMError(f"{kept} have no case in common: keep the same cases of both, with lstm-conformance verify --keep FOLDER")
+        names = " and ".join(f"{folder.name} ({len(folder.files):,} cases)" for folder in pair)
+        raise LSTMError(f"{names} have no case in common: run the same cases on both, with lstm-conformance verify --keep FOLDER")
     worst, rms = 0.0, 0.0
     differing, known = [], []
     for case_id in common:
-        arrays = [read_arrays(each.files[case_id]) for each in (one, other)]
-        gaps = [*gaps_between(Case.from_id(case_id), arrays, [one.conventions, other.conventions]).values()]
-        gaps += [_nothing_alike(0) for _ in arrays[0].keys() ^ arrays[1].keys()]
+        arrays = [read_arrays(folder.files[case_id]) for folder in pair]
+        gaps = [*gaps_between(Case.from_id(case_id), arrays, [folder.conventions for folder in pair]).values()]
+        gaps += [_infinite_gap(0) for _ in arrays[0].keys() ^ arrays[1].keys()]
         differs = any(map(is_beyond_rounding, gaps))
-        if differs and (explained := [*one.known(case_id), *other.known(case_id)]):
-            known.append((case_id, explained[0]))
+        if differs and (explanations := [entry for folder in pair for entry in folder.known_differences(case_id)]):
+            known.append((case_id, explanations[0]))
             continue
         worst, rms = max([worst, *(gap.worst for gap in gaps)]), max([rms, *(gap.rms for gap in gaps)])
         if differs:
             differing.append((case_id, max(gap.worst for gap in gaps)))
     return Agreement(
-        names=(one.name, other.name),
+        names=(first.name, second.name),
         cases=len(common),
         worst=worst,
         rms=rms,
         differing=tuple(differing),
         known=tuple(known),
-        not_compared=tuple(sorted(one.files.keys() ^ other.files.keys())),
+        not_compared=tuple(sorted(first.files.keys() ^ second.files.keys())),
     )
 
 
@@ -191,37 +193,40 @@ def gaps_between(
     aligned: bool = True,
     both_wrong: bool = False,
 ) -> dict[str, Gap]:
-    """The gap of each array that both hold, by its name; infinite where one has not the shape that the case asks for.
+    """The gap of each array that both implementations returned, by name. It is infinite where a shape is not the case's.
 
     Args:
-        case: what was asked.
-        arrays: what each of the two returned.
-        conventions: of each.
-        aligned: hold their difference against that which their conventions make, which is mostly none, not against zero.
-        both_wrong: take the largest σ of an array for all of it, since that of a wrong element is not known.
+        case: that both ran.
+        arrays: outputs of the two implementations.
+        conventions: of the two implementations.
+        aligned: subtract the difference that follows from the two conventions. Most conventions agree, so it is mostly zero.
+        both_wrong: use the largest σ of an array for all its elements, since σ of a wrong element is unknown.
     """
-    (ours, theirs), stimulus = arrays, draw([case])
-    answers = [answer(case, stimulus, each) for each in conventions]
+    (first, second), stimulus = arrays, draw([case])
+    references = [answer(case, stimulus, convention) for convention in conventions]
     gaps = {}
-    for number, call in enumerate(answers[0].calls):
+    for number, call in enumerate(references[0].calls):
         for name in call.computed:
             key = f"{number}_{name}"
-            if key in ours and key in theirs and ours[key].size:
-                places = [(each, number, name) for each in answers]
-                gaps[key] = _gap(ours[key], theirs[key], places, aligned=aligned, both_wrong=both_wrong)
+            if key in first and key in second and first[key].size:
+                expected = [np.asarray(reference.calls[number].computed[name]) for reference in references]
+                sigma = np.maximum(*(np.asarray(reference.sigma[number].computed[name]) for reference in references))
+                sigma = np.full_like(sigma, sigma.max(initial=0.0)) if both_wrong else sigma
+                gaps[key] = _gap(first[key], second[key], expected, sigma, aligned=aligned)
     return gaps
 
 
-def _nothing_alike(size: int) -> Gap:
-    """Of an array that one has and the other has not, or has in another shape."""
+def _infinite_gap(size: int) -> Gap:
+    """The gap of an array that only one implementation has, or that has another shape."""
     return Gap(where=(), got=math.nan, expected=math.nan, worst=math.inf, rms=math.inf, size=size)
 
 
-def _gap(ours: Array, theirs: Array, places: Sequence[tuple[Answer, int, str]], *, aligned: bool, both_wrong: bool) -> Gap:
-    expected, further = (np.asarray(each.calls[number].computed[name]) for each, number, name in places)
-    sigma = np.maximum(*(np.asarray(each.sigma[number].computed[name]) for each, number, name in places))
-    if not ours.shape == theirs.shape == expected.shape:
-        return _nothing_alike(ours.size)
-    with np.errstate(invalid="ignore"):  # what is not finite is compared for being the same
-        moved = np.where(expected == further, 0.0, further - expected) if aligned else np.zeros_like(expected)
-    return measure(theirs, ours + np.nan_to_num(moved), TWO_RUNS * (np.full_like(sigma, sigma.max()) if both_wrong else sigma))
+def _gap(first: Array, second: Array, expected: Sequence[Array], sigma: Array, *, aligned: bool) -> Gap:
+    reference, other_reference = expected
+    if not first.shape == second.shape == reference.shape:
+        return _infinite_gap(first.size)
+    shift = np.zeros_like(reference)
+    if aligned:
+        with np.errstate(invalid="ignore"):  # equal values that are not finite have a difference of NaN
+            shift = np.nan_to_num(np.where(reference == other_reference, 0.0, other_reference - reference))
+    return measure(second, first + shift, TWO_RUNS * sigma)

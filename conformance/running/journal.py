@@ -1,7 +1,8 @@
-"""A run that can be resumed: every result is a line of a file as soon as it is there, and what the file has is not run again.
+"""The journal of a run: a file that makes the run resumable.
 
-The first line says which run it is, every other is one result, all of them JSON. A line that was cut off while it was written is
-written anew; any other line that cannot be read refuses the file, for it is no journal, or not only one.
+Each line is JSON. The first line identifies the run, every other line is one result, written as soon as the case has finished.
+A resumed run skips the cases that have a line. An incomplete last line is dropped. Any other unreadable line makes the journal
+unusable.
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 
 _FORMAT = 4
-_KEPT = (Result, CheckResult, Sample, Picture, Line)
+_DATACLASSES = (Result, CheckResult, Sample, Picture, Line)
 _NOT_FINITE = ("inf", "-inf", "nan")
-# What json and the types of a result object to; deep nesting and endless digits are errors of their own.
+# Errors of `json` and of the types of a result. Deep nesting and very long numbers raise errors of their own.
 _UNREADABLE = (ValueError, RecursionError, OverflowError)
 
 
 class JournalError(LSTMError):
-    """The file is no journal, one of another run, or cannot be written."""
+    """The file is not a journal, belongs to another run, or cannot be written."""
 
 
 class _UnusableJournalError(LSTMError):
-    """What is wrong with a file, without the next step."""
+    """Why a file cannot be used, without the next step."""
 
 
 def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """What a run must share with a journal to go on with it: all that a report says of it, and the programs that ran.
+    """The identity of a run. A run resumes from a journal only if their identities are equal.
 
     Args:
-        environment: what is tested.
-        plan: what is asked.
+        environment: of the implementation.
+        plan: fields of the run's plan.
         files: digests of the suite's and the implementation's files, as `sources.files_of` makes them.
     """
     case_ids = hashlib.sha256("\n".join(plan["case_ids"]).encode()).hexdigest()[:16]
-    said: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **files, **plan, "case_ids": case_ids}))
-    said.pop("not_asked", None)  # follows from the selection
-    return said
+    identity: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **files, **plan, "case_ids": case_ids}))
+    identity.pop("not_asked", None)  # follows from the selection
+    return identity
 
 
 def resume(
@@ -57,19 +58,19 @@ def resume(
     run: Callable[[Sequence[Planned]], Iterable[Result]],
     next_step: str = "name another file, or delete it to start anew",
 ) -> Iterator[Result]:
-    """The results that the file has, then those of the other cases, each written before it is handed on.
+    """Yield the results in the file, then the results of the other cases. Each new result is written before it is yielded.
 
-    One that is UNRESOLVED is not written: when the run goes on, its case is asked again.
+    An UNRESOLVED result is not written, so a resumed run runs its case again.
 
     Args:
-        path: of the file, which need not be there.
+        path: of the file; a new file is created if it does not exist.
         identity: of the run, as `identify` makes it.
-        cases: that are planned.
-        run: asks those that the file has no result of.
-        next_step: what the user is told to do with a file that cannot be used.
+        cases: of the plan.
+        run: runs the cases that have no result in the file.
+        next_step: advice for the user if the file cannot be used.
 
     Raises:
-        JournalError: the file cannot be used; nothing has run, and the file is as it was.
+        JournalError: the file cannot be used. Nothing has run, and the file is unchanged.
     """
     try:
         results, end = _read(path, identity, {case.id for case in cases})
@@ -87,23 +88,23 @@ def resume(
 
 
 def as_dict(result: Result) -> dict[str, Any]:
-    """The result as JSON can hold it: infinity and NaN by their names."""
-    said: dict[str, Any] = without_infinity(asdict(result))
-    return said
+    """The result for JSON. Infinity and NaN are written as their names."""
+    document: dict[str, Any] = without_infinity(asdict(result))
+    return document
 
 
-def from_dict(said: Any) -> Result:
-    """The result of `as_dict`, exactly.
+def from_dict(document: Any) -> Result:
+    """The inverse of `as_dict`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the document is not a result.
     """
-    result: Result = _value(said, Result)
+    result: Result = _value(document, Result)
     return result
 
 
 def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[dict[str, Result], int]:
-    """The results by case, and where the last whole line ends."""
+    """The results by case id, and the position after the last complete line."""
     try:
         content = path.read_bytes() if path.exists() else b""
     except OSError as error:
@@ -118,7 +119,7 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
         try:
             result = from_dict(json.loads(line, object_pairs_hook=unique_keys))
             if result.case_id not in planned or result.case_id in results:
-                raise ValueError(f"{result.case_id} is no case of this run, or is there twice")
+                raise ValueError(f"{result.case_id} is not a case of this run, or stands there twice")
         except _UNREADABLE as error:
             raise _UnusableJournalError(f"{path}, line {number}, is not the result of a case: {error}") from error
         results[result.case_id] = result
@@ -127,53 +128,53 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
 
 def _compare(path: Path, line: bytes, identity: Mapping[str, Any]) -> None:
     try:
-        found = json.loads(line)
+        written = json.loads(line)
     except _UNREADABLE:
-        found = None
-    if not isinstance(found, dict) or "journal" not in found:
-        raise _UnusableJournalError(f"{path} is no journal of a run")
-    differing = [key for key in {**identity, **found} if found.get(key) != identity.get(key)]
+        written = None
+    if not isinstance(written, dict) or "journal" not in written:
+        raise _UnusableJournalError(f"{path} is not the journal of a run")
+    differing = [key for key in {**identity, **written} if written.get(key) != identity.get(key)]
     if differing:
-        said = "; ".join(
-            "it asks other cases" if key == "case_ids" else f"{key} {found.get(key)} there, {identity.get(key)} here"
+        details = "; ".join(
+            "it has other cases" if key == "case_ids" else f"{key} {written.get(key)} there, {identity.get(key)} here"
             for key in differing
         )
-        raise _UnusableJournalError(f"{path} is the journal of another run: {said}")
+        raise _UnusableJournalError(f"{path} is the journal of another run: {details}")
 
 
 @contextmanager
 def _appending(path: Path) -> Iterator[IO[bytes]]:
-    """The file, which is closed again before the next result is waited for: whatever ends the run, its whole lines are there."""
+    """The file, open for one write. It is closed at once, so that no complete line is lost when the run is killed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             yield file
     except OSError as error:
-        kept = "; the results that it has are kept" if path.exists() else ""
-        raise JournalError(f"{could_not_be('written', path, error)}{kept}") from error
+        note = "; the results that it has are kept" if path.exists() else ""
+        raise JournalError(f"{could_not_be('written', path, error)}{note}") from error
 
 
-def _line(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(said, allow_nan=False).encode() + b"\n"
+def _line(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, allow_nan=False).encode() + b"\n"
 
 
-def _value(said: Any, kind: Any) -> Any:
-    """The value of that type which JSON holds so; nothing else is taken for it."""
+def _value(value: Any, kind: Any) -> Any:
+    """The value as that type. A JSON value of another type is refused."""
     if isinstance(kind, UnionType):  # with None
-        if said is None:
+        if value is None:
             return None
-        kind = next(each for each in get_args(kind) if each is not NoneType)
-    if kind in _KEPT:
+        kind = next(member for member in get_args(kind) if member is not NoneType)
+    if kind in _DATACLASSES:
         hints = get_type_hints(kind)
-        if not isinstance(said, dict) or said.keys() != hints.keys():
+        if not isinstance(value, dict) or value.keys() != hints.keys():
             raise ValueError(f"expected an object of {', '.join(hints)}")
-        return kind(**{name: _value(said[name], hint) for name, hint in hints.items()})
+        return kind(**{name: _value(value[name], hint) for name, hint in hints.items()})
     if kind is Verdict:
-        return Verdict(said)
-    if get_origin(kind) is tuple and isinstance(said, list):
-        return tuple(_value(item, get_args(kind)[0]) for item in said)
-    if kind is float and (type(said) in (int, float) or said in _NOT_FINITE):
-        return float(said)
-    if type(said) is kind:
-        return said
-    raise ValueError(f"expected {getattr(kind, '__name__', kind)}, got {said!r}")
+        return Verdict(value)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_value(item, get_args(kind)[0]) for item in value)
+    if kind is float and (type(value) in (int, float) or value in _NOT_FINITE):
+        return float(value)
+    if type(value) is kind:
+        return value
+    raise ValueError(f"expected {getattr(kind, '__name__', kind)}, got {value!r}")

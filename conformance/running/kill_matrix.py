@@ -1,4 +1,4 @@
-"""Which check rejects which deviation: proof that the checks, and the data they get, can fail."""
+"""The kill matrix: which check rejects which deviation. It proves that the checks can fail on their data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from lstm_ref.deviations import DEVIATIONS
 
 @dataclass(frozen=True, kw_only=True)
 class Kills:
-    """How one deviation fared.
+    """The results of one deviation.
 
     Attributes:
         deviation: its name.
-        cases: ids of the cases that it can show in.
-        by_check: number of those cases that each check rejected; a check that rejected none is not named.
-        survived: ids of the cases that did not reject it, which are blind to it; raising is no rejection.
+        cases: ids of the cases in which it can show.
+        by_check: number of cases that each check rejected. Checks that rejected none are absent.
+        survived: ids of the cases that did not reject it. They are blind to it. An ERROR is not a rejection.
     """
 
     deviation: str
@@ -38,21 +38,21 @@ class Kills:
 def kill_matrix(
     cases: Sequence[Case],
     deviations: Iterable[str] = tuple(DEVIATIONS),
-    tried: Callable[[str, Result], object] = lambda *_: None,
+    on_result: Callable[[str, Result], object] = lambda *_: None,
 ) -> list[Kills]:
-    """Run every deviation on every case where it can show, and note which checks reject it; `tried` is told of each as it comes."""
+    """Run every deviation on every case in which it can show. `on_result` receives the deviation and each of its results."""
     names = tuple(deviations)
     results: dict[str, list[Result]] = {name: [] for name in names}
-    # Family by family: what is right is then computed once for all deviations.
+    # One family at a time, so that the expected values are computed once for all deviations.
     for members in families(cases):
         for name in names:
-            for result in run(showing(name, members), ReferenceAdapter(name)):
+            for result in run(affected_cases(name, members), ReferenceAdapter(name)):
                 results[name].append(result)
-                tried(name, result)
-    return [_kills(name, tuple(case.id for case in showing(name, cases)), results[name]) for name in names]
+                on_result(name, result)
+    return [_kills(name, tuple(case.id for case in affected_cases(name, cases)), results[name]) for name in names]
 
 
-def showing(name: str, cases: Sequence[Case]) -> list[Case]:
+def affected_cases(name: str, cases: Sequence[Case]) -> list[Case]:
     """The cases in which a deviation can show."""
     return [case for case in cases if DEVIATIONS[name].needs <= case.offers]
 
@@ -64,7 +64,7 @@ def _kills(name: str, cases: tuple[str, ...], results: Sequence[Result]) -> Kill
 
 
 def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
-    """The cases that accept a deviation which can show in them and says no reason why it may hide, each with all those."""
+    """The blind cases, each with the deviations that it accepts. Deviations with a reason to stay hidden do not count."""
     blind: dict[str, list[str]] = collections.defaultdict(list)
     for kills in matrix:
         if not DEVIATIONS[kills.deviation].hides:
@@ -73,12 +73,12 @@ def blind_cases(matrix: Iterable[Kills]) -> dict[str, list[str]]:
     return dict(blind)
 
 
-# Columns that the table needs to show every heading.
+# Width in characters that shows every heading of the table.
 WIDTH = 184
 
 
 def render(matrix: Sequence[Kills]) -> Table:
-    """Deviations down, checks across: how many of the deviation's cases the check rejected; gate orders of one kind in one line."""
+    """Rows of deviations, columns of checks, cells with the number of rejected cases. Gate orders of one kind share a row."""
     table = Table(box=box.SIMPLE)
     for heading in ("deviation", "cases"):
         table.add_column(heading, justify="left" if heading == "deviation" else "right", no_wrap=True)

@@ -1,4 +1,7 @@
-"""Cases in worker processes: a crash or a hang is one ERROR with its case, a killed process UNRESOLVED, and the run goes on."""
+"""Runs cases in worker processes.
+
+A crash or a hang is the ERROR of one case. A process that was killed from outside leaves its case UNRESOLVED. The run continues.
+"""
 
 from __future__ import annotations
 
@@ -30,57 +33,56 @@ from conformance.running.runner import Diagnose, Keep, error_result, families, r
 from conformance.system.infrastructure import ending, is_from_outside
 from conformance.system.lifetime import end_with_parent
 
-AnyAnswer = TypeVar("AnyAnswer")
+AnyResult = TypeVar("AnyResult")
 
-# Seconds that each further case of a chunk adds to its limit: most take hundredths of a second, a few compile a layer.
-FURTHER_CASE = 2.0
+# Seconds that each case of a chunk after the first adds to its time limit: a few cases compile a layer.
+SECONDS_PER_FURTHER_CASE = 2.0
 
-# How often in a row the pool may break without having answered anything.
+# How often in a row the pool may break without a single result.
 ATTEMPTS = 3
 
+# Seconds that a worker has to terminate before the pool kills it.
+TERMINATION_SECONDS = 3.0
 
-# Seconds in which a worker that is told to end does so, before the pool kills it.
-ENDING = 3.0
-
-# Cases that share nothing go to workers in slices: few enough to come back soon, and to be run again soon if one of them dies.
+# Number of cases that share nothing and go to a worker together. A small slice returns soon, and is soon repeated after a crash.
 SLICE = 8
 
 
 def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
-    """The families, those of more than `most` cases cut; behind them, in slices, the cases and probes that share nothing.
+    """The families, then slices of the cases and probes that share nothing. A family of more than `most` cases is split.
 
-    Of these the longest sequences come first: what takes long, or hangs, does so while others run. Cases of one form come together,
-    since one model may serve them.
+    Among the cases that share nothing, long sequences come first, so that other cases run beside them. Cases of one form stand
+    together, since they may share a model.
     """
-    grouped = families([one for one in planned if isinstance(one, Case)])
+    grouped = families([item for item in planned if isinstance(item, Case)])
     shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
     forms: dict[Case, list[Planned]] = {}
     for case in sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps):
         forms.setdefault(form_of(case) or case, []).append(case)
-    alone = [*itertools.chain.from_iterable(forms.values()), *(one for one in planned if not isinstance(one, Case))]
+    alone = [*itertools.chain.from_iterable(forms.values()), *(item for item in planned if not isinstance(item, Case))]
     whole = [members[start : start + most] for members in shared for start in range(0, len(members), most)]
     return whole + [alone[start : start + SLICE] for start in range(0, len(alone), SLICE)]
 
 
 @dataclass
 class Pool:
-    """Runs chunks of cases in worker processes, each with an adapter of its own, and yields their results as chunks finish.
+    """Runs chunks of cases in worker processes, each with its own adapter, and yields the results of each chunk as it finishes.
 
-    A chunk whose worker dies or gives no answer in time is run again case by case, so that only the case at fault has no answer. A
-    case is an ERROR or UNRESOLVED for that, or UNRESOLVED for anything else, once it came out so alone. The limit of a chunk is
-    `time_limit` and `FURTHER_CASE` for every case after the first; loading the implementation counts against none.
+    If a worker dies or exceeds its time limit, the cases of its chunk run again, each alone. So only the case at fault has no
+    verdict of its own. A case is ERROR or UNRESOLVED for such a failure only after it has failed alone. The time limit of a chunk
+    is `time_limit`, plus `SECONDS_PER_FURTHER_CASE` for every case after the first. Loading the implementation does not count.
 
     Args:
-        make_adapter: builds the adapter; sent to the workers, so a module-level callable with picklable arguments.
+        make_adapter: builds the adapter in a worker; picklable, so a module-level callable.
         workers: number of processes.
-        make_diagnose: builds what explains failing cases, one per worker, from what the adapter says of itself.
+        make_diagnose: builds the function that explains failing cases, one per worker, from the adapter's environment.
         time_limit: seconds that a case alone may take.
-        chunk: most cases that are sent to a worker at once.
-        start_limit: seconds in which a worker must have loaded the implementation.
-        keep: is given what was observed, in the workers; picklable.
+        chunk: largest number of cases that a worker receives at once.
+        start_limit: seconds that a worker may take to load the implementation.
+        keep: receives each observation, in the workers; picklable.
 
     Attributes:
-        tally: what the workers have done so far.
+        tally: work of the processes so far.
     """
 
     make_adapter: Callable[[], Adapter]
@@ -93,124 +95,125 @@ class Pool:
     tally: Tally = field(default_factory=Tally, init=False)
 
     def __post_init__(self) -> None:
-        self._processes = self._fresh()
+        self._processes = self._start_processes()
 
     def environment(self) -> Mapping[str, str]:
-        """What the workers run, as the first of them that has started says.
+        """The environment of the workers, from the first that has started.
 
         Raises:
             AdapterStartError: the implementation cannot run here.
         """
-        return self._asked(_environment)
+        return self._from_worker(_environment)
 
     def facts(self) -> Mapping[str, Any]:
-        """What the implementation says of its API, where its adapter can `describe` it; else nothing.
+        """The facts of the implementation's API, if its adapter can `describe` it; else nothing.
 
         Raises:
             AdapterStartError: the implementation cannot run here.
         """
-        return self._asked(_facts)
+        return self._from_worker(_facts)
 
     def source(self) -> Path | None:
-        """Where the implementation's files are, if its adapter can say.
+        """The folder of the implementation's files, if its adapter knows it.
 
         Raises:
             AdapterStartError: the implementation cannot run here.
         """
-        return self._asked(_source)
+        return self._from_worker(_source)
 
-    def _asked(self, question: Callable[[], AnyAnswer]) -> AnyAnswer:
-        """What the first worker that has started answers."""
+    def _from_worker(self, function: Callable[[], AnyResult]) -> AnyResult:
+        """The result of a function in the first worker that has started."""
         try:
-            answer: AnyAnswer = self._processes.schedule(question).result(self.start_limit)
+            result: AnyResult = self._processes.schedule(function).result(self.start_limit)
         except BrokenExecutor as error:
             raise AdapterStartError(
-                f"a worker process died while it loaded the implementation{self._alone('')}; take fewer processes with --workers 1 "
-                "if the memory is used up"
+                f"a worker process died while it loaded the implementation{self._import_command('')}; if it ran out of memory, "
+                "run fewer processes with --workers 1"
             ) from error
         except TimeoutError as error:
             raise AdapterStartError(
-                f"no worker process has loaded the implementation within {self.start_limit:g} s{self._alone('-X importtime ')}"
+                f"no worker process has loaded the implementation within {self.start_limit:g} s"
+                f"{self._import_command('-X importtime ')}"
             ) from error
-        return answer
+        return result
 
-    def _alone(self, option: str) -> str:
-        """The command that loads nothing but the implementation, where Python imports it; else nothing."""
+    def _import_command(self, option: str) -> str:
+        """Advice with a command that only imports the implementation, if it is a Python package; else nothing."""
         backend = getattr(self.make_adapter(), "backend", None)
-        return f"; see what it does alone: KERAS_BACKEND={backend} python {option}-c 'import keras'" if backend else ""
+        return f"; import it alone with: KERAS_BACKEND={backend} python {option}-c 'import keras'" if backend else ""
 
     def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
-        """Observe and judge every case, whatever becomes of the workers: each case has one result."""
-        waiting, fruitless = deque(_Chunk(members) for members in chunks(cases, self.chunk)), 0
-        while waiting and fruitless < ATTEMPTS:
-            fruitless += 1
-            for results in self._answers(waiting):
-                fruitless = 0
+        """Observe and judge every case. Each case has exactly one result, even if workers die."""
+        waiting, failures = deque(_Chunk(members) for members in chunks(cases, self.chunk)), 0
+        while waiting and failures < ATTEMPTS:
+            failures += 1
+            for results in self._results(waiting):
+                failures = 0
                 yield from results
             if waiting:
                 self.stop()
-                self._processes = self._fresh()
+                self._processes = self._start_processes()
         reason = f"not run: {ATTEMPTS} times in a row, the worker processes died or hung while they loaded the implementation"
         yield from (unresolved_result(case, reason) for chunk in waiting for case in chunk.members)
 
     def stop(self) -> None:
-        """End the workers at once; what they have not finished is lost.
+        """Terminate the workers. Unfinished cases are lost.
 
-        They end before the pool takes their locks away, which one that is still starting would look for in vain.
+        The workers terminate before the pool removes its locks, because a worker that is still starting needs them.
         """
         self._processes.stop()
         for worker in self._workers:
             worker.terminate()
         for worker in self._workers:
-            worker.join(ENDING)
+            worker.join(TERMINATION_SECONDS)
         self._processes.join()
 
-    def _answers(self, waiting: deque[_Chunk]) -> Iterator[list[Result]]:
-        """Results by chunk until nothing waits, or until the pool breaks: then all that it has not answered waits again."""
-        sent: dict[Future[_Answered], _Chunk] = {}
+    def _results(self, waiting: deque[_Chunk]) -> Iterator[list[Result]]:
+        """Results by chunk, until no chunk waits or the pool breaks. If it breaks, its unfinished chunks wait again."""
+        sent: dict[Future[_ChunkResults], _Chunk] = {}
         while waiting or sent:
             while waiting and len(sent) < 2 * self.workers:
                 chunk = waiting.popleft()
                 sent[self._send(chunk.members)] = chunk
-            patience = self.start_limit + max(self._limit(chunk.members) for chunk in sent.values())
-            done = wait(sent, patience, FIRST_COMPLETED).done
+            timeout = self.start_limit + max(self._limit(chunk.members) for chunk in sent.values())
+            done = wait(sent, timeout, FIRST_COMPLETED).done
             broken = {future for future in done if isinstance(future.exception(), BrokenExecutor)}
             for future in done - broken:
-                settled, again = self._settled(sent.pop(future), future)
-                waiting.extendleft(reversed(again))
-                if settled:
-                    yield settled
+                results, repeats = self._final_results(sent.pop(future), future)
+                waiting.extendleft(reversed(repeats))
+                if results:
+                    yield results
             if broken or not done:
                 waiting.extendleft(sent.values())
                 return
 
-    def _settled(self, chunk: _Chunk, future: Future[_Answered]) -> tuple[list[Result], list[_Chunk]]:
-        """The results of a chunk that are its cases' last word, and the cases that are to run again, each alone."""
+    def _final_results(self, chunk: _Chunk, future: Future[_ChunkResults]) -> tuple[list[Result], list[_Chunk]]:
+        """The final results of a chunk, and its cases that must run again, each alone."""
         error = future.exception()
         if error is None:
-            answered = future.result()
-            self.tally.add(answered.results, answered.worker, answered.loading)
-            settled = [each for each in answered.results if chunk.is_last_try or each.verdict is not Verdict.UNRESOLVED]
+            returned = future.result()
+            self.tally.add(returned.results, returned.worker, returned.loading)
+            results = [result for result in returned.results if chunk.is_last_try or result.verdict is not Verdict.UNRESOLVED]
         else:
-            settled = [_result_of(error, chunk.members[0], self.time_limit)] if chunk.is_last_try else []
-        named = {result.case_id for result in settled}
-        return settled, [_Chunk([each], is_last_try=True) for each in chunk.members if each.id not in named]
+            results = [_result_of(error, chunk.members[0], self.time_limit)] if chunk.is_last_try else []
+        finished = {result.case_id for result in results}
+        return results, [_Chunk([case], is_last_try=True) for case in chunk.members if case.id not in finished]
 
-    def _send(self, members: list[Planned]) -> Future[_Answered]:
-        """A chunk's results to come, which are an exception where the pool has broken already."""
+    def _send(self, members: list[Planned]) -> Future[_ChunkResults]:
+        """The future results of a chunk. They are an exception if the pool is broken already."""
         try:
             return self._processes.schedule(_run_chunk, (members, self.keep), timeout=self._limit(members))
         except RuntimeError as error:
-            future: Future[_Answered] = Future()
+            future: Future[_ChunkResults] = Future()
             future.set_exception(BrokenExecutor(str(error)))
             return future
 
     def _limit(self, members: Sequence[Planned]) -> float:
-        return self.time_limit + FURTHER_CASE * (len(members) - 1)
+        return self.time_limit + SECONDS_PER_FURTHER_CASE * (len(members) - 1)
 
-    def _fresh(self) -> ProcessPool:
-        """Workers that are starting, deaf to Ctrl-C: it goes to the whole process group, and only this process answers it."""
-        context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
+    def _start_processes(self) -> ProcessPool:
+        """Start new workers. They ignore Ctrl-C, which the terminal sends to all processes: only this process handles it."""
+        context: Any = multiprocessing.get_context("spawn")  # Pebble's type does not match that of Windows
         processes = ProcessPool(
             self.workers,
             initializer=_initialize,
@@ -226,11 +229,11 @@ class Pool:
 
 @contextmanager
 def _interrupt_blocked() -> Iterator[None]:
-    """Within it, threads and processes are born deaf to Ctrl-C; a pool's threads hand that on to workers in place of dead ones."""
-    if sys.platform == "win32":  # where a worker may show a traceback if it is interrupted while it starts
+    """Block SIGINT in threads and processes that start inside. Workers that replace dead ones inherit the mask."""
+    if sys.platform == "win32":  # a worker may print a traceback if it is interrupted while it starts
         yield
         return
-    resource_tracker.ensure_running()  # starting it would unblock what is blocked
+    resource_tracker.ensure_running()  # its start would unblock SIGINT
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -239,22 +242,24 @@ def _interrupt_blocked() -> Iterator[None]:
 
 
 def _result_of(error: BaseException, case: Planned, time_limit: float) -> Result:
-    """What a case that has no answer when it runs alone comes to; that was not its first try."""
+    """The result of a case that failed again when it ran alone."""
     if isinstance(error, ProcessExpired):
-        died = f"the worker process died ({ending(error.exitcode)}) while it ran this case alone"
+        message = f"the worker process died ({ending(error.exitcode)}) while it ran this case alone"
         if is_from_outside(error.exitcode):
-            return unresolved_result(case, f"{died}: it was ended from outside; give it more memory, or run fewer with --workers 1")
-        return error_result(case, died)
+            return unresolved_result(
+                case, f"{message}: it was ended from outside; give it more memory, or run fewer with --workers 1"
+            )
+        return error_result(case, message)
     if isinstance(error, TimeoutError):
         return error_result(case, f"no answer within {time_limit:g} s, also alone: it hangs, and the process was ended")
     if isinstance(error, SystemExit):
-        return error_result(case, f"it asks its process to exit: SystemExit: {error}")
+        return error_result(case, f"the implementation exits the process: SystemExit: {error}")
     return unresolved_result(case, f"could not be run: {in_one_line(error)}")
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Cases that go to a worker together, for the first time, or alone, for the last."""
+    """Cases that a worker runs: several together at the first try, a single one at the last."""
 
     members: list[Planned]
     is_last_try: bool = False
@@ -262,7 +267,7 @@ class _Chunk:
 
 @dataclass(frozen=True)
 class _Worker:
-    """What one worker process keeps between chunks."""
+    """The state of a worker process between chunks."""
 
     adapter: Adapter
     environment: Mapping[str, str]
@@ -271,8 +276,8 @@ class _Worker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answered:
-    """A chunk's results, the process that they come from, and the seconds that it took to load the implementation."""
+class _ChunkResults:
+    """The results of a chunk, the id of its worker process, and the seconds that the worker took to load the implementation."""
 
     results: list[Result]
     worker: int
@@ -283,7 +288,7 @@ _started: list[_Worker | AdapterStartError] = []
 
 
 def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
-    """Only the parent answers Ctrl-C; its SIGTERM ends a worker even inside C++ code."""
+    """Set up signals, then start the worker. Only the parent handles Ctrl-C. SIGTERM ends a worker even inside C++ code."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -291,7 +296,7 @@ def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Ma
 
 
 def _start_worker(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
-    """Start the adapter; what keeps it from starting is kept for whoever asks, since an exception here would break the pool."""
+    """Start the adapter. An exception here would break the pool, so an error is stored and raised at the first use."""
     try:
         started = time.perf_counter()
         adapter = make_adapter()
@@ -325,8 +330,8 @@ def _source() -> Path | None:
     return adapter.source() if isinstance(adapter, Sourced) else None
 
 
-def _run_chunk(planned: list[Planned], keep: Keep | None) -> _Answered:
+def _run_chunk(planned: list[Planned], keep: Keep | None) -> _ChunkResults:
     worker = _this_worker()
-    results = list(run([one for one in planned if isinstance(one, Case)], worker.adapter, worker.diagnose, keep, samples=True))
-    results += [run_probe(one, worker.adapter.keras) for one in planned if not isinstance(one, Case)]
-    return _Answered(results=results, worker=os.getpid(), loading=worker.loading)
+    results = list(run([item for item in planned if isinstance(item, Case)], worker.adapter, worker.diagnose, keep, samples=True))
+    results += [run_probe(item, worker.adapter.keras) for item in planned if not isinstance(item, Case)]
+    return _ChunkResults(results=results, worker=os.getpid(), loading=worker.loading)

@@ -1,4 +1,4 @@
-"""The one loop: cases in, results out as they come."""
+"""The loop that runs cases in one process and yields their results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Explanation = TypeVar("Explanation")
 
 
 def families(cases: Sequence[Case]) -> list[list[Case]]:
-    """The cases, those that share weights, inputs and the oracle's run together; each of the others alone, behind them."""
+    """Groups of cases that share weights, inputs and the reference's run. Each case that shares nothing is a group, at the end."""
     plain: dict[Family, list[Case]] = {}
     for case in cases:
         if case.is_plain:
@@ -43,17 +43,17 @@ def run(
     samples: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Iterator[Result]:
-    """Observe and judge every case in this process, with a started adapter; what the implementation raises is that case's ERROR.
+    """Observe and judge every case in this process with a started adapter. An exception of the implementation is an ERROR.
 
-    What was observed is given to `keep` before it is judged. With `samples`, what passes says what pooled tests need of it, and the
-    first of a family that fails is pictured. What a family shares is the time of the first of its cases that needs it.
+    `keep` receives each observation before it is judged. With `samples`, a case that passes has a sample for the pooled tests, and
+    the first failing case of a family has a picture. The first case of a family that needs a shared value carries its time.
     """
     for members in families(cases):
-        started, pictured = clock(), not samples
+        started, has_picture = clock(), not samples
         stimulus = draw(members)
         for case in members:
-            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, pictures=not pictured, clock=clock)
-            pictured = pictured or result.picture is not None
+            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, pictures=not has_picture, clock=clock)
+            has_picture = has_picture or result.picture is not None
             yield replace(result, suite_seconds=clock() - started - result.seconds)
             started = clock()
 
@@ -69,18 +69,18 @@ def run_case(
     pictures: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Result:
-    """One case of `run`, with the stimulus of its family."""
+    """Run one case, with the stimulus of its family."""
     started = clock()
     related: tuple[CallObservation, ...] = ()
     not_related: Exception | None = None
     try:
         observed = adapter.observe(case, stimulus)
-    except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
+    except Exception as error:  # noqa: BLE001  # an exception of the implementation is its result
         verdict, reason = outcome_of(error)
         return _without_checks(case, verdict, reason, clock() - started)
     try:
         related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
-    except Exception as error:  # noqa: BLE001  # that of one check: what the others find stands
+    except Exception as error:  # noqa: BLE001  # it concerns one check only, the others still judge
         not_related = error
     seconds = clock() - started
     try:
@@ -94,13 +94,13 @@ def run_case(
             related=related,
             not_related=not_related,
         )
-    except Exception as error:  # noqa: BLE001  # the disk is full, or an adapter returned what is no observation of this case
+    except Exception as error:  # noqa: BLE001  # the disk is full, or the adapter returned an invalid observation
         return _without_checks(case, Verdict.UNRESOLVED, of_suite(error), seconds)
-    return _explained(_judged(evidence, seconds), evidence, diagnose, samples=samples, pictures=pictures)
+    return _with_explanation(_result_of_checks(evidence, seconds), evidence, diagnose, samples=samples, pictures=pictures)
 
 
-def _judged(evidence: Evidence, seconds: float) -> Result:
-    """What the checks say, and nothing that explains it."""
+def _result_of_checks(evidence: Evidence, seconds: float) -> Result:
+    """The result of the checks, without an explanation."""
     case, observed, checks = evidence.case, evidence.observed, judge(evidence)
     verdict = worst_of(check.verdict for check in checks)
     return Result(
@@ -116,57 +116,57 @@ def _judged(evidence: Evidence, seconds: float) -> Result:
 
 
 def _reason(checks: Sequence[CheckResult], verdict: Verdict) -> str:
-    """Why a case is neither right nor wrong, as the check says that is so."""
+    """The reason for a verdict other than PASS and FAIL: the message of the check with that verdict."""
     if verdict in (Verdict.PASS, Verdict.FAIL):
         return ""
     return next((check.message for check in checks if check.verdict is verdict), "no check judged this case")
 
 
-def _explained(result: Result, evidence: Evidence, diagnose: Diagnose | None, *, samples: bool, pictures: bool) -> Result:
-    """The result with what explains it; what raises is noted, and changes no verdict."""
+def _with_explanation(result: Result, evidence: Evidence, diagnose: Diagnose | None, *, samples: bool, pictures: bool) -> Result:
+    """The result with its explanation. An exception while explaining is noted, and does not change the verdict."""
     failures: list[str] = []
 
-    def attempted(step: str, explain: Callable[[], Explanation], otherwise: Explanation) -> Explanation:
+    def attempt(step: str, explain: Callable[[], Explanation], default: Explanation) -> Explanation:
         try:
             return explain()
-        except Exception as error:  # noqa: BLE001  # a judged verdict stands, whatever explaining it comes to
+        except Exception as error:  # noqa: BLE001  # the verdict does not depend on its explanation
             failures.append(f"{step}: {of_suite(error)}")
-            return otherwise
+            return default
 
     if result.verdict is Verdict.PASS and samples:
-        sample = attempted("no sample for the pooled tests", lambda: sample_of(evidence), None)
+        sample = attempt("no sample for the pooled tests", lambda: sample_of(evidence), None)
         return replace(result, sample=sample, not_explained="; ".join(failures))
     if result.verdict is not Verdict.FAIL:
         return result
     explained_by: tuple[str, ...] = ()
     if diagnose is not None:
-        found = partial(diagnose, evidence.case, evidence.stimulus, evidence.observed)
-        explained_by = attempted("no diagnosis", found, ())
-    picture = attempted("no picture", lambda: picture_of(evidence, explained_by), None) if pictures else None
+        explain = partial(diagnose, evidence.case, evidence.stimulus, evidence.observed)
+        explained_by = attempt("no diagnosis", explain, ())
+    picture = attempt("no picture", lambda: picture_of(evidence, explained_by), None) if pictures else None
     return replace(result, explained_by=explained_by, picture=picture, not_explained="; ".join(failures))
 
 
-class Named(Protocol):
-    """What a result needs of a case, or of what stands for one."""
+class Identified(Protocol):
+    """A case, or another object with an id and a group."""
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """Unique name."""
 
     @property
     def group(self) -> str:
-        """What it is counted under."""
+        """Group in counts and progress."""
 
 
-def error_result(case: Named, reason: str, seconds: float = 0.0) -> Result:
-    """The result of a case in which the implementation raised, crashed or hung."""
+def error_result(case: Identified, reason: str, seconds: float = 0.0) -> Result:
+    """The result of a case in which the implementation raised an exception, crashed or hung."""
     return _without_checks(case, Verdict.ERROR, reason, seconds)
 
 
-def unresolved_result(case: Named, reason: str) -> Result:
-    """The result of a case that the suite or the machine has kept from one."""
+def unresolved_result(case: Identified, reason: str) -> Result:
+    """The result of a case that could not be judged because the suite or the machine failed."""
     return _without_checks(case, Verdict.UNRESOLVED, reason)
 
 
-def _without_checks(case: Named, verdict: Verdict, reason: str, seconds: float = 0.0) -> Result:
+def _without_checks(case: Identified, verdict: Verdict, reason: str, seconds: float = 0.0) -> Result:
     return Result(case_id=case.id, group=case.group, verdict=verdict, reason=reason, seconds=seconds)

@@ -1,6 +1,6 @@
-"""How small an error the derived tolerances see: relative errors put into each operation of the reference in float32.
+"""Measures the smallest error that the derived tolerances detect.
 
-What is tested is a correct implementation but for one factor: it computes in float32, with all of float32's roundings.
+The tested implementation is the reference in float32, with all of its rounding. One operation has a relative error.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ ERRORS = tuple(itertools.product(OPERATIONS, SIZES))
 
 @dataclass(frozen=True)
 class ErringAdapter(ReferenceAdapter):
-    """The reference in float32, one operation of which errs by a factor 1 + error."""
+    """The reference in float32. The result of one operation is multiplied by 1 + error."""
 
     operation: str = OPERATIONS[0]
     error: float = 0.0
 
     def start(self) -> Mapping[str, str]:
-        """Nothing to load."""
+        """Name the operation and its error."""
         name = f"lstm_ref in float32, {self.operation} off by {self.error:g}"
         return {**super().start(), "implementation": name}
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """In float32."""
+        """Observe the case in float32."""
         build = partial(ErringLSTM, dtype="float32", errors={self.operation: np.array([self.error])})
         oracle = Oracle(build=build, precision="float32")
         calls = [as_returned(call, "float32") for call in oracle.observe(case, stimulus)]
@@ -50,7 +50,7 @@ class ErringAdapter(ReferenceAdapter):
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """How an error fared: the cases that reject it alone, and whether the tests that pool the others reject it."""
+    """How many cases reject an error each on its own, and whether the pooled tests reject it."""
 
     operation: str
     error: float
@@ -60,38 +60,38 @@ class Detection:
 
 
 def detections(families: Iterable[Sequence[Case]], errors: Sequence[tuple[str, float]] = ERRORS) -> list[Detection]:
-    """Each error in each operation, tried on all the cases of the families."""
+    """Test each error in each operation on all cases of the families."""
     results: dict[tuple[str, float], list[Result]] = {error: [] for error in errors}
     for members in families:
         stimulus = draw(members)
         for case in members:
-            for (operation, error), found in results.items():
+            for (operation, error), collected in results.items():
                 adapter = ErringAdapter(operation=operation, error=error)
-                found.append(run_case(case, stimulus, adapter, samples=True))
+                collected.append(run_case(case, stimulus, adapter, samples=True))
     return [
         Detection(
             operation=operation,
             error=error,
-            cases=len(found),
-            rejected=sum(result.verdict is Verdict.FAIL for result in found),
-            pooled=any(test.verdict is Verdict.FAIL for test in pooled_tests(found)),
+            cases=len(collected),
+            rejected=sum(result.verdict is Verdict.FAIL for result in collected),
+            pooled=any(test.verdict is Verdict.FAIL for test in pooled_tests(collected)),
         )
-        for (operation, error), found in results.items()
+        for (operation, error), collected in results.items()
     ]
 
 
-def render(found: Sequence[Detection]) -> Table:
-    """Operations down, sizes across: the share of the cases that reject the error alone, and whether they do so together."""
+def render(results: Sequence[Detection]) -> Table:
+    """Rows of operations, columns of errors, cells with the share of cases that reject the error, and the pooled result."""
     table = Table(box=box.SIMPLE)
     table.add_column("relative error in")
-    sizes = sorted({each.error for each in found}, reverse=True)
+    sizes = sorted({detection.error for detection in results}, reverse=True)
     for size in sizes:
         table.add_column(f"{size:.0e}".replace("e-0", "e-"), justify="right", no_wrap=True)
-    for operation in dict.fromkeys(each.operation for each in found):
-        cells = {each.error: each for each in found if each.operation == operation}
+    for operation in dict.fromkeys(detection.operation for detection in results):
+        cells = {detection.error: detection for detection in results if detection.operation == operation}
         table.add_row(operation, *(_cell(cells[size]) if size in cells else "" for size in sizes))
     return table
 
 
-def _cell(each: Detection) -> str:
-    return f"{each.rejected / each.cases:.0%}" + (" + pooled" if each.pooled else "")
+def _cell(detection: Detection) -> str:
+    return f"{detection.rejected / detection.cases:.0%}" + (" + pooled" if detection.pooled else "")

@@ -1,4 +1,4 @@
-"""One run: what is planned, in a pool of workers, and what came of it; whatever ends it, what finished is kept."""
+"""One run of the planned cases in a pool of workers, and its report. The finished results survive an interrupted run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from conformance.matrix.coverage import coverage
 from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.report.model import Plan, Report
 from conformance.report.verbosity import Verbosity
-from conformance.running.agreement import Folder
+from conformance.running.agreement import ObservationFolder
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool, chunks
 from conformance.running.progress import Progress
@@ -36,40 +36,40 @@ from conformance.running.runner import Diagnose
 from conformance.system.lifetime import scratch_folder, terminated_as_interrupt
 from conformance.system.sources import files_of
 
-# What tells JAX to keep all that it compiles, the smallest and the quickest too, in a folder.
-COMPILATIONS = {
+# Settings that make JAX cache every compiled program in a folder, even small and quick ones.
+JAX_CACHE_SETTINGS = {
     "JAX_COMPILATION_CACHE_DIR": "",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
-# Why a run ended that a user has ended.
+# The reason in the report of a run that the user has interrupted.
 INTERRUPTED = "interrupted"
-# Differences that are reduced to a minimal case; each takes some tens of runs.
-REDUCED = 3
-# Pictures that a report keeps: of the first differences, and of few that are alike.
-PICTURES = 24
-# Seconds after which the smallest cases so far are the answer: each further try of one that hangs takes the time limit.
+# Number of differences that are reduced to a minimal case. Each needs some tens of runs.
+MOST_REDUCTIONS = 3
+# Largest number of pictures in a report.
+MOST_PICTURES = 24
+# Seconds after which a reduction stops with the smallest case so far: a case that hangs takes the whole time limit at each try.
 REDUCTION_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A run to be made.
+    """The settings of a run.
 
     Attributes:
         planned: cases and probes, in order.
-        selection: patterns that chose them; empty for all.
-        not_asked: what else they chose, and why it is not asked.
+        selection: patterns that selected them; empty for all.
+        not_asked: further cases that the patterns select, and the reason why they do not run.
         level: of the surface; "" for the documents' matrix.
         seed: of weights and inputs.
-        make_adapter: builds what is tested, in each worker.
-        workers: most processes.
+        make_adapter: builds the adapter of the implementation, in each worker.
+        workers: largest number of processes.
         time_limit: seconds that one case may take.
-        journal: file that keeps what finished, and that an interrupted run goes on from; None for none.
-        keep: folder for what was observed; None for none.
+        journal: file of the finished results, from which an interrupted run resumes; None for none.
+        keep: folder for the observations; None for none.
         fail_fast: stop at the first result that is not as expected.
         reduces: look for the minimal case of the first differences.
-        verbosity: how much is said of results as they come.
+        verbosity: of the progress.
     """
 
     planned: Sequence[Planned]
@@ -88,9 +88,9 @@ class Session:
 
     @property
     def plan(self) -> Plan:
-        """What is to run, for the report, with the checks that apply to some of it."""
+        """The plan for the report, with the checks that apply to at least one case."""
         cases = [case for case in self.planned if isinstance(case, Case)]
-        surface = bool(self.level) or not all(isinstance(one, Case) and one.is_documents for one in self.planned)
+        surface = bool(self.level) or not all(isinstance(item, Case) and item.is_documents for item in self.planned)
         return Plan(
             matrix=f"level {self.level}" if self.level else "the surface" if surface else "the documents' matrix",
             surface=surface,
@@ -106,8 +106,8 @@ class Session:
         )
 
     def run(self) -> Report:
-        """Run, and keep what finished, however the run ends."""
-        # The workers are the parallelism: a linear algebra library with threads of its own would only fight them for the cores.
+        """Run the cases, and return the report, also of an interrupted run."""
+        # One thread per worker: threads of a linear algebra library would compete with the workers for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with scratch_folder(), shared_compilation_cache():
             return self._run()
@@ -115,7 +115,7 @@ class Session:
     def _run(self) -> Report:
         results: list[Result] = []
         stopped, environment = "", {"implementation": "interrupted before it had started"}
-        folder = None if self.keep is None else Folder(self.keep)
+        folder = None if self.keep is None else ObservationFolder(self.keep)
         workers = max(1, min(self.workers, len(chunks(self.planned, most=64))))
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
@@ -142,40 +142,40 @@ class Session:
         return self._report(environment, results, seconds=seconds, work=work, stopped=stopped)
 
     def _results(self, pool: Pool, environment: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Result]:
-        come: Iterable[Result] = pool.run(self.planned)
+        results: Iterable[Result] = pool.run(self.planned)
         if self.journal:
-            come = resume(self.journal, identify(environment, asdict(self.plan), files), self.planned, pool.run)
-        return (as_described(classify(result, environment), environment) for result in come)
+            results = resume(self.journal, identify(environment, asdict(self.plan), files), self.planned, pool.run)
+        return (as_described(classify(result, environment), environment) for result in results)
 
     def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:
-        """The results, the first that differ unexpectedly with their minimal cases."""
+        """The results. The first unexpected differences have their minimal cases."""
         if not self.reduces or not self.level:
             return results
         cases = {case.id: case for case in self.planned if isinstance(case, Case)}
         differing = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.ERROR) and result.case_id in cases]
-        found, deadline = dict[str, Result](), time.perf_counter() + REDUCTION_SECONDS
-        for result in differing[:REDUCED]:
+        reduced, deadline = dict[str, Result](), time.perf_counter() + REDUCTION_SECONDS
+        for result in differing[:MOST_REDUCTIONS]:
 
             def still_differs(case: Case, result: Result = result) -> bool:
                 if time.perf_counter() > deadline:
                     return False
-                (again,) = (classify(each, environment) for each in pool.run([case]))
-                return again.differs_like(result)
+                (smaller,) = pool.run([case])
+                return classify(smaller, environment).differs_like(result)
 
             try:
                 minimal = reduce_case(cases[result.case_id], still_differs, allowed).id
-                found[result.case_id] = replace(result, minimal=minimal)
-            except Exception as error:  # noqa: BLE001  # a judged verdict stands, whatever its reduction comes to
-                said = filter(None, [result.not_explained, f"no smallest case: {of_suite(error)}"])
-                found[result.case_id] = replace(result, not_explained="; ".join(said))
-        return [found.get(result.case_id, result) for result in results]
+                reduced[result.case_id] = replace(result, minimal=minimal)
+            except Exception as error:  # noqa: BLE001  # the verdict does not depend on its reduction
+                notes = filter(None, [result.not_explained, f"no smallest case: {of_suite(error)}"])
+                reduced[result.case_id] = replace(result, not_explained="; ".join(notes))
+        return [reduced.get(result.case_id, result) for result in results]
 
     def _report(self, environment: Mapping[str, str], results: Sequence[Result], **ended: Any) -> Report:
-        answered = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
-        cases = [case for case in self.planned if isinstance(case, Case) and case.id in answered]
+        supported = {result.case_id for result in results if result.verdict is not Verdict.UNSUPPORTED}
+        cases = [case for case in self.planned if isinstance(case, Case) and case.id in supported]
         try:
             pooled = pooled_tests(results)
-        except Exception as error:  # noqa: BLE001  # what each case comes to stands, whatever all of them together do
+        except Exception as error:  # noqa: BLE001  # the result of a case does not depend on the pooled tests
             pooled, ended["stopped"] = (), ended["stopped"] or f"the tests that pool the cases failed: {of_suite(error)}"
         report = Report(
             environment=environment,
@@ -185,11 +185,11 @@ class Session:
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled,
         )
-        return replace(report, results=tuple(pictured(report.results, PICTURES)))
+        return replace(report, results=tuple(pictured(report.results, MOST_PICTURES)))
 
 
 def suite_version() -> str:
-    """This distribution's version; a checkout that is run without being installed has none."""
+    """The version of this distribution. A checkout that is not installed has none."""
     try:
         return metadata.version("keras-lstm-conformance")
     except metadata.PackageNotFoundError:
@@ -197,24 +197,24 @@ def suite_version() -> str:
 
 
 def default_workers() -> int:
-    """One process per core that this process may use, at most 4: each holds a copy of the framework."""
+    """One process per available core, at most 4, since each holds a copy of the framework."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
 
 
 def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
-    """What explains failing cases of such an implementation, one per worker."""
+    """The function that explains failing cases of an implementation, one per worker."""
     return diagnostician(environment).explain
 
 
 @contextmanager
 def shared_compilation_cache() -> Iterator[None]:
-    """Within it, JAX compiles a program once for all workers and cases: the bulk of what an eager call costs there.
+    """Share JAX's compilation cache among workers, so that each program is compiled once. Compilation dominates an eager call.
 
-    A program is looked up by its code, the compiler's options and version; it is the one that JAX would compile anew. The folder
-    is this run's own, unless the user has named one.
+    JAX looks up a program by its code and by the options and version of the compiler, so results do not change. The folder is
+    temporary, unless the user has set one.
     """
     with tempfile.TemporaryDirectory(prefix="lstm-conformance-", ignore_cleanup_errors=True) as folder:
-        added = {name: value or folder for name, value in COMPILATIONS.items() if name not in os.environ}
+        added = {name: value or folder for name, value in JAX_CACHE_SETTINGS.items() if name not in os.environ}
         os.environ.update(added)
         try:
             yield

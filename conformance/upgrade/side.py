@@ -13,7 +13,7 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
-from conformance.running.agreement import Folder, conventions_of, read_arrays
+from conformance.running.agreement import ObservationFolder, conventions_of, read_arrays
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
 from conformance.running.session import make_diagnose
@@ -87,7 +87,7 @@ class Side:
     facts: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        keep = Folder(self.folder)
+        keep = ObservationFolder(self.folder)
         self._pool = Pool(self.implementation.make_adapter, 1, make_diagnose, time_limit=self.time_limit, keep=keep)
 
     def start(self) -> None:

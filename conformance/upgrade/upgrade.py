@@ -15,7 +15,7 @@ from conformance.judging.verdict import pictured
 from conformance.matrix import NotAsked, askable
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
-from conformance.running.session import INTERRUPTED, PICTURES
+from conformance.running.session import INTERRUPTED, MOST_PICTURES
 from conformance.system.lifetime import terminated_as_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
@@ -104,8 +104,8 @@ class Upgrade:
 
 
 def _limit_pictures(changes: Sequence[Change]) -> list[Change]:
-    """The changes with at most PICTURES pictures on each side."""
-    sides = [pictured([getattr(change, side) for change in changes], PICTURES) for side in ("before", "after")]
+    """The changes with at most MOST_PICTURES pictures on each side."""
+    sides = [pictured([getattr(change, side) for change in changes], MOST_PICTURES) for side in ("before", "after")]
     return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 

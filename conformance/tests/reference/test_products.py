@@ -18,7 +18,7 @@ from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.running.agreement import Folder, agree
+from conformance.running.agreement import ObservationFolder, agree
 from conformance.running.runner import run
 from lstm_ref import LSTM
 from lstm_ref.arrays import Array
@@ -218,7 +218,7 @@ def test_two_that_agree_within_what_one_declares(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("lstm_ref.deviations.DEVIATIONS", narrow)
     case = Case.from_id(IDS[0])
     for name, deviation, products in (("one", None, {}), ("said", "narrow", {"products": "tf32"}), ("unsaid", "narrow", {})):
-        folder, adapter = Folder(tmp_path / name), ReferenceAdapter(deviation)
+        folder, adapter = ObservationFolder(tmp_path / name), ReferenceAdapter(deviation)
         list(run([case], adapter, keep=folder))
         folder.describe({**adapter.start(), **products})
     one, said, unsaid = (tmp_path / name for name in ("one", "said", "unsaid"))

@@ -1,4 +1,4 @@
-"""The journal: what is written reads back exactly, what is there is not run again, and what is no journal is refused."""
+"""The journal: what is written reads back exactly, what is there is not run again, and a file that is not a journal is refused."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Counted:
     """Answers with the results above, and knows which cases it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.case_ids: list[str] = []
 
     def __call__(self, cases: Sequence[Planned]) -> Iterator[Result]:
         """The results of the cases, each when it is asked for."""
         for case in cases:
-            self.asked.append(case.id)
+            self.case_ids.append(case.id)
             yield RESULTS[case.id]
 
 
@@ -74,10 +74,10 @@ def refusal(path: Path, identity: dict[str, Any] = IDENTITY) -> str:
     before, counted = path.read_bytes(), Counted()
     with pytest.raises(JournalError) as refused:
         list(resume(path, identity, CASES, counted))
-    assert (path.read_bytes(), counted.asked) == (before, [])
-    said, next_step = str(refused.value).removeprefix(str(path)).rsplit("; ", 1)
+    assert (path.read_bytes(), counted.case_ids) == (before, [])
+    reason, next_step = str(refused.value).removeprefix(str(path)).rsplit("; ", 1)
     assert next_step == "name another file, or delete it to start anew"
-    return said
+    return reason
 
 
 # --- results as JSON ------------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def test_numbers_read_back_exactly(number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "said"),
+    ("field", "value"),
     [
         ("case_id", 7),
         ("verdict", "GOOD"),
@@ -113,17 +113,17 @@ def test_numbers_read_back_exactly(number: float) -> None:
         ("path", None),
     ],
 )
-def test_what_is_no_result_is_refused(field: str, said: Any) -> None:
+def test_what_is_no_result_is_refused(field: str, value: Any) -> None:
     """No value of another type slips in."""
     with pytest.raises(ValueError, match=r"expected|is not a valid Verdict"):
-        from_dict(as_dict(RICH) | {field: said})
+        from_dict(as_dict(RICH) | {field: value})
 
 
-@pytest.mark.parametrize("said", [None, [], {}, as_dict(RICH) | {"more": 1}])
-def test_objects_of_other_fields_are_refused(said: Any) -> None:
+@pytest.mark.parametrize("value", [None, [], {}, as_dict(RICH) | {"more": 1}])
+def test_objects_of_other_fields_are_refused(value: Any) -> None:
     """Fewer, more, or none."""
     with pytest.raises(ValueError, match="expected an object of case_id, group, verdict"):
-        from_dict(said)
+        from_dict(value)
 
 
 # --- resuming -------------------------------------------------------------------------------------------------------------------
@@ -133,13 +133,13 @@ def test_objects_of_other_fields_are_refused(said: Any) -> None:
 def test_a_resumed_run_gives_the_results_of_one_that_was_not_ended(tmp_path: Path, count: int) -> None:
     """And runs only the cases that were missing; a third run has nothing to do."""
     path, counted = tmp_path / "new" / "run.jsonl", Counted()
-    kept = written(path, count) if count else []
-    assert len(kept) == (count + 1 if count else 0)
+    lines = written(path, count) if count else []
+    assert len(lines) == (count + 1 if count else 0)
     assert list(resume(path, IDENTITY, CASES, counted)) == list(RESULTS.values())
-    assert counted.asked == [case.id for case in CASES[count:]]
-    assert path.read_bytes().splitlines(keepends=True)[: len(kept)] == kept
+    assert counted.case_ids == [case.id for case in CASES[count:]]
+    assert path.read_bytes().splitlines(keepends=True)[: len(lines)] == lines
     assert list(resume(path, IDENTITY, CASES, counted)) == list(RESULTS.values())
-    assert len(counted.asked) == len(CASES) - count
+    assert len(counted.case_ids) == len(CASES) - count
 
 
 @pytest.mark.parametrize("line", [0, 1, len(CASES)])
@@ -150,7 +150,7 @@ def test_a_line_that_was_cut_off_is_written_anew(tmp_path: Path, line: int, left
     lines = written(path)
     path.write_bytes(b"".join(lines[:line]) + lines[line][:left])
     assert list(resume(path, IDENTITY, CASES, counted)) == list(RESULTS.values())
-    assert counted.asked == [case.id for case in CASES[max(line - 1, 0) :]]
+    assert counted.case_ids == [case.id for case in CASES[max(line - 1, 0) :]]
     assert path.read_bytes() == b"".join(lines)
 
 
@@ -166,7 +166,7 @@ def test_what_is_unresolved_is_handed_on_and_asked_again(tmp_path: Path) -> None
     assert [result.verdict is Verdict.UNRESOLVED for result in first] == [case is CASES[1] for case in CASES]
     counted = Counted()
     assert len(list(resume(path, IDENTITY, CASES, counted))) == len(CASES)
-    assert counted.asked == [CASES[1].id]
+    assert counted.case_ids == [CASES[1].id]
 
 
 def test_results_are_in_the_file_before_they_are_handed_on(tmp_path: Path) -> None:
@@ -202,16 +202,16 @@ def test_the_journal_of_changed_files_is_refused(tmp_path: Path, changed: str) -
     """Under the same version, the suite or the implementation may have been edited."""
     path = tmp_path / "run.jsonl"
     written(path)
-    said = refusal(path, identify(KERAS, PLAN, FILES | {changed: "ed"}))
-    assert said == f" is the journal of another run: {changed} {FILES[changed]} there, ed here"
+    reason = refusal(path, identify(KERAS, PLAN, FILES | {changed: "ed"}))
+    assert reason == f" is the journal of another run: {changed} {FILES[changed]} there, ed here"
 
 
 def test_another_choice_of_cases_is_another_run(tmp_path: Path) -> None:
     """Even where it has as many."""
     path = tmp_path / "run.jsonl"
     written(path)
-    said = refusal(path, identify(KERAS, PLAN | {"case_ids": ("x",)}, FILES))
-    assert said == " is the journal of another run: it asks other cases"
+    reason = refusal(path, identify(KERAS, PLAN | {"case_ids": ("x",)}, FILES))
+    assert reason == " is the journal of another run: it has other cases"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, content: bytes) ->
     """Whatever it is, it is not written to."""
     path = tmp_path / "thesis.tex"
     path.write_bytes(content)
-    assert refusal(path) == " is no journal of a run"
+    assert refusal(path) == " is not the journal of a run"
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,11 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, content: bytes) ->
         (b"half a li\n", "Expecting value: line 1 column 1 (char 0)"),
         (b"\n", "Expecting value"),
         (b"[1]\n", "expected an object of case_id, "),
-        (json.dumps(as_dict(replace(RICH, case_id="u9-d9"))).encode() + b"\n", "u9-d9 is no case of this run, or is there twice"),
-        (json.dumps(as_dict(RICH)).encode() + b"\n", f"{RICH.case_id} is no case of this run, or is there twice"),
+        (
+            json.dumps(as_dict(replace(RICH, case_id="u9-d9"))).encode() + b"\n",
+            "u9-d9 is not a case of this run, or stands there twice",
+        ),
+        (json.dumps(as_dict(RICH)).encode() + b"\n", f"{RICH.case_id} is not a case of this run, or stands there twice"),
         (json.dumps(as_dict(RICH) | {"seconds": 10**400}).encode() + b"\n", "int too large to convert to float"),
         (b"[" * 100_000 + b"\n", "maximum recursion depth exceeded"),
         (b'{"case_id": "a", "case_id": "b"}\n', "the key 'case_id' stands twice in one object"),
@@ -246,9 +249,9 @@ def test_a_line_that_is_no_result_is_refused(tmp_path: Path, line: bytes, messag
     assert refusal(path).startswith(f", line 4, is not the result of a case: {message}")
 
 
-@pytest.mark.parametrize(("name", "kept"), [("file/run.jsonl", "written"), (".", "read")])
-def test_a_path_that_cannot_be_used_is_refused(tmp_path: Path, name: str, kept: str) -> None:
+@pytest.mark.parametrize(("name", "action"), [("file/run.jsonl", "written"), (".", "read")])
+def test_a_path_that_cannot_be_used_is_refused(tmp_path: Path, name: str, action: str) -> None:
     """With the system's reason."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(JournalError, match=f"could not be {kept}: "):
+    with pytest.raises(JournalError, match=f"could not be {action}: "):
         list(resume(tmp_path / name, IDENTITY, CASES, Counted()))

@@ -19,7 +19,7 @@ from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import documents_matrix, select
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.running.agreement import Folder
+from conformance.running.agreement import ObservationFolder
 from conformance.running.pool import ATTEMPTS, Pool, _environment, _run_chunk, _start_worker, _this_worker, _Worker, chunks
 from conformance.running.runner import run
 from conformance.running.session import make_diagnose
@@ -174,7 +174,7 @@ def test_what_cannot_be_kept_is_unresolved(make_pool: Callable[..., Pool], tmp_p
     """Whoever compares what was kept would find nothing: a full disk is no result."""
     (tmp_path / "kept").write_text("a file where a folder would be")
     pool = make_pool(ReferenceAdapter, 1)
-    pool.keep = Folder(tmp_path / "kept")
+    pool.keep = ObservationFolder(tmp_path / "kept")
     results = list(pool.run(SIX[:2]))
     assert {result.verdict for result in results} == {Verdict.UNRESOLVED}
     assert all("Error" in result.reason for result in results)
@@ -183,7 +183,7 @@ def test_what_cannot_be_kept_is_unresolved(make_pool: Callable[..., Pool], tmp_p
 @pytest.mark.parametrize("chunk", [1, 64])
 def test_a_case_that_hangs_is_one_error(make_pool: Callable[..., Pool], chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process is ended, alone and in a chunk, and the run goes on."""
-    monkeypatch.setattr("conformance.running.pool.FURTHER_CASE", 0.1)
+    monkeypatch.setattr("conformance.running.pool.SECONDS_PER_FURTHER_CASE", 0.1)
     results = list(make_pool(partial(Hanging, FAULTY), time_limit=1, chunk=chunk).run(SIX))
     assert only_error(results) == "no answer within 1 s, also alone: it hangs, and the process was ended"
 
@@ -198,7 +198,7 @@ def test_an_adapter_that_exits_is_an_error_of_every_case(make_pool: Callable[...
     """Its exception ends neither the worker nor this process, and reaches the report; each case is run alone, on its own rows."""
     results = list(make_pool(Exiting, 1).run(SIX))
     assert {result.case_id: result.reason for result in results} == {
-        case.id: f"it asks its process to exit: SystemExit: {case.id} on 3 rows" for case in SIX
+        case.id: f"the implementation exits the process: SystemExit: {case.id} on 3 rows" for case in SIX
     }
 
 
@@ -235,8 +235,8 @@ def test_an_adapter_that_cannot_start_says_why(make_pool: Callable[..., Pool], m
     with pytest.raises(AdapterStartError) as refused:
         pool.environment()
     assert str(refused.value) == message
-    said = {(result.verdict, result.reason) for result in pool.run(SIX)}
-    assert said == {(Verdict.UNRESOLVED, f"could not be run: AdapterStartError: {message}")}
+    outcomes = {(result.verdict, result.reason) for result in pool.run(SIX)}
+    assert outcomes == {(Verdict.UNRESOLVED, f"could not be run: AdapterStartError: {message}")}
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_a_worker_that_dies_or_hangs_of_loading_cannot_start(
 
 def test_keras_that_cannot_be_loaded_can_be_looked_at_alone(make_pool: Callable[..., Pool]) -> None:
     """On the backend that was asked for; of no other implementation is that said."""
-    step = "; see what it does alone: KERAS_BACKEND=jax python -X importtime -c 'import keras'"
-    assert make_pool(partial(KerasLayerAdapter, "jax"))._alone("-X importtime ") == step
-    assert make_pool(ReferenceAdapter)._alone("") == ""
+    step = "; import it alone with: KERAS_BACKEND=jax python -X importtime -c 'import keras'"
+    assert make_pool(partial(KerasLayerAdapter, "jax"))._import_command("-X importtime ") == step
+    assert make_pool(ReferenceAdapter)._import_command("") == ""
 
 
 # --- the end --------------------------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def _raise(*_: object) -> Any:
     ids=repr,
 )
 @pytest.mark.parametrize(
-    ("step", "adapter", "said"),
+    ("step", "adapter", "note"),
     [
         ("diagnose", Scaling(2.0), "no diagnosis: "),
         ("conformance.running.runner.picture_of", Scaling(2.0), "no picture: "),
@@ -112,7 +112,7 @@ def _raise(*_: object) -> Any:
     ],
 )
 def test_a_verdict_stands_whatever_explaining_it_raises(
-    step: str, adapter: Adapter, said: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+    step: str, adapter: Adapter, note: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the result says what is missing, and why."""
 
@@ -125,7 +125,7 @@ def test_a_verdict_stands_whatever_explaining_it_raises(
     (result,) = run(CASES[:1], adapter, explain if step == "diagnose" else None, samples=True)
     assert (result.verdict, result.checks, result.reason) == (usual.verdict, usual.checks, "")
     assert result.verdict is (Verdict.PASS if step.endswith("sample_of") else Verdict.FAIL)
-    assert result.not_explained.startswith(said)
+    assert result.not_explained.startswith(note)
     assert usual.not_explained == ""
 
 

@@ -20,7 +20,7 @@ from conformance.judging.verdict import Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.model import Report
 from conformance.running.agreement import agree
-from conformance.running.session import COMPILATIONS, REDUCED, Session, shared_compilation_cache
+from conformance.running.session import JAX_CACHE_SETTINGS, MOST_REDUCTIONS, Session, shared_compilation_cache
 from conformance.tests.support.doubles import Raising, Starved
 
 RIGHT = Case.from_id("u3-d2-t6-b4-bidi-s0")
@@ -104,9 +104,9 @@ def test_difference_stays_as_it_is(given: dict[str, Any]) -> None:
 
 def test_first_differences_only_are_reduced() -> None:
     """Each takes some tens of runs, and many have one cause."""
-    cases = [MASKED.having(timesteps=3, batch=batch) for batch in range(1, REDUCED + 2)]
+    cases = [MASKED.having(timesteps=3, batch=batch) for batch in range(1, MOST_REDUCTIONS + 2)]
     minimal = [bool(result.minimal) for result in ran(cases, WrongIfMasked).results]
-    assert minimal == [True] * REDUCED + [False]
+    assert minimal == [True] * MOST_REDUCTIONS + [False]
 
 
 def test_reduction_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,14 +208,14 @@ def test_report_counts_the_work_of_this_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", ["", "/a/folder/of/the/user"], ids=["none", "the user's"])
 def test_workers_share_what_jax_compiles(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder that ends with the run, or in the one that the user has named; afterwards the variables are as they were."""
-    for name in COMPILATIONS:
+    for name in JAX_CACHE_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     if named:
         monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", named)
     before = dict(os.environ)
     with shared_compilation_cache():
         folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
-        assert os.environ.keys() >= COMPILATIONS.keys()
+        assert os.environ.keys() >= JAX_CACHE_SETTINGS.keys()
         assert folder == named or Path(folder).is_dir()
     assert dict(os.environ) == before
     assert not Path(folder).exists()

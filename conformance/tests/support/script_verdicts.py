@@ -28,7 +28,7 @@ from conformance.known.known_differences import classify, known_differences
 from conformance.matrix import documents_matrix, select, surface
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.reference.tolerance import ELEMENT_LIMIT
-from conformance.running.kill_matrix import showing
+from conformance.running.kill_matrix import affected_cases
 from conformance.running.runner import run
 from conformance.tests.support.keras_double import in_place_of_keras
 from lstm_ref import LSTMError
@@ -115,7 +115,7 @@ def accepted_wrongly(case: Case, script: str, deviations: Sequence[str]) -> Iter
 
 def deviations_of(case: Case, *, orders: int, seed: int = 0) -> list[str]:
     """Those that show in the case and may not hide; of the many orders of gates, so many, others in each case."""
-    names = [name for name in DEVIATIONS if showing(name, [case]) and not DEVIATIONS[name].hides]
+    names = [name for name in DEVIATIONS if affected_cases(name, [case]) and not DEVIATIONS[name].hides]
     gates = [name for name in names if "_gates_" in name]
     drawn = random.Random(f"{case.id} {seed}").sample(gates, min(orders, len(gates)))  # noqa: S311  # a sample of a test
     return [name for name in names if name not in gates or name in drawn]

@@ -77,7 +77,7 @@ def test_damaged_file_is_refused_by_whoever_reads_it(content: bytes, tmp_path: P
     path.write_bytes(content)
     with pytest.raises(ArrayFileError, match=r"."):
         load_arrays(path)
-    with pytest.raises(LSTMError, match=r"arrays\.npz cannot be read: .+; delete it, and keep the case anew"):
+    with pytest.raises(LSTMError, match=r"arrays\.npz cannot be read: .+; delete it, and run the `verify --keep"):
         read_arrays(path)
     with pytest.raises(ModelFileError, match=r"arrays\.npz (holds no arrays|is neither)"):
         read_inputs(path, ())

@@ -167,7 +167,7 @@ def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str) -> N
         ((*WRONG, "--json", "text/report.json"), "text/report.json could not be written: .*; a file is where a folder would"),
         ((*WRONG, "--junit", "text/report.xml"), "text/report.xml could not be written: .*; a file is where a folder would"),
         ((*WRONG, "--journal", "text/journal"), "text/journal could not be .*: .*; .* path"),
-        ((*WRONG, "--journal", "text"), "text is no journal of a run; name another file, or delete it to start anew"),
+        ((*WRONG, "--journal", "text"), "text is not the journal of a run; name another file, or delete it to start anew"),
         ((*WRONG, "--keep", "text/folder"), "text.* could not be read or written: .*; .* path"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",

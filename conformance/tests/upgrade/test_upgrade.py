@@ -220,7 +220,7 @@ def test_interrupted_run_keeps_what_finished_and_is_gone_on_from(tmp_path: Path,
     assert (again.stopped, again.not_run) == ("", 0)
     seconds = {change.case_id: change.after.seconds for change in (*first.changes, *again.changes)}
     assert [seconds[change.case_id] for change in first.changes] == [change.after.seconds for change in first.changes]
-    with pytest.raises(JournalError, match=f"it asks other cases; name another folder, or delete {tmp_path} to start anew"):
+    with pytest.raises(JournalError, match=f"it has other cases; name another folder, or delete {tmp_path} to start anew"):
         upgraded(version(), version(), cases[0], keep=tmp_path)
 
 
