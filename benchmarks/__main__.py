@@ -20,7 +20,7 @@ from conformance.report.console import stdout
 from conformance.report.document import show
 from conformance.report.markdown import as_markdown
 from conformance.system.repetition import SingleValued
-from conformance.system.streams import take_every_character
+from conformance.system.streams import accept_every_character
 
 SLOWER = 1
 WIDE = 150
@@ -50,7 +50,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.group()
 def main() -> None:
     """Tables, pages, plots and comparisons of what `pytest benchmarks --benchmark-json=FILE` has written."""
-    take_every_character()
+    accept_every_character()
 
 
 @main.command(cls=SingleValued)

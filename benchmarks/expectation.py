@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.errors import NotConformingError
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import CallObservation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.judging.compare import measure
-from conformance.judging.judgement import is_beyond_rounding
-from conformance.reference.run import answer, oracle_of, replicated_sigma
+from conformance.judging.judgement import exceeds_limits
+from conformance.reference.run import expected_calls, oracle_of, replicated_sigma
 from conformance.reference.tolerance import ELEMENT_LIMIT, arithmetic_of, rms_limit
 from lstm_ref import activations
 from lstm_ref.arrays import Array
@@ -68,11 +68,11 @@ class Expectation:
             centred: whether sigmoid is computed as 1/2 and an odd function.
         """
         if centred:
-            oracle = oracle_of(case, USUAL, ())
+            oracle = oracle_of(case, DEFAULT_CONVENTIONS, ())
             expected = oracle.observe(case, stimulus)
             sigma = replicated_sigma(case, stimulus, expected, oracle, arithmetic_of(oracle.precision), rounding=CentredLSTM)
         else:
-            found = answer(case, stimulus)
+            found = expected_calls(case, stimulus)
             expected, sigma = found.calls, found.sigma
         values = _named(expected[:calls])
         is_gradient = bool(expected[0].gradients)
@@ -97,7 +97,7 @@ class Expectation:
         if seen.shape != expected.shape:
             raise NotConformingError(f"does not conform: {name} have shape {seen.shape}, expected {expected.shape}")
         gap = measure(np.asarray(seen, np.float64), expected, sigma)
-        if is_beyond_rounding(gap):
+        if exceeds_limits(gap):
             raise NotConformingError(
                 f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: "
                 f"off by {gap.worst:.3g} σ (limit {ELEMENT_LIMIT:g}), "

@@ -11,7 +11,7 @@ import click
 
 from benchmarks.results import ResultsError
 from conformance.report.files import FileWriteError, write_text
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 
 UNUSABLE = 2
 
@@ -34,7 +34,7 @@ def refusals(written: Path | None = None) -> Iterator[None]:
     except (ResultsError, FileWriteError) as error:
         raise Refusal(str(error)) from error
     except OSError as error:
-        raise Refusal(could_not_be("written", written or "a file", error)) from error
+        raise Refusal(file_error_message("written", written or "a file", error)) from error
 
 
 def write(path: Path, text: str) -> None:

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from benchmarks.formats import threads
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
 MADE_BY = "pytest benchmarks --benchmark-json=FILE"
@@ -174,7 +174,7 @@ def _document(path: Path) -> Any:
         document = _plain(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
     except OSError as error:
         made = f", or make one with {_made_with(path)}" if error.errno == errno.ENOENT else ""
-        raise ResultsError(f"{could_not_be('read', path, error)}{made}") from error
+        raise ResultsError(f"{file_error_message('read', path, error)}{made}") from error
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {_made_with(path)}") from error
     wrong = best_match(_validator().iter_errors(document))

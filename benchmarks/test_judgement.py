@@ -11,7 +11,7 @@ from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.checks import Evidence, judge
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer, reference_run
+from conformance.reference.run import expected_calls, reference_run
 
 DOCUMENTS = {
     "u1-d1-t1-b32-seq-s0": "one step of one unit",
@@ -54,7 +54,7 @@ def test_answer_of_a_surface_case(benchmark: Any, case_id: str) -> None:
     """The reference run and its replicas, where a case has a run of its own."""
     case = Case.from_id(case_id)
     benchmark.group = "the answer of a case of the surface, with its σ"
-    benchmark(answer.__wrapped__, case, draw([case]))
+    benchmark(expected_calls.__wrapped__, case, draw([case]))
 
 
 def test_checks(benchmark: Any, case: Case) -> None:

@@ -78,7 +78,7 @@ class Workload:
         stimulus = self.stimulus
         mask = None if stimulus.given_mask is None else stimulus.given_mask[rows]
         fewer = replace(stimulus, inputs=stimulus.inputs[rows], given_mask=mask)
-        return Expectation.of(self.case.having(batch=len(rows)), fewer, rows, CARRIED_CALLS, centred=centred)
+        return Expectation.of(self.case.replace(batch=len(rows)), fewer, rows, CARRIED_CALLS, centred=centred)
 
     @cached_property
     def stimulus(self) -> Stimulus:
@@ -100,7 +100,7 @@ def _mask(case: Case) -> Array | None:
 
 def _case(batch: int, timesteps: int, input_dim: int, units: int, **features: Any) -> Case:
     bare = Case(config=LSTMConfig(units, return_sequences=True), batch=batch, timesteps=timesteps, input_dim=input_dim)
-    return bare.having(**features)
+    return bare.replace(**features)
 
 
 _GRADIENT = {"route": "gradient"}

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from conformance.system.streams import printable, take_every_character
+from conformance.system.streams import accept_every_character, printable
 
 UNFINISHED, UNUSABLE = 1, 2
 
@@ -116,7 +116,7 @@ class _Refusing(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run what the arguments say; nothing that is printed fails for want of a character."""
-        take_every_character()
+        accept_every_character()
         return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -128,11 +128,11 @@ class _Refusing(click.Group):
         except KeyboardInterrupt:
             _end("interrupted: what was printed before this line is all that has finished", UNFINISHED)
         except Exception as error:
-            from conformance.system.refusals import TRACEBACK, refusal_of  # noqa: PLC0415  # what goes well needs none of it
+            from conformance.system.error_messages import TRACEBACK, error_message  # noqa: PLC0415  # what goes well needs none of it
 
             if os.environ.get(TRACEBACK):
                 raise
-            _end(f"error: {refusal_of(error, _options(ctx))}", UNUSABLE)
+            _end(f"error: {error_message(error, _options(ctx))}", UNUSABLE)
 
 
 def _options(ctx: click.Context) -> list[str]:

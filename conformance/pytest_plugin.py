@@ -55,9 +55,9 @@ def refuse_repetition(config: pytest.Config, *names: str) -> None:
     given = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
     for name in names:
         if (times := given.count(name)) > 1:
-            from conformance.system.refusals import given_repeatedly
+            from conformance.system.error_messages import repeated_option_message
 
-            raise pytest.UsageError(given_repeatedly(name, times))
+            raise pytest.UsageError(repeated_option_message(name, times))
 
 
 @pytest.fixture(scope="session")

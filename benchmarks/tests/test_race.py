@@ -15,7 +15,7 @@ from benchmarks.workloads import Workload
 from conformance.cases.case import Case
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
-WORKLOAD = Workload(name="small", case=Case.from_id("u4-d3-t5-b6-seq-s0").having(return_state=False))
+WORKLOAD = Workload(name="small", case=Case.from_id("u4-d3-t5-b6-seq-s0").replace(return_state=False))
 ROUNDS = 3
 TIMED = ("first", "second")
 

@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
 @pytest.fixture(params=KINDS)
 def workload(request: pytest.FixtureRequest) -> Workload:
     """A small one of each kind."""
-    case = Case.from_id("u4-d3-t5-b6-seq-s0").having(return_state=False, **KINDS[request.param])
+    case = Case.from_id("u4-d3-t5-b6-seq-s0").replace(return_state=False, **KINDS[request.param])
     return Workload(name=request.param, case=case)
 
 

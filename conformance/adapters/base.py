@@ -63,7 +63,7 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
-class Sourced(Protocol):
+class SupportsSource(Protocol):
     """An adapter that can say where its implementation's files are."""
 
     def source(self) -> Path | None:
@@ -71,7 +71,7 @@ class Sourced(Protocol):
 
 
 @runtime_checkable
-class Describing(Protocol):
+class SupportsDescription(Protocol):
     """An adapter that can say more of the API than its answers do."""
 
     def describe(self) -> Mapping[str, Any]:

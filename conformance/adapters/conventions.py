@@ -28,11 +28,11 @@ class Conventions:
     first_masked_output_unrolled: str = "zeros"
     products: str = ""
 
-    def computed_in(self, precision: str) -> str:
+    def compute_dtype(self, precision: str) -> str:
         """The precision that a backend computes in where a policy asks for one."""
         return self.float64 if precision == "float64" else precision
 
-    def returned_in(self, precision: str) -> str:
+    def returned_dtype(self, precision: str) -> str:
         """The dtype of what it then returns."""
         return self.float64_returned if precision == "float64" else precision
 
@@ -55,4 +55,4 @@ _WORDS = {"zeros": "zeros", "initial_state": "the initial hidden state"}
 _NAMES = {"tf32": "TensorFloat-32", "bfloat16": "bfloat16"}
 
 # What holds for an implementation that says nothing else.
-USUAL = Conventions()
+DEFAULT_CONVENTIONS = Conventions()

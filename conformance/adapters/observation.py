@@ -63,7 +63,7 @@ class CallObservation:
         return {name: array for name, array in named.items() if array is not None}
 
 
-def side_by_side(arrays: Sequence[Array]) -> Array | None:
+def concatenate_states(arrays: Sequence[Array]) -> Array | None:
     """States of several LSTMs, (sequences, units of all of them); None of none."""
     return np.concatenate(arrays, axis=-1) if arrays else None
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from conformance.cases.features import FEATURES, POLICIES, TRAINING_ROUTES, Feature
-from conformance.cases.masks import mask_of, met_by_gradients, met_by_outputs, met_by_states, shown_outputs
+from conformance.cases.masks import gradient_needs, mask_of, output_needs, state_needs, visible_outputs
 from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
@@ -162,13 +162,13 @@ class Case:
         sizes: dict[str, Any] = {name: int(match[name]) for name in ("input_dim", "timesteps", "batch", "seed")}
         bare = cls(config=LSTMConfig(units=int(match["units"]), return_state=True), **sizes)
         said = {feature.name: feature.value_of(match[feature.name]) for feature in FEATURES if match[feature.name]}
-        return bare.having(**said)
+        return bare.replace(**said)
 
     def feature(self, feature: Feature) -> Any:
         """The value of a feature in this case."""
         return getattr(getattr(self, feature.part) if feature.part else self, feature.name)
 
-    def having(self, **changes: Any) -> Case:
+    def replace(self, **changes: Any) -> Case:
         """The same case with other features or sizes."""
         part_of = {feature.name: feature.part for feature in FEATURES} | {"units": "config"}
         parts: dict[str, dict[str, Any]] = {"config": {}, "execution": {}, "": {}}
@@ -279,7 +279,7 @@ class Case:
         return max(call.stop for call in self.calls)
 
     @cached_property
-    def offers(self) -> frozenset[Need]:
+    def fulfilled_needs(self) -> frozenset[Need]:
         """What the case offers a deviation to show itself."""
         offered = _offered_by_form(self) | _offered_by_masks(self) | _offered_by_architecture(self) | _offered_by_dropout(self)
         lost = _AT_THE_END if self.weights == "chaotic" and self.horizon > PREDICTABLE_STEPS else frozenset()
@@ -337,10 +337,10 @@ def _offered_by_masks(case: Case) -> dict[Need, bool]:
     # In the order of processing, each with the mask as the outputs have it: a Bidirectional puts its outputs back in order.
     lower = [(first, first)] if case.architecture == "layers2" else []
     passes = [(mask, mask), (mask[:, ::-1], mask[:, ::-1])] if halves else [*lower, (last, mask)]
-    seen = [(one, shown_outputs(behind, shows_all=config.return_sequences, in_loss=case.returns_loss)) for one, behind in passes]
-    states = [met_by_states(one, started, shown, returned=returned, carried=config.stateful) for one, shown in seen]
+    seen = [(one, visible_outputs(behind, shows_all=config.return_sequences, in_loss=case.returns_loss)) for one, behind in passes]
+    states = [state_needs(one, started, shown, returned=returned, carried=config.stateful) for one, shown in seen]
     zeroes = config.return_sequences if halves else config.zero_output_for_mask
-    outputs = [met_by_outputs(one, started, shown, zeroes=zeroes) for one, shown in (seen if halves else seen[-1:])]
+    outputs = [output_needs(one, started, shown, zeroes=zeroes) for one, shown in (seen if halves else seen[-1:])]
     shows = all if case.merge_mode == "mul" else any  # a product with the other half's zeros hides what is emitted
     return {
         **{need: any(one[need] for one in states) for need in states[0]},
@@ -357,7 +357,7 @@ def _offered_by_gradients(case: Case, masks: Sequence[Array]) -> dict[Need, bool
     config, asked = case.config, case.gradients_of(case.calls[-1])
     zeroes = config.return_sequences if case.architecture == "bidi" else config.zero_output_for_mask
     met = [
-        met_by_gradients(
+        gradient_needs(
             mask, given=case.initial_state, returned=config.return_state, shows_all=config.return_sequences, zeroes=zeroes
         )
         for mask in masks

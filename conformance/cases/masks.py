@@ -26,14 +26,14 @@ def mask_of(pattern: str, rows: int, steps: int) -> Array:
     return mask
 
 
-def shown_outputs(mask: Array, *, shows_all: bool, in_loss: bool) -> Array:
+def visible_outputs(mask: Array, *, shows_all: bool, in_loss: bool) -> Array:
     """Whether the output of a timestep is seen, (rows, timesteps) as the mask: a loss leaves out the timesteps that are masked."""
     if shows_all:
         return mask if in_loss else np.ones_like(mask)
     return np.asarray(np.ones_like(mask).cumsum(axis=1) == mask.shape[1])
 
 
-def met_by_states(mask: Array, started: Array, shown: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
+def state_needs(mask: Array, started: Array, shown: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
     """What one pass over a sequence offers to deviations of the states.
 
     Args:
@@ -61,7 +61,7 @@ def met_by_states(mask: Array, started: Array, shown: Array, *, returned: bool, 
     }
 
 
-def met_by_outputs(mask: Array, started: Array, shown: Array, *, zeroes: bool) -> dict[Need, bool]:
+def output_needs(mask: Array, started: Array, shown: Array, *, zeroes: bool) -> dict[Need, bool]:
     """What one pass offers to deviations of what is emitted.
 
     Args:
@@ -84,7 +84,7 @@ def _used_until(mask: Array) -> Array:
     return np.asarray(np.logical_or.accumulate(mask, axis=1))
 
 
-def met_by_gradients(mask: Array, *, given: bool, returned: bool, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
+def gradient_needs(mask: Array, *, given: bool, returned: bool, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
     """What one pass offers to deviations of its gradients.
 
     Args:

@@ -14,8 +14,8 @@ from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
 from conformance.claims.model import Evidence, Finding
 from conformance.report.files import FileWriteError
-from conformance.system.lifetime import unfinished
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
+from conformance.system.lifetime import atomic_write
 from lstm_ref.arrays import Array
 
 UNITS = (8, 16, 128)
@@ -119,10 +119,10 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
     )
     axes.legend(loc="lower right")
     try:
-        with unfinished(Path(path)) as begun:
+        with atomic_write(Path(path)) as begun:
             figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
     except OSError as error:
-        raise FileWriteError(could_not_be("written", path, error)) from error
+        raise FileWriteError(file_error_message("written", path, error)) from error
 
 
 def _load_digits() -> Digits:

@@ -17,11 +17,11 @@ from conformance.cases.stimulus import Stimulus, draw
 from conformance.claims.measure import SIGMAS
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.protocol import observation_of, question_of
-from conformance.environments.recorded import NotRecordedError
+from conformance.environments.recording import NotRecordedError
 from conformance.environments.spec import parse
-from conformance.judging.verdict import Result, Verdict, in_one_line
+from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.reference.oracle import Oracle
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.system.infrastructure import infrastructure_fault
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
@@ -68,12 +68,12 @@ class Variant:
         try:
             (observed,) = self.ask(adapter).calls
         except LSTMError as error:
-            unresolved = isinstance(error, NotRecordedError) or infrastructure_fault(in_one_line(error))
+            unresolved = isinstance(error, NotRecordedError) or infrastructure_fault(exception_line(error))
             verdict = Verdict.UNRESOLVED if unresolved else Verdict.ERROR
             return Result(case_id=self.name, group="cells", verdict=verdict, reason=str(error))
         description = self.description(system)
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)
-        (sigma,) = answer(case, stimulus).sigma
+        (sigma,) = expected_calls(case, stimulus).sigma
         off = max(_off(name, observed, expected, sigma) for name in _ARRAYS)
         if off > SIGMAS:
             reason = f"{off:.3g} σ off what describes it, {description.name}"

@@ -29,7 +29,7 @@ from conformance.claims.measure import (
 )
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
@@ -208,9 +208,9 @@ def _default_of(spec: str) -> str:
 
 def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evidence:
     """How far the recorded outputs of a layer with this recurrent activation lie from the equations."""
-    case = Case.from_id("u3-d2-t5-b4-seq-s0").having(recurrent_activation=recurrent_activation)
+    case = Case.from_id("u3-d2-t5-b4-seq-s0").replace(recurrent_activation=recurrent_activation)
     stimulus = draw([case])
-    (call,), ((weights,), (sigma,)) = case.calls, (stimulus.weights_of(case), answer(case, stimulus).sigma)
+    (call,), ((weights,), (sigma,)) = case.calls, (stimulus.weights_of(case), expected_calls(case, stimulus).sigma)
     observed = recorded(spec).observe(case, stimulus).calls[0].outputs[:, -1]
     written_out = _concatenated_lstm(weights, stimulus.inputs_of(case, call).astype(np.float32))
     return at_most(

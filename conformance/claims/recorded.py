@@ -9,7 +9,7 @@ from typing import Any
 from packaging.version import Version
 
 from conformance.environments.adapter import EnvironmentAdapter
-from conformance.environments.recorded import FOLDER, recording_of
+from conformance.environments.recording import FOLDER, recording_path
 
 SIGNATURES = FOLDER / "signatures"
 
@@ -17,7 +17,7 @@ SIGNATURES = FOLDER / "signatures"
 @cache
 def recorded(spec: str) -> EnvironmentAdapter:
     """The recording of an environment, started."""
-    adapter = EnvironmentAdapter(str(recording_of(spec)))
+    adapter = EnvironmentAdapter(str(recording_path(spec)))
     adapter.start()
     return adapter
 

@@ -37,7 +37,7 @@ KERAS_3_ON = {
 }
 
 # The last versions that have one of the differences in earlier_differences.toml.
-EARLIER = {"NumPy": ("3.14.1", "3.13.2", "3.6.0", "3.2.1", "3.1.1"), "PyTorch": ("3.13.2",)}
+EARLIER_FILE = {"NumPy": ("3.14.1", "3.13.2", "3.6.0", "3.2.1", "3.1.1"), "PyTorch": ("3.13.2",)}
 
 TF_KERAS = (
     "tf-keras==2.21.0",
@@ -56,7 +56,7 @@ SYSTEMS: tuple[System, ...] = (
         System(
             name=f"keras.layers.LSTM of Keras 3 on {name}",
             documents=("D0", "D1", "D2", "D3"),
-            environments=tuple(f"keras=={version}{backend}" for version in ("3.15.1", *EARLIER.get(name, ()))),
+            environments=tuple(f"keras=={version}{backend}" for version in ("3.15.1", *EARLIER_FILE.get(name, ()))),
         )
         for backend, name in KERAS_3_ON.items()
     ),

@@ -10,12 +10,12 @@ from conformance.cases.stimulus import draw
 from conformance.claims.cells import variants_of
 from conformance.claims.systems import System
 from conformance.diagnosis.diagnosticians import diagnostician
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.environments.adapter import EnvironmentAdapter
-from conformance.environments.recorded import recording_of
+from conformance.environments.recording import recording_path
 from conformance.environments.spec import parse
 from conformance.judging.verdict import Result, Verdict
-from conformance.known.description import as_described
+from conformance.known.description import classify_by_description
 from conformance.known.known_differences import classify, mark_fixed
 from conformance.matrix import cases_for, surface
 from conformance.running.runner import families, run_case
@@ -69,11 +69,13 @@ class _Subject:
     def verified(self) -> Verified:
         """All of it, as the description has it."""
         environment = self.environment
-        judged = mark_fixed([as_described(classify(each, environment), environment) for each in self.results], environment)
+        judged = mark_fixed(
+            [classify_by_description(classify(each, environment), environment) for each in self.results], environment
+        )
         own = [variant.judge(self.adapter, parse(self.spec).system) for variant in variants_of(self.spec)]
         return Verified(
             environment=self.spec,
-            described=environment.get(DESCRIBED, ""),
+            described=environment.get(DESCRIBED_BY, ""),
             recorded=environment.get("recorded", ""),
             results=(*judged, *own),
         )
@@ -86,7 +88,7 @@ def environments_of(systems: Iterable[System]) -> list[str]:
 
 def verify_recorded(specs: Sequence[str]) -> list[Verified]:
     """Environments as they answered when they were recorded; what is expected of a case is computed once for all of them."""
-    return _verify([_Subject(spec=spec, adapter=EnvironmentAdapter(str(recording_of(spec)))) for spec in specs])
+    return _verify([_Subject(spec=spec, adapter=EnvironmentAdapter(str(recording_path(spec)))) for spec in specs])
 
 
 def verify_live(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from conformance.explaining.catalogue import as_markdown
-from conformance.known.known_differences import EARLIER, known_differences
+from conformance.known.known_differences import EARLIER_FILE, known_differences
 
 
 @click.command(name="differences")
@@ -14,4 +14,4 @@ def list_differences() -> None:
 
     Exit codes: 0 they are printed, 2 the file of known differences cannot be read.
     """
-    click.echo(as_markdown(known_differences(), known_differences(EARLIER)), nl=False)
+    click.echo(as_markdown(known_differences(), known_differences(EARLIER_FILE)), nl=False)

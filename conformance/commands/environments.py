@@ -16,14 +16,14 @@ from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import UnavailableError, find_interpreter, version_of
 from conformance.environments.recipes import Recipes, recipes
-from conformance.environments.recorded import FOLDER, Recording, read_recording, recording_of, write_recording
+from conformance.environments.recording import FOLDER, Recording, read_recording, recording_path, write_recording
 from conformance.judging.verdict import Verdict
 from conformance.report.console import show_table, stdout
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress, status_messages
 from conformance.running.runner import run
+from conformance.system.error_messages import file_error_message
 from conformance.system.lifetime import scratch_folder
-from conformance.system.refusals import could_not_be
 from lstm_ref import LSTMError
 
 _WIDTH = 130
@@ -108,7 +108,7 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
         for variant in () if describe_only else variants_of(spec):
             with suppress(LSTMError):  # what it raised is recorded too
                 variant.ask(adapter)
-        path = output or recording_of(environment["environment"])
+        path = output or recording_path(environment["environment"])
         _write(recorder.recording, path)
     finally:
         adapter.stop()
@@ -119,4 +119,4 @@ def _write(recording: Recording, path: Path) -> None:
     try:
         write_recording(recording, path)
     except OSError as error:
-        raise LSTMError(could_not_be("written", path, error)) from error
+        raise LSTMError(file_error_message("written", path, error)) from error

@@ -72,7 +72,7 @@ def explain_case(
     if given or html_file:
         names = ", ".join([*(_named(name) for name in given), *["--html"] * bool(html_file)])
         raise LSTMError(f"the case {case_id} says what its layer is: leave out {names}, or the case")
-    case = matrix.named(case_id)
+    case = matrix.case_named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
     if not case.is_plain or case.returns_loss:
         script = script_of(case.id, {"keras": "3.", "backend": backend})

@@ -91,7 +91,7 @@ def verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(lambda decorated, flag: flag(decorated), reversed(flags), heard)
 
 
-def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: bool = True) -> list[matrix.Planned]:
+def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: bool = True) -> list[matrix.CaseOrProbe]:
     """The cases that the options name.
 
     Raises:

@@ -27,7 +27,7 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     entries = {entry.id: entry for entry in known_differences()}
     known = entries.get(case_id)
     if known is None:
-        case = matrix.named(case_id, entries)
+        case = matrix.case_named(case_id, entries)
         script = reproduction(case, backend)
         if unsaid := not_asserted(case, script):
             click.echo(f"{unsaid}.", err=True)

@@ -109,14 +109,14 @@ def verify(
     """
     _check_targets(recorded=recorded)
     planned = options.chosen(level, seed, patterns, compiled=not eager)
-    not_asked: tuple[matrix.NotAsked, ...] = ()
+    not_asked: tuple[matrix.SkippedCases, ...] = ()
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
     if deviation or fused or spec:
         cases, not_asked = matrix.without_probes(planned, patterns)
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
         if spec:
             make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
-            cases, lost = matrix.askable(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
+            cases, lost = matrix.supported_cases(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
             not_asked += lost
         if not cases:
             raise LSTMError(f"nothing is left to ask; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")

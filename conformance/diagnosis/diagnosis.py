@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import ARRAYS, CallObservation, Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combined
@@ -38,7 +38,7 @@ class Diagnostician:
     described: str = ""
     expected: Callable[[str], Sequence[str]] = lambda case_id: ()  # noqa: ARG005  # nothing is known
     wider: Callable[[str], float] = lambda case_id: 1.0  # noqa: ARG005  # nothing is known
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
     searches_left: int = 8
     known: list[Deviation] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class Diagnostician:
 
 def can_show(described: str, case: Case) -> bool:
     """Whether any deviation of a description can show in a case; else it would explain what is no mistake."""
-    return any(combined([name]).needs <= case.offers for name in described.split("+") if name)
+    return any(combined([name]).needs <= case.fulfilled_needs for name in described.split("+") if name)
 
 
 def _explanations(
@@ -73,7 +73,7 @@ def _explanations(
 ) -> Iterator[tuple[float, Deviation]]:
     for deviation in deviations:
         # One that may hide is near the reference itself, and would explain what is no mistake.
-        if deviation.needs <= case.offers and not deviation.hides:
+        if deviation.needs <= case.fulfilled_needs and not deviation.hides:
             left = _left(deviation.name, case, stimulus, observed, gradients=Need.GRADIENTS in deviation.needs)
             if left <= ELEMENT_LIMIT:
                 yield left, deviation
@@ -89,7 +89,7 @@ def _difference_left(
     stimulus: Stimulus,
     observed: Observation,
     predicted: Observation,
-    conventions: Conventions = USUAL,
+    conventions: Conventions = DEFAULT_CONVENTIONS,
     *,
     gradients: bool = False,
     dtypes: bool = True,
@@ -103,8 +103,8 @@ def _difference_left(
     facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
     if facts[0] != facts[1]:
         return np.inf
-    sigma = answer(case, stimulus, conventions, observed.dropout).sigma
-    rounding = UNIT_ROUNDOFF[conventions.computed_in(case.precision)]
+    sigma = expected_calls(case, stimulus, conventions, observed.dropout).sigma
+    rounding = UNIT_ROUNDOFF[conventions.compute_dtype(case.precision)]
     calls = zip(observed.calls, predicted.calls, sigma, strict=True)
     return max(_arrays_apart(got, expected, sigma, rounding, gradients=gradients, dtypes=dtypes) for got, expected, sigma in calls)
 

@@ -104,7 +104,7 @@ def _one_smaller(case: Case) -> Iterator[Case]:
 
 def _askable(case: Case, **changes: object) -> Iterator[Case]:
     try:
-        yield case.having(**changes)
+        yield case.replace(**changes)
     except LSTMError:
         return
 

@@ -97,7 +97,7 @@ def _chapter(chapter: ModuleType, cases: Sequence[Case]) -> str:
 
 def _rejection(deviation: Deviation, cases: Sequence[Case]) -> tuple[str, str]:
     """The checks that reject it, and the first case in which any does."""
-    affected = (case for case in cases if deviation.needs <= case.offers)
+    affected = (case for case in cases if deviation.needs <= case.fulfilled_needs)
     kills = (kill_matrix([case], [deviation.name])[0] for case in affected)
     killed = next(one for one in kills if one.by_check)
     return ", ".join(killed.by_check), code(*killed.cases)

@@ -8,4 +8,4 @@ recordings.
 """
 
 # What an adapter says of itself under this name: the deviations that describe it, joined by +.
-DESCRIBED = "described by"
+DESCRIBED_BY = "described by"

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError, CrashedError, RaisedError, UnresolvedError, UnsupportedError
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.backends.backend import Backend
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.environments.build import Environment, UnavailableError, provide
 from conformance.environments.folders import cache
-from conformance.environments.interpreters import installing
+from conformance.environments.interpreters import install_command
 from conformance.environments.process import (
     Answer,
-    Asked,
     ImportFailedError,
     QuestionError,
+    RequestHandler,
     UnsupportedQuestionError,
     Worker,
     WorkerDiedError,
@@ -33,10 +33,10 @@ from conformance.environments.process import (
 )
 from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
-from conformance.environments.recorded import NotRecordedError, Recorder, Recording, read_recording, recording_of
+from conformance.environments.recording import NotRecordedError, Recorder, Recording, read_recording, recording_path
 from conformance.environments.spec import INSTALLED, INTERPRETER, EnvironmentSpecError, Spec, parse
-from conformance.system.infrastructure import is_from_outside
-from conformance.system.refusals import distribution_of
+from conformance.system.error_messages import distribution_of
+from conformance.system.infrastructure import is_external_signal
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -56,7 +56,7 @@ class EnvironmentAdapter:
     time_limit: float = 60.0
     recorded: bool | None = None
     keras: None = field(default=None, init=False, repr=False)
-    _asked: Asked | None = field(default=None, init=False, repr=False)
+    _asked: RequestHandler | None = field(default=None, init=False, repr=False)
     _backend: Backend | None = field(default=None, init=False, repr=False)
 
     def prepare(self, say: Callable[[str], None]) -> None:
@@ -84,14 +84,14 @@ class EnvironmentAdapter:
         except LSTMError as error:
             raise AdapterStartError(f"{error}{self._next_step(error)}") from error
         self._backend = BACKENDS.get(hello.get("backend", ""))
-        deviations = recipes().describing(hello)
-        described = {DESCRIBED: "+".join(deviations)} if deviations else {}
+        deviations = recipes().deviations_of(hello)
+        described = {DESCRIBED_BY: "+".join(deviations)} if deviations else {}
         return {**hello, "environment": hello.get("environment", self.spec), **described, "conventions": str(self.conventions)}
 
     @property
     def conventions(self) -> Conventions:
         """Of the backend."""
-        return self._backend.conventions if self._backend else USUAL
+        return self._backend.conventions if self._backend else DEFAULT_CONVENTIONS
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Ask the worker.
@@ -116,7 +116,7 @@ class EnvironmentAdapter:
         except QuestionError as error:
             raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
         except WorkerDiedError as error:
-            raise (UnresolvedError if is_from_outside(error.exit_code) else CrashedError)(f"{error}, twice") from error
+            raise (UnresolvedError if is_external_signal(error.exit_code) else CrashedError)(f"{error}, twice") from error
         except (NotRecordedError, WorkerError) as error:
             raise UnresolvedError(str(error)) from error
 
@@ -132,7 +132,7 @@ class EnvironmentAdapter:
             LSTMError: the worker does not answer.
         """
         if isinstance(self._asked, Recording):
-            return self._recording or recording_of(str(self._named))
+            return self._recording or recording_path(str(self._named))
         try:
             return Path(str(self._running.ask("source").said["folder"]))
         except UnsupportedQuestionError:
@@ -148,14 +148,14 @@ class EnvironmentAdapter:
         if not error.missing:
             return f"; mend it there, or name another environment{' or backend' if spec.backend else ''}"
         python = spec.interpreter or Path(sys.executable)
-        install = installing(python, [distribution_of(module) for module in error.missing])
+        install = install_command(python, [distribution_of(module) for module in error.missing])
         others = [] if {"keras", "numpy"} & {*error.missing} else error.backends
         other = f", or name a backend that is there: {shlex.quote(f'{replace(spec, backend=others[0])}')}" if others else ""
         return f"; install it with: {install}{other}"
 
     @property
     def _named(self) -> Spec:
-        return recipes().shortest(parse(self.spec))
+        return recipes().without_default_backend(parse(self.spec))
 
     @property
     def _recording(self) -> Path | None:
@@ -181,14 +181,14 @@ class EnvironmentAdapter:
             self._asked.stop()
 
     @property
-    def _running(self) -> Asked:
+    def _running(self) -> RequestHandler:
         if self._asked is None:
             raise AdapterStartError(f"{self.spec} was not started")
         return self._asked
 
     def _provide(self, spec: Spec, say: Callable[[str], None] = lambda _: None) -> Environment | Recording:
         """The environment; its recording, where that is asked for and there is one."""
-        path = recording_of(str(spec))
+        path = recording_path(str(spec))
         if self.recorded and path.exists():
             recording = read_recording(path)
             say(f"the recording of {spec} answers, as --recorded asks: {recording.hello()['recorded']}")
@@ -201,7 +201,7 @@ class EnvironmentAdapter:
             made = read_recording(path).provenance["recorded"]
             raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error
 
-    def _open(self, spec: Spec) -> Asked:
+    def _open(self, spec: Spec) -> RequestHandler:
         """The environment's worker, or its recording."""
         provided = self._provide(spec)
         if isinstance(provided, Recording):

@@ -15,7 +15,7 @@ from conformance.environments.interpreters import (
     check_interpreter,
     find_interpreter,
     python_of,
-    run_or_explain,
+    run_command,
     uv,
     version_of,
 )
@@ -97,7 +97,7 @@ def _make_base(base: Base, variables: Mapping[str, str], folder: Path) -> None:
     python = python_of(folder)
     uv("pip", "install", *_INSTALLING, "--python", python, *base.requirements)
     with TemporaryDirectory() as home:
-        run_or_explain(
+        run_command(
             [str(python), "-c", f"import {', '.join(base.imports)}"],
             cwd=Path(home),
             variables={**variables, "HOME": home, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from conformance.environments.interpreters import UnavailableError
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 
 VARIABLE = "LSTM_CONFORMANCE_CACHE"
 MARKER = "environment.json"
@@ -84,7 +84,7 @@ class Folder:
                 if damage is not None:
                     self._make(say, damage)
         except OSError as error:
-            said = could_not_be("made", error.filename or self.path, error)
+            said = file_error_message("made", error.filename or self.path, error)
             raise UnavailableError(f"{said}, with the variable {VARIABLE}") from error
         return self.path
 

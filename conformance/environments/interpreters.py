@@ -42,11 +42,12 @@ def find_interpreter(versions: Sequence[str]) -> Path:
                 return candidate
     looked = f"this interpreter, python{versions[0]} on PATH, {_pyenv()}, and what uv knows"
     raise UnavailableError(
-        f"it needs Python {' or '.join(versions)}, and none is here (looked at {looked}). To have it: {providing(versions[0])}"
+        f"it needs Python {' or '.join(versions)}, and none is here (looked at {looked}). "
+        f"To install it: {python_install_command(versions[0])}"
     )
 
 
-def providing(version: str) -> str:
+def python_install_command(version: str) -> str:
     """The command that installs a version of Python."""
     if version not in _PYENV_RELEASES:
         return f"uv python install {version}"
@@ -86,7 +87,7 @@ def version_of(python: Path) -> str:
     return version if run.returncode == 0 and name == "cpython" else ""
 
 
-def installing(python: Path, packages: Sequence[str]) -> str:
+def install_command(python: Path, packages: Sequence[str]) -> str:
     """The command that installs packages for an interpreter: by its own pip, or by uv where it has none."""
     with suppress(OSError, subprocess.TimeoutExpired):
         pip = [str(python), "-m", "pip"]
@@ -112,7 +113,7 @@ def uv(*arguments: str | Path) -> str:
     Raises:
         UnavailableError: it is not here, or failed; the message says why, or ends with its last lines.
     """
-    return run_or_explain([uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_indexes())
+    return run_command([uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_indexes())
 
 
 def uv_bin() -> str:
@@ -128,7 +129,7 @@ def uv_bin() -> str:
         raise UnavailableError(f"uv, which builds environments, is not here; install it anew with: {again}") from error
 
 
-def run_or_explain(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:
+def run_command(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:
     """Run a command and return what it printed.
 
     Raises:

@@ -19,8 +19,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from conformance.system.array_files import ArrayFileError, load_arrays
-from conformance.system.infrastructure import ending
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
+from conformance.system.infrastructure import exit_code_text
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -97,7 +97,7 @@ class Answer:
     arrays: Mapping[str, Array]
 
 
-class Asked(Protocol):
+class RequestHandler(Protocol):
     """What answers questions: a worker, or a recording of one."""
 
     def hello(self) -> Mapping[str, str]:
@@ -185,7 +185,7 @@ class Worker:
             folder = self._folder = Path(tempfile.mkdtemp(prefix="lstm-conformance-"))
             errors = (folder / "stderr").open("wb")
         except OSError as error:
-            raise WorkerError(could_not_be("made", error.filename or "a temporary folder", error)) from error
+            raise WorkerError(file_error_message("made", error.filename or "a temporary folder", error)) from error
         parent = {"process": os.getpid(), "lasting": threading.current_thread() is threading.main_thread()}
         job = {"system": self.system, "paths": list(self.paths), "folder": str(folder), **parent}
         with errors:
@@ -194,7 +194,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**scrubbed(folder), **self.variables},
+                env={**worker_variables(folder), **self.variables},
                 start_new_session=True,  # Ctrl-C goes to the parent, which ends its workers
             )
         self._end = weakref.finalize(self, _end, process, folder)
@@ -224,7 +224,7 @@ class Worker:
             raise WorkerError(f"no answer within {limit:g} s {when}: the process was ended") from None
         if not line:
             code, written = self._ending()
-            raise WorkerDiedError(f"the process died ({ending(code)}) {when}{written}", code)
+            raise WorkerDiedError(f"the process died ({exit_code_text(code)}) {when}{written}", code)
         try:
             said = json.loads(line)
         except ValueError:
@@ -248,7 +248,7 @@ class Worker:
             np.savez(self._folder / name, **dict[str, Any](arrays))
         except OSError as error:
             self.stop()  # whatever became of its folder, the next worker has another
-            raise WorkerError(could_not_be("written", error.filename or self._folder, error)) from error
+            raise WorkerError(file_error_message("written", error.filename or self._folder, error)) from error
 
     def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
         path = self._folder / Path(str(answered.get("arrays", ""))).name
@@ -280,7 +280,7 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def scrubbed(folder: Path) -> dict[str, str]:
+def worker_variables(folder: Path) -> dict[str, str]:
     """The variables that a worker gets: none that Python or a framework reads, a home of its own, one thread."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_READ_BY_FRAMEWORKS)}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")

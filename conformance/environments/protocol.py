@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.observation import CallObservation, Observation, side_by_side
+from conformance.adapters.observation import CallObservation, Observation, concatenate_states
 from conformance.cases.case import Call, Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import Stimulus, join_rows, signature_of, split_rows
@@ -96,8 +96,8 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
     count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
     return CallObservation(
         outputs=np.concatenate(joined[:count], axis=-1),
-        hidden=side_by_side(joined[count::2]),
-        cell=side_by_side(joined[count + 1 :: 2]),
+        hidden=concatenate_states(joined[count::2]),
+        cell=concatenate_states(joined[count + 1 :: 2]),
         returned=tuple(array.shape for array in returned),
         dtypes=tuple(said["dtypes"]),
         gradients={

@@ -79,12 +79,12 @@ class Recipes:
             )
         return self._filled_in(fitting[0], spec)
 
-    def shortest(self, spec: Spec) -> Spec:
+    def without_default_backend(self, spec: Spec) -> Spec:
         """The same environment without a backend that goes without saying."""
         lanes = self._of(spec.system, spec.version)
         return replace(spec, backend="") if lanes and spec.backend == next(iter(lanes[0].bases)) else spec
 
-    def describing(self, hello: Mapping[str, str]) -> tuple[str, ...]:
+    def deviations_of(self, hello: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the deviations that describe what a worker says it runs; none for what no lane is for."""
         packages = {"tf-keras": "tf-keras", "tf.keras": "tensorflow", "keras": "keras"}
         system = next((packages[name] for name in packages if name in hello), hello.get("implementation", ""))

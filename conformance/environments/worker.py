@@ -162,7 +162,7 @@ class Keras:
         try:
             loaded = LoadedModel(self, question["path"])
         except Exception as error:
-            return {"not_loaded": in_one_line(error)}, {}
+            return {"not_loaded": exception_line(error)}, {}
         inputs = [arrays["input.%d" % number] for number in range(len(arrays))]
         return loaded.answer(inputs, question)
 
@@ -1215,7 +1215,7 @@ def folder_of(implementation: Any) -> str:
     return os.path.dirname(os.path.abspath(str(module.__file__)))
 
 
-def in_one_line(error: BaseException) -> str:
+def exception_line(error: BaseException) -> str:
     """Type and message, without the colours of a terminal."""
     return " ".join(re.sub("\x1b\\[[0-9;]*m", "", "%s: %s" % (type(error).__name__, error)).split())
 
@@ -1248,19 +1248,19 @@ def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, A
                 arrays = {name: stored[name] for name in stored.files}
         answer, returned = system.answer(question, arrays)
         written = "%s.answer.npz" % question["id"]
-        unfinished = os.path.join(folder, "unfinished." + written)
-        np.savez(unfinished, **returned)
-        os.replace(unfinished, os.path.join(folder, written))
+        atomic_write = os.path.join(folder, "unfinished." + written)
+        np.savez(atomic_write, **returned)
+        os.replace(atomic_write, os.path.join(folder, written))
         return dict(answer, id=question["id"], arrays=written)
     except (Unsupported, NotImplementedError, ImportError) as error:
-        said = str(error) if isinstance(error, Unsupported) else in_one_line(error)
+        said = str(error) if isinstance(error, Unsupported) else exception_line(error)
         return {"id": question["id"], "unsupported": said}
     except Exception as error:
-        raised = {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+        raised = {"id": question["id"], "error": exception_line(error), "traceback": traceback.format_exc()}
         return dict(raised, of_worker=True) if is_of_worker(error) else raised
 
 
-def end_with_parent(asking: int, lasting: bool) -> None:
+def exit_with_parent(asking: int, lasting: bool) -> None:
     """What hangs must not outlive who asked; on Linux not even what keeps all threads waiting, if the parent's thread lasts."""
     parent = os.getppid()
     if lasting and sys.platform == "linux":
@@ -1288,7 +1288,7 @@ def is_running(process: int) -> bool:
 
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
-    end_with_parent(job.get("process", 0), job.get("lasting", False))
+    exit_with_parent(job.get("process", 0), job.get("lasting", False))
     # What a framework prints must not be taken for an answer.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
@@ -1298,7 +1298,7 @@ def main(job: Dict[str, Any]) -> None:
             hello = dict(system.hello(), numpy=np.__version__, python=platform.python_version())
             said = {"protocol": PROTOCOL, "hello": hello}
         except Exception as error:
-            system, said = None, {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+            system, said = None, {"protocol": PROTOCOL, "error": exception_line(error), "traceback": traceback.format_exc()}
             if isinstance(error, ImportError):
                 said.update(missing=missing_packages(job["system"], error), backends=backends_here())
         answers.write(json.dumps(said) + "\n")

@@ -35,8 +35,8 @@ from conformance.explaining.reproduction.limits import limit_of, weights_shown
 from conformance.explaining.reproduction.numpy_lines import CELL, NumpyLines, numpy_lines
 from conformance.explaining.reproduction.relation_lines import RETURNED, again
 from conformance.known.known_differences import KnownDifference
+from conformance.system.error_messages import distribution_of
 from conformance.system.infrastructure import infrastructure_fault
-from conformance.system.refusals import distribution_of
 from lstm_ref import LSTMError
 from lstm_ref.deviations import Need
 
@@ -150,7 +150,7 @@ class _Script:
         else:
             body, imports = [*self._data(), *keras.build, *self._comparison(keras)], keras.imports
         if self.style.says_when_equal:
-            precision = CONVENTIONS[self.backend].computed_in(self.case.precision)
+            precision = CONVENTIONS[self.backend].compute_dtype(self.case.precision)
             body = [*body, f'print("no difference beyond the roundings of {precision}")']
         return [*self._head(imports), *body]
 
@@ -169,9 +169,9 @@ class _Script:
     def _not_asserted(self) -> str:
         case = self.case
         if case.relation and not self.style.equations:
-            return f"with the equations, as the script of {case.having(relation='').id} does"
+            return f"with the equations, as the script of {case.replace(relation='').id} does"
         if self._gradient:
-            other = case.having(route="training").id
+            other = case.replace(route="training").id
             return f"outputs and states, and of the gradients their slope only, as the script of {other} does"
         if case.dropout == "inference" and case.values != "finite":
             return "dropout masks, which may be drawn unseen where what is returned is not finite"
@@ -317,7 +317,7 @@ class _Script:
     def _judge(self, got: str, expected: str, *, both_keras: bool = False) -> list[str]:
         """The comparison; `both_keras` where both sides are tensors."""
         case, conventions = self.case, CONVENTIONS[self.backend]
-        precision = conventions.computed_in(case.precision)
+        precision = conventions.compute_dtype(case.precision)
         if self._gradient:
             lines = judgement_lines(case, expected, precision)
         else:
@@ -328,13 +328,13 @@ class _Script:
                 sides, arrays = "pair", f"*({array.format('side')} for side in pair)"
             lines = [f"for {sides} in zip({got}, {expected}, strict=True):"]
             if not both_keras and not case.returns_loss:
-                dtype = conventions.returned_in(case.precision)
+                dtype = conventions.returned_dtype(case.precision)
                 lines.append(f'    assert keras.backend.standardize_dtype(actual.dtype) == "{dtype}"')
             lines.append(f"    np.testing.assert_allclose({arrays}, rtol=0, atol={self._limit(both_keras=both_keras)})")
         return lines
 
     def _limit(self, *, both_keras: bool) -> str:
-        case = self.case if both_keras else self.case.having(relation="")
+        case = self.case if both_keras else self.case.replace(relation="")
         return f"{limit_of(*self._asked(case)):.2g}"
 
     def weights_shown(self) -> list[float]:
@@ -344,7 +344,7 @@ class _Script:
     def _asked(self, case: Case) -> tuple[Case, str, tuple[str, ...], str]:
         """The case, and the lines that make its arrays."""
         # NaN and infinity must be the same; what is finite beside them is bounded as if all were.
-        case = case.having(values="finite")
+        case = case.replace(values="finite")
         given = states_text(case, given=True) if case.initial_state else ""
         lines = replace(self, case=case)._data()  # noqa: SLF001  # its own
         if case.config.stateful:
@@ -356,9 +356,9 @@ class _Script:
 @lru_cache(maxsize=1)
 def _seed_of(case: Case, backend: str) -> int:
     """The first seed whose numbers show an error in every array of weights, or show it best."""
-    if Need.USED_STEP not in case.offers:
+    if Need.USED_STEP not in case.fulfilled_needs:
         return 0
-    case = case.having(relation="", **({"route": "training"} if case.execution.route == "gradient" else {}))
+    case = case.replace(relation="", **({"route": "training"} if case.execution.route == "gradient" else {}))
     tried: list[list[float]] = []
     for seed in range(_SEEDS):
         tried.append(_Script(case=case, backend=backend, about="", style=_STYLES[0], seed=seed).weights_shown())

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from conformance.adapters.base import CrashedError, RaisedError, UnresolvedError, UnsupportedError
-from conformance.judging.verdict import Verdict, in_one_line
+from conformance.judging.verdict import Verdict, exception_line
 from conformance.system.infrastructure import Fault, infrastructure_fault
 from lstm_ref import LSTMError
 
@@ -26,7 +26,7 @@ _OTHERS = (f"{_SUITE}.tests.", f"{_SUITE}.lstm_ref.")
 _OF_A_CALL = re.compile(r"\(\) (got|takes|missing) ")
 
 
-def outcome_of(error: Exception) -> tuple[Verdict, str]:
+def verdict_of_exception(error: Exception) -> tuple[Verdict, str]:
     """What a case ends as that raised this while it was asked: UNSUPPORTED, ERROR or UNRESOLVED, and why, in one line."""
     if isinstance(error, UnsupportedError):
         return Verdict.UNSUPPORTED, str(error)
@@ -34,22 +34,22 @@ def outcome_of(error: Exception) -> tuple[Verdict, str]:
         return Verdict.UNRESOLVED, str(error)
     if isinstance(error, CrashedError):
         return Verdict.ERROR, str(error)
-    reason = str(error) if isinstance(error, RaisedError) else in_one_line(error)
+    reason = str(error) if isinstance(error, RaisedError) else exception_line(error)
     if fault := infrastructure_fault(reason):
         return Verdict.UNRESOLVED, f"{fault}: {reason}"
     if not isinstance(error, RaisedError) and _is_of_suite(error):
-        return Verdict.UNRESOLVED, of_suite(error)
+        return Verdict.UNRESOLVED, suite_error_message(error)
     return Verdict.ERROR, reason
 
 
-def of_suite(error: Exception) -> str:
+def suite_error_message(error: Exception) -> str:
     """A mistake of the suite's own, in one line: what was raised, where, and what to do."""
-    fault = infrastructure_fault(in_one_line(error)) or Fault.SUITE
+    fault = infrastructure_fault(exception_line(error)) or Fault.SUITE
     if isinstance(error, LSTMError):  # which says where, and what to do
         return f"{fault}: {error}"
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     where = "".join(f" ({Path(each.filename).name}:{each.lineno})" for each in frame)
-    return f"{fault}: {in_one_line(error)}{where}; run it again, and report it if it stays"
+    return f"{fault}: {exception_line(error)}{where}; run it again, and report it if it stays"
 
 
 def _is_of_suite(error: Exception) -> bool:

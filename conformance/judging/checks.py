@@ -11,15 +11,15 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
-from conformance.judging.attribution import of_suite, outcome_of
+from conformance.judging.attribution import suite_error_message, verdict_of_exception
 from conformance.judging.judgement import Comparison, judge_facts, judge_values
 from conformance.judging.relations import RELATIONS
 from conformance.judging.verdict import CheckResult, Verdict
-from conformance.reference.run import Answer, answer
+from conformance.reference.run import ExpectedCalls, expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTMError, count_params
 from lstm_ref.arrays import Array
@@ -42,9 +42,9 @@ class Evidence:
     case: Case
     stimulus: Stimulus
     observed: Observation
-    conventions: Conventions = USUAL
-    related: tuple[CallObservation, ...] = ()
-    not_related: Exception | None = None
+    conventions: Conventions = DEFAULT_CONVENTIONS
+    related_calls: tuple[CallObservation, ...] = ()
+    relation_error: Exception | None = None
 
     def __post_init__(self) -> None:
         if (observed := len(self.observed.calls)) != (asked := len(self.case.calls)):
@@ -53,9 +53,9 @@ class Evidence:
             )
 
     @cached_property
-    def answer(self) -> Answer:
+    def expected(self) -> ExpectedCalls:
         """What each call must return, and σ of each element of it."""
-        return answer(self.case, self.stimulus, self.conventions, self.observed.dropout)
+        return expected_calls(self.case, self.stimulus, self.conventions, self.observed.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,9 @@ def _judged(check: Check, evidence: Evidence) -> CheckResult:
     try:
         return check.judge(evidence)
     except Exception as error:  # noqa: BLE001  # what no check foresaw says nothing of the implementation
-        return CheckResult(check=check.name, verdict=Verdict.UNRESOLVED, message=f"could not be judged: {of_suite(error)}")
+        return CheckResult(
+            check=check.name, verdict=Verdict.UNRESOLVED, message=f"could not be judged: {suite_error_message(error)}"
+        )
 
 
 # --- values --------------------------------------------------------------------------------------------------------------------
@@ -94,7 +96,7 @@ def _judged(check: Check, evidence: Evidence) -> CheckResult:
 
 def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], CheckResult]:
     def judge_value(evidence: Evidence) -> CheckResult:
-        calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
+        calls = zip(evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma, strict=True)
         return judge_values(
             check,
             [
@@ -113,7 +115,7 @@ def _judge_against_reference(check: str, value: str) -> Callable[[Evidence], Che
 
 
 def _judge_gradients(evidence: Evidence) -> CheckResult:
-    calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
+    calls = zip(evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma, strict=True)
     return judge_values(
         "gradients",
         [
@@ -160,7 +162,7 @@ def _label(value: str, number: int, case: Case) -> str:
 def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
     """Compares the implementation with itself: the call after the reset read what calls 1 and 2 read in two pieces."""
     first, second, _, whole = evidence.observed.calls
-    sigma = evidence.answer.sigma[-1]
+    sigma = evidence.expected.sigma[-1]
     outputs = second.outputs
     if evidence.case.config.return_sequences and first.outputs.shape == second.outputs.shape and outputs.ndim == 3:
         outputs = np.concatenate([first.outputs, second.outputs], axis=1)
@@ -182,11 +184,11 @@ def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
 
 def _judge_relation(evidence: Evidence) -> CheckResult:
     """Two runs of the implementation, each within σ of the truth."""
-    if evidence.not_related is not None:
-        verdict, reason = outcome_of(evidence.not_related)
+    if evidence.relation_error is not None:
+        verdict, reason = verdict_of_exception(evidence.relation_error)
         return CheckResult(check="relation", verdict=verdict, message=reason)
     relation = RELATIONS[evidence.case.relation]
-    calls = zip(evidence.observed.calls, evidence.related, evidence.answer.sigma, strict=True)
+    calls = zip(evidence.observed.calls, evidence.related_calls, evidence.expected.sigma, strict=True)
     return judge_values(
         "relation",
         [
@@ -208,7 +210,7 @@ def _judge_relation(evidence: Evidence) -> CheckResult:
 
 
 def _judge_shapes(evidence: Evidence) -> CheckResult:
-    calls = zip(evidence.observed.calls, evidence.answer.calls, strict=True)
+    calls = zip(evidence.observed.calls, evidence.expected.calls, strict=True)
     return judge_facts(
         "shapes",
         [
@@ -219,7 +221,7 @@ def _judge_shapes(evidence: Evidence) -> CheckResult:
 
 
 def _judge_dtypes(evidence: Evidence) -> CheckResult:
-    precision = evidence.conventions.returned_in(evidence.case.precision)
+    precision = evidence.conventions.returned_dtype(evidence.case.precision)
     return judge_facts(
         "dtypes",
         [
@@ -273,7 +275,7 @@ def _judge_dropout(evidence: Evidence) -> CheckResult:
     case, observed = evidence.case, evidence.observed.dropout
     if not case.in_training:
         return judge_facts("dropout", [("the number of dropout masks drawn at inference", len(observed), 0)])
-    unit_roundoff = UNIT_ROUNDOFF[evidence.conventions.computed_in(case.precision)]
+    unit_roundoff = UNIT_ROUNDOFF[evidence.conventions.compute_dtype(case.precision)]
     facts: list[tuple[str, object, object]] = [("the number of calls that drew masks", len(observed), len(case.calls))]
     for number, call in enumerate(observed, 1):
         for (units, input_dim), masks in zip(case.layer_sizes, call, strict=True):

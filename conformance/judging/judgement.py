@@ -66,7 +66,7 @@ def _largest(pair: Comparison) -> float:
     if not np.isfinite(errors).all():
         return math.inf
     within = errors <= ELEMENT_LIMIT * sigma
-    agrees = not within.any() or not is_beyond_rounding(measure(got[within], expected[within], sigma[within]))
+    agrees = not within.any() or not exceeds_limits(measure(got[within], expected[within], sigma[within]))
     return float(errors[~within].max() if agrees else errors.max())
 
 
@@ -77,10 +77,10 @@ def _agrees_where_finite(pair: Comparison) -> bool:
     if not finite.any():
         return True
     gap = measure(got[finite], expected[finite], np.asarray(pair.sigma)[finite])
-    return not is_beyond_rounding(gap)
+    return not exceeds_limits(gap)
 
 
-def is_beyond_rounding(gap: Gap) -> bool:
+def exceeds_limits(gap: Gap) -> bool:
     """Whether an element, or the array as a whole, is further off than its limit."""
     return gap.worst > ELEMENT_LIMIT or gap.rms > rms_limit(gap.size)
 
@@ -99,7 +99,7 @@ def _complaint(pair: Comparison, gap: Gap) -> str:
             f"{pair.label}{index} is {gap.got:.9g}, expected {gap.expected:.9g}: off by {gap.error:.2g} ({gap.worst:.3g} σ, "
             f"limit {ELEMENT_LIMIT:g} σ){place and f' at {place}'}"
         )
-    if is_beyond_rounding(gap):
+    if exceeds_limits(gap):
         limit = rms_limit(gap.size)
         return f"{pair.label} as a whole is off by {gap.rms:.3g} σ (root mean square of {gap.size} elements), limit {limit:g} σ"
     return ""

@@ -119,7 +119,7 @@ def pooled_tests(results: Iterable[Result]) -> tuple[PooledTest, ...]:
     )
 
 
-def not_told_apart(tests: Iterable[PooledTest]) -> dict[tuple[str, ...], list[str]]:
+def indistinguishable_operations(tests: Iterable[PooledTest]) -> dict[tuple[str, ...], list[str]]:
     """Operations that the cases do not tell apart, and the precisions in which they do not."""
     found: dict[tuple[str, ...], list[str]] = {}
     for precision, members in groupby(tests, lambda test: test.precision):
@@ -134,7 +134,7 @@ def not_told_apart(tests: Iterable[PooledTest]) -> dict[tuple[str, ...], list[st
     return found
 
 
-def in_words(operations: Iterable[str], precisions: Iterable[str]) -> str:
+def describe_indistinguishable(operations: Iterable[str], precisions: Iterable[str]) -> str:
     """What a reader is told of operations that are tested together."""
     return f"not told apart by these cases: {', '.join(operations)} (in {', '.join(precisions)})"
 

@@ -35,27 +35,27 @@ class Relation:
     ask: Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]
 
 
-def ask_again(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
+def observe_relation(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
     """What the case's relation says must be equal to what the case itself returned, call by call."""
-    return RELATIONS[case.relation].ask(case.having(relation=""), stimulus, observe)
+    return RELATIONS[case.relation].ask(case.replace(relation=""), stimulus, observe)
 
 
 def _otherwise(**changes: object) -> Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]:
     """The same case, run in another way."""
-    return lambda case, stimulus, observe: observe(case.having(**changes), stimulus).calls
+    return lambda case, stimulus, observe: observe(case.replace(**changes), stimulus).calls
 
 
 def _other_loop(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
-    return observe(case.having(unroll=not case.execution.unroll), stimulus).calls
+    return observe(case.replace(unroll=not case.execution.unroll), stimulus).calls
 
 
 def _two_calls(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
     cut = case.timesteps // 2
-    (first,) = observe(case.having(timesteps=cut), stimulus).calls
+    (first,) = observe(case.replace(timesteps=cut), stimulus).calls
     assert first.hidden is not None and first.cell is not None  # noqa: S101, PT018  # for the type checker: holds_for says so
     states = State(first.hidden.astype(np.float64), first.cell.astype(np.float64))
     rest = replace(stimulus, inputs=stimulus.inputs[:, cut:], given_states=(states,))
-    (second,) = observe(case.having(timesteps=case.timesteps - cut, initial_state=True), rest).calls
+    (second,) = observe(case.replace(timesteps=case.timesteps - cut, initial_state=True), rest).calls
     if not case.config.return_sequences:
         return (second,)
     pieces = [_outputs(first), _outputs(second)]
@@ -69,7 +69,7 @@ def _padded(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObser
     padding = np.full((len(stimulus.inputs), PADDING, case.input_dim), 0.75)
     longer = np.concatenate([stimulus.inputs[:, :steps], padding], axis=1)
     mask = np.arange(steps + PADDING) < np.full((rows, 1), steps)
-    padded = case.having(timesteps=steps + PADDING, mask="right")
+    padded = case.replace(timesteps=steps + PADDING, mask="right")
     (call,) = observe(padded, replace(stimulus, inputs=longer, given_mask=mask)).calls
     return (replace(call, outputs=_outputs(call)[:, :steps]) if case.config.return_sequences else call,)
 
@@ -108,7 +108,7 @@ def _time_reversed(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[Ca
     mask = stimulus.mask_of(case, case.calls[0])
     if mask is not None:
         changed = replace(changed, given_mask=mask[:, ::-1])
-    return observe(case.having(go_backwards=not case.config.go_backwards), changed).calls
+    return observe(case.replace(go_backwards=not case.config.go_backwards), changed).calls
 
 
 def _mapped(call: CallObservation, change: Callable[[Array], Array]) -> CallObservation:

@@ -42,7 +42,7 @@ _VALUES = ("outputs", "hidden", "cell", "loss")
 def sample_of(evidence: Evidence) -> Sample:
     """What the case gives; of a family whose cases are slices of one run, only the cases that return all outputs give errors."""
     case = evidence.case
-    precision = evidence.conventions.computed_in(case.precision)
+    precision = evidence.conventions.compute_dtype(case.precision)
     bare = Sample(family=f"{case.family}-s{case.seed}", precision=precision)
     if case.is_plain and (case.config.stateful or not case.config.return_sequences):
         return bare
@@ -69,7 +69,7 @@ def _is_first_order(responses: Array, unit_roundoff: float) -> Array:
 
 def _of_run(evidence: Evidence) -> tuple[Array, Array]:
     """Errors of the corner of all outputs, (elements,), and their responses, (operations, elements)."""
-    (got,), (expected,), (sigma,) = evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma
+    (got,), (expected,), (sigma,) = evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma
     corner = np.s_[:ROWS, :STEPS]
     allowed = sigma.outputs[corner]
     responses = _responses_of_run(evidence.stimulus, evidence.conventions.products)[:, : allowed.shape[0], : allowed.shape[1]]
@@ -89,11 +89,15 @@ def _responses_of_run(stimulus: Stimulus, products: str) -> Array:
 
 def _of_case(evidence: Evidence) -> tuple[Array, Array]:
     """Errors of all that the calls return, one after the other, and their responses."""
-    case = evidence.case.having(route="training") if evidence.case.execution.route == "gradient" else evidence.case
+    case = evidence.case.replace(route="training") if evidence.case.execution.route == "gradient" else evidence.case
     oracle = oracle_of(case, evidence.conventions, evidence.observed.dropout)
     erring = oracle.repeated(len(OPERATIONS), partial(ErringLSTM, errors=one_each(_ERROR)))
     calls = zip(
-        evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, erring.observe(case, evidence.stimulus), strict=True
+        evidence.observed.calls,
+        evidence.expected.calls,
+        evidence.expected.sigma,
+        erring.observe(case, evidence.stimulus),
+        strict=True,
     )
     errors, responses = [np.zeros(0)], [np.zeros((len(OPERATIONS), 0))]
     for got, expected, sigma, disturbed in calls:

@@ -172,7 +172,7 @@ class Result:
     picture: Picture | None = None
     not_explained: str = ""
 
-    def differs_like(self, other: Result) -> bool:
+    def fails_like(self, other: Result) -> bool:
         """Whether both raise the same kind of exception, or fail some check in common."""
         if self.verdict is not other.verdict or self.verdict not in (Verdict.FAIL, Verdict.ERROR):
             return False
@@ -182,12 +182,12 @@ class Result:
         return bool(failing[0] & failing[1])
 
 
-def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of a case from those of its checks; a case without a check has not been judged: UNRESOLVED."""
     return min(verdicts, key=_SEVERITY.index, default=Verdict.UNRESOLVED)
 
 
-def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
+def limit_pictures(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
     """The results with no more pictures than these: of what differs alike, of the first; of what is unexpected, before all else."""
     seen = Counter[tuple[Any, ...]]()
     kept: set[str] = set()
@@ -199,6 +199,6 @@ def pictured(results: Sequence[Result], most: int, alike: int = 3) -> list[Resul
     return [result if result.case_id in kept else replace(result, picture=None) for result in results]
 
 
-def in_one_line(error: BaseException) -> str:
+def exception_line(error: BaseException) -> str:
     """An exception in one line, without the colours that Keras puts into its messages, or what else a terminal would obey."""
     return printable(" ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split()))

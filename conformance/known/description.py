@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from conformance.cases.case import Case
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import Result, Verdict
 from lstm_ref.deviations import combined, summary_of
 
 
-def as_described(result: Result, environment: Mapping[str, str]) -> Result:
+def classify_by_description(result: Result, environment: Mapping[str, str]) -> Result:
     """The result of a case on a described system: KNOWN_DIFFERENCE where the description explains it, FAIL where it should show."""
-    described = environment.get(DESCRIBED, "")
+    described = environment.get(DESCRIBED_BY, "")
     if not described:
         return result
     if result.verdict is Verdict.FAIL and result.explained_by == (described,):
@@ -32,4 +32,4 @@ def _must_show(described: str, case_id: str) -> bool:
     if case_id.startswith("probe-"):
         return False
     deviation = combined(described.split("+"))
-    return not deviation.hides and deviation.needs <= Case.from_id(case_id).offers
+    return not deviation.hides and deviation.needs <= Case.from_id(case_id).fulfilled_needs

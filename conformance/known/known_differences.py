@@ -21,20 +21,20 @@ from typing import Any
 
 from packaging.version import Version
 
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.keras.backends import CONVENTIONS
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT, UNIT_ROUNDOFF
-from conformance.system.infrastructure import ENDINGS, infrastructure_fault, own_ending
+from conformance.system.infrastructure import CRASH_SIGNALS, crash_signal, infrastructure_fault
 from lstm_ref import LSTMError
 from lstm_ref.deviations import DEVIATIONS
 
 FILE = Path(__file__).with_name("known_differences.toml")
 # Those that no current version has: of systems that environments and recordings bring back.
-EARLIER = FILE.with_name("earlier_differences.toml")
+EARLIER_FILE = FILE.with_name("earlier_differences.toml")
 # What holds the numbers of a wrong result to what its entry describes; the last of them says why nothing does.
 _HOLDS = ("explained_by", "computed_in", "within", "not_finite", "unheld")
 
@@ -178,7 +178,7 @@ class KnownDifference:
             failed = [check for check in result.checks if check.verdict is not Verdict.PASS]
             return all(self.excuses(check, result, environment) for check in failed)
         if infrastructure_fault(result.reason) is not None:
-            return self.ends != "" and self.ends == own_ending(result.reason)
+            return self.ends != "" and self.ends == crash_signal(result.reason)
         return any(error.is_of(result.reason) for error in self.errors)
 
     def excuses(self, check: CheckResult, result: Result, environment: Mapping[str, str]) -> bool:
@@ -198,7 +198,7 @@ class KnownDifference:
         """By how much the precision that the entry speaks of is coarser than the one that a case asks for; 0 where of none."""
         if not self.computed_in or case_id.startswith("probe-"):
             return 0.0
-        usual = CONVENTIONS.get(environment.get("backend", ""), USUAL).computed_in(Case.from_id(case_id).precision)
+        usual = CONVENTIONS.get(environment.get("backend", ""), DEFAULT_CONVENTIONS).compute_dtype(Case.from_id(case_id).precision)
         return UNIT_ROUNDOFF[self.computed_in] / UNIT_ROUNDOFF[usual]
 
 
@@ -232,9 +232,9 @@ def covering_entries(
     case_id: str, environment: Mapping[str, str], known: Iterable[KnownDifference] | None = None
 ) -> list[KnownDifference]:
     """The entries that say something of a case on an implementation."""
-    entries = [*known_differences(), *known_differences(EARLIER)] if known is None else known
+    entries = [*known_differences(), *known_differences(EARLIER_FILE)] if known is None else known
     here = [entry for entry in entries if entry.is_of(environment)]
-    values = values_of(case_id) if here else {}
+    values = condition_values(case_id) if here else {}
     return [entry for entry in here if entry.covers(values, environment.get("backend", ""), Version(environment[entry.package]))]
 
 
@@ -270,7 +270,7 @@ def expected_deviations(case_id: str, environment: Mapping[str, str]) -> list[st
     Each is a deviation, or several joined by +, on top of what the implementation is described by.
     """
     entries = [entry.explained_by for entry in covering_entries(case_id, environment) if entry.explained_by]
-    described = environment.get(DESCRIBED, "")
+    described = environment.get(DESCRIBED_BY, "")
     chosen = itertools.product(*(("", *names) for names in dict.fromkeys(entries)))
     return ["+".join(filter(None, (described, *names))) for names in chosen if any(names)]
 
@@ -281,9 +281,13 @@ def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> lis
     A single covered case that passes may do so by chance: the entry's own evidence must pass, or `many` of its cases and no other.
     """
     shown, backend = {result.known for result in results}, environment.get("backend", "")
-    entries = (entry for entry in (*known_differences(), *known_differences(EARLIER)) if entry.is_of(environment))
+    entries = (entry for entry in (*known_differences(), *known_differences(EARLIER_FILE)) if entry.is_of(environment))
     doubtful = [entry for entry in entries if entry.sometimes and entry.id not in shown]
-    passed = {result.case_id: values_of(result.case_id) for result in results if result.verdict is Verdict.PASS} if doubtful else {}
+    passed = (
+        {result.case_id: condition_values(result.case_id) for result in results if result.verdict is Verdict.PASS}
+        if doubtful
+        else {}
+    )
     gone: dict[str, list[str]] = {}
     for entry in doubtful:
         version = Version(environment[entry.package])
@@ -299,7 +303,7 @@ def _fixed(result: Result, ids: Sequence[str]) -> Result:
     return replace(result, verdict=Verdict.FIXED, reason=reason) if ids else result
 
 
-def values_of(case_id: str) -> dict[str, Any]:
+def condition_values(case_id: str) -> dict[str, Any]:
     """What conditions can ask of a case: its features and sizes; of a probe, its id."""
     if case_id.startswith("probe-"):
         return {"probe": case_id}
@@ -347,8 +351,8 @@ def _complaints(entry: KnownDifference) -> Iterator[str]:
         yield (f"`when` needs lists of values of features or sizes of a case; got {', '.join(sorted(unknown)) or 'nothing'}")
     if not (entry.errors or entry.ends or entry.checks):
         yield "a difference is an error of `errors`, `ends` the process, or fails `checks`"
-    if entry.ends and entry.ends not in ENDINGS:
-        yield f"`ends` is one of {', '.join(ENDINGS)}; got {entry.ends!r}"
+    if entry.ends and entry.ends not in CRASH_SIGNALS:
+        yield f"`ends` is one of {', '.join(CRASH_SIGNALS)}; got {entry.ends!r}"
     if not isinstance(entry.many, int) or entry.many < 1:
         yield f"`many` is a number of cases; got {entry.many!r}"
     if entry.computed_in and entry.computed_in not in UNIT_ROUNDOFF:

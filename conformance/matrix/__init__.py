@@ -5,22 +5,22 @@ It imports `probes`, `judging` and `cases`; no other room lists cases.
 
 from conformance.matrix.documents import cell_count, documents_matrix
 from conformance.matrix.grids import allowed
-from conformance.matrix.levels import LEVELS, Level, askable, cases_for, surface
-from conformance.matrix.naming import named, usual_ids
-from conformance.matrix.selection import NotAsked, Planned, select, without_probes
+from conformance.matrix.levels import LEVELS, Level, cases_for, supported_cases, surface
+from conformance.matrix.naming import case_named, usual_ids
+from conformance.matrix.selection import CaseOrProbe, SkippedCases, select, without_probes
 
 __all__ = [
     "LEVELS",
+    "CaseOrProbe",
     "Level",
-    "NotAsked",
-    "Planned",
+    "SkippedCases",
     "allowed",
-    "askable",
+    "case_named",
     "cases_for",
     "cell_count",
     "documents_matrix",
-    "named",
     "select",
+    "supported_cases",
     "surface",
     "usual_ids",
     "without_probes",

@@ -30,7 +30,7 @@ FACTORS: dict[str, tuple[Any, ...]] = {"units": (3, 1), "input_dim": (2, 1), "ti
 def pairs(seed: int) -> Iterator[Case]:
     """The cases of the checked-in array, each with weights and inputs of its own."""
     for number, line in enumerate(PAIRS.read_text(encoding="utf-8").split()):
-        yield Case.from_id(line).having(seed=seed + number)
+        yield Case.from_id(line).replace(seed=seed + number)
 
 
 def make(strength: int = 2) -> list[Case]:
@@ -42,7 +42,7 @@ def make(strength: int = 2) -> list[Case]:
     ]
     rows = covertable.make({name: list(values) for name, values in FACTORS.items()}, strength=strength, constraints=constraints)
     bare = Case(config=LSTMConfig(units=1, return_state=True), input_dim=1, timesteps=1, batch=1)
-    return [bare.having(**row) for row in rows]
+    return [bare.replace(**row) for row in rows]
 
 
 def _allows(exclusion: Exclusion) -> Any:

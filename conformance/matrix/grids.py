@@ -36,7 +36,7 @@ class Grid:
             changes: dict[str, Any] = {}
             for names, value in zip(self.axes, values, strict=True):
                 changes |= dict(zip(names, value, strict=True)) if isinstance(names, tuple) else {names: value}
-            case = settled(base.having(**changes))
+            case = with_required_features(base.replace(**changes))
             if case.id not in seen and allowed(case):
                 seen.add(case.id)
                 yield case
@@ -47,7 +47,7 @@ def allowed(case: Case) -> bool:
     return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].holds_for(case))
 
 
-def settled(case: Case) -> Case:
+def with_required_features(case: Case) -> Case:
     """The case with what its features cannot do without: an unrolled loop knows its length, a loss has no states."""
     route = case.execution.route
     changes: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def settled(case: Case) -> Case:
         changes["compiled"] = False
     if route in EXPORTED and case.mask_source != "embedding":
         changes["input_dtype"] = "float32"
-    return case.having(**changes)
+    return case.replace(**changes)
 
 
 _NAMES = tuple(name for name in activations.ACTIVATIONS if name not in activations.WITHOUT_KERAS_NAME)
@@ -260,13 +260,13 @@ GRIDS: tuple[Grid, ...] = (
 )
 
 
-def singles(base: Case) -> Iterator[Case]:
+def single_features(base: Case) -> Iterator[Case]:
     """Every value of every feature, alone."""
     for feature in FEATURES:
-        yield from Grid(name=feature.name, axes={feature.name: feature.values}).cases(_host_of(feature.name, base))
+        yield from Grid(name=feature.name, axes={feature.name: feature.values}).cases(_base_for(feature.name, base))
 
 
-def _host_of(name: str, base: Case) -> Case:
+def _base_for(name: str, base: Case) -> Case:
     """The simplest case in which a feature can be seen."""
     hosts = {
         "zero_output_for_mask": {"mask": "left"},
@@ -276,4 +276,4 @@ def _host_of(name: str, base: Case) -> Case:
         "values": {"mask": "interior"},
         "relation": {},
     }
-    return base.having(**hosts.get(name, {}))
+    return base.replace(**hosts.get(name, {}))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from conformance.cases.case import Case, NotACaseError
 from conformance.matrix.documents import documents_matrix
 from conformance.matrix.levels import surface
-from conformance.matrix.selection import LISTED
+from conformance.matrix.selection import HOW_TO_LIST
 from conformance.probes import PROBES
 from lstm_ref import LSTMError
 
@@ -19,7 +19,7 @@ def usual_ids(seed: int = 0) -> Iterator[str]:
     yield from (each.id for each in surface("quick", seed))
 
 
-def named(text: str, others: Iterable[str] = ()) -> Case:
+def case_named(text: str, others: Iterable[str] = ()) -> Case:
     """The case of that id.
 
     Args:
@@ -35,6 +35,6 @@ def named(text: str, others: Iterable[str] = ()) -> Case:
         return Case.from_id(text)
     except NotACaseError as error:
         near = difflib.get_close_matches(text, [*usual_ids(), *others], n=3)
-        listed = f"{LISTED}; `lstm-conformance differences` prints the known differences" if others else LISTED
+        listed = f"{HOW_TO_LIST}; `lstm-conformance differences` prints the known differences" if others else HOW_TO_LIST
         meant = f"did you mean {' or '.join(near)}?" if near else listed
         raise LSTMError(f"{error}; {meant}") from error

@@ -13,15 +13,15 @@ from conformance.matrix.exclusions import exclusion_of
 from conformance.probes import PROBES, Probe
 from lstm_ref import LSTMError
 
-Planned = Case | Probe
+CaseOrProbe = Case | Probe
 
 # How a user finds the id of a case.
-LISTED = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
+HOW_TO_LIST = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
 
-AnyPlanned = TypeVar("AnyPlanned", Case, Planned)
+CaseOrProbeType = TypeVar("CaseOrProbeType", Case, CaseOrProbe)
 
 
-def select(cases: Sequence[AnyPlanned], patterns: Sequence[str]) -> list[AnyPlanned]:
+def select(cases: Sequence[CaseOrProbeType], patterns: Sequence[str]) -> list[CaseOrProbeType]:
     """The cases whose id is one of, or matches one of, the patterns (`*`, `?`, `[…]`); all without patterns.
 
     A whole id stands for its case, whether that is among the cases or not.
@@ -31,24 +31,24 @@ def select(cases: Sequence[AnyPlanned], patterns: Sequence[str]) -> list[AnyPlan
     """
     if not patterns:
         return list(cases)
-    ids: dict[str, AnyPlanned] = {case.id: case for case in cases}
-    chosen: dict[str, AnyPlanned] = {}
+    ids: dict[str, CaseOrProbeType] = {case.id: case for case in cases}
+    chosen: dict[str, CaseOrProbeType] = {}
     for pattern in patterns:
         matching = fnmatch.filter(ids, pattern)
-        if not matching and (named := _named(pattern)):
-            ids[pattern] = named
+        if not matching and (case_named := _case_of_id(pattern)):
+            ids[pattern] = case_named
             matching = [pattern]
         if not matching and (probes := fnmatch.filter([probe.id for probe in PROBES], pattern)):
-            raise _only_probes(pattern, probes)
+            raise _probes_only_error(pattern, probes)
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
-            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {LISTED}")
+            raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {HOW_TO_LIST}")
         chosen |= {case_id: ids[case_id] for case_id in matching}
     return [case for case_id, case in ids.items() if case_id in chosen]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotAsked:
+class SkippedCases:
     """Cases or probes that were chosen and are not asked.
 
     Attributes:
@@ -64,7 +64,7 @@ class NotAsked:
         return f"not asked: {len(self.case_ids):,} of what was chosen: {self.reason}"
 
 
-def without_probes(chosen: Iterable[Planned], patterns: Sequence[str]) -> tuple[list[Case], tuple[NotAsked, ...]]:
+def without_probes(chosen: Iterable[CaseOrProbe], patterns: Sequence[str]) -> tuple[list[Case], tuple[SkippedCases, ...]]:
     """The cases alone, for what is asked in a process of its own or is no Keras; and the probes, which are not asked of it.
 
     Args:
@@ -79,12 +79,12 @@ def without_probes(chosen: Iterable[Planned], patterns: Sequence[str]) -> tuple[
     probes = tuple(each.id for each in chosen if not isinstance(each, Case))
     for pattern in patterns:
         if not fnmatch.filter([case.id for case in cases], pattern):
-            raise _only_probes(pattern, fnmatch.filter(probes, pattern))
+            raise _probes_only_error(pattern, fnmatch.filter(probes, pattern))
     reason = "probes look into the Keras of this interpreter; `verify --level standard` asks them"
-    return cases, (NotAsked(reason=reason, case_ids=probes),) if probes else ()
+    return cases, (SkippedCases(reason=reason, case_ids=probes),) if probes else ()
 
 
-def _only_probes(pattern: str, probes: Sequence[str]) -> LSTMError:
+def _probes_only_error(pattern: str, probes: Sequence[str]) -> LSTMError:
     few = ", ".join(probes[:2]) + ", …" * (len(probes) > 2)
     matching = f"{len(probes):,} probe{'s' * (len(probes) > 1)} ({few})"
     return LSTMError(
@@ -93,7 +93,7 @@ def _only_probes(pattern: str, probes: Sequence[str]) -> LSTMError:
     )
 
 
-def _named(text: str) -> Case | None:
+def _case_of_id(text: str) -> Case | None:
     try:
         case = Case.from_id(text)
     except LSTMError:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import h5py
 
-from conformance.judging.verdict import in_one_line
+from conformance.judging.verdict import exception_line
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.hdf5 import descend, text_of
 from conformance.report.documents import unique_keys
@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[ModelFile]:
         raise ModelFileError(f"{path}: {error}") from error
     except _DAMAGE as error:
         raise ModelFileError(
-            f"{path}: the file is damaged ({in_one_line(error)}); expected a whole .keras or .h5 file; copy or download it again"
+            f"{path}: the file is damaged ({exception_line(error)}); expected a whole .keras or .h5 file; copy or download it again"
         ) from error
 
 
@@ -195,7 +195,9 @@ def _json(text: bytes, name: str) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{name} is no JSON ({in_one_line(error)}); the file is damaged; copy or download it again") from error
+        raise ModelFileError(
+            f"{name} is no JSON ({exception_line(error)}); the file is damaged; copy or download it again"
+        ) from error
     if not isinstance(value, dict):
         raise ModelFileError(f"{name} holds a {type(value).__name__}, expected the configuration of a model")
     if _deeper_than(value, DEEPEST):

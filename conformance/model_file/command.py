@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from conformance.adapters.base import Adapter
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.process import UnsupportedQuestionError, WorkerError
-from conformance.judging.verdict import Result, Verdict, in_one_line
+from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.known.known_differences import known_differences
 from conformance.model_file.contents import Contents, read_apart
 from conformance.model_file.errors import ModelFileError
@@ -178,7 +178,9 @@ def _whole_model(found: Mapping[str, Any], adapter: ModelAdapter, subject: _Subj
         return InEnvironment(**found, **_without_prediction(error, found, subject)), None
     except (KeyError, TypeError, ValueError) as error:
         reason = "its answer does not follow the protocol"
-        return InEnvironment(**found, loaded=True, failed=_UNANSWERED, raised=in_one_line(error), reason=reason, mend=_TELL), None
+        return InEnvironment(
+            **found, loaded=True, failed=_UNANSWERED, raised=exception_line(error), reason=reason, mend=_TELL
+        ), None
     reason, mend = reason_and_mend(message, subject.file, adapter.describe(), found["versions"])
     return InEnvironment(**found, loaded=False, failed=_NOT_LOADED, raised=raised(message), reason=reason, mend=mend), None
 

@@ -21,7 +21,7 @@ from conformance.model_file.finder import find_foreign, find_lstms
 from conformance.model_file.layers import FoundLSTM, ModelLSTM
 from conformance.model_file.safety import reasons_not_to_load
 from conformance.model_file.weights import name_of_windows, unclaimed_weights, with_weights
-from conformance.system.lifetime import end_with_parent
+from conformance.system.lifetime import exit_with_parent
 
 # Seconds in which a file must have been read: a start, and what a slow disk gives.
 TIME_LIMIT = 60.0
@@ -95,7 +95,7 @@ def read_apart(path: Path, read: Callable[[Path], Contents] = contents_of, start
     """
     size = path.stat().st_size if path.is_file() else 0
     context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has
-    pool = ProcessPool(max_workers=1, context=context, initializer=end_with_parent)
+    pool = ProcessPool(max_workers=1, context=context, initializer=exit_with_parent)
     try:
         return pool.schedule(read, args=[path], timeout=start_limit + size / BYTES_PER_SECOND).result()
     except (TimeoutError, ProcessExpired, BrokenExecutor) as error:

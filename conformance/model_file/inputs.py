@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.model_file.errors import ModelFileError
 from conformance.system.array_files import ArrayFileError, load_arrays
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 from lstm_ref.arrays import Array
 
 # Rows that are drawn, the most that are read of a user's own, and sizes that a model leaves open: timesteps, then anything else.
@@ -112,7 +112,7 @@ def _arrays_of(path: Path) -> dict[str, Array]:
             if not file.read(len(_MAGIC[0])).startswith(_MAGIC):
                 raise ModelFileError(f"{path} is neither a .npy nor a .npz file; expected arrays as np.save or np.savez write them")
     except OSError as error:
-        raise ModelFileError(could_not_be("read", path, error)) from error
+        raise ModelFileError(file_error_message("read", path, error)) from error
     try:
         arrays = load_arrays(path)
     except ArrayFileError as error:

@@ -6,7 +6,7 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.judging.verdict import Verdict, worst_of
+from conformance.judging.verdict import Verdict, worst_verdict
 from conformance.report.html.charts import drawing_of, in_sigma
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 from conformance.report.html.results import mark
@@ -95,7 +95,7 @@ def _cell(lstm: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Mark:
     """Verdict and worst error, of its own cases and of its calls in a prediction: what the terminal shows."""
     judged = [lstm, *(call for call in calls if call["path"] in (lstm["path"], lstm["path"].rpartition("/cell ")[0]))]
     own = Verdict(lstm["verdict"])
-    verdict = own if own is Verdict.UNSUPPORTED else worst_of([Verdict(one["verdict"]) for one in judged])
+    verdict = own if own is Verdict.UNSUPPORTED else worst_verdict([Verdict(one["verdict"]) for one in judged])
     worst = max((float(one["worst"]) for one in judged if one["worst"] is not None), default=None)
     return Mark(verdict=verdict, text=f"{mark(verdict).text} {in_sigma(worst)}".strip())
 

@@ -170,7 +170,7 @@ class _Read:
 
 def _judge(found: Sequence[ModelLSTM], read: _Read, returned: Sequence[Array], conventions: Conventions) -> CheckResult:
     """What a call returned against the reference with the same weights, inputs, mask and initial state."""
-    precision = conventions.computed_in(POLICIES[found[0].found.policy])
+    precision = conventions.compute_dtype(POLICIES[found[0].found.policy])
     arithmetic = arithmetic_of(precision, conventions.products)
 
     def run(build: Callable[[LSTMConfig, LSTMWeights], LSTM], copies: int) -> list[Array]:

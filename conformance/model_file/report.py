@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.judging.verdict import CheckResult, Verdict, worst_of
+from conformance.judging.verdict import CheckResult, Verdict, worst_verdict
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.prediction import JudgedCall
 from conformance.model_file.verification import Verification
@@ -186,7 +186,7 @@ def _table(report: ModelReport) -> Table:
 def cell_of(lstm: ModelLSTM, number: int, each: InEnvironment) -> Text:
     """Verdict and worst error of an LSTM in an environment."""
     verification = each.verifications[number]
-    verdict = worst_of([verification.verdict, *(one.check.verdict for one in _calls_of(lstm.path, each.calls))])
+    verdict = worst_verdict([verification.verdict, *(one.check.verdict for one in _calls_of(lstm.path, each.calls))])
     verdict = verification.verdict if verification.verdict is Verdict.UNSUPPORTED else verdict
     worst = max(
         (value for value in (verification.worst, *_worst_of_calls(lstm.path, each.calls)) if value is not None), default=None

@@ -15,8 +15,8 @@ from conformance.cases.case import Case, Execution
 from conformance.cases.features import POLICIES
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.diagnosis.diagnosis import Diagnostician
-from conformance.judging.verdict import Result, Verdict, worst_of
-from conformance.known.known_differences import EARLIER, KnownDifference, classify, known_differences
+from conformance.judging.verdict import Result, Verdict, worst_verdict
+from conformance.known.known_differences import EARLIER_FILE, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
 from conformance.running.runner import run_case
 from lstm_ref import LSTMWeights
@@ -63,7 +63,7 @@ class Verification:
             return Verdict.FAIL
         verdicts = [result.verdict for result in self.results]
         judged = [verdict for verdict in verdicts if verdict is not Verdict.UNSUPPORTED]
-        return worst_of(judged) if judged else Verdict.UNSUPPORTED
+        return worst_verdict(judged) if judged else Verdict.UNSUPPORTED
 
     @property
     def worst(self) -> float | None:
@@ -105,7 +105,7 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str
 def known_cause(raised: str, verifications: Sequence[Verification], versions: Mapping[str, str]) -> KnownDifference | None:
     """The known difference of the model's LSTMs that raises so in their own cases; None where none does."""
     results = [result for one in verifications for result in one.results if result.known]
-    known = {entry.id: entry for entry in (*known_differences(), *known_differences(EARLIER))}
+    known = {entry.id: entry for entry in (*known_differences(), *known_differences(EARLIER_FILE))}
     asked = [(known[result.known], replace(result, verdict=Verdict.ERROR, reason=raised)) for result in results]
     return next((entry for entry, result in asked if entry.explains(result, versions)), None)
 
@@ -131,7 +131,7 @@ def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]
         dtype=lstm.found.policy,
         execution=_execution_of(lstm),
     )
-    for case in dict.fromkeys(configured.having(**variant) for variant in _VARIANTS):
+    for case in dict.fromkeys(configured.replace(**variant) for variant in _VARIANTS):
         drawn = draw([case])
         yield case, replace(drawn, weights=weights, given_weights=(weights,), inputs=drawn.inputs * _scale_for(weights))
 
@@ -200,4 +200,4 @@ class AsWritten:
         """See Adapter."""
         names = {name: getattr(case.config, name) for name in ("activation", "recurrent_activation")}
         written = {name: "hard_sigmoid" for name, value in names.items() if value in HARD_SIGMOIDS}
-        return self.adapter.observe(case.having(**written) if written else case, stimulus)
+        return self.adapter.observe(case.replace(**written) if written else case, stimulus)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from conformance.judging.attribution import outcome_of
-from conformance.judging.verdict import Result, Verdict, worst_of
+from conformance.judging.attribution import verdict_of_exception
+from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.probes.configuration import configuration_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
@@ -67,6 +67,6 @@ def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
         if probe.needs_training and isinstance(error, NotImplementedError):
             reason = f"not implemented on the {keras.backend.backend()} backend: {error}"
             return result(verdict=Verdict.UNSUPPORTED, reason=reason)
-        verdict, reason = outcome_of(error)
+        verdict, reason = verdict_of_exception(error)
         return result(verdict=verdict, reason=reason)
-    return result(verdict=worst_of(check.verdict for check in checks), checks=checks)
+    return result(verdict=worst_verdict(check.verdict for check in checks), checks=checks)

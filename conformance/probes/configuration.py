@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import equal, verdict
+from conformance.probes.checks import equal, verdict
 from conformance.probes.model import Probe, Subject
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 

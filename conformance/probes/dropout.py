@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import equal, within
+from conformance.probes.checks import equal, within
 from conformance.probes.masks import BATCH, CALLS, SIZE, TIMESTEPS, Reader
 from conformance.probes.model import SEED, Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER

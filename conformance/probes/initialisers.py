@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.cases.features import POLICIES
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import equal, verdict, within
+from conformance.probes.checks import equal, verdict, within
 from conformance.probes.model import SEED, Judge, Probe, Subject
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTMWeights

@@ -54,7 +54,7 @@ class Subject:
     def precision_of(self, variable: Any) -> str:
         """What its values were computed in: its dtype, or what the backend by its convention computes in for float64."""
         dtype = str(self.keras.backend.standardize_dtype(variable.dtype))
-        return BACKENDS[self.keras.backend.backend()].conventions.computed_in(dtype)
+        return BACKENDS[self.keras.backend.backend()].conventions.compute_dtype(dtype)
 
     def arithmetic(self, precision: str) -> Arithmetic:
         """How exactly the backend computes in a precision, here."""

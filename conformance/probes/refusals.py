@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import refused
+from conformance.probes.checks import refused
 from conformance.probes.model import Probe, Subject
 from lstm_ref.arrays import Array
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import equal
+from conformance.probes.checks import equal
 from conformance.probes.model import Probe, Subject, dyadic
 
 FORWARD, BACKWARD, INPUT_DIM, TIMESTEPS, BATCH = 3, 4, 2, 5, 7

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import equal, refused, within
+from conformance.probes.checks import equal, refused, within
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref.arrays import Array
 

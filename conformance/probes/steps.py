@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.judging import within
+from conformance.probes.checks import within
 from conformance.probes.model import SEED, Probe, Subject
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable

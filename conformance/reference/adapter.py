@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import UnsupportedError
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import ARRAYS, CallObservation, Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
@@ -30,7 +30,7 @@ class ReferenceAdapter:
     """
 
     deviation: str | None = None
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
     dropout: tuple[tuple[DropoutMasks, ...], ...] = ()
     keras: None = None
 
@@ -45,7 +45,7 @@ class ReferenceAdapter:
         drawn = deviation.dropout(self.dropout or stimulus.dropout_of(case), case.in_training)
         layer: type[LSTM] = deviation.layer
         casts = layer.casts_inputs or case.mask_source == "embedding"  # whose outputs have the policy's dtype
-        precision = self.conventions.computed_in(case.precision) if casts else "float64"
+        precision = self.conventions.compute_dtype(case.precision) if casts else "float64"
         oracle = Oracle(
             build=deviation.build,
             stacked=deviation.stacked,
@@ -55,21 +55,21 @@ class ReferenceAdapter:
             emits_initial_state=self.conventions.emits_initial_state(case) or None,  # None: as the deviation has it
         )
         asks_gradients = case.execution.route == "gradient"
-        calls = oracle.observe(case.having(route="training") if asks_gradients else case, stimulus)
+        calls = oracle.observe(case.replace(route="training") if asks_gradients else case, stimulus)
         if asks_gradients:
             # A deviation of the gradients computes forwards as it should; one of what is computed forwards has the right gradients.
             right = Oracle(
                 stacked=deviation.d_stacked,
                 bidirectional=deviation.d_bidirectional,
                 backpropagation=deviation.backpropagation,
-                precision=self.conventions.computed_in(case.precision),
+                precision=self.conventions.compute_dtype(case.precision),
                 dropout=drawn,
             )
             calls = tuple(
                 replace(call, gradients=each.gradients) for call, each in zip(calls, _observed(right, case, stimulus), strict=True)
             )
-        dtype = self.conventions.returned_in(case.precision) if casts else case.input_dtype
-        return observation(oracle, case, stimulus, [as_returned(call, dtype) for call in calls], drawn)
+        dtype = self.conventions.returned_dtype(case.precision) if casts else case.input_dtype
+        return observation(oracle, case, stimulus, [cast_call(call, dtype) for call in calls], drawn)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FusedAdapter:
     """Runs the reference's fused engine in the precision that a case asks for, judged as any other implementation."""
 
     threads: int = 1
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
     keras: None = None
 
     def start(self) -> Mapping[str, str]:
@@ -92,7 +92,7 @@ class FusedAdapter:
         drawn = stimulus.dropout_of(case) if case.in_training else ()
         build = partial(LSTM, dtype=case.precision, engine="fused", threads=self.threads)
         oracle = Oracle(build=build, precision=case.precision, dropout=drawn)
-        calls = [as_returned(call, case.precision) for call in oracle.observe(case, stimulus)]
+        calls = [cast_call(call, case.precision) for call in oracle.observe(case, stimulus)]
         shown = observation(oracle, case, stimulus, calls, drawn)
         return replace(shown, path=f"NumPy, {case.precision}, fused")
 
@@ -121,7 +121,7 @@ def _observed(oracle: Oracle, case: Case, stimulus: Stimulus) -> tuple[CallObser
     return oracle.observe(case, stimulus)
 
 
-def as_returned(call: CallObservation, dtype: str) -> CallObservation:
+def cast_call(call: CallObservation, dtype: str) -> CallObservation:
     """In the dtype that Keras would return; bfloat16, which NumPy lacks, as float32 with the values of bfloat16."""
     arrays: dict[str, Any] = {name: None if (array := getattr(call, name)) is None else _cast(array, dtype) for name in ARRAYS}
     gradients = {name: _cast(array, dtype) for name, array in call.gradients.items()}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import CallObservation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
@@ -51,7 +51,7 @@ def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ExpectedCalls:
     """What each call of a case must return, and σ of every element in the same places."""
 
     calls: tuple[CallObservation, ...]
@@ -60,7 +60,9 @@ class Answer:
 
 # Many implementations are judged by one answer, and then explained by it.
 @lru_cache(maxsize=2)
-def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dropout: Masks = ()) -> Answer:
+def expected_calls(
+    case: Case, stimulus: Stimulus, conventions: Conventions = DEFAULT_CONVENTIONS, dropout: Masks = ()
+) -> ExpectedCalls:
     """The oracle's answer: a slice of the family's one run where the case is plain, else a run of its own.
 
     Args:
@@ -72,16 +74,16 @@ def answer(case: Case, stimulus: Stimulus, conventions: Conventions = USUAL, dro
     if case.is_plain:
         run = reference_run(stimulus, conventions.products)
         hidden, cell = run.trajectory.hidden, run.trajectory.cell
-        return Answer(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
+        return ExpectedCalls(calls=_slices(case, hidden, cell), sigma=_slices(case, run.sigma.hidden, run.sigma.cell))
     oracle = oracle_of(case, conventions, dropout)
     calls = oracle.observe(case, stimulus)
     arithmetic = arithmetic_of(oracle.precision, conventions.products)
-    return Answer(calls=calls, sigma=replicated_sigma(case, stimulus, calls, oracle, arithmetic))
+    return ExpectedCalls(calls=calls, sigma=replicated_sigma(case, stimulus, calls, oracle, arithmetic))
 
 
 def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
     """What answers a case of its own, for a backend of these conventions that drew these dropout masks."""
-    precision, emits_initial_state = conventions.computed_in(case.precision), conventions.emits_initial_state(case)
+    precision, emits_initial_state = conventions.compute_dtype(case.precision), conventions.emits_initial_state(case)
     return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from conformance.system.streams import spelled
+from conformance.system.streams import in_encoding
 
 # Wide enough for the tables when there is no terminal to ask.
 PIPED_WIDTH = 110
@@ -51,10 +51,10 @@ def _spelled(table: Table, encoding: str) -> Table:
     """The table in characters that the encoding has: what is spelled may be wider."""
     copy = Table(box=table.box, title=table.title)
     for column in table.columns:
-        header = spelled(_text(column.header).plain, encoding)
+        header = in_encoding(_text(column.header).plain, encoding)
         copy.add_column(header, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow)
     for row in _rows(table):
-        copy.add_row(*(Text(spelled(cell.plain, encoding), cell.style) for cell in row))
+        copy.add_row(*(Text(in_encoding(cell.plain, encoding), cell.style) for cell in row))
     return copy
 
 

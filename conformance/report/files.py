@@ -12,8 +12,8 @@ from typing import Any
 
 from conformance.report import junit
 from conformance.report.model import Report, as_json
-from conformance.system.lifetime import unfinished
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
+from conformance.system.lifetime import atomic_write
 from lstm_ref import LSTMError
 
 
@@ -75,7 +75,7 @@ def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
             write(str(path))
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(path) as file:
+        with atomic_write(path) as file:
             write(str(file))
     except OSError as error:
-        raise FileWriteError(could_not_be("written", path, error)) from error
+        raise FileWriteError(file_error_message("written", path, error)) from error

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from conformance.judging.pooled import PooledTest, not_told_apart
+from conformance.judging.pooled import PooledTest, indistinguishable_operations
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.model import Report
 
@@ -119,7 +119,7 @@ def _properties(report: Report, members: Iterable[Result | PooledTest | str]) ->
     known = sorted({each.known for each in results if each.known})
     explained = sorted({name for each in results for name in each.explained_by})
     yield from {"known_differences": " ".join(known), "explained_by": " ".join(explained)}.items()
-    together = not_told_apart(each for each in members if isinstance(each, PooledTest))
+    together = indistinguishable_operations(each for each in members if isinstance(each, PooledTest))
     yield (
         "not_told_apart",
         "; ".join(f"{' '.join(operations)} in {' '.join(precisions)}" for operations, precisions in together.items()),

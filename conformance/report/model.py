@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from conformance.judging.pooled import PooledTest, not_told_apart
+from conformance.judging.pooled import PooledTest, indistinguishable_operations
 from conformance.judging.verdict import Result, Verdict
-from conformance.matrix import NotAsked
+from conformance.matrix import SkippedCases
 from conformance.matrix.coverage import Coverage
 from conformance.report.documents import as_document, without_infinity
 from conformance.report.speed import Work
@@ -42,7 +42,7 @@ class Plan:
     element_limit: float
     rms_limit: float
     surface: bool = False
-    not_asked: tuple[NotAsked, ...] = ()
+    not_asked: tuple[SkippedCases, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ class Report:
             "pooled": [asdict(test) for test in self.pooled],
             "not_told_apart": [
                 {"operations": list(operations), "precisions": precisions}
-                for operations, precisions in not_told_apart(self.pooled).items()
+                for operations, precisions in indistinguishable_operations(self.pooled).items()
             ],
             "coverage": [
                 {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator, Mapping
 
-from conformance.judging.pooled import in_words, not_told_apart
+from conformance.judging.pooled import describe_indistinguishable, indistinguishable_operations
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, ScriptOf
 from conformance.report.model import Report
@@ -80,7 +80,10 @@ def _together(report: Report) -> Iterator[Block]:
             (test.name, test.precision, f"{test.estimate:.3g} ± {test.standard_error:.2g}", f"{test.allowed:g}") for test in failed
         ]
         yield Rows(("test", "precision", "found", "allowed"), rows)
-    if said := [in_words(operations, precisions) for operations, precisions in not_told_apart(report.pooled).items()]:
+    if said := [
+        describe_indistinguishable(operations, precisions)
+        for operations, precisions in indistinguishable_operations(report.pooled).items()
+    ]:
         yield Lines(said)
 
 

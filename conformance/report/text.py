@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.cases.case import Case
-from conformance.judging.pooled import BIAS, SIGNIFICANCE, PooledTest, in_words, not_told_apart
+from conformance.judging.pooled import BIAS, SIGNIFICANCE, PooledTest, describe_indistinguishable, indistinguishable_operations
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.report.console import show_table
 from conformance.report.document import ScriptOf
@@ -195,8 +195,8 @@ def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
         cells = (_pooled_cell(found.get(precision)) for precision in precisions)
         table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
     show_table(table, console)
-    for operations, among in not_told_apart(tests).items():
-        console.print(in_words(operations, among), highlight=False, soft_wrap=True)
+    for operations, among in indistinguishable_operations(tests).items():
+        console.print(describe_indistinguishable(operations, among), highlight=False, soft_wrap=True)
 
 
 def _pooled_cell(test: PooledTest | None) -> Text:

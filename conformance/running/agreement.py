@@ -17,19 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.compare import Gap, measure
-from conformance.judging.judgement import is_beyond_rounding
+from conformance.judging.judgement import exceeds_limits
 from conformance.known.known_differences import covering_entries
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import TWO_RUNS
 from conformance.report.documents import as_document, read
 from conformance.system.array_files import ArrayFileError, load_arrays
-from conformance.system.lifetime import unfinished
+from conformance.system.lifetime import atomic_write
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -52,7 +52,7 @@ class ObservationFolder:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
-        with unfinished(self.path / f"{case.id}.npz") as temporary, temporary.open("wb") as file:
+        with atomic_write(self.path / f"{case.id}.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
@@ -132,7 +132,7 @@ class _Observations:
 
 def conventions_of(environment: Mapping[str, str]) -> Conventions:
     """The conventions of an environment's backend."""
-    conventions = CONVENTIONS.get(environment.get("backend", ""), USUAL)
+    conventions = CONVENTIONS.get(environment.get("backend", ""), DEFAULT_CONVENTIONS)
     return replace(conventions, products=environment.get("products", ""))
 
 
@@ -167,7 +167,7 @@ def _compare(first: _Observations, second: _Observations) -> Agreement:
         arrays = [read_arrays(folder.files[case_id]) for folder in pair]
         gaps = [*gaps_between(Case.from_id(case_id), arrays, [folder.conventions for folder in pair]).values()]
         gaps += [_infinite_gap(0) for _ in arrays[0].keys() ^ arrays[1].keys()]
-        differs = any(map(is_beyond_rounding, gaps))
+        differs = any(map(exceeds_limits, gaps))
         if differs and (explanations := [entry for folder in pair for entry in folder.known_differences(case_id)]):
             known.append((case_id, explanations[0]))
             continue
@@ -203,7 +203,7 @@ def gaps_between(
         both_wrong: use the largest σ of an array for all its elements, since σ of a wrong element is unknown.
     """
     (first, second), stimulus = arrays, draw([case])
-    references = [answer(case, stimulus, convention) for convention in conventions]
+    references = [expected_calls(case, stimulus, convention) for convention in conventions]
     gaps = {}
     for number, call in enumerate(references[0].calls):
         for name in call.computed:

@@ -17,9 +17,9 @@ from types import NoneType, UnionType
 from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from conformance.judging.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
-from conformance.matrix import Planned
+from conformance.matrix import CaseOrProbe
 from conformance.report.documents import unique_keys, without_infinity
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 from lstm_ref import LSTMError
 
 _FORMAT = 4
@@ -54,8 +54,8 @@ def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Map
 def resume(
     path: Path,
     identity: Mapping[str, Any],
-    cases: Sequence[Planned],
-    run: Callable[[Sequence[Planned]], Iterable[Result]],
+    cases: Sequence[CaseOrProbe],
+    run: Callable[[Sequence[CaseOrProbe]], Iterable[Result]],
     next_step: str = "name another file, or delete it to start anew",
 ) -> Iterator[Result]:
     """Yield the results in the file, then the results of the other cases. Each new result is written before it is yielded.
@@ -108,7 +108,7 @@ def _read(path: Path, identity: Mapping[str, Any], planned: set[str]) -> tuple[d
     try:
         content = path.read_bytes() if path.exists() else b""
     except OSError as error:
-        raise JournalError(could_not_be("read", path, error)) from error
+        raise JournalError(file_error_message("read", path, error)) from error
     end = content.rfind(b"\n") + 1
     if not end and _line(identity).startswith(content):
         return {}, 0
@@ -151,7 +151,7 @@ def _appending(path: Path) -> Iterator[IO[bytes]]:
             yield file
     except OSError as error:
         note = "; the results that it has are kept" if path.exists() else ""
-        raise JournalError(f"{could_not_be('written', path, error)}{note}") from error
+        raise JournalError(f"{file_error_message('written', path, error)}{note}") from error
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

@@ -54,7 +54,7 @@ def kill_matrix(
 
 def affected_cases(name: str, cases: Sequence[Case]) -> list[Case]:
     """The cases in which a deviation can show."""
-    return [case for case in cases if DEVIATIONS[name].needs <= case.offers]
+    return [case for case in cases if DEVIATIONS[name].needs <= case.fulfilled_needs]
 
 
 def _kills(name: str, cases: tuple[str, ...], results: Sequence[Result]) -> Kills:

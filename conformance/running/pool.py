@@ -22,16 +22,16 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.adapters.base import Adapter, AdapterStartError, Describing, Sourced
+from conformance.adapters.base import Adapter, AdapterStartError, SupportsDescription, SupportsSource
 from conformance.cases.case import Case
 from conformance.cases.forms import form_of
-from conformance.judging.verdict import Result, Verdict, in_one_line
-from conformance.matrix import Planned
+from conformance.judging.verdict import Result, Verdict, exception_line
+from conformance.matrix import CaseOrProbe
 from conformance.probes import run_probe
 from conformance.report.speed import Tally
 from conformance.running.runner import Diagnose, Keep, error_result, families, run, unresolved_result
-from conformance.system.infrastructure import ending, is_from_outside
-from conformance.system.lifetime import end_with_parent
+from conformance.system.infrastructure import exit_code_text, is_external_signal
+from conformance.system.lifetime import exit_with_parent
 
 AnyResult = TypeVar("AnyResult")
 
@@ -48,15 +48,15 @@ TERMINATION_SECONDS = 3.0
 SLICE = 8
 
 
-def chunks(planned: Sequence[Planned], most: int) -> list[list[Planned]]:
+def chunks(planned: Sequence[CaseOrProbe], most: int) -> list[list[CaseOrProbe]]:
     """The families, then slices of the cases and probes that share nothing. A family of more than `most` cases is split.
 
     Among the cases that share nothing, long sequences come first, so that other cases run beside them. Cases of one form stand
     together, since they may share a model.
     """
     grouped = families([item for item in planned if isinstance(item, Case)])
-    shared: list[list[Planned]] = [[*members] for members in grouped if members[0].is_plain]
-    forms: dict[Case, list[Planned]] = {}
+    shared: list[list[CaseOrProbe]] = [[*members] for members in grouped if members[0].is_plain]
+    forms: dict[Case, list[CaseOrProbe]] = {}
     for case in sorted((members[0] for members in grouped if not members[0].is_plain), key=lambda case: -case.timesteps):
         forms.setdefault(form_of(case) or case, []).append(case)
     alone = [*itertools.chain.from_iterable(forms.values()), *(item for item in planned if not isinstance(item, Case))]
@@ -142,7 +142,7 @@ class Pool:
         backend = getattr(self.make_adapter(), "backend", None)
         return f"; import it alone with: KERAS_BACKEND={backend} python {option}-c 'import keras'" if backend else ""
 
-    def run(self, cases: Sequence[Planned]) -> Iterator[Result]:
+    def run(self, cases: Sequence[CaseOrProbe]) -> Iterator[Result]:
         """Observe and judge every case. Each case has exactly one result, even if workers die."""
         waiting, failures = deque(_Chunk(members) for members in chunks(cases, self.chunk)), 0
         while waiting and failures < ATTEMPTS:
@@ -199,7 +199,7 @@ class Pool:
         finished = {result.case_id for result in results}
         return results, [_Chunk([case], is_last_try=True) for case in chunk.members if case.id not in finished]
 
-    def _send(self, members: list[Planned]) -> Future[_ChunkResults]:
+    def _send(self, members: list[CaseOrProbe]) -> Future[_ChunkResults]:
         """The future results of a chunk. They are an exception if the pool is broken already."""
         try:
             return self._processes.schedule(_run_chunk, (members, self.keep), timeout=self._limit(members))
@@ -208,7 +208,7 @@ class Pool:
             future.set_exception(BrokenExecutor(str(error)))
             return future
 
-    def _limit(self, members: Sequence[Planned]) -> float:
+    def _limit(self, members: Sequence[CaseOrProbe]) -> float:
         return self.time_limit + SECONDS_PER_FURTHER_CASE * (len(members) - 1)
 
     def _start_processes(self) -> ProcessPool:
@@ -241,11 +241,11 @@ def _interrupt_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _result_of(error: BaseException, case: Planned, time_limit: float) -> Result:
+def _result_of(error: BaseException, case: CaseOrProbe, time_limit: float) -> Result:
     """The result of a case that failed again when it ran alone."""
     if isinstance(error, ProcessExpired):
-        message = f"the worker process died ({ending(error.exitcode)}) while it ran this case alone"
-        if is_from_outside(error.exitcode):
+        message = f"the worker process died ({exit_code_text(error.exitcode)}) while it ran this case alone"
+        if is_external_signal(error.exitcode):
             return unresolved_result(
                 case, f"{message}: it was ended from outside; give it more memory, or run fewer with --workers 1"
             )
@@ -254,14 +254,14 @@ def _result_of(error: BaseException, case: Planned, time_limit: float) -> Result
         return error_result(case, f"no answer within {time_limit:g} s, also alone: it hangs, and the process was ended")
     if isinstance(error, SystemExit):
         return error_result(case, f"the implementation exits the process: SystemExit: {error}")
-    return unresolved_result(case, f"could not be run: {in_one_line(error)}")
+    return unresolved_result(case, f"could not be run: {exception_line(error)}")
 
 
 @dataclass(frozen=True)
 class _Chunk:
     """Cases that a worker runs: several together at the first try, a single one at the last."""
 
-    members: list[Planned]
+    members: list[CaseOrProbe]
     is_last_try: bool = False
 
 
@@ -289,7 +289,7 @@ _started: list[_Worker | AdapterStartError] = []
 
 def _initialize(make_adapter: Callable[[], Adapter], make_diagnose: Callable[[Mapping[str, str]], Diagnose] | None) -> None:
     """Set up signals, then start the worker. Only the parent handles Ctrl-C. SIGTERM ends a worker even inside C++ code."""
-    end_with_parent()
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _start_worker(make_adapter, make_diagnose)
@@ -322,15 +322,15 @@ def _environment() -> Mapping[str, str]:
 
 def _facts() -> Mapping[str, Any]:
     adapter = _this_worker().adapter
-    return adapter.describe() if isinstance(adapter, Describing) else {}
+    return adapter.describe() if isinstance(adapter, SupportsDescription) else {}
 
 
 def _source() -> Path | None:
     adapter = _this_worker().adapter
-    return adapter.source() if isinstance(adapter, Sourced) else None
+    return adapter.source() if isinstance(adapter, SupportsSource) else None
 
 
-def _run_chunk(planned: list[Planned], keep: Keep | None) -> _ChunkResults:
+def _run_chunk(planned: list[CaseOrProbe], keep: Keep | None) -> _ChunkResults:
     worker = _this_worker()
     results = list(run([item for item in planned if isinstance(item, Case)], worker.adapter, worker.diagnose, keep, samples=True))
     results += [run_probe(item, worker.adapter.keras) for item in planned if not isinstance(item, Case)]

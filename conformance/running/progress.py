@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance.judging.verdict import Result, Verdict
-from conformance.matrix import Planned
+from conformance.matrix import CaseOrProbe
 from conformance.report.style import STYLE, SYMBOL
 from conformance.report.verbosity import Verbosity
 from conformance.system.streams import printable
@@ -71,7 +71,7 @@ class Progress:
         self._task = self._bar.add_task("loading the implementation", total=self._planned.total(), unit=unit, counts=Text())
 
     @classmethod
-    def of_cases(cls, cases: Iterable[Planned], verbosity: Verbosity = Verbosity.NORMAL) -> Self:
+    def of_cases(cls, cases: Iterable[CaseOrProbe], verbosity: Verbosity = Verbosity.NORMAL) -> Self:
         """The progress of a run of these cases."""
         return cls(collections.Counter(case.group for case in cases), verbosity=verbosity)
 

@@ -12,12 +12,12 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Case, Family
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.diagnosis.picturing import picture_of
-from conformance.judging.attribution import of_suite, outcome_of
+from conformance.diagnosis.picture import picture_of
+from conformance.judging.attribution import suite_error_message, verdict_of_exception
 from conformance.judging.checks import Evidence, judge
-from conformance.judging.relations import ask_again
+from conformance.judging.relations import observe_relation
 from conformance.judging.sampling import sample_of
-from conformance.judging.verdict import CheckResult, Result, Verdict, worst_of
+from conformance.judging.verdict import CheckResult, Result, Verdict, worst_verdict
 
 Diagnose = Callable[[Case, Stimulus, Observation], tuple[str, ...]]
 Keep = Callable[[Case, Observation], None]
@@ -71,17 +71,17 @@ def run_case(
 ) -> Result:
     """Run one case, with the stimulus of its family."""
     started = clock()
-    related: tuple[CallObservation, ...] = ()
-    not_related: Exception | None = None
+    related_calls: tuple[CallObservation, ...] = ()
+    relation_error: Exception | None = None
     try:
         observed = adapter.observe(case, stimulus)
     except Exception as error:  # noqa: BLE001  # an exception of the implementation is its result
-        verdict, reason = outcome_of(error)
+        verdict, reason = verdict_of_exception(error)
         return _without_checks(case, verdict, reason, clock() - started)
     try:
-        related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
+        related_calls = observe_relation(case, stimulus, adapter.observe) if case.relation else ()
     except Exception as error:  # noqa: BLE001  # it concerns one check only, the others still judge
-        not_related = error
+        relation_error = error
     seconds = clock() - started
     try:
         if keep is not None:
@@ -91,18 +91,18 @@ def run_case(
             stimulus=stimulus,
             observed=observed,
             conventions=adapter.conventions,
-            related=related,
-            not_related=not_related,
+            related_calls=related_calls,
+            relation_error=relation_error,
         )
     except Exception as error:  # noqa: BLE001  # the disk is full, or the adapter returned an invalid observation
-        return _without_checks(case, Verdict.UNRESOLVED, of_suite(error), seconds)
+        return _without_checks(case, Verdict.UNRESOLVED, suite_error_message(error), seconds)
     return _with_explanation(_result_of_checks(evidence, seconds), evidence, diagnose, samples=samples, pictures=pictures)
 
 
 def _result_of_checks(evidence: Evidence, seconds: float) -> Result:
     """The result of the checks, without an explanation."""
     case, observed, checks = evidence.case, evidence.observed, judge(evidence)
-    verdict = worst_of(check.verdict for check in checks)
+    verdict = worst_verdict(check.verdict for check in checks)
     return Result(
         case_id=case.id,
         group=case.group,
@@ -130,7 +130,7 @@ def _with_explanation(result: Result, evidence: Evidence, diagnose: Diagnose | N
         try:
             return explain()
         except Exception as error:  # noqa: BLE001  # the verdict does not depend on its explanation
-            failures.append(f"{step}: {of_suite(error)}")
+            failures.append(f"{step}: {suite_error_message(error)}")
             return default
 
     if result.verdict is Verdict.PASS and samples:

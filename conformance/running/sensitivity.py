@@ -19,7 +19,7 @@ from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.judging.pooled import pooled_tests
 from conformance.judging.verdict import Result, Verdict
-from conformance.reference.adapter import ReferenceAdapter, as_returned, observation
+from conformance.reference.adapter import ReferenceAdapter, cast_call, observation
 from conformance.reference.oracle import Oracle
 from conformance.running.runner import run_case
 from lstm_ref.uncertainty.responses import OPERATIONS, ErringLSTM
@@ -44,7 +44,7 @@ class ErringAdapter(ReferenceAdapter):
         """Observe the case in float32."""
         build = partial(ErringLSTM, dtype="float32", errors={self.operation: np.array([self.error])})
         oracle = Oracle(build=build, precision="float32")
-        calls = [as_returned(call, "float32") for call in oracle.observe(case, stimulus)]
+        calls = [cast_call(call, "float32") for call in oracle.observe(case, stimulus)]
         return observation(oracle, case, stimulus, calls)
 
 

@@ -17,13 +17,13 @@ from conformance.adapters.base import Adapter
 from conformance.cases.case import Case
 from conformance.diagnosis.diagnosticians import diagnostician
 from conformance.diagnosis.reduce import reduce_case
-from conformance.judging.attribution import of_suite
+from conformance.judging.attribution import suite_error_message
 from conformance.judging.checks import CHECKS
 from conformance.judging.pooled import pooled_tests
-from conformance.judging.verdict import Result, Verdict, pictured
-from conformance.known.description import as_described
+from conformance.judging.verdict import Result, Verdict, limit_pictures
+from conformance.known.description import classify_by_description
 from conformance.known.known_differences import classify, mark_fixed
-from conformance.matrix import NotAsked, Planned, allowed, cell_count
+from conformance.matrix import CaseOrProbe, SkippedCases, allowed, cell_count
 from conformance.matrix.coverage import coverage
 from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.report.model import Plan, Report
@@ -33,8 +33,8 @@ from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool, chunks
 from conformance.running.progress import Progress
 from conformance.running.runner import Diagnose
-from conformance.system.lifetime import scratch_folder, terminated_as_interrupt
-from conformance.system.sources import files_of
+from conformance.system.lifetime import scratch_folder, sigterm_as_keyboard_interrupt
+from conformance.system.sources import source_digests
 
 # Settings that make JAX cache every compiled program in a folder, even small and quick ones.
 JAX_CACHE_SETTINGS = {
@@ -72,9 +72,9 @@ class Session:
         verbosity: of the progress.
     """
 
-    planned: Sequence[Planned]
+    planned: Sequence[CaseOrProbe]
     selection: Sequence[str] = ()
-    not_asked: Sequence[NotAsked] = ()
+    not_asked: Sequence[SkippedCases] = ()
     level: str = ""
     seed: int = 0
     make_adapter: Callable[[], Adapter]
@@ -120,10 +120,10 @@ class Session:
         pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
         started = time.perf_counter()
         try:
-            with Progress.of_cases(self.planned, self.verbosity) as progress, terminated_as_interrupt():
+            with Progress.of_cases(self.planned, self.verbosity) as progress, sigterm_as_keyboard_interrupt():
                 environment = {**pool.environment(), "suite": suite_version(), "platform": platform.platform()}
                 progress.started(environment)
-                files = files_of(pool.source()) if folder or self.journal else {}
+                files = source_digests(pool.source()) if folder or self.journal else {}
                 if folder:
                     folder.describe({**environment, **files})
                 for result in self._results(pool, environment, files):
@@ -145,7 +145,7 @@ class Session:
         results: Iterable[Result] = pool.run(self.planned)
         if self.journal:
             results = resume(self.journal, identify(environment, asdict(self.plan), files), self.planned, pool.run)
-        return (as_described(classify(result, environment), environment) for result in results)
+        return (classify_by_description(classify(result, environment), environment) for result in results)
 
     def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:
         """The results. The first unexpected differences have their minimal cases."""
@@ -160,13 +160,13 @@ class Session:
                 if time.perf_counter() > deadline:
                     return False
                 (smaller,) = pool.run([case])
-                return classify(smaller, environment).differs_like(result)
+                return classify(smaller, environment).fails_like(result)
 
             try:
                 minimal = reduce_case(cases[result.case_id], still_differs, allowed).id
                 reduced[result.case_id] = replace(result, minimal=minimal)
             except Exception as error:  # noqa: BLE001  # the verdict does not depend on its reduction
-                notes = filter(None, [result.not_explained, f"no smallest case: {of_suite(error)}"])
+                notes = filter(None, [result.not_explained, f"no smallest case: {suite_error_message(error)}"])
                 reduced[result.case_id] = replace(result, not_explained="; ".join(notes))
         return [reduced.get(result.case_id, result) for result in results]
 
@@ -176,7 +176,7 @@ class Session:
         try:
             pooled = pooled_tests(results)
         except Exception as error:  # noqa: BLE001  # the result of a case does not depend on the pooled tests
-            pooled, ended["stopped"] = (), ended["stopped"] or f"the tests that pool the cases failed: {of_suite(error)}"
+            pooled, ended["stopped"] = (), ended["stopped"] or f"the tests that pool the cases failed: {suite_error_message(error)}"
         report = Report(
             environment=environment,
             plan=self.plan,
@@ -185,7 +185,7 @@ class Session:
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled,
         )
-        return replace(report, results=tuple(pictured(report.results, MOST_PICTURES)))
+        return replace(report, results=tuple(limit_pictures(report.results, MOST_PICTURES)))
 
 
 def suite_version() -> str:

@@ -76,7 +76,7 @@ def infrastructure_fault(reason: str) -> Fault | None:
     """What was wrong where the case was run; None where the line is the implementation's own.
 
     Args:
-        reason: a result's: an exception as `in_one_line` writes it, or what the suite says of a process that gave no answer.
+        reason: a result's: an exception as `exception_line` writes it, or what the suite says of a process that gave no answer.
     """
     for fault, pattern in _PATTERNS.items():
         if pattern.search(reason):
@@ -89,13 +89,13 @@ def infrastructure_fault(reason: str) -> Fault | None:
 _FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM", "SIGXCPU", "SIGXFSZ")
 
 
-def ending(exit_code: int) -> str:
+def exit_code_text(exit_code: int) -> str:
     """How a process ended: `exit code 3`, or `exit code -11, SIGSEGV`."""
     name = _signal_of(exit_code)
     return f"exit code {exit_code}, {name}" if name else f"exit code {exit_code}"
 
 
-def is_from_outside(exit_code: int) -> bool:
+def is_external_signal(exit_code: int) -> bool:
     """Whether a signal has ended it that no crash of its own sends."""
     return _signal_of(exit_code) in _FROM_OUTSIDE
 
@@ -105,13 +105,13 @@ def _signal_of(exit_code: int) -> str:
 
 
 # How a process ends that its own code brings down, as opposed to what ends it from outside.
-ENDINGS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
+CRASH_SIGNALS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 
 
-def own_ending(reason: str) -> str:
-    """Which of `ENDINGS` a process that gave no answer came to; "" for any other, and for a reason of another sort."""
+def crash_signal(reason: str) -> str:
+    """Which of `CRASH_SIGNALS` a process that gave no answer came to; "" for any other, and for a reason of another sort."""
     fault = infrastructure_fault(reason)
     died = re.search(r"\bdied \(exit code -(\d+)\b", reason) if fault is Fault.PROCESS else None
     names = {number.value: number.name for number in signal.Signals}
     name = names.get(int(died[1]), "") if died else ""
-    return name if name in ENDINGS else ""
+    return name if name in CRASH_SIGNALS else ""

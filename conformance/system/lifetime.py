@@ -48,7 +48,7 @@ def scratch_folder() -> Iterator[Path]:
         yield here
         return
     _sweep(here)
-    with terminated_as_interrupt():
+    with sigterm_as_keyboard_interrupt():
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
             with _lock(folder), _temporary_files_in(folder):
@@ -58,7 +58,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
+def sigterm_as_keyboard_interrupt() -> Iterator[None]:
     """A polite kill, or a terminal that is closed, ends a run as Ctrl-C does: what finished is kept."""
     polite = [signal.SIGTERM]
     if sys.platform != "win32":
@@ -75,7 +75,7 @@ def terminated_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this worker process, whatever it does, when the one that started it has ended, or was killed."""
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -93,7 +93,7 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Where to write what is to be at `path`, in whose place it comes whole or not at all; what a killed process had begun goes."""
     for left in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
         process = left.name.removesuffix(_UNFINISHED).rpartition(".")[2]

@@ -35,6 +35,6 @@ def refuse_repetition(command: click.Command, args: Sequence[str], context: clic
     options = Counter(each for each in given if isinstance(each, click.Option) and not each.multiple and not each.count)
     for option, times in options.items():
         if times > 1 and (option.secondary_opts or not option.is_flag):
-            from conformance.system.refusals import given_repeatedly  # noqa: PLC0415  # what goes well needs none of it
+            from conformance.system.error_messages import repeated_option_message  # noqa: PLC0415  # what goes well needs none of it
 
-            raise click.UsageError(given_repeatedly("/".join([*option.opts, *option.secondary_opts]), times), context)
+            raise click.UsageError(repeated_option_message("/".join([*option.opts, *option.secondary_opts]), times), context)

@@ -34,7 +34,7 @@ def suite_digest() -> str:
     return hashlib.sha256("".join(map(digest_of, folders)).encode()).hexdigest()[:16]
 
 
-def files_of(source: Path | None) -> dict[str, str]:
+def source_digests(source: Path | None) -> dict[str, str]:
     """What tells one run's programs from another's: the suite's and the implementation's; that of none is the suite's own."""
     return {"suite_files": suite_digest(), **({"implementation_files": digest_of(source)} if source else {})}
 

@@ -9,7 +9,7 @@ import codecs
 import io
 import sys
 
-SPELLED = {
+REPLACEMENTS = {
     "σ": "sigma",
     "×": "x",
     "·": ".",
@@ -31,7 +31,7 @@ SPELLED = {
 _HANDLER = "lstm_conformance.spelled"
 
 
-def spell(error: UnicodeError) -> tuple[str, int]:
+def replace_missing_characters(error: UnicodeError) -> tuple[str, int]:
     """What stands for the characters that an encoding lacks: those of SPELLED in other words, any other as its escape.
 
     Raises:
@@ -40,13 +40,13 @@ def spell(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
-    return "".join(SPELLED.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking), error.end
+    return "".join(REPLACEMENTS.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking), error.end
 
 
-codecs.register_error(_HANDLER, spell)
+codecs.register_error(_HANDLER, replace_missing_characters)
 
 
-def spelled(text: str, encoding: str) -> str:
+def in_encoding(text: str, encoding: str) -> str:
     """The text in characters that the encoding has, as it will be written."""
     return text.encode(encoding, _HANDLER).decode(encoding)
 
@@ -56,7 +56,7 @@ def printable(line: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
-def take_every_character() -> None:
+def accept_every_character() -> None:
     """Standard output and error no longer raise UnicodeEncodeError; what is no text file of Python's own stays as it is."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -18,7 +18,7 @@ import tomli_w
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import draw
@@ -26,7 +26,7 @@ from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
 from conformance.environments.process import Answer, WorkerError
 from conformance.environments.protocol import observation_of
-from conformance.environments.recorded import Recording, RecordingError, read_recording, write_recording
+from conformance.environments.recording import Recording, RecordingError, read_recording, write_recording
 from conformance.environments.spec import EnvironmentSpecError, parse
 from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import Result
@@ -479,5 +479,5 @@ def test_changed_answer_is_judged_or_refused(said: Any, other: Mapping[str, Any]
     """What a worker says is an observation that checks can judge, or its own error."""
     answer = Answer(said=said, arrays={**ARRAYS, **other})
     if (observed := refused(lambda: observation_of(CASE, answer), WorkerError)) is not None:
-        evidence = refused(lambda: Evidence(case=CASE, stimulus=STIMULUS, observed=observed, conventions=USUAL))
+        evidence = refused(lambda: Evidence(case=CASE, stimulus=STIMULUS, observed=observed, conventions=DEFAULT_CONVENTIONS))
         assert evidence is None or judge(evidence)

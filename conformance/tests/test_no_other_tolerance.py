@@ -68,7 +68,7 @@ def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else()
         "judging/checks.py",  # a dropout mask
         "running/agreement.py",  # two folders
         "diagnosis/diagnosis.py",  # an explanation
-        "diagnosis/picturing.py",  # what is drawn of a difference
+        "diagnosis/picture.py",  # what is drawn of a difference
         "upgrade/classify.py",  # two versions
         "upgrade/errors.py",  # whether a known change is as large as it was
         "upgrade/locate.py",  # where two versions part

@@ -15,7 +15,7 @@ import tomli_w
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.documents import FORMATS, check, version, without_infinity
 from conformance.report.files import write_text
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import Errors
 from conformance.upgrade.facts import FactChange
@@ -203,7 +203,7 @@ def read_baseline(path: Path) -> list[Entry]:
         made_by = FORMATS[FORMAT].replace("FILE", shlex.quote(str(path)))
         raise LSTMError(f"there is no baseline {path}; name another file, or record one with: {made_by}") from error
     except OSError as error:
-        raise LSTMError(could_not_be("read", path, error)) from error
+        raise LSTMError(file_error_message("read", path, error)) from error
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise LSTMError(f"{path} is no baseline: {reason}; name another file, or record one with: {FORMATS[FORMAT]}") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from conformance.cases.case import Case
 from conformance.judging.compare import Gap
-from conformance.judging.judgement import is_beyond_rounding
+from conformance.judging.judgement import exceeds_limits
 from conformance.judging.verdict import Result, Verdict
 from conformance.known.known_differences import Kind as KnownKind
 from conformance.running.agreement import gaps_between
@@ -32,7 +32,7 @@ class RunDifference:
     @property
     def differ(self) -> bool:
         """Whether the difference is more than the rounding of two runs."""
-        return any(map(is_beyond_rounding, self.gaps.values()))
+        return any(map(exceeds_limits, self.gaps.values()))
 
     @property
     def worst(self) -> dict[str, float]:
@@ -89,7 +89,7 @@ def _kind_of_support(was: Result, now: Result) -> Kind:
 def _kind_of_crash(was: Result, now: Result) -> Kind:
     if was.verdict is not now.verdict:
         return Kind.CRASHES if now.verdict is Verdict.ERROR else Kind.NO_LONGER_CRASHES
-    return Kind.CRASHES_IN_BOTH if now.differs_like(was) else Kind.OTHERWISE_WRONG
+    return Kind.CRASHES_IN_BOTH if now.fails_like(was) else Kind.OTHERWISE_WRONG
 
 
 def _kind_of_answers(before: Side, after: Side, was: Result, now: Result, difference: RunDifference | None) -> Kind:

@@ -96,7 +96,7 @@ class _Examination:
 def _alike(result: Result, target: Result) -> bool:
     """Whether two results are the same outcome: both right, or wrong or failing in the same way."""
     if target.verdict in (Verdict.FAIL, Verdict.ERROR):
-        return result.differs_like(target) and {*target.explained_by[:1]} <= {*result.explained_by}
+        return result.fails_like(target) and {*target.explained_by[:1]} <= {*result.explained_by}
     return result.verdict is target.verdict
 
 

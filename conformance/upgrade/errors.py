@@ -23,7 +23,7 @@ from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.verdict import Result, Verdict
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from lstm_ref.arrays import Array
 
@@ -104,7 +104,7 @@ def measure_errors(result: Result, arrays: Mapping[str, Array] | None, conventio
 
 def _array_errors(case: Case, arrays: Mapping[str, Array], conventions: Conventions) -> Iterator[tuple[str, MeasuredErrors]]:
     """The errors of each array of the expected shape; a check reports another shape."""
-    expected = answer(case, draw([case]), conventions)
+    expected = expected_calls(case, draw([case]), conventions)
     for number, (call, sigma) in enumerate(zip(expected.calls, expected.sigma, strict=True)):
         for name, right in call.computed.items():
             got = arrays.get(f"{number}_{name}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMError, State, activations
 from lstm_ref.arrays import Array
@@ -99,7 +99,7 @@ def gates_by_states(timestep: DifferingTimestep, *, hidden: Array, cell: Array) 
     three gates that make c, one is ruled out where its values would be outside of its activation's range.
     """
     lstm, case = timestep.reference, timestep.case
-    sigma = answer(case, draw([case])).sigma[0]
+    sigma = expected_calls(case, draw([case])).sigma[0]
     gates, before = lstm.gates(timestep.inputs, timestep.state), timestep.state
     right = lstm.step(timestep.inputs, before)
     activation = activations.get(case.config.activation)

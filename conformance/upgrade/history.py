@@ -15,12 +15,12 @@ from typing import Any
 from conformance.adapters.base import AdapterStartError
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
-from conformance.matrix import NotAsked, askable
+from conformance.matrix import SkippedCases, supported_cases
 from conformance.report.model import recorded_notes
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.running.session import INTERRUPTED
-from conformance.system.lifetime import terminated_as_interrupt
+from conformance.system.lifetime import sigterm_as_keyboard_interrupt
 from conformance.upgrade.change import Change, behaviour_of
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.facts import ABSENT, facts_of
@@ -92,7 +92,7 @@ class HistoryReport:
     refused: Mapping[str, str]
     seconds: float
     stopped: str = ""
-    not_asked: tuple[NotAsked, ...] = ()
+    not_asked: tuple[SkippedCases, ...] = ()
     unresolved: tuple[UnresolvedCase, ...] = ()
 
     @property
@@ -142,7 +142,7 @@ class History:
 
     versions: Sequence[Implementation]
     cases: Sequence[Case]
-    not_asked: Sequence[NotAsked] = ()
+    not_asked: Sequence[SkippedCases] = ()
     time_limit: float = 60.0
     verbosity: Verbosity = Verbosity.NORMAL
     _sides: dict[str, Side] = field(default_factory=dict, init=False)
@@ -155,7 +155,7 @@ class History:
             try:
                 with (
                     Progress.of_cases(list(self.cases) * len(self.versions), self.verbosity) as progress,
-                    terminated_as_interrupt(),
+                    sigterm_as_keyboard_interrupt(),
                 ):
                     progress.started({"implementation": f"{len(self.versions)} versions"})
                     for first in range(0, len(self.versions), TOGETHER):
@@ -189,12 +189,12 @@ class History:
     @staticmethod
     def _cases_for(side: Side, cases: Sequence[Case]) -> list[Case]:
         """The cases in the form that the version supports."""
-        return askable(cases, [side.facts])[0]
+        return supported_cases(cases, [side.facts])[0]
 
-    def _unsupported_cases(self) -> Iterator[NotAsked]:
+    def _unsupported_cases(self) -> Iterator[SkippedCases]:
         """The cases that some version does not support in any form, and why."""
         for name, side in self._sides.items():
-            for unsupported in askable(self.cases, [side.facts])[1]:
+            for unsupported in supported_cases(self.cases, [side.facts])[1]:
                 yield replace(unsupported, reason=f"{name}: {unsupported.reason}")
 
     def _starts(self, side: Side) -> bool:

@@ -13,7 +13,7 @@ from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.verdict import Verdict
 from conformance.matrix import allowed
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from conformance.upgrade.change import Change, FirstDifference
 from conformance.upgrade.gates import DifferingTimestep, gates_by_deviation, gates_by_states
@@ -67,7 +67,7 @@ def _having(case: Case, **changes: object) -> Case | None:
     if case.returns_loss or case.dropout not in ("none", "inference"):
         return None
     try:
-        changed = case.having(**changes)
+        changed = case.replace(**changes)
     except LSTMError:
         return None
     return changed if allowed(changed) else None
@@ -75,7 +75,7 @@ def _having(case: Case, **changes: object) -> Case | None:
 
 def _first_place(case: Case, before: Arrays, after: Arrays, conventions: Conventions) -> _Place | None:
     """The earliest timestep at which the two runs differ by more than rounding, and its element with the largest difference."""
-    sigma = answer(case, draw([case]), conventions).sigma
+    sigma = expected_calls(case, draw([case]), conventions).sigma
     # With one timestep, the final states belong to it.
     names = ("outputs", "hidden", "cell") if case.timesteps == 1 else ("outputs",)
     for (call, call_sigma), name in itertools.product(enumerate(sigma), names):

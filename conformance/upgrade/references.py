@@ -14,7 +14,7 @@ from packaging.version import Version
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.judging.verdict import Result
-from conformance.known.known_differences import EARLIER, KnownDifference, covering_entries, known_differences
+from conformance.known.known_differences import EARLIER_FILE, KnownDifference, covering_entries, known_differences
 from conformance.upgrade.change import Change
 
 
@@ -84,7 +84,7 @@ def known_of(result: Result, environment: Mapping[str, str]) -> list[KnownDiffer
 
 def known_summary(known: str) -> str:
     """The summary of the known difference with that id; "" where there is none."""
-    entries = (*known_differences(), *known_differences(EARLIER))
+    entries = (*known_differences(), *known_differences(EARLIER_FILE))
     return next((entry.summary for entry in entries if entry.id == known), "")
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conformance.judging.verdict import Verdict
-from conformance.matrix import NotAsked
+from conformance.matrix import SkippedCases
 from conformance.report.documents import as_document
 from conformance.report.model import recorded_notes
 from conformance.upgrade.change import Change, Kind, worst_first
@@ -40,7 +40,7 @@ class UpgradeReport:
     level: str
     seed: int
     planned: tuple[str, ...]
-    not_asked: tuple[NotAsked, ...] = ()
+    not_asked: tuple[SkippedCases, ...] = ()
     unresolved: tuple[UnresolvedCase, ...] = ()
     changes: tuple[Change, ...]
     facts: tuple[FactChange, ...]

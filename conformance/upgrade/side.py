@@ -17,7 +17,7 @@ from conformance.running.agreement import ObservationFolder, conventions_of, rea
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
 from conformance.running.session import make_diagnose
-from conformance.system.sources import files_of
+from conformance.system.sources import source_digests
 from conformance.upgrade.references import known_of
 from lstm_ref.arrays import Array
 
@@ -117,7 +117,7 @@ class Side:
         if journal is not None:
             results = resume(
                 self.folder / "results.jsonl",
-                identify(self.environment, journal, files_of(self._pool.source())),
+                identify(self.environment, journal, source_digests(self._pool.source())),
                 cases,
                 self._pool.run,
                 f"name another folder, or delete {self.folder.parent} to start anew",

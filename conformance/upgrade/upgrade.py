@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.cases.case import Case
-from conformance.judging.verdict import pictured
-from conformance.matrix import NotAsked, askable
+from conformance.judging.verdict import limit_pictures
+from conformance.matrix import SkippedCases, supported_cases
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.running.session import INTERRUPTED, MOST_PICTURES
-from conformance.system.lifetime import terminated_as_interrupt
+from conformance.system.lifetime import sigterm_as_keyboard_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
 from conformance.upgrade.details import with_details
@@ -44,7 +44,7 @@ class Upgrade:
     before: Implementation
     after: Implementation
     cases: Sequence[Case]
-    not_asked: Sequence[NotAsked] = ()
+    not_asked: Sequence[SkippedCases] = ()
     level: str = "quick"
     seed: int = 0
     time_limit: float = 60.0
@@ -72,12 +72,12 @@ class Upgrade:
     def _compare(self, before: Side, after: Side) -> UpgradeReport:
         started, stopped, cases = time.perf_counter(), "", list(self.cases)
         changes: list[Change] = []
-        unsupported: tuple[NotAsked, ...] = ()
+        unsupported: tuple[SkippedCases, ...] = ()
         try:
-            with Progress.of_cases([*cases, *cases], self.verbosity) as progress, terminated_as_interrupt():
+            with Progress.of_cases([*cases, *cases], self.verbosity) as progress, sigterm_as_keyboard_interrupt():
                 before.start()
                 after.start()
-                cases, unsupported = askable(cases, [before.facts, after.facts])
+                cases, unsupported = supported_cases(cases, [before.facts, after.facts])
                 progress.started({"implementation": f"{self.before.name} and {self.after.name}"})
                 journal = None if self.keep is None else {"case_ids": [case.id for case in cases]}
                 for result in interleave([side.run(cases, journal) for side in (before, after)]):
@@ -105,7 +105,7 @@ class Upgrade:
 
 def _limit_pictures(changes: Sequence[Change]) -> list[Change]:
     """The changes with at most MOST_PICTURES pictures on each side."""
-    sides = [pictured([getattr(change, side) for change in changes], MOST_PICTURES) for side in ("before", "after")]
+    sides = [limit_pictures([getattr(change, side) for change in changes], MOST_PICTURES) for side in ("before", "after")]
     return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 

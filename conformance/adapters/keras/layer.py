@@ -26,7 +26,7 @@ from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.build import Parts, arrays_of, load_weights
 from conformance.adapters.keras.paths import watched
 from conformance.adapters.keras.routes import Maker, Subject
-from conformance.adapters.observation import CallObservation, Observation, side_by_side
+from conformance.adapters.observation import CallObservation, Observation, concatenate_states
 from conformance.cases.case import Call, Case
 from conformance.cases.forms import form_of
 from conformance.cases.stimulus import Stimulus, join_rows
@@ -180,8 +180,8 @@ class KerasLayerAdapter:
         count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
         return CallObservation(
             outputs=np.concatenate(joined[:count], axis=-1),
-            hidden=side_by_side(joined[count::2]),
-            cell=side_by_side(joined[count + 1 :: 2]),
+            hidden=concatenate_states(joined[count::2]),
+            cell=concatenate_states(joined[count + 1 :: 2]),
             gradients={
                 name: join_rows(case, array) if name == "inputs" else array
                 for name, array in zip(names, map(self._to_numpy, derived), strict=True)

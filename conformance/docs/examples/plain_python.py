@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.base import UnsupportedError
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Call, Case
 from conformance.cases.stimulus import Stimulus
@@ -58,7 +58,7 @@ def step(weights: LSTMWeights, x: Sequence[float], h: Row, c: Row) -> tuple[Row,
 class PlainAdapter:
     """Runs it call by call, on the cases of the documents' matrix."""
 
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
     keras: None = None
 
     def start(self) -> Mapping[str, str]:

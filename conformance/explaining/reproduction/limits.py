@@ -62,7 +62,7 @@ def weights_shown(case: Case, backend: str, lines: tuple[str, ...], given: str =
     step = min(2.0**10 * unit, 2.0**-4)  # many roundings, and as little as leaves an activation as dead as it is
     enough = step / unit * script.sigma * _SHOWS
     kinds = 3 if case.config.use_bias else 2
-    acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in case.offers]
+    acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in case.fulfilled_needs]
     places = range(len(script.stimulus.arrays["weights"]))
     moved = [{place} for place in places if place % kinds in acting]
     moved += [{place for place in places if place % kinds == kind} for kind in acting]

@@ -35,11 +35,11 @@ class Again:
 
 def again(case: Case) -> Again:
     """The second way of asking for what the case's relation says."""
-    return _AGAIN[case.relation](case.having(relation=""))
+    return _AGAIN[case.relation](case.replace(relation=""))
 
 
 def _otherwise(**changes: object) -> Callable[[Case], Again]:
-    return lambda case: Again(case=case.having(**changes))
+    return lambda case: Again(case=case.replace(**changes))
 
 
 def _given(case: Case) -> list[str]:
@@ -54,7 +54,7 @@ def _two_calls(case: Case) -> Again:
     cut = case.timesteps // 2
     outputs = "keras.ops.concatenate([piece[0], again[0]], axis=1)" if case.config.return_sequences else "again[0]"
     return Again(
-        case=case.having(timesteps=case.timesteps - cut, initial_state=True),
+        case=case.replace(timesteps=case.timesteps - cut, initial_state=True),
         before=(f"x, rest = x[:, :{cut}], x[:, {cut}:]", f"piece = {RETURNED}", "x, h, c = rest, *piece[1:]"),
         second=f"[{outputs}, *again[1:]]",
     )
@@ -67,7 +67,7 @@ def _padded(case: Case) -> Again:
         f"mask = np.tile(np.arange({steps + PADDING}) < {steps}, ({rows}, 1))",
     )
     second = f"[again[0][:, :{steps}], *again[1:]]" if case.config.return_sequences else "again"
-    return Again(case=case.having(timesteps=steps + PADDING, mask="right"), before=before, second=second)
+    return Again(case=case.replace(timesteps=steps + PADDING, mask="right"), before=before, second=second)
 
 
 def _rows_permuted(case: Case) -> Again:
@@ -95,14 +95,14 @@ def _units_permuted(case: Case) -> Again:
 
 def _time_reversed(case: Case) -> Again:
     before = "x = x[:, ::-1]" if case.mask == "none" else "x, mask = x[:, ::-1], mask[:, ::-1]"
-    return Again(case=case.having(go_backwards=not case.config.go_backwards), before=(before,))
+    return Again(case=case.replace(go_backwards=not case.config.go_backwards), before=(before,))
 
 
 _AGAIN: Mapping[str, Callable[[Case], Again]] = {
     "eager_call": _otherwise(route="call", compiled=False, jit_compile=False),
     "predict": _otherwise(route="predict"),
     "training": _otherwise(route="training"),
-    "loop": lambda case: Again(case=case.having(unroll=not case.execution.unroll)),
+    "loop": lambda case: Again(case=case.replace(unroll=not case.execution.unroll)),
     "no_cudnn": _otherwise(use_cudnn=False),
     "two_calls": _two_calls,
     "padded": _padded,

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from conformance.report.documents.consistency import inconsistency
 from conformance.report.documents.schemas import FORMATS, schema, version
-from conformance.system.refusals import could_not_be
+from conformance.system.error_messages import file_error_message
 from conformance.system.streams import printable
 from lstm_ref import LSTMError
 
@@ -49,7 +49,7 @@ def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
         )
     except OSError as error:
         if error.errno != errno.ENOENT:
-            raise DocumentError(could_not_be("read", path, error)) from error
+            raise DocumentError(file_error_message("read", path, error)) from error
         raise DocumentError(f"{path} cannot be read: {error.strerror}; name another file, or make one with: {command}") from error
     except _UNREADABLE as error:
         raise DocumentError(

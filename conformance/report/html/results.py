@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
-from conformance.judging.verdict import Verdict, worst_of
+from conformance.judging.verdict import Verdict, worst_verdict
 from conformance.known.known_differences import known_differences
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import drawing_of, in_sigma
@@ -59,7 +59,7 @@ def tally(results: Sequence[Result], name: str = "") -> Mark | None:
     counts = collections.Counter(Verdict(result["verdict"]) for result in results)
     said = " ".join(f"{SYMBOL[verdict]} {counts[verdict]:,}" for verdict in Verdict if counts[verdict])
     there = [verdict for verdict in counts if verdict is not Verdict.UNSUPPORTED]
-    return Mark(verdict=worst_of(there or counts), text=f"{name} {said}".strip())
+    return Mark(verdict=worst_verdict(there or counts), text=f"{name} {said}".strip())
 
 
 def differing(

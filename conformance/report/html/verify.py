@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from conformance.judging.pooled import in_words
+from conformance.judging.pooled import describe_indistinguishable
 from conformance.judging.verdict import Verdict
 from conformance.report.document import ScriptOf
 from conformance.report.html.charts import in_sigma
@@ -111,7 +111,7 @@ def _notes(run: Run, *, alone: bool) -> Iterator[str]:
     if not alone:
         yield f"{run.name}: {', '.join(f'{name} {value}' for name, value in _facts(run))}"
     for each in run.said["summary"]["not_told_apart"]:
-        yield ("" if alone else f"{run.name}: ") + in_words(each["operations"], each["precisions"])
+        yield ("" if alone else f"{run.name}: ") + describe_indistinguishable(each["operations"], each["precisions"])
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:

@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import BACKENDS, CONVENTIONS
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.cases.case import Case
 from conformance.cases.features import POLICIES
 from conformance.cases.stimulus import draw
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 
 LOOP_EMITS_H0 = Conventions(first_masked_output="initial_state")
 UNROLLED_EMITS_H0 = Conventions(first_masked_output_unrolled="initial_state")
@@ -29,7 +29,7 @@ def test_an_adapter_has_its_backends_profile(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
 def test_two_backends_do_as_is_usual(backend: str) -> None:
     """They compute float64 in float64 and emit zeros first."""
-    assert CONVENTIONS[backend] == USUAL
+    assert CONVENTIONS[backend] == DEFAULT_CONVENTIONS
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,20 @@ def test_two_backends_do_as_is_usual(backend: str) -> None:
 )
 def test_float64_is_computed_and_returned_by_convention(backend: str, computed: str, returned: str) -> None:
     """JAX has no float64 unless it is told to; two others compute in float32 and say float64."""
-    assert CONVENTIONS[backend].computed_in("float64") == computed
-    assert CONVENTIONS[backend].returned_in("float64") == returned
+    assert CONVENTIONS[backend].compute_dtype("float64") == computed
+    assert CONVENTIONS[backend].returned_dtype("float64") == returned
 
 
 @pytest.mark.parametrize("precision", sorted(set(POLICIES.values()) - {"float64"}))
 @pytest.mark.parametrize("backend", CONVENTIONS)
 def test_other_precisions_are_no_matter_of_convention(backend: str, precision: str) -> None:
     """Every backend computes in them, and returns them, as the policy says."""
-    assert CONVENTIONS[backend].computed_in(precision) == CONVENTIONS[backend].returned_in(precision) == precision
+    assert CONVENTIONS[backend].compute_dtype(precision) == CONVENTIONS[backend].returned_dtype(precision) == precision
 
 
 @pytest.mark.parametrize(
     ("conventions", "from_a_loop", "from_an_unrolled_one"),
-    [(USUAL, False, False), (LOOP_EMITS_H0, True, False), (UNROLLED_EMITS_H0, False, True)],
+    [(DEFAULT_CONVENTIONS, False, False), (LOOP_EMITS_H0, True, False), (UNROLLED_EMITS_H0, False, True)],
 )
 def test_each_kind_of_loop_emits_h0_first_or_not(conventions: Conventions, from_a_loop: bool, from_an_unrolled_one: bool) -> None:
     """Which loop a case asks for decides; whether it has a mask does not."""
@@ -69,7 +69,7 @@ def test_each_kind_of_loop_emits_h0_first_or_not(conventions: Conventions, from_
 @pytest.mark.parametrize(
     ("conventions", "float64", "emitted"),
     [
-        (USUAL, "float64", "zeros"),
+        (DEFAULT_CONVENTIONS, "float64", "zeros"),
         (CONVENTIONS["jax"], "float32", "the initial hidden state from a loop, zeros from an unrolled one"),
         (CONVENTIONS["openvino"], "float32 and returned as float64", "zeros"),
     ],
@@ -83,19 +83,19 @@ def test_a_profile_says_what_it_is(conventions: Conventions, float64: str, emitt
 @pytest.mark.parametrize(("products", "name"), [("tf32", "TensorFloat-32"), ("bfloat16", "bfloat16")])
 def test_a_profile_says_what_products_read(products: str, name: str) -> None:
     """Beside all else, where it is not float32 itself."""
-    assert str(Conventions(products=products)) == f"{USUAL}; float32 products read their operands in {name}"
+    assert str(Conventions(products=products)) == f"{DEFAULT_CONVENTIONS}; float32 products read their operands in {name}"
 
 
 def test_a_profile_is_frozen() -> None:
     """The reference follows it, and nothing changes it on the way."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        USUAL.float64 = "float32"  # type: ignore[misc]  # that it cannot be assigned is what is tested
+        DEFAULT_CONVENTIONS.float64 = "float32"  # type: ignore[misc]  # that it cannot be assigned is what is tested
 
 
 @pytest.mark.parametrize(
     ("conventions", "words", "emits_h0"),
     [
-        (USUAL, "", False),
+        (DEFAULT_CONVENTIONS, "", False),
         (LOOP_EMITS_H0, "", True),
         (LOOP_EMITS_H0, "-unroll-statictime", False),
         (UNROLLED_EMITS_H0, "-unroll-statictime", True),
@@ -106,7 +106,7 @@ def test_the_reference_emits_first_what_the_profile_says(conventions: Convention
     case = Case.from_id(f"u2-d1-t3-b2-seq-mask_left-init{words}-s0")
     stimulus = draw([case])
     mask, (initial_state,) = stimulus.mask_of(case, case.calls[0]), stimulus.initial_state_of(case, case.calls[0]) or ()
-    (call,), (usual,) = answer(case, stimulus, conventions).calls, answer(case, stimulus).calls
+    (call,), (usual,) = expected_calls(case, stimulus, conventions).calls, expected_calls(case, stimulus).calls
     assert mask is not None
     assert call.outputs is not None
     before = ~np.logical_or.accumulate(mask, axis=1)
@@ -117,12 +117,12 @@ def test_the_reference_emits_first_what_the_profile_says(conventions: Convention
     np.testing.assert_array_equal(call.cell, usual.cell)
 
 
-@pytest.mark.parametrize(("conventions", "ratio"), [(USUAL, 1.0), (IN_FLOAT32, 2.0**29)])
+@pytest.mark.parametrize(("conventions", "ratio"), [(DEFAULT_CONVENTIONS, 1.0), (IN_FLOAT32, 2.0**29)])
 def test_sigma_is_that_of_the_precision_that_is_computed_in(conventions: Conventions, ratio: float) -> None:
     """Float32 has 29 bits fewer, and its rounding errors are as many times larger, within what a few replicas tell."""
     case = Case.from_id("u2-d1-t3-b2-nobias-p_float64-s0")
     stimulus = draw([case])
-    (followed,), (usual,) = answer(case, stimulus, conventions).sigma, answer(case, stimulus).sigma
+    (followed,), (usual,) = expected_calls(case, stimulus, conventions).sigma, expected_calls(case, stimulus).sigma
     assert followed.hidden is not None
     assert usual.hidden is not None
     assert ratio / 8 < float(np.median(followed.hidden / usual.hidden)) < ratio * 8

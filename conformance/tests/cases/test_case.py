@@ -96,7 +96,7 @@ def test_a_negative_seed_is_refused() -> None:
 def test_a_value_that_no_feature_has_is_refused() -> None:
     """The message names the feature and its values."""
     with pytest.raises(LSTMError, match=r"mask must be one of none, right, left, .*; got 'middle'"):
-        case("u2-d2-t6-b3-s0").having(mask="middle")
+        case("u2-d2-t6-b3-s0").replace(mask="middle")
 
 
 def test_a_stateless_case_is_one_call() -> None:
@@ -152,20 +152,20 @@ ALWAYS = {
 )
 def test_a_case_offers_what_it_has(case_id: str, offered: set[Need]) -> None:
     """A deviation is tried where it can show, and nowhere else."""
-    assert case(case_id).offers == offered | ALWAYS
+    assert case(case_id).fulfilled_needs == offered | ALWAYS
 
 
 def test_a_case_offers_neither_bias_nor_cast_that_it_lacks() -> None:
     """Without a bias no bias can be wrong; inputs of the compute dtype need no cast."""
     config = LSTMConfig(units=1, use_bias=False, return_state=True)
     bare = Case(config=config, input_dim=1, timesteps=1, batch=1, input_dtype="float32")
-    assert bare.offers == {Need.LAST_OUTPUT} | ALWAYS - {Need.BIAS, Need.WIDE_INPUTS}
+    assert bare.fulfilled_needs == {Need.LAST_OUTPUT} | ALWAYS - {Need.BIAS, Need.WIDE_INPUTS}
 
 
 def test_embedded_inputs_need_no_cast() -> None:
     """An embedding returns the dtype of the policy, which is the layer's."""
-    assert Need.WIDE_INPUTS in case("u1-d1-t1-b1-by_masking-s0").offers
-    assert Need.WIDE_INPUTS not in case("u1-d1-t1-b1-by_embedding-s0").offers
+    assert Need.WIDE_INPUTS in case("u1-d1-t1-b1-by_masking-s0").fulfilled_needs
+    assert Need.WIDE_INPUTS not in case("u1-d1-t1-b1-by_embedding-s0").fulfilled_needs
 
 
 @pytest.mark.parametrize(
@@ -194,6 +194,6 @@ def test_embedded_inputs_need_no_cast() -> None:
 )
 def test_a_feature_is_offered_where_it_shows(case_id: str, offered: set[Need], withheld: set[Need]) -> None:
     """A mask hides what follows it, and what comes before it where the sequence is read from its end."""
-    offers = case(case_id).offers
+    offers = case(case_id).fulfilled_needs
     assert offered <= offers
     assert not withheld & offers

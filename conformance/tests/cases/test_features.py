@@ -59,7 +59,7 @@ def test_a_feature_says_its_default_by_silence(feature: Feature) -> None:
 @given(SIZES, VALUES)
 def test_every_combination_reads_back_from_its_id(sizes: dict[str, int], values: dict[str, Any]) -> None:
     """Whether the suite allows the combination or not."""
-    case = BARE.having(**sizes, **values)
+    case = BARE.replace(**sizes, **values)
     assert Case.from_id(case.id) == case
     assert case.said == {name: value for name, value in values.items() if value != BY_NAME[name].default}
 
@@ -73,7 +73,7 @@ def test_every_id_of_the_covering_array_is_said_as_the_case_says_it() -> None:
 @pytest.mark.parametrize(("feature", "prefix"), [("activation", "act"), ("recurrent_activation", "ract")])
 def test_any_activation_of_the_reference_has_a_word(feature: str, prefix: str, name: str) -> None:
     """Also those that the feature does not list."""
-    case = BARE.having(**{feature: name})
+    case = BARE.replace(**{feature: name})
     assert Case.from_id(case.id) == case
     assert case.said.get(feature, name) == name
     assert (f"-{prefix}_{name}-" in case.id) == (feature in case.said)
@@ -103,12 +103,12 @@ def test_an_activation_that_the_reference_does_not_know_is_refused() -> None:
 def test_a_value_that_a_feature_does_not_list_is_refused(feature: Feature) -> None:
     """The message says which values there are."""
     with pytest.raises(LSTMError, match=f"^{feature.name} must be one of .*; got 'nonsense'$"):
-        BARE.having(**{feature.name: "nonsense"})
+        BARE.replace(**{feature.name: "nonsense"})
 
 
 def test_having_changes_what_it_is_told_and_nothing_else() -> None:
     """Sizes, and features of configuration, execution and the case itself, in one go."""
-    changed = BARE.having(units=7, batch=1, seed=9, return_sequences=True, route="predict", mask="left")
+    changed = BARE.replace(units=7, batch=1, seed=9, return_sequences=True, route="predict", mask="left")
     assert changed == Case(
         config=LSTMConfig(units=7, return_state=True, return_sequences=True),
         input_dim=3,
@@ -123,13 +123,13 @@ def test_having_changes_what_it_is_told_and_nothing_else() -> None:
 
 def test_having_nothing_is_the_same_case() -> None:
     """No change, no other case."""
-    assert BARE.having() == BARE
+    assert BARE.replace() == BARE
 
 
 def test_having_refuses_what_no_case_has() -> None:
     """A misspelt feature changes nothing silently."""
     with pytest.raises(TypeError, match="masks"):
-        BARE.having(masks="left")
+        BARE.replace(masks="left")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_dropout_has_rates_and_masks(words: str, rates: tuple[float, float], mas
 @pytest.mark.parametrize(("policy", "precision"), POLICIES.items())
 def test_a_policy_computes_in_its_precision(policy: str, precision: str) -> None:
     """A mixed policy is named for what it computes in."""
-    assert BARE.having(dtype=policy).precision == precision
+    assert BARE.replace(dtype=policy).precision == precision
 
 
 @pytest.mark.parametrize(

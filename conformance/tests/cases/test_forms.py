@@ -9,7 +9,7 @@ import pytest
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.forms import form_of
-from conformance.matrix.grids import settled
+from conformance.matrix.grids import with_required_features
 
 CASE = Case.from_id("u3-d2-t5-b4-seq-s0")
 
@@ -28,7 +28,7 @@ CASE = Case.from_id("u3-d2-t5-b4-seq-s0")
 )
 def test_other_numbers_are_of_the_same_form(changes: dict[str, Any]) -> None:
     """And so is another length in a call whose shape is left open."""
-    assert form_of(CASE.having(**changes)) == form_of(CASE)
+    assert form_of(CASE.replace(**changes)) == form_of(CASE)
 
 
 @pytest.mark.parametrize(
@@ -50,24 +50,24 @@ def test_other_numbers_are_of_the_same_form(changes: dict[str, Any]) -> None:
 )
 def test_what_a_compiler_sees_is_another_form(given: dict[str, Any], changes: dict[str, Any]) -> None:
     """Sizes, structure, fixed shapes, and what gradients are weighed by."""
-    case = settled(CASE.having(**given))
-    assert form_of(case.having(**changes)) != form_of(case)
+    case = with_required_features(CASE.replace(**given))
+    assert form_of(case.replace(**changes)) != form_of(case)
 
 
 @pytest.mark.parametrize("feature", [feature for feature in FEATURES if feature.part], ids=lambda feature: feature.name)
 def test_what_is_asked_of_the_layer_is_another_form(feature: Any) -> None:
     """Every argument of the configuration and of the execution, the route among them."""
     other = next(value for value in feature.values if value != CASE.feature(feature))
-    assert form_of(CASE.having(**{feature.name: other})) != form_of(CASE)
+    assert form_of(CASE.replace(**{feature.name: other})) != form_of(CASE)
 
 
 @pytest.mark.parametrize(("one", "other"), [("right", "left"), ("left", "interior")])
 def test_masks_are_numbers(one: str, other: str) -> None:
     """Which timesteps they name is no part of what is traced."""
-    assert form_of(CASE.having(mask=one)) == form_of(CASE.having(mask=other))
+    assert form_of(CASE.replace(mask=one)) == form_of(CASE.replace(mask=other))
 
 
 @pytest.mark.parametrize("changes", [{"dropout": "input"}, {"route": "fit"}, {"route": "keras_file"}, {"route": "saved_model"}])
 def test_what_keeps_something_of_a_case_has_no_form(changes: dict[str, Any]) -> None:
     """The draws of dropout, the means of training, weights in a file."""
-    assert form_of(CASE.having(**changes)) is None
+    assert form_of(CASE.replace(**changes)) is None

@@ -17,7 +17,7 @@ from conformance.claims.recorded import recorded, signatures
 from conformance.claims.text import render_systems
 from conformance.claims.verification import Verified, environments_of, verify_live, verify_recorded
 from conformance.environments.process import PROTOCOL
-from conformance.environments.recorded import FOLDER, read_recording, recording_of
+from conformance.environments.recording import FOLDER, read_recording, recording_path
 from conformance.judging.verdict import Result, Verdict
 
 # What is expected of a case is computed once for all environments.
@@ -50,7 +50,7 @@ def test_a_recording_is_whole_and_of_this_protocol(file: Path) -> None:
     assert provenance["protocol"] == PROTOCOL
     assert provenance["command"].startswith("lstm-conformance record ")
     named = (
-        recording_of(provenance["hello"]["environment"]).name
+        recording_path(provenance["hello"]["environment"]).name
         if file.parent == FOLDER
         else f"keras-{provenance['hello']['keras']}.npz"
     )
@@ -100,7 +100,7 @@ def test_what_was_not_recorded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_environment_is_asked_itself() -> None:
     """A recording by its path is asked as an environment is, and it is said what is asked."""
     said: list[str] = []
-    path = str(recording_of("block-lstm-v2"))
+    path = str(recording_path("block-lstm-v2"))
     (verified,) = verify_live([path], said.append)
     assert (verified.environment, verified.unexplained, said) == (path, (), [f"{path} is asked"])
 

@@ -16,9 +16,9 @@ from uv import find_uv_bin
 from conformance.adapters.base import AdapterStartError
 from conformance.cli import main
 from conformance.environments.adapter import EnvironmentAdapter
-from conformance.environments.recorded import read_recording, recording_of
+from conformance.environments.recording import read_recording, recording_path
 
-SPEC = str(recording_of("block-lstm-v2"))
+SPEC = str(recording_path("block-lstm-v2"))
 
 
 def record(*arguments: str) -> Result:

@@ -164,7 +164,7 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("reference", "reference", *MASKED, "--case", "nothing"), "no case matches 'nothing'"),
         (("reference", "reference", "--case", "probe-*"), "'probe-*' matches 184 probes (probe-"),
         (("reference", "reference", "--level", "standard", *MASKED, "--case", "probe-*"), "probes are asked of the Keras of this"),
-        (("reference", "keras==1.2.2"), "To have it: pyenv install 3.7.17"),
+        (("reference", "keras==1.2.2"), "To install it: pyenv install 3.7.17"),
         (("reference", "keras==1.2.2"), ". Or let its recording of 2026-11-21 answer"),
         (("reference", "reference", "--write-baseline"), "records the file that --baseline names"),
         (("reference", "reference", "--baseline", "/none.toml"), "there is no baseline /none.toml"),

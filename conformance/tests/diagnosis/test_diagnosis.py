@@ -39,7 +39,7 @@ def observe(case: Case, deviation: str | None) -> tuple[Stimulus, Observation]:
 @pytest.mark.parametrize("deviation", SAMPLE)
 def test_deviation_explains_itself(deviation: str) -> None:
     """And nothing else does: on dense, asymmetric weights no two of these compute the same."""
-    case = EVERYTHING if DEVIATIONS[deviation].needs <= EVERYTHING.offers else LAST_OUTPUT
+    case = EVERYTHING if DEVIATIONS[deviation].needs <= EVERYTHING.fulfilled_needs else LAST_OUTPUT
     assert Diagnostician().explain(case, *observe(case, deviation)) == (deviation,)
 
 

@@ -277,14 +277,14 @@ def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(build:
     with pytest.raises(UnavailableError) as refused:
         build(python=python)
     assert f"it needs Python {python}, and none is here" in str(refused.value)
-    assert str(refused.value).endswith(f"To have it: {command}")
+    assert str(refused.value).endswith(f"To install it: {command}")
 
 
 @on_posix
 def test_pyenv_that_is_here_is_not_looked_for_elsewhere(build: Build, bare: Path) -> None:
     """Its command is all that is said."""
     (bare / "pyenv").touch(mode=0o755)
-    with pytest.raises(UnavailableError, match=r"To have it: pyenv install 3\.7\.17$"):
+    with pytest.raises(UnavailableError, match=r"To install it: pyenv install 3\.7\.17$"):
         build(python="3.7")
 
 

@@ -17,9 +17,9 @@ from conformance.environments.process import (
     Worker,
     WorkerDiedError,
     WorkerError,
-    scrubbed,
+    worker_variables,
 )
-from conformance.system.infrastructure import is_from_outside
+from conformance.system.infrastructure import is_external_signal
 
 # A program that follows the protocol, but for what a question asks it to do.
 PROGRAM = """
@@ -138,7 +138,7 @@ def test_a_death_says_by_which_signal(worker: Worker, killed_by: signal.Signals,
     worker.hello()
     with pytest.raises(WorkerDiedError, match=killed_by.name) as caught:
         worker.ask("die", signal=int(killed_by))
-    assert is_from_outside(caught.value.exit_code) is from_outside
+    assert is_external_signal(caught.value.exit_code) is from_outside
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_what_python_or_a_framework_reads_is_kept_from_a_worker(tmp_path: Path, 
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("KEPT", "yes")
-    variables = scrubbed(tmp_path)
+    variables = worker_variables(tmp_path)
     assert (variables["KEPT"], variables["HOME"]) == ("yes", str(tmp_path))
     assert not {"KERAS_BACKEND", "PYTHONPATH"} & variables.keys()
 

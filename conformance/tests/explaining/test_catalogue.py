@@ -6,14 +6,14 @@ import pytest
 
 from conformance.explaining.catalogue import PAGE, as_markdown
 from conformance.explaining.reproduce import known_reproduction
-from conformance.known.known_differences import EARLIER, KnownDifference, known_differences
+from conformance.known.known_differences import EARLIER_FILE, KnownDifference, known_differences
 
 KNOWN = known_differences()
 
 
 def test_the_page_is_up_to_date() -> None:
     """`lstm-conformance differences > conformance/docs/found/differences.md` makes it."""
-    assert PAGE.read_text(encoding="utf-8") == as_markdown(KNOWN, known_differences(EARLIER))
+    assert PAGE.read_text(encoding="utf-8") == as_markdown(KNOWN, known_differences(EARLIER_FILE))
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.id)

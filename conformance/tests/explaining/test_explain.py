@@ -17,7 +17,7 @@ from conformance.adapters.keras.steps import observe_steps
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.explaining.explain import View, _beside, explain
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import LSTMError
 
@@ -148,7 +148,7 @@ def test_steps_of_the_cell_are_the_layers(case: Case, keras_adapter: KerasLayerA
     """The cell, driven step by step, and the layer in one call are two runs of Keras: each within 8σ of the truth."""
     stimulus = draw([case])
     observed = keras_adapter.observe(case, stimulus)
-    calls = zip(observed.calls, observe_steps(keras_adapter, case, stimulus), answer(case, stimulus).sigma, strict=True)
+    calls = zip(observed.calls, observe_steps(keras_adapter, case, stimulus), expected_calls(case, stimulus).sigma, strict=True)
     for returned, steps, sigma in calls:
         limit = TWO_RUNS * ELEMENT_LIMIT
         assert np.all(np.abs(steps[-1].hidden - returned.hidden) <= limit * sigma.hidden)

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.adapters.base import CrashedError, RaisedError, UnresolvedError, UnsupportedError
 from conformance.cases.case import Case
-from conformance.judging.attribution import of_suite, outcome_of
+from conformance.judging.attribution import suite_error_message, verdict_of_exception
 from conformance.judging.verdict import Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run_case
@@ -62,7 +62,7 @@ def raised_in(module: str, source: str) -> Exception:
 def test_an_exception_is_its_code_s_and_the_machine_s_is_nobody_s(module: str, source: str, verdict: Verdict) -> None:
     """Each type and message is kept, in one line."""
     error = raised_in(module, source)
-    found, reason = outcome_of(error)
+    found, reason = verdict_of_exception(error)
     assert (found, type(error).__name__ in reason) == (verdict, True)
 
 
@@ -82,15 +82,15 @@ def test_an_exception_is_its_code_s_and_the_machine_s_is_nobody_s(module: str, s
 )
 def test_an_adapter_says_whose_it_is(error: Exception, verdict: Verdict, reason: str) -> None:
     """By the type that it raises; only the words of an implementation's own exception are read."""
-    assert outcome_of(error) == (verdict, reason)
+    assert verdict_of_exception(error) == (verdict, reason)
 
 
 def test_a_mistake_of_the_suite_says_where_it_is() -> None:
     """With a next step; an error of the suite's own, which has one, stands for itself."""
-    assert of_suite(raised_in("conformance.judging.checks", "[][1]")).endswith(
+    assert suite_error_message(raised_in("conformance.judging.checks", "[][1]")).endswith(
         "(<string>:1); run it again, and report it if it stays"
     )
-    assert of_suite(LSTMError("name another case")) == "the suite itself failed: name another case"
+    assert suite_error_message(LSTMError("name another case")) == "the suite itself failed: name another case"
 
 
 def test_a_mistake_on_the_way_to_the_implementation_is_the_suites() -> None:

@@ -19,7 +19,7 @@ from conformance.judging.judgement import Comparison, judge_values
 from conformance.judging.verdict import CheckResult, Verdict
 from conformance.matrix import documents_matrix
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import TWO_RUNS
 from conformance.running.runner import run
 from lstm_ref import LSTMError
@@ -56,7 +56,7 @@ def exact(case: Case) -> tuple[Stimulus, Observation]:
     stimulus, observed = observe(case)
     calls = tuple(
         replace(call, outputs=expected.outputs, hidden=expected.hidden, cell=expected.cell)
-        for call, expected in zip(observed.calls, answer(case, stimulus).calls, strict=True)
+        for call, expected in zip(observed.calls, expected_calls(case, stimulus).calls, strict=True)
     )
     return stimulus, replace(observed, calls=calls)
 
@@ -96,7 +96,7 @@ def test_check_rejects_what_it_names(check: Check) -> None:
     """On the first case of the matrix where both the check and its deviation apply."""
     deviation = DEVIATIONS[check.kills]
     cases = [*documents_matrix(), *(Case.from_id(case_id) for case_id in SURFACE)]
-    case = next(case for case in cases if check.applies_to(case) and deviation.needs <= case.offers)
+    case = next(case for case in cases if check.applies_to(case) and deviation.needs <= case.fulfilled_needs)
     (whole,) = run([case], ReferenceAdapter(check.kills))
     (result,) = (each for each in whole.checks if each.check == check.name)
     assert result.verdict is Verdict.FAIL
@@ -134,7 +134,7 @@ VALUE_OF = {"outputs": "outputs", "hidden_state": "hidden", "cell_state": "cell"
 def off_by(case: Case, value: str, sigmas: float, at: Any) -> tuple[Stimulus, Observation, Array]:
     """Exact results, one value of the last call moved by so many σ at some place; and that value's σ."""
     stimulus, observed = exact(case)
-    sigma = getattr(answer(case, stimulus).sigma[-1], value)
+    sigma = getattr(expected_calls(case, stimulus).sigma[-1], value)
 
     def move(array: Array) -> Array:
         moved = array.copy()
@@ -262,7 +262,7 @@ def test_what_nothing_could_make_fail_is_counted() -> None:
 def test_message_says_what_where_got_expected_and_by_how_much() -> None:
     """Index, both values, the error in numbers and in σ, the limit, and the axes by name."""
     stimulus, observed, sigma = off_by(SEQUENCE, "outputs", 300.0, (2, 7, 4))
-    expected = float(answer(SEQUENCE, stimulus).calls[0].outputs[2, 7, 4])
+    expected = float(expected_calls(SEQUENCE, stimulus).calls[0].outputs[2, 7, 4])
     got = float(observed.calls[0].outputs[2, 7, 4])
     message = verdict_of("outputs", SEQUENCE, stimulus, observed).message
     assert message == (
@@ -411,10 +411,12 @@ def test_evidence_is_computed_once() -> None:
     """Three value checks share one expectation."""
     stimulus, observed = observe(PLAIN)
     evidence = Evidence(case=PLAIN, stimulus=stimulus, observed=observed)
-    assert evidence.answer is evidence.answer
+    assert evidence.expected is evidence.expected
 
 
 def test_needs_of_the_named_deviations_are_met_in_the_matrix() -> None:
     """A check whose deviation could nowhere show would be unproven."""
-    offered = frozenset[Need]().union(*(case.offers for case in documents_matrix()), *(Case.from_id(one).offers for one in SURFACE))
+    offered = frozenset[Need]().union(
+        *(case.fulfilled_needs for case in documents_matrix()), *(Case.from_id(one).fulfilled_needs for one in SURFACE)
+    )
     assert all(DEVIATIONS[check.kills].needs <= offered for check in CHECKS)

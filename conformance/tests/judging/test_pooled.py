@@ -23,7 +23,7 @@ from conformance.judging.pooled import (
     _chance,
     _holm,
     _tail,
-    not_told_apart,
+    indistinguishable_operations,
     pooled_tests,
 )
 from conformance.judging.sampling import ALIASED, _is_first_order
@@ -285,14 +285,14 @@ def test_recurrent_activation_is_tested_with_cell_and_output() -> None:
         "bias of cell or recurrent_activation",
         "bias of output or recurrent_activation",
     ]
-    assert not_told_apart(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
+    assert indistinguishable_operations(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
 
 
 @pytest.mark.parametrize("longer", [0, 1, 5], ids="{} longer".format)
 def test_what_few_families_tell_apart_is_tested_together(longer: int) -> None:
     """Activation beside cell and output where up to as many families as operations tell them apart; each may be biased."""
     tests = pooled_tests(of_responses(one_timestep(30, longer), [0.0] * 7))
-    assert not_told_apart(tests) == {("recurrent_activation", "activation", "cell", "output"): ["float32"]}
+    assert indistinguishable_operations(tests) == {("recurrent_activation", "activation", "cell", "output"): ["float32"]}
     found = by_name(tests, BIAS)
     assert found.keys() == set(TOLD) - {"activation"}
     assert found["cell"].allowed == pytest.approx(2 * ALLOWED_BIAS, rel=0.2)
@@ -302,7 +302,7 @@ def test_what_few_families_tell_apart_is_tested_together(longer: int) -> None:
 def test_what_many_families_tell_apart_is_tested_apart() -> None:
     """Activation on its own where twelve of thirty families have more than a timestep."""
     tests = pooled_tests(of_responses(one_timestep(30, 12), [0.0] * 7))
-    assert not_told_apart(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
+    assert indistinguishable_operations(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
 
 
 def test_biases_that_are_not_told_apart_are_found_together() -> None:
@@ -340,7 +340,10 @@ def test_groups_of_other_precisions_are_their_own() -> None:
         replace(test, of="kernel", aliases=()),
         replace(test, of="kernel", aliases=("bias",), precision="float16"),
     ]
-    assert not_told_apart(tests) == {("activation", "cell", "output"): ["float32"], ("kernel", "bias"): ["float32", "float16"]}
+    assert indistinguishable_operations(tests) == {
+        ("activation", "cell", "output"): ["float32"],
+        ("kernel", "bias"): ["float32", "float16"],
+    }
 
 
 def test_every_operation_can_be_left_out() -> None:
@@ -409,7 +412,7 @@ def test_a_chaotic_case_among_others_raises_no_alarm() -> None:
     tests = pooled_tests(sampled(ErringAdapter(error=0.0), cases))
     assert [test.name for test in tests if test.verdict is not Verdict.PASS] == []
     assert max(test.standard_error for test in tests) < 1
-    assert not_told_apart(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
+    assert indistinguishable_operations(tests) == {("recurrent_activation", "cell", "output"): ["float32"]}
 
 
 @pytest.mark.parametrize(

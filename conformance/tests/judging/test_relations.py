@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from conformance.adapters.base import Adapter
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases import features
 from conformance.cases.case import Case
@@ -47,7 +47,7 @@ class Otherwise:
     """The reference, a thousandth off in the cases of which something holds."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     where: Callable[[Case], bool]
 
@@ -67,7 +67,7 @@ class ReadsNeighbour:
     """The reference, whose rows read the inputs of the row before as well: which row stands there must not matter."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -196,7 +196,7 @@ class Recording:
 
     asked: list[tuple[Case, Stimulus]]
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.checks import CHECKS, Evidence, judge
-from conformance.judging.relations import ask_again
+from conformance.judging.relations import observe_relation
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import TWO_RUNS
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
@@ -25,13 +25,15 @@ from lstm_ref.arrays import Array
 Change = Callable[[Observation], Observation]
 
 
-def judged(check: str, case_id: str, change: Change = lambda observed: observed, conventions: Conventions = USUAL) -> CheckResult:
+def judged(
+    check: str, case_id: str, change: Change = lambda observed: observed, conventions: Conventions = DEFAULT_CONVENTIONS
+) -> CheckResult:
     """How a check judges the reference's observation of a case, changed; a relation is asked of the reference as it is."""
     case = Case.from_id(case_id)
     stimulus, adapter = draw([case]), ReferenceAdapter()
     observed = change(adapter.observe(case, stimulus))
-    related = ask_again(case, stimulus, adapter.observe) if case.relation else ()
-    evidence = Evidence(case=case, stimulus=stimulus, observed=observed, conventions=conventions, related=related)
+    related_calls = observe_relation(case, stimulus, adapter.observe) if case.relation else ()
+    evidence = Evidence(case=case, stimulus=stimulus, observed=observed, conventions=conventions, related_calls=related_calls)
     (asked,) = (one for one in CHECKS if one.name == check and one.applies_to(case))
     return asked.judge(evidence)
 
@@ -129,7 +131,7 @@ def test_missing_array_is_said_to_be_missing() -> None:
 def test_loss_may_be_off_by_the_limit_of_one_number(case_id: str, sigmas: float, verdict: Verdict) -> None:
     """One number is its own root mean square."""
     case = Case.from_id(case_id)
-    expected = answer(case, draw([case]))
+    expected = expected_calls(case, draw([case]))
     moved = expected.calls[0].loss + sigmas * expected.sigma[0].loss
     result = judged("loss", case_id, in_call(0, loss=lambda _: moved))
     assert result.verdict is verdict
@@ -174,15 +176,15 @@ def test_shapes_are_those_of_every_array_that_is_returned(case_id: str, change: 
 @pytest.mark.parametrize(
     ("dtype", "conventions", "returned", "verdict"),
     [
-        ("p_float16-", USUAL, ("float16",) * 3, Verdict.PASS),
-        ("p_mixed_float16-", USUAL, ("float16",) * 3, Verdict.PASS),
-        ("p_mixed_bfloat16-", USUAL, ("bfloat16",) * 3, Verdict.PASS),
-        ("p_float64-", USUAL, ("float64",) * 3, Verdict.PASS),
-        ("p_float64-", USUAL, ("float32",) * 3, Verdict.FAIL),
+        ("p_float16-", DEFAULT_CONVENTIONS, ("float16",) * 3, Verdict.PASS),
+        ("p_mixed_float16-", DEFAULT_CONVENTIONS, ("float16",) * 3, Verdict.PASS),
+        ("p_mixed_bfloat16-", DEFAULT_CONVENTIONS, ("bfloat16",) * 3, Verdict.PASS),
+        ("p_float64-", DEFAULT_CONVENTIONS, ("float64",) * 3, Verdict.PASS),
+        ("p_float64-", DEFAULT_CONVENTIONS, ("float32",) * 3, Verdict.FAIL),
         ("p_float64-", Conventions(float64="float32", float64_returned="float32"), ("float32",) * 3, Verdict.PASS),
         ("p_float64-", Conventions(float64="float32"), ("float32",) * 3, Verdict.FAIL),
-        ("p_mixed_float16-", USUAL, ("float16", "float16", "float32"), Verdict.FAIL),
-        ("p_mixed_float16-", USUAL, (), Verdict.FAIL),
+        ("p_mixed_float16-", DEFAULT_CONVENTIONS, ("float16", "float16", "float32"), Verdict.FAIL),
+        ("p_mixed_float16-", DEFAULT_CONVENTIONS, (), Verdict.FAIL),
     ],
 )
 def test_dtypes_are_the_policys_as_the_backend_returns_it(
@@ -230,7 +232,7 @@ def test_state_that_is_not_returned_is_stored_unjudged_but_reset() -> None:
 def test_relation_allows_two_runs(name: str, sigmas: float, verdict: Verdict) -> None:
     """Each of the two is within σ of the truth: the limit is √2 times as wide, of outputs and of both states."""
     case = Case.from_id("u10-d2-t6-b4-seq-same_as_training-s0")
-    sigma = getattr(answer(case, draw([case])).sigma[0], name)
+    sigma = getattr(expected_calls(case, draw([case])).sigma[0], name)
     at = (1,) * sigma.ndim
 
     def moved(array: Array) -> Array:
@@ -363,5 +365,5 @@ def raising(reason: str) -> Result:
 )
 def test_results_differ_alike(one: Result, other: Result, *, alike: bool) -> None:
     """By the type of the exception or a check that both fail; what is no unexpected difference is like none."""
-    assert one.differs_like(other) is alike
-    assert other.differs_like(one) is alike
+    assert one.fails_like(other) is alike
+    assert other.fails_like(one) is alike

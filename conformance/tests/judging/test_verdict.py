@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from conformance.judging.verdict import CheckResult, Result, Verdict, worst_of
+from conformance.judging.verdict import CheckResult, Result, Verdict, worst_verdict
 
 
 def test_there_are_seven() -> None:
@@ -53,18 +53,18 @@ WORST_FIRST = (
 @pytest.mark.parametrize(("worse", "better"), list(itertools.combinations(WORST_FIRST, 2)))
 def test_worse_verdict_wins(worse: Verdict, better: Verdict) -> None:
     """Whatever the order in which the checks came."""
-    assert worst_of([better, worse, better]) is worst_of([worse, better]) is worse
+    assert worst_verdict([better, worse, better]) is worst_verdict([worse, better]) is worse
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_one_verdict_is_its_own_worst(verdict: Verdict) -> None:
     """Nothing is made of it."""
-    assert worst_of(iter([verdict])) is verdict
+    assert worst_verdict(iter([verdict])) is verdict
 
 
 def test_no_check_is_unresolved() -> None:
     """What nobody judged has not passed, and the implementation has not failed."""
-    assert worst_of([]) is Verdict.UNRESOLVED
+    assert worst_verdict([]) is Verdict.UNRESOLVED
 
 
 def result(verdict: Verdict, reason: str = "", **checks: Verdict) -> Result:
@@ -88,4 +88,4 @@ def result(verdict: Verdict, reason: str = "", **checks: Verdict) -> Result:
 )
 def test_results_differ_alike_by_the_exception_or_a_failing_check(one: Result, other: Result, alike: bool) -> None:
     """What a reduced case must still show."""
-    assert (one.differs_like(other), other.differs_like(one)) == (alike, alike)
+    assert (one.fails_like(other), other.fails_like(one)) == (alike, alike)

@@ -8,9 +8,9 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.diagnosis.diagnosis import can_show
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import Result, Verdict
-from conformance.known.description import as_described
+from conformance.known.description import classify_by_description
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run
 from conformance.running.session import make_diagnose
@@ -38,16 +38,16 @@ TRIALS = [
     Trial(system="bias_dropped", described=SLOPE, case=PLAIN, verdict=Verdict.FAIL),
     Trial(system=CELL, described=CELL, case=PLAIN, verdict=Verdict.KNOWN_DIFFERENCE, reason="as described: the gates of"),
     Trial(system="all_gates_icfo", described=CELL, case=PLAIN, verdict=Verdict.FAIL),
-    Trial(system="mask_ignored", described="", case=PLAIN.having(mask="left"), verdict=Verdict.FAIL),
+    Trial(system="mask_ignored", described="", case=PLAIN.replace(mask="left"), verdict=Verdict.FAIL),
 ]
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.system} as {trial.described}")
 def test_what_differs_must_be_what_is_described_and_the_other_way_round(trial: Trial) -> None:
     """One deviation or several, on a case in which they show or do not."""
-    environment = {DESCRIBED: trial.described} if trial.described else {}
+    environment = {DESCRIBED_BY: trial.described} if trial.described else {}
     (result,) = run([trial.case], ReferenceAdapter(trial.system), make_diagnose(environment))
-    judged = as_described(result, environment)
+    judged = classify_by_description(result, environment)
     assert judged.verdict is trial.verdict
     assert trial.reason in judged.reason
 
@@ -61,4 +61,4 @@ def test_a_description_explains_nothing_where_it_cannot_show(described: str, cas
 def test_a_probe_shows_no_deviation() -> None:
     """It is no case."""
     probe = Result(case_id="probe-orthogonal-s0", group="probes", verdict=Verdict.PASS)
-    assert as_described(probe, {DESCRIBED: SLOPE}) is probe
+    assert classify_by_description(probe, {DESCRIBED_BY: SLOPE}) is probe

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.known.known_differences import (
     Kind,
     KnownDifference,
     KnownError,
     classify,
+    condition_values,
     expected_deviations,
     known_differences,
     mark_fixed,
-    values_of,
 )
 from lstm_ref import LSTMError
 
@@ -227,7 +227,7 @@ def test_what_is_expected_of_a_case_is_tried_alone_and_together() -> None:
     environment = {"keras": "3.15.1", "backend": "numpy"}
     expected = {"mask_ignored", "state_not_carried", "mask_ignored+state_not_carried"}
     assert set(expected_deviations(case_id, environment)) == expected
-    described = expected_deviations(case_id, environment | {DESCRIBED: "hard_sigmoid_keras2"})
+    described = expected_deviations(case_id, environment | {DESCRIBED_BY: "hard_sigmoid_keras2"})
     assert set(described) == {f"hard_sigmoid_keras2+{name}" for name in expected}
     assert expected_deviations(PLAIN, environment) == []
 
@@ -284,14 +284,14 @@ def test_both_ends_of_the_version_range_are_included(keras: str) -> None:
 )
 def test_probes_are_covered_by_pattern(case_id: str, covered: bool) -> None:
     """A pattern matches whole ids of probes, and no case."""
-    assert WRONG.covers(values_of(case_id), "torch", Version("3.15.1")) is covered
+    assert WRONG.covers(condition_values(case_id), "torch", Version("3.15.1")) is covered
 
 
 @pytest.mark.parametrize(("backend", "covered"), [("torch", True), ("jax", False)])
 def test_a_condition_may_ask_for_a_backend(backend: str, covered: bool) -> None:
     """One of several conditions can hold on fewer backends than the entry."""
     narrow = replace(WRONG, when=({"backend": ["torch"], "mask": ["left"]},))
-    assert narrow.covers(values_of(MASKED), backend, Version("3.15.1")) is covered
+    assert narrow.covers(condition_values(MASKED), backend, Version("3.15.1")) is covered
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_condition_may_ask_for_a_backend(backend: str, covered: bool) -> None:
 def test_all_parts_of_a_condition_must_hold(case_id: str, covered: bool) -> None:
     """Sizes are conditions as features are."""
     narrow = replace(WRONG, when=({"mask": ["left"], "initial_state": [True], "units": [2, 3]},))
-    assert narrow.covers(values_of(case_id), "torch", Version("3.15.1")) is covered
+    assert narrow.covers(condition_values(case_id), "torch", Version("3.15.1")) is covered
 
 
 def test_the_entry_that_explains_is_named_though_another_covers() -> None:
@@ -425,7 +425,7 @@ def test_a_well_formed_entry_is_read(tmp_path: Path) -> None:
     """Its versions are compared as versions, its date kept as it is written."""
     (entry,) = known_differences(written(tmp_path, ENTRY))
     assert (entry.id, entry.kind, entry.first, entry.seen) == ("one", Kind.CRASH, Version("3.15.1"), "2026-11-21")
-    assert entry.covers(values_of(MASKED), "torch", Version("3.15.1"))
+    assert entry.covers(condition_values(MASKED), "torch", Version("3.15.1"))
 
 
 def test_a_file_without_entries_knows_nothing(tmp_path: Path) -> None:

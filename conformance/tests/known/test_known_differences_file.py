@@ -17,11 +17,11 @@ from conformance.cases.features import FEATURES
 from conformance.diagnosis.diagnosticians import diagnostician
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.recipes import recipes
-from conformance.environments.recorded import recording_of
+from conformance.environments.recording import recording_path
 from conformance.environments.spec import parse
 from conformance.judging.checks import CHECKS
 from conformance.judging.verdict import Verdict
-from conformance.known.known_differences import EARLIER, KnownDifference, classify, known_differences, values_of
+from conformance.known.known_differences import EARLIER_FILE, KnownDifference, classify, condition_values, known_differences
 from conformance.matrix import allowed
 from conformance.probes import PROBES, probe_of, run_probe
 from conformance.running.runner import run
@@ -30,7 +30,7 @@ from lstm_ref import activations
 ENTRIES = {entry.id: entry for entry in known_differences()}
 PROBE_IDS = {probe.id for probe in PROBES}
 
-EARLIER_ENTRIES = {entry.id: entry for entry in known_differences(EARLIER)}
+EARLIER_ENTRIES = {entry.id: entry for entry in known_differences(EARLIER_FILE)}
 each_entry = pytest.mark.parametrize("entry", [*ENTRIES.values(), *EARLIER_ENTRIES.values()], ids=[*ENTRIES, *EARLIER_ENTRIES])
 
 
@@ -78,7 +78,7 @@ def test_an_entry_of_cases_names_checks_that_there_are(entry: KnownDifference) -
 @each_entry
 def test_evidence_is_covered_by_its_own_entry(entry: KnownDifference) -> None:
     """On some backend of the entry, in its whole range."""
-    values = values_of(entry.evidence)
+    values = condition_values(entry.evidence)
     assert any(entry.covers(values, backend, one) for backend in entry.backends for one in {entry.first, entry.last})
 
 
@@ -95,7 +95,7 @@ def test_evidence_is_a_case_or_a_probe(entry: KnownDifference) -> None:
 SHOWN_ON_TENSORFLOW = {
     entry.id: entry
     for entry in ENTRIES.values()
-    if entry.covers(values_of(entry.evidence), "tensorflow", Version(version("keras")))
+    if entry.covers(condition_values(entry.evidence), "tensorflow", Version(version("keras")))
 }
 
 
@@ -126,7 +126,7 @@ def test_evidence_of_every_entry_of_tensorflow_is_shown() -> None:
 def test_a_recording_shows_what_an_earlier_system_does(entry: KnownDifference) -> None:
     """Of the last version that has it, on the first backend that is named."""
     spec = parse(f"{entry.package}=={entry.last}" + (f" --backend {entry.backends[0]}" if entry.package == "keras" else ""))
-    adapter = EnvironmentAdapter(str(recording_of(str(recipes().shortest(spec)))))
+    adapter = EnvironmentAdapter(str(recording_path(str(recipes().without_default_backend(spec)))))
     environment = adapter.start()
     (shown,) = run([Case.from_id(entry.evidence)], adapter, diagnostician(environment).explain)
     known = classify(shown, environment)

@@ -11,20 +11,20 @@ from conformance.cases.case import Case
 from conformance.diagnosis.diagnosticians import diagnostician
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.known.known_differences import (
-    EARLIER,
+    EARLIER_FILE,
     KnownDifference,
     KnownError,
     classify,
+    condition_values,
     expected_precision,
     known_differences,
-    values_of,
 )
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run
-from conformance.system.infrastructure import Fault, infrastructure_fault, own_ending
+from conformance.system.infrastructure import Fault, crash_signal, infrastructure_fault
 from conformance.tests.support.infrastructure_reasons import REASONS
 
-ENTRIES = (*known_differences(), *known_differences(EARLIER))
+ENTRIES = (*known_differences(), *known_differences(EARLIER_FILE))
 FAULTS = {reason: fault for fault, reasons in REASONS.items() for reason in reasons}
 CRASHES = [entry for entry in ENTRIES if entry.errors]
 WRONG = [entry for entry in ENTRIES if entry.checks]
@@ -45,7 +45,7 @@ TYPES = sorted({error.type for entry in CRASHES for error in entry.errors} | {"Z
 
 def environment_of(entry: KnownDifference) -> dict[str, str]:
     """One in which the entry is known and its evidence covered."""
-    values = values_of(entry.evidence)
+    values = condition_values(entry.evidence)
     backend = next(name for name in entry.backends if entry.covers(values, name, entry.last))
     return {entry.package: str(entry.last), "backend": backend, "implementation": entry.implementation or "keras.layers.LSTM"}
 
@@ -103,7 +103,7 @@ def test_a_part_of_the_words_is_red(entry: KnownDifference, error: KnownError) -
 @each_entry
 def test_every_fault_of_infrastructure_is_red(entry: KnownDifference) -> None:
     """Whatever the entry says; but the end of a process, where the entry says that this very end is Keras'."""
-    excused = {reason for reason in FAULTS if entry.ends and entry.ends == own_ending(reason)}
+    excused = {reason for reason in FAULTS if entry.ends and entry.ends == crash_signal(reason)}
     expected = {reason: Verdict.KNOWN_DIFFERENCE if reason in excused else Verdict.ERROR for reason in FAULTS}
     assert {reason: raised(entry, reason).verdict for reason in FAULTS} == expected
     assert {FAULTS[reason] for reason in excused} <= {Fault.PROCESS}

@@ -93,7 +93,7 @@ def trajectory(deviations: Sequence[Deviation], stimulus: Stimulus) -> tuple[Arr
 def blind_cases(deviations: Sequence[Deviation], cases: list[Case], stimulus: Stimulus) -> dict[str, list[str]]:
     """Of each deviation, the cases where it can show and after which neither final state differs by more than 8σ."""
     reference, blind = reference_run(stimulus), {}
-    showing = {each.name: [case for case in cases if each.needs <= case.offers] for each in deviations}
+    showing = {each.name: [case for case in cases if each.needs <= case.fulfilled_needs] for each in deviations}
     for group in together([each for each in deviations if showing[each.name]], stimulus.family.units):
         hidden, cell = trajectory(group, stimulus)
         moved = np.maximum(
@@ -145,7 +145,7 @@ def test_no_stateful_case_is_blind_to_a_lost_state(family: Family) -> None:
 def test_no_case_of_one_timestep_is_blind_to_anything(family: Family) -> None:
     """All four kinds of call, every deviation that the run has not shown: where only a second call can show it, it does."""
     cases = [case for case in members(family) if case.timesteps == 1]
-    (shown,) = [case.offers for case in plain(family) if case.timesteps == 1]
+    (shown,) = [case.fulfilled_needs for case in plain(family) if case.timesteps == 1]
     assert survivors(cases, [each for each in SEEN if each not in ABOUT_THE_RUN or not each.needs <= shown]) == {}
 
 

@@ -15,13 +15,13 @@ import pytest
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES, Feature
 from conformance.cases.stimulus import draw
-from conformance.known.known_differences import values_of
-from conformance.matrix import LEVELS, Planned, allowed, select, surface
+from conformance.known.known_differences import condition_values
+from conformance.matrix import LEVELS, CaseOrProbe, allowed, select, surface
 from conformance.matrix.coverage import Combination, coverage
 from conformance.matrix.covering import FACTORS, pairs
-from conformance.matrix.drawn import drawn
 from conformance.matrix.exclusions import EXCLUSIONS, Exclusion, exclusion_of
-from conformance.matrix.grids import BASE, GRIDS, Grid, settled, singles
+from conformance.matrix.grids import BASE, GRIDS, Grid, single_features, with_required_features
+from conformance.matrix.random_cases import random_cases
 from conformance.probes import PROBES, Probe
 from conformance.reference.oracle import Oracle
 from lstm_ref import LSTMError
@@ -32,7 +32,7 @@ in_one_process = pytest.mark.xdist_group("levels")  # the deep level takes secon
 
 
 @functools.cache
-def planned(level: str) -> tuple[Planned, ...]:
+def planned(level: str) -> tuple[CaseOrProbe, ...]:
     """The level, drawn once a process."""
     return tuple(surface(level))
 
@@ -42,7 +42,7 @@ def cases_of(level: str) -> list[Case]:
     return [case for case in planned(level) if isinstance(case, Case)]
 
 
-def ids(cases: Sequence[Planned]) -> list[str]:
+def ids(cases: Sequence[CaseOrProbe]) -> list[str]:
     """Their ids."""
     return [case.id for case in cases]
 
@@ -88,7 +88,7 @@ def test_the_surface_is_of_its_seed(seed: int) -> None:
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_quick_has_every_value_of_every_feature(feature: Feature) -> None:
     """Each value is met in some case, the defaults in most."""
-    assert {case.feature(feature) for case in singles(BASE_CASE)} == set(feature.values)
+    assert {case.feature(feature) for case in single_features(BASE_CASE)} == set(feature.values)
 
 
 # --- exclusions
@@ -152,7 +152,7 @@ FORBIDDEN_BY_ONE = [
 @pytest.mark.parametrize(("exclusion", "case_id"), list(itertools.zip_longest(EXCLUSIONS, FORBIDDEN_BY_ONE)), ids=FORBIDDEN_BY_ONE)
 def test_each_exclusion_forbids_what_no_other_does(exclusion: Exclusion, case_id: str) -> None:
     """None is idle: without it, its case would be one."""
-    assert [one for one in EXCLUSIONS if one.excludes(values_of(case_id))] == [exclusion]
+    assert [one for one in EXCLUSIONS if one.excludes(condition_values(case_id))] == [exclusion]
     assert exclusion_of(Case.from_id(case_id)) is exclusion
 
 
@@ -220,7 +220,7 @@ def test_a_grid_crosses_its_axes_and_leaves_out_what_is_excluded() -> None:
 )
 def test_what_a_feature_cannot_do_without_is_added(given: str, mended: str) -> None:
     """And nothing else: what is contradictory stays excluded."""
-    assert settled(Case.from_id(f"u3-d2-t5-b4{given}-s0")).id == f"u3-d2-t5-b4{mended}-s0"
+    assert with_required_features(Case.from_id(f"u3-d2-t5-b4{given}-s0")).id == f"u3-d2-t5-b4{mended}-s0"
 
 
 def test_a_relation_is_asked_only_where_it_holds() -> None:
@@ -234,7 +234,7 @@ def test_a_relation_is_asked_only_where_it_holds() -> None:
 
 def pairs_not_met() -> Iterator[dict[str, Any]]:
     """The pairs of two factors' values that no exclusion forbids by itself and no case of the array holds."""
-    rows = [values_of(case.id) for case in pairs(0)]
+    rows = [condition_values(case.id) for case in pairs(0)]
     for one, other in itertools.combinations(FACTORS, 2):
         met = {(row[one], row[other]) for row in rows}
         for pair in itertools.product(FACTORS[one], FACTORS[other]):
@@ -297,7 +297,7 @@ def test_covering_array_is_small() -> None:
 
 def test_draws_are_the_same_for_ever() -> None:
     """Whatever versions are installed: a level means the same cases everywhere."""
-    assert ids(drawn(BASE_CASE, 3)) == [
+    assert ids(random_cases(BASE_CASE, 3)) == [
         "u5-d2-t7-b3-seq-zeromask-nobias-init-strided-s0",
         "u5-d3-t4-b2-seq-nostate-act_relu-init-staticbatch-same_as_time_reversed-s1",
         "u3-d4-t6-b4-seq-nostate-by_masking-in_float32-weights_chaotic-s2",
@@ -306,7 +306,7 @@ def test_draws_are_the_same_for_ever() -> None:
 
 def test_draws_are_a_function_of_their_seed() -> None:
     """The same again for the same seed, others for another."""
-    again = [ids(drawn(BASE_CASE.having(seed=seed), 30)) for seed in (0, 0, 1)]
+    again = [ids(random_cases(BASE_CASE.replace(seed=seed), 30)) for seed in (0, 0, 1)]
     assert again[0] == again[1]
     assert {case_id.rpartition("-s")[0] for case_id in again[0]} != {case_id.rpartition("-s")[0] for case_id in again[2]}
 
@@ -314,7 +314,7 @@ def test_draws_are_a_function_of_their_seed() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_draws_are_different_allowed_cases(seed: int) -> None:
     """As many as were asked for: in place of what is excluded or repeated, another is drawn."""
-    cases = drawn(BASE_CASE.having(seed=seed), 60)
+    cases = random_cases(BASE_CASE.replace(seed=seed), 60)
     assert len(set(ids(cases))) == len(cases) == 60
     assert all(map(allowed, cases))
     assert [case.seed for case in cases] == list(range(seed, seed + len(cases)))
@@ -338,13 +338,13 @@ def test_coverage_counts_triples_of_one_case() -> None:
 
 def test_another_value_of_one_feature_adds_a_pair_with_each_other_feature() -> None:
     """Twice the same adds nothing."""
-    one, two = ([BASE_CASE], [BASE_CASE, BASE_CASE.having(use_bias=False), BASE_CASE])
+    one, two = ([BASE_CASE], [BASE_CASE, BASE_CASE.replace(use_bias=False), BASE_CASE])
     assert coverage(two, 2).covered - coverage(one, 2).covered == COUNTED - 1
 
 
 def test_a_value_that_no_feature_lists_is_no_pair() -> None:
     """A case of such an activation counts by its other features."""
-    assert coverage([BASE_CASE.having(activation="mish")], 2).covered == (COUNTED - 1) * (COUNTED - 2) // 2
+    assert coverage([BASE_CASE.replace(activation="mish")], 2).covered == (COUNTED - 1) * (COUNTED - 2) // 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.cases.case import Case
-from conformance.matrix import askable, cases_for, select, surface, without_probes
+from conformance.matrix import cases_for, select, supported_cases, surface, without_probes
 from conformance.probes import PROBES, Probe
 from lstm_ref import LSTMError
 
@@ -36,7 +36,7 @@ def test_what_cannot_return_states_is_asked_for_outputs_only() -> None:
 def test_what_is_not_asked_says_why() -> None:
     """Probes; cases that need the states; cases whose outputs alone are asked: each under its reason, and no case is lost."""
     cases, probes = without_probes(STANDARD, ())
-    asked, lost = askable(cases, [{"arguments": {"return_state": "False"}}, {"arguments": {}}])
+    asked, lost = supported_cases(cases, [{"arguments": {"return_state": "False"}}, {"arguments": {}}])
     assert [each.case_ids for each in probes] == [tuple(each.id for each in PROBES)]
     assert [each.reason.partition(",")[0] for each in lost] == ["they need return_state", "return_state is no argument there"]
     not_asked = {case_id for each in lost for case_id in each.case_ids}

@@ -65,7 +65,7 @@ IDS = [
 ]
 CASES = [Case.from_id(case_id) for case_id in IDS]
 
-OF_THE_MATRIX = {case.offers for case in documents_matrix()}
+OF_THE_MATRIX = {case.fulfilled_needs for case in documents_matrix()}
 # What no case of the documents' matrix offers enough for; what shows there is proven to show there, in test_power.
 BEYOND_THE_MATRIX = [
     name for name, deviation in DEVIATIONS.items() if not any(deviation.needs <= offers for offers in OF_THE_MATRIX)
@@ -114,7 +114,7 @@ def test_reference_itself_survives() -> None:
 def test_no_deviation_breaks_the_run(case: Case) -> None:
     """A deviation that can show gives a wrong answer, not an exception: a diagnosis tries them all."""
     stimulus = draw([case])
-    applicable = [name for name, deviation in DEVIATIONS.items() if deviation.needs <= case.offers]
+    applicable = [name for name, deviation in DEVIATIONS.items() if deviation.needs <= case.fulfilled_needs]
     observed = [ReferenceAdapter(name).observe(case, stimulus) for name in applicable]
     assert {len(one.calls) for one in observed} == {len(case.calls)}
 

@@ -16,7 +16,7 @@ from conformance.judging.verdict import Verdict
 from conformance.matrix.exclusions import exclusion_of
 from conformance.matrix.grids import BASE, GRIDS
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import Answer, answer
+from conformance.reference.run import ExpectedCalls, expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT
 from conformance.running.runner import run
 from lstm_ref import LSTM, DropoutMasks, LSTMConfig, LSTMWeights
@@ -28,13 +28,13 @@ LONG = [case for case in CASES if case.timesteps > PREDICTABLE_STEPS]
 SHORT = [case for case in CASES if case not in LONG]
 RANGE = 2.0  # of a hidden state, which lies between -1 and 1
 # The beginning of the longest run, by its outputs alone.
-EARLY = LONG[0].having(timesteps=60, return_state=False)
+EARLY = LONG[0].replace(timesteps=60, return_state=False)
 
 # What shows in what a timestep computes, and is no small matter of precision.
 SEEN = [
     name
     for name, deviation in DEVIATIONS.items()
-    if deviation.needs <= LONG[0].offers and not deviation.hides and not deviation.needs & {Need.GRADIENTS}
+    if deviation.needs <= LONG[0].fulfilled_needs and not deviation.hides and not deviation.needs & {Need.GRADIENTS}
 ]
 
 
@@ -56,20 +56,20 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> ReferenceAdapter:
 
 
 @pytest.fixture(scope="module")
-def answers() -> Callable[[Case], tuple[Stimulus, Answer]]:
+def answers() -> Callable[[Case], tuple[Stimulus, ExpectedCalls]]:
     """Stimulus and answer of a case, found once."""
-    found: dict[str, tuple[Stimulus, Answer]] = {}
+    found: dict[str, tuple[Stimulus, ExpectedCalls]] = {}
 
-    def of(case: Case) -> tuple[Stimulus, Answer]:
+    def of(case: Case) -> tuple[Stimulus, ExpectedCalls]:
         if case.id not in found:
             stimulus = draw([case])
-            found[case.id] = stimulus, answer(case, stimulus)
+            found[case.id] = stimulus, expected_calls(case, stimulus)
         return found[case.id]
 
     return of
 
 
-Answers = Callable[[Case], tuple[Stimulus, Answer]]
+Answers = Callable[[Case], tuple[Stimulus, ExpectedCalls]]
 
 
 def blind(sigma: Any) -> float:
@@ -91,7 +91,7 @@ def test_a_correct_run_in_float32_is_accepted(case: Case, in_float32: ReferenceA
 @pytest.mark.parametrize("seed", [6, 11])
 def test_a_correct_run_is_accepted_where_rows_are_lost_early(seed: int, in_float32: ReferenceAdapter) -> None:
     """Two of the seeds whose first row is lost within two hundred timesteps."""
-    (result,) = run([LONG[0].having(timesteps=300, seed=seed)], in_float32)
+    (result,) = run([LONG[0].replace(timesteps=300, seed=seed)], in_float32)
     assert result.verdict is Verdict.PASS
 
 
@@ -120,7 +120,7 @@ def verdict_on(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Callable[[C
     """On a deviation in a case, whose answer is found once."""
 
     def verdict_of(case: Case, name: str) -> Verdict:
-        monkeypatch.setattr("conformance.judging.checks.answer", lambda *_: answers(case)[1])
+        monkeypatch.setattr("conformance.judging.checks.expected_calls", lambda *_: answers(case)[1])
         (result,) = run([case], ReferenceAdapter(name))
         return result.verdict
 
@@ -151,7 +151,7 @@ def test_short_of_chaos_a_last_output_shows_a_wrong_run(case: Case, verdict_on: 
 
 def test_the_last_output_of_a_long_run_is_blind_and_no_case(answers: Answers) -> None:
     """No exclusion without a reason: this one would accept a wrong gate."""
-    case = LONG[0].having(return_sequences=False)
+    case = LONG[0].replace(return_sequences=False)
     assert exclusion_of(case) is not None
     stimulus, expected = answers(case)
     assert blind(expected.sigma[0].outputs) == 1
@@ -162,9 +162,9 @@ def test_the_last_output_of_a_long_run_is_blind_and_no_case(answers: Answers) ->
 
 def test_a_long_run_offers_nothing_at_its_end() -> None:
     """What shows there alone is not asked of it."""
-    assert not LONG[0].offers & {Need.STATES, Need.LAST_STEP, Need.LAST_OUTPUT}
-    assert {Need.STATES, Need.LAST_STEP} <= LONG[0].having(weights="drawn").offers
-    assert {Need.STATES, Need.LAST_STEP, Need.LAST_OUTPUT} <= SHORT[0].offers
+    assert not LONG[0].fulfilled_needs & {Need.STATES, Need.LAST_STEP, Need.LAST_OUTPUT}
+    assert {Need.STATES, Need.LAST_STEP} <= LONG[0].replace(weights="drawn").fulfilled_needs
+    assert {Need.STATES, Need.LAST_STEP, Need.LAST_OUTPUT} <= SHORT[0].fulfilled_needs
 
 
 def test_how_much_of_each_case_is_blind(answers: Answers, record_property: Callable[[str, object], None]) -> None:

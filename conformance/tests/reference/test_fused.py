@@ -46,13 +46,13 @@ def verdicts(results: list[Result]) -> Counter[Verdict]:
 def test_it_conforms_at_every_case_of_the_quick_level(precision: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In either precision, split among threads where there are two; the standard level is asked for by `verify --fused`."""
     monkeypatch.setattr(fused, "WORTH_A_THREAD", 1)
-    cases = [case.having(dtype=precision) for case in QUICK if case.precision == "float32"]
+    cases = [case.replace(dtype=precision) for case in QUICK if case.precision == "float32"]
     assert verdicts(list(run(cases, FusedAdapter(threads)))) == {Verdict.PASS: len(cases)}
 
 
 def test_a_precision_that_it_does_not_compute_in_is_not_there() -> None:
     """With the reason."""
-    (result,) = run([PLAIN.having(dtype="float16")], FusedAdapter())
+    (result,) = run([PLAIN.replace(dtype="float16")], FusedAdapter())
     assert result.verdict is Verdict.UNSUPPORTED
     assert "computes in float64 or float32, not in float16" in result.reason
 

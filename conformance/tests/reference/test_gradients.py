@@ -14,14 +14,14 @@ from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.keras.routes import Maker
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
-from conformance.cases.masks import met_by_gradients
+from conformance.cases.masks import gradient_needs
 from conformance.cases.stimulus import draw
 from conformance.diagnosis.diagnosis import Diagnostician
 from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.matrix import allowed
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT
 from conformance.running.runner import run
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
@@ -153,7 +153,7 @@ def judged(change: Callable[[dict[str, Array]], dict[str, Array]]) -> CheckResul
     """How the reference's own gradients, exact and then changed, are judged."""
     stimulus = draw([PLAIN])
     observed = ReferenceAdapter().observe(PLAIN, stimulus)
-    exact = answer(PLAIN, stimulus).calls[0].gradients
+    exact = expected_calls(PLAIN, stimulus).calls[0].gradients
     calls = (replace(observed.calls[0], gradients=change(dict(exact))),)
     evidence = Evidence(case=PLAIN, stimulus=stimulus, observed=replace(observed, calls=calls))
     (result,) = (result for result in judge(evidence) if result.check == "gradients")
@@ -162,7 +162,7 @@ def judged(change: Callable[[dict[str, Array]], dict[str, Array]]) -> CheckResul
 
 def moved(name: str, sigmas: float) -> Callable[[dict[str, Array]], dict[str, Array]]:
     """One element of a gradient, so many σ off."""
-    sigma = answer(PLAIN, draw([PLAIN])).sigma[0].gradients[name]
+    sigma = expected_calls(PLAIN, draw([PLAIN])).sigma[0].gradients[name]
 
     def change(gradients: dict[str, Array]) -> dict[str, Array]:
         array = gradients[name].copy()
@@ -192,7 +192,7 @@ def test_gradient_that_is_missing_or_of_another_shape_fails() -> None:
 @pytest.mark.parametrize("name", OF_GRADIENTS)
 def test_deviation_of_the_gradients_leaves_what_is_computed_forwards_alone(name: str) -> None:
     """Only the gradients fail."""
-    case = PLAIN if DEVIATIONS[name].needs <= PLAIN.offers else None
+    case = PLAIN if DEVIATIONS[name].needs <= PLAIN.fulfilled_needs else None
     if case is None:
         case = next(
             each
@@ -206,7 +206,7 @@ def test_deviation_of_the_gradients_leaves_what_is_computed_forwards_alone(name:
                     "u3-d2-t6-b4-seq-layers2-via_gradient-s0",
                 ),
             )
-            if DEVIATIONS[name].needs <= each.offers
+            if DEVIATIONS[name].needs <= each.fulfilled_needs
         )
     result = result_of(case, ReferenceAdapter(name))
     assert {check.check for check in result.checks if check.verdict is not Verdict.PASS} == {"gradients"}
@@ -258,4 +258,4 @@ def test_what_a_mask_offers_to_deviations_of_gradients(mask: str, flags: dict[st
     """Used timesteps that the loss sees, pairs of them, pairs across a cut, and masked ones in between."""
     row = np.array([[digit == "1" for digit in mask]])
     asked = {"given": False, "returned": False, "shows_all": False, "zeroes": False} | flags
-    assert {need for need, is_met in met_by_gradients(row, **asked).items() if is_met} == offered
+    assert {need for need, is_met in gradient_needs(row, **asked).items() if is_met} == offered

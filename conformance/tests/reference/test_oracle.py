@@ -15,7 +15,7 @@ from conformance.adapters.observation import CallObservation
 from conformance.cases.case import TIME_DISTRIBUTED_OVER, Case
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.reference.oracle import Oracle
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref import LSTM, LSTMWeights, State
 from lstm_ref.arrays import Array
@@ -184,7 +184,7 @@ def test_slice_of_the_one_run_is_what_the_oracle_returns(case_id: str) -> None:
     case = Case.from_id(case_id)
     longer = Case.from_id("u3-d2-t9-b5-stateful-s0")
     stimulus = draw([case, longer])
-    for sliced, run in zip(answer(case, stimulus).calls, Oracle().observe(case, stimulus), strict=True):
+    for sliced, run in zip(expected_calls(case, stimulus).calls, Oracle().observe(case, stimulus), strict=True):
         assert sliced.returned == run.returned
         for name in ("outputs", "hidden", "cell"):
             assert_near(getattr(sliced, name), getattr(run, name))
@@ -209,7 +209,7 @@ def test_first_masked_outputs_follow_the_convention(case_id: str, conventions: C
     """Zeros or h0, of a loop and of an unrolled one; nothing is computed, so σ is no more than h0's own rounding."""
     case, stimulus, _, states, mask = given(case_id)
     assert mask is not None
-    judged = answer(case, stimulus, conventions)
+    judged = expected_calls(case, stimulus, conventions)
     late = ~np.logical_or.accumulate(mask, axis=1)
     hidden = np.broadcast_to(states[0].hidden[:, np.newaxis], judged.calls[0].outputs.shape)
     expected = hidden if emits_initial_state else np.zeros_like(hidden)
@@ -240,7 +240,7 @@ def test_without_a_convention_the_layer_decides() -> None:
 def test_loss_is_the_mean_of_the_squares(flags: str, route: str) -> None:
     """Of the used timesteps where every timestep has an output, else of all rows: a last output has no mask."""
     case, stimulus, *_, mask = given(f"u3-d2-t6-b4{flags}-via_{route}-s0")
-    (shown,) = Oracle().observe(case.having(route="call"), stimulus)
+    (shown,) = Oracle().observe(case.replace(route="call"), stimulus)
     squares = (shown.outputs - stimulus.targets_of(case, shown.outputs.shape)) ** 2
     used = squares if mask is None or not case.config.return_sequences else squares[mask]
     (got,) = Oracle().observe(case, stimulus)
@@ -344,7 +344,7 @@ def test_every_element_has_a_sigma(case_id: str) -> None:
     """Of the shape of what is expected, positive; None where nothing is returned."""
     case = Case.from_id(case_id)
     stimulus = draw([case])
-    judged = answer(case, stimulus, dropout=stimulus.dropout_of(case))
+    judged = expected_calls(case, stimulus, dropout=stimulus.dropout_of(case))
     shapes = [[shapes_of(call) for call in calls] for calls in (judged.calls, judged.sigma)]
     assert shapes[0] == shapes[1]
     assert all((array > 0).all() for call in judged.sigma for array in call.computed.values())

@@ -9,7 +9,7 @@ from conformance.adapters.observation import CallObservation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.matrix import documents_matrix, select
-from conformance.reference.run import ReferenceRun, answer, reference_run
+from conformance.reference.run import ReferenceRun, expected_calls, reference_run
 from conformance.reference.tolerance import ARITHMETIC, ELEMENT_LIMIT, TWO_RUNS
 from conformance.running.runner import families
 from lstm_ref import LSTM, LSTMConfig
@@ -48,9 +48,9 @@ def test_slices_are_what_the_reference_returns_call_by_call(case: Case, monkeypa
     """
     stimulus = STIMULI[case.family]
     exact = float64_run(stimulus)
-    expected = answer(case, stimulus).calls
+    expected = expected_calls(case, stimulus).calls
     monkeypatch.setattr("conformance.reference.run.reference_run", lambda *_: exact)
-    sigma = answer(case, stimulus).sigma
+    sigma = expected_calls(case, stimulus).sigma
     for returned, sliced, limit in zip(call_by_call(case, stimulus), expected, sigma, strict=True):
         for got, name in zip(returned, ("outputs", "hidden", "cell"), strict=True):
             assert got.shape == getattr(sliced, name).shape
@@ -65,7 +65,7 @@ def test_sigma_has_the_shape_of_what_is_expected(case: Case) -> None:
         return [(call.outputs.shape, call.hidden.shape, call.cell.shape) for call in calls]
 
     stimulus = STIMULI[case.family]
-    assert shapes(answer(case, stimulus).sigma) == shapes(answer(case, stimulus).calls)
+    assert shapes(expected_calls(case, stimulus).sigma) == shapes(expected_calls(case, stimulus).calls)
 
 
 @pytest.mark.parametrize("size", ["u1-d1", "u1-d64", "u2-d2", "u10-d5", "u32-d64", "u128-d1"])

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 
 from conformance.claims import CLAIMS, SYSTEMS
 from conformance.cli import main
-from conformance.environments.recorded import recording_of
+from conformance.environments.recording import recording_path
 
 ONE = ("--case", "u2-d1-t1-b3-s0")
-RECORDED = str(recording_of("block-lstm-v2"))
+RECORDED = str(recording_path("block-lstm-v2"))
 OTHER = ("upgrade", "reference", "reference:hard_sigmoid", *ONE, "--no-reduce")
 HISTORY = ("history", "--versions", "reference", *ONE)
 WRONG = ("verify", *ONE, "--deviation", "two_biases", "--workers", "1")

@@ -18,7 +18,7 @@ from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.cli import main
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from conformance.running.agreement import ENVIRONMENT, ObservationFolder, agree
 from conformance.running.runner import run
@@ -117,7 +117,7 @@ def test_limits_are_those_of_two_runs(tmp_path: Path, sigmas: float, *, differs:
 
 def sigma_of(case: Case) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     """σ of the outputs of each call."""
-    return [call.outputs for call in answer(case, draw([case])).sigma]
+    return [call.outputs for call in expected_calls(case, draw([case])).sigma]
 
 
 def test_every_two_folders_are_compared(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conformance.judging.verdict import CheckResult, Line, Picture, Result, Sample, Verdict
-from conformance.matrix import Planned, documents_matrix, select
+from conformance.matrix import CaseOrProbe, documents_matrix, select
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.journal import JournalError, as_dict, from_dict, identify, resume
 from conformance.running.runner import run, unresolved_result
@@ -54,7 +54,7 @@ class Counted:
     def __init__(self) -> None:
         self.case_ids: list[str] = []
 
-    def __call__(self, cases: Sequence[Planned]) -> Iterator[Result]:
+    def __call__(self, cases: Sequence[CaseOrProbe]) -> Iterator[Result]:
         """The results of the cases, each when it is asked for."""
         for case in cases:
             self.case_ids.append(case.id)
@@ -158,7 +158,7 @@ def test_what_is_unresolved_is_handed_on_and_asked_again(tmp_path: Path) -> None
     """The file keeps results; a fault of the machine is none."""
     path = tmp_path / "run.jsonl"
 
-    def run_out_of_disk(cases: Sequence[Planned]) -> Iterator[Result]:
+    def run_out_of_disk(cases: Sequence[CaseOrProbe]) -> Iterator[Result]:
         for case in cases:
             yield unresolved_result(case, "the disk cannot be written") if case is CASES[1] else RESULTS[case.id]
 

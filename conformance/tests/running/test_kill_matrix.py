@@ -36,7 +36,7 @@ CASES = [
         ),
     ),
 ]
-SHOWING = [name for name, deviation in DEVIATIONS.items() if any(deviation.needs <= case.offers for case in CASES)]
+SHOWING = [name for name, deviation in DEVIATIONS.items() if any(deviation.needs <= case.fulfilled_needs for case in CASES)]
 
 
 @pytest.fixture(scope="module")

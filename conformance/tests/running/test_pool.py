@@ -98,9 +98,9 @@ def test_chunks_of_what_shares_nothing_begin_with_the_longest_sequences() -> Non
 def test_cases_of_one_form_come_together() -> None:
     """One model may serve them, in the worker that has it; the longest of all come first still."""
     one, other = (Case.from_id(f"u2-d1-t3-b1-{words}-s0") for words in ("mask_right", "seq-mask_right"))
-    longest = one.having(timesteps=1000, unroll=True, static_time=True)
-    assert chunks([one, other, one.having(seed=1), other.having(mask="left"), longest], 64) == [
-        [longest, one, one.having(seed=1), other, other.having(mask="left")]
+    longest = one.replace(timesteps=1000, unroll=True, static_time=True)
+    assert chunks([one, other, one.replace(seed=1), other.replace(mask="left"), longest], 64) == [
+        [longest, one, one.replace(seed=1), other, other.replace(mask="left")]
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conformance.adapters.base import Adapter
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
@@ -32,7 +32,7 @@ class WrongIfMasked:
     """The reference, which misses the output's tanh where something is masked and there is more than one timestep."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -49,7 +49,7 @@ class RaisesIfBackwards:
     """The reference, which cannot go backwards, and says so in another way of every size."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -104,7 +104,7 @@ def test_difference_stays_as_it_is(given: dict[str, Any]) -> None:
 
 def test_first_differences_only_are_reduced() -> None:
     """Each takes some tens of runs, and many have one cause."""
-    cases = [MASKED.having(timesteps=3, batch=batch) for batch in range(1, MOST_REDUCTIONS + 2)]
+    cases = [MASKED.replace(timesteps=3, batch=batch) for batch in range(1, MOST_REDUCTIONS + 2)]
     minimal = [bool(result.minimal) for result in ran(cases, WrongIfMasked).results]
     assert minimal == [True] * MOST_REDUCTIONS + [False]
 
@@ -173,7 +173,7 @@ def test_report_of_a_level_has_its_coverage() -> None:
 
 def test_fail_fast_stops_at_the_first_difference() -> None:
     """And says so; what it stopped at is not reduced."""
-    cases = [MASKED, *(MASKED.having(batch=batch) for batch in range(5, 40))]
+    cases = [MASKED, *(MASKED.replace(batch=batch) for batch in range(5, 40))]
     report = ran(cases, WrongIfMasked, fail_fast=True)
     assert report.stopped == "stopped at the first difference, as --fail-fast asks"
     assert [(result.verdict, result.minimal) for result in report.results] == [(Verdict.FAIL, "")]
@@ -182,7 +182,7 @@ def test_fail_fast_stops_at_the_first_difference() -> None:
 
 def test_fail_fast_does_not_stop_at_what_is_expected() -> None:
     """A run without a difference is whole."""
-    report = ran([RIGHT, RIGHT.having(batch=2)], ReferenceAdapter, fail_fast=True)
+    report = ran([RIGHT, RIGHT.replace(batch=2)], ReferenceAdapter, fail_fast=True)
     assert (report.stopped, report.as_expected) == ("", True)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.adapters.base import AdapterStartError
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
@@ -22,7 +22,7 @@ class Scaling:
     """The reference with its outputs multiplied: wrong, and no deviation of the registry."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     factor: float
 
@@ -41,7 +41,7 @@ class Raising:
     """The reference, which raises at one case."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     case_id: str
     error: Exception
@@ -62,7 +62,7 @@ class OnceOnly:
     """The reference with its outputs multiplied, which answers once and raises whenever it is asked again."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     factor: float
     error: Exception
@@ -85,7 +85,7 @@ class Incomplete:
     """The reference, which loses its last call."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -102,7 +102,7 @@ class Dying:
     """The reference, whose process ends at one case, as a crash in C++ code or the system's want of memory ends it."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     case_id: str
     killed_by: int = 0
@@ -127,7 +127,7 @@ class Starved:
     """The reference on a machine whose disk is full, so many times, at one case."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     case_id: str
     folder: Path
@@ -155,7 +155,7 @@ class Hanging:
     """The reference, which never answers at one case."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     case_id: str
 
@@ -175,7 +175,7 @@ class Fading:
     """The reference, whose process dies at one case and which loads once only: every later process dies or hangs of loading it."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     case_id: str
     loaded: Path
@@ -200,7 +200,7 @@ class NotInstalled:
     """Cannot start at all."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Refuse.
@@ -220,7 +220,7 @@ class Broken:
     """Raises an exception of its own kind while it is loaded, as frameworks do that another package's new version has broken."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Fail.
@@ -240,7 +240,7 @@ class Exiting:
     """Asks its process to exit, which no exception handler expects."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""
@@ -260,7 +260,7 @@ class Counting:
     """Reports from which process and with which arguments each case was observed, in its path."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.tests.support.keras_double_layers import (
     Activation,
     Embedding,
@@ -117,7 +117,7 @@ class Model(Layer):
 class Double:
     """Modules for a script's imports."""
 
-    def __init__(self, deviation: str = "", conventions: Conventions = USUAL) -> None:
+    def __init__(self, deviation: str = "", conventions: Conventions = DEFAULT_CONVENTIONS) -> None:
         self.setting = Setting(combined(deviation.split("+")) if deviation else RIGHT, conventions)
         self.files: dict[str, Any] = {}
 
@@ -220,7 +220,7 @@ def _tensor_like(array: Any, tensor: Any) -> Tensor:
 
 
 @contextmanager
-def in_place_of_keras(deviation: str = "", conventions: Conventions = USUAL) -> Iterator[None]:
+def in_place_of_keras(deviation: str = "", conventions: Conventions = DEFAULT_CONVENTIONS) -> Iterator[None]:
     """What is imported meanwhile as keras, tensorflow, onnxruntime and openvino is the double."""
     modules = Double(deviation, conventions).modules()
     before = {name: sys.modules.get(name) for name in modules}

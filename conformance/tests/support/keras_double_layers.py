@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.cases.features import POLICIES
 from conformance.reference.adapter import _cast
 from lstm_ref import DropoutMasks, LSTMConfig, LSTMWeights, State
@@ -23,7 +23,7 @@ class Setting:
     """What computes in Keras' place: the reference with a deviation, by a backend's conventions."""
 
     deviation: Deviation
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
 
 
 class Tensor(np.ndarray):

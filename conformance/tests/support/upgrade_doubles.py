@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conformance.adapters.base import Adapter, Describing, Sourced, UnsupportedError
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.base import Adapter, SupportsDescription, SupportsSource, UnsupportedError
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
@@ -35,11 +35,11 @@ class InThisProcess:
 
     def facts(self) -> Mapping[str, Any]:
         """What it can describe."""
-        return self._adapter.describe() if isinstance(self._adapter, Describing) else {}
+        return self._adapter.describe() if isinstance(self._adapter, SupportsDescription) else {}
 
     def source(self) -> Path | None:
         """Where its files are, if it says."""
-        return self._adapter.source() if isinstance(self._adapter, Sourced) else None
+        return self._adapter.source() if isinstance(self._adapter, SupportsSource) else None
 
     def run(self, cases: Sequence[Case]) -> Iterator[Result]:
         """One after the other."""
@@ -68,7 +68,7 @@ class Version:
     @property
     def conventions(self) -> Conventions:
         """Of the backend that it pretends to run on."""
-        return CONVENTIONS.get(self.environment.get("backend", ""), USUAL)
+        return CONVENTIONS.get(self.environment.get("backend", ""), DEFAULT_CONVENTIONS)
 
     def start(self) -> Mapping[str, str]:
         """Nothing to load."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.environments.recorded import RecordingError, read_recording
+from conformance.environments.recording import RecordingError, read_recording
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
 from conformance.running.agreement import read_arrays

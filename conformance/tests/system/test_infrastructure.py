@@ -9,8 +9,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from conformance.judging.verdict import in_one_line
-from conformance.system.infrastructure import Fault, ending, infrastructure_fault, is_from_outside, own_ending
+from conformance.judging.verdict import exception_line
+from conformance.system.infrastructure import Fault, crash_signal, exit_code_text, infrastructure_fault, is_external_signal
 from conformance.tests.support.infrastructure_reasons import REASONS
 
 
@@ -48,7 +48,7 @@ def test_every_fault_has_an_example(fault: Fault) -> None:
 def test_errors_of_the_operating_system_are_told_by_type_and_by_words(number: int, fault: Fault) -> None:
     """As Python raises them, and in the words of a library that wraps them in a type of its own."""
     raised = OSError(number, os.strerror(number), "/somewhere/a file")
-    assert infrastructure_fault(in_one_line(raised)) is fault
+    assert infrastructure_fault(exception_line(raised)) is fault
     assert infrastructure_fault(f"RuntimeError: model.save: {os.strerror(number)}") is fault
 
 
@@ -56,14 +56,14 @@ def test_a_module_that_is_missing_is_a_fault() -> None:
     """As Python raises it."""
     with pytest.raises(ModuleNotFoundError) as raised:
         import_module("no_such_module")
-    assert infrastructure_fault(in_one_line(raised.value)) is Fault.PACKAGE
+    assert infrastructure_fault(exception_line(raised.value)) is Fault.PACKAGE
 
 
 def test_memory_that_is_used_up_is_a_fault() -> None:
     """As NumPy raises it."""
     with pytest.raises(MemoryError) as raised:
         np.empty(2**60, np.uint8)
-    assert infrastructure_fault(in_one_line(raised.value)) is Fault.MEMORY
+    assert infrastructure_fault(exception_line(raised.value)) is Fault.MEMORY
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_an_implementation_raises_is_no_fault_of_infrastructure(reason: str
 )
 def test_only_what_a_process_does_to_itself_is_an_end_of_its_own(reason: str, end: str) -> None:
     """A signal of its own code; not a time limit, nor what kills it from outside, as where memory is used up."""
-    assert own_ending(reason) == end
+    assert crash_signal(reason) == end
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_only_what_a_process_does_to_itself_is_an_end_of_its_own(reason: str, en
 )
 def test_an_exit_code_is_said_with_its_signal(code: int, said: str, from_outside: bool) -> None:
     """And whether a crash sends that one."""
-    assert (ending(code), is_from_outside(code)) == (said, from_outside)
+    assert (exit_code_text(code), is_external_signal(code)) == (said, from_outside)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import conformance
-from conformance.environments.recorded import FOLDER
+from conformance.environments.recording import FOLDER
 from conformance.report.files import write_text
-from conformance.system.lifetime import PREFIX, scratch_folder, terminated_as_interrupt
+from conformance.system.lifetime import PREFIX, scratch_folder, sigterm_as_keyboard_interrupt
 
 if sys.platform == "win32":
     pytest.skip("Windows has other ways to end a process, and no /proc", allow_module_level=True)
@@ -306,7 +306,7 @@ def test_what_is_told_to_be_ignored_is_ignored() -> None:
     """As nohup tells it: a terminal that is closed does not end the run then."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with terminated_as_interrupt():
+        with sigterm_as_keyboard_interrupt():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.system.sources import digest_of, files_of, suite_digest
+from conformance.system.sources import digest_of, source_digests, suite_digest
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def _moved_text(program: Path) -> None:
 @pytest.mark.parametrize("change", [_edited, _renamed, _lost, _added, _moved_text], ids=lambda each: each.__name__.strip("_"))
 def test_changed_program_has_another_digest(change: Callable[[Path], None], program: Path) -> None:
     """Whatever its version says."""
-    before = files_of(program)
+    before = source_digests(program)
     change(program)
-    after = files_of(program)
+    after = source_digests(program)
     assert before["suite_files"] == after["suite_files"]
     assert before["implementation_files"] != after["implementation_files"]
 
@@ -79,5 +79,5 @@ def test_recording_is_known_by_its_content(tmp_path: Path) -> None:
 def test_suite_alone_stands_for_what_has_no_files_of_its_own() -> None:
     """The reference and its deviations; and it costs little."""
     started = time.perf_counter()
-    assert files_of(None) == {"suite_files": suite_digest()}
+    assert source_digests(None) == {"suite_files": suite_digest()}
     assert time.perf_counter() - started < 5

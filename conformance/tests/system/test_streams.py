@@ -16,25 +16,25 @@ from rich.text import Text
 
 import conformance
 from conformance.report.console import show_table, stdout
-from conformance.system.streams import SPELLED, spelled, take_every_character
+from conformance.system.streams import REPLACEMENTS, accept_every_character, in_encoding
 
 ROOT = Path(conformance.__file__).parents[1]
 WRONG = ("verify", "--case", "u2-d1-t1-b3-s0", "--deviation", "two_biases", "--workers", "1")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "cp850", "latin-1", "utf-8"])
-@pytest.mark.parametrize("text", ["".join(SPELLED), "…→ 2.9σ", "漢字", "\udc80"])
+@pytest.mark.parametrize("text", ["".join(REPLACEMENTS), "…→ 2.9σ", "漢字", "\udc80"])
 def test_every_character_can_be_written(text: str, encoding: str) -> None:
     """In words, or as its escape; what the encoding has stays as it is."""
-    said = spelled(text, encoding)
+    said = in_encoding(text, encoding)
     assert said.encode(encoding).decode(encoding) == said
     assert said == text or encoding != "utf-8" or "\\udc80" in said
 
 
 def test_characters_are_spelled_as_a_reader_expects() -> None:
     """σ by its name, arrows and signs by what they are typed with."""
-    assert spelled("2.9σ → 3 × 4 ± 1 漢", "ascii") == "2.9sigma -> 3 x 4 +- 1 \\u6f22"
-    assert spelled("2.9σ", "cp437") == "2.9σ"
+    assert in_encoding("2.9σ → 3 × 4 ± 1 漢", "ascii") == "2.9sigma -> 3 x 4 +- 1 \\u6f22"
+    assert in_encoding("2.9σ", "cp437") == "2.9σ"
 
 
 def test_decoding_is_no_business_of_the_handler() -> None:
@@ -47,7 +47,7 @@ def test_streams_of_others_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
     """What has no encoding, as a notebook's or a windowed program's, is left alone."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "stderr", None)
-    take_every_character()
+    accept_every_character()
 
 
 def test_report_is_printed_without_the_characters_that_it_would_have() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
 from conformance.tests.support.upgrade_doubles import InThisProcess, version
@@ -192,7 +192,9 @@ def test_errors_without_arrays_are_held_to_their_size(tmp_path: Path) -> None:
     (change,) = report.changes
     larger = [replace(check, largest=60 * check.largest) for check in change.after.checks]
     after = replace(change.after, checks=tuple(larger))
-    other = replace(change, after=after, errors={f"to {name}": each for name, each in measure_errors(after, None, USUAL).items()})
+    other = replace(
+        change, after=after, errors={f"to {name}": each for name, each in measure_errors(after, None, DEFAULT_CONVENTIONS).items()}
+    )
     assert cases_of(judge(replace(report, changes=(other,)), recorded).unexpected) == [case]
 
 

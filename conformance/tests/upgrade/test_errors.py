@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from conformance.adapters.base import Adapter
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import FusedAdapter, ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.upgrade.errors import MeasuredErrors, measure_errors
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import DEVIATIONS
@@ -43,7 +43,7 @@ def arrays_of(adapter: Adapter, asked: Case, answered: Case | None = None) -> di
 
 def errors_of(case: Case, arrays: Mapping[str, Array]) -> dict[str, MeasuredErrors]:
     """Of an answer that is judged wrong."""
-    return measure_errors(Result(case_id=case.id, group=case.group, verdict=Verdict.FAIL), arrays, USUAL)
+    return measure_errors(Result(case_id=case.id, group=case.group, verdict=Verdict.FAIL), arrays, DEFAULT_CONVENTIONS)
 
 
 def same(one: Mapping[str, MeasuredErrors], other: Mapping[str, MeasuredErrors]) -> bool:
@@ -55,7 +55,7 @@ def same(one: Mapping[str, MeasuredErrors], other: Mapping[str, MeasuredErrors])
 def test_same_mistake_in_another_arithmetic_has_the_same_errors(mistake: str) -> None:
     """float32 at every operation, and float64 rounded at the end: as far apart as two processors."""
     case_id, changes = MISTAKES[mistake]
-    asked, answered = Case.from_id(case_id), Case.from_id(case_id).having(**changes)
+    asked, answered = Case.from_id(case_id), Case.from_id(case_id).replace(**changes)
     found = [errors_of(asked, arrays_of(adapter, asked, answered)) for adapter in (FusedAdapter(), ReferenceAdapter())]
     assert found[0]["outputs"].fails
     assert found[0]["outputs"].errors != found[1]["outputs"].errors
@@ -63,13 +63,13 @@ def test_same_mistake_in_another_arithmetic_has_the_same_errors(mistake: str) ->
 
 
 @pytest.mark.parametrize(
-    "deviation", sorted(name for name, each in DEVIATIONS.items() if not each.hides and each.needs <= PLAIN.offers)
+    "deviation", sorted(name for name, each in DEVIATIONS.items() if not each.hides and each.needs <= PLAIN.fulfilled_needs)
 )
 def test_mistake_is_known_again_within_the_rounding_of_two_runs(deviation: str) -> None:
     """Every element moved by as much as two right runs may differ, in either direction."""
-    case = PLAIN.having(seed=7)
+    case = PLAIN.replace(seed=7)
     arrays = arrays_of(ReferenceAdapter(deviation), case)
-    sigma = {f"0_{name}": each for name, each in answer(case, draw([case])).sigma[0].computed.items()}
+    sigma = {f"0_{name}": each for name, each in expected_calls(case, draw([case])).sigma[0].computed.items()}
     signs = np.random.default_rng(0).choice([-1.0, 1.0], 4 * 5 * 3)
     moved = {name: array + 8 * signs[: array.size].reshape(array.shape) * sigma[name].max() for name, array in arrays.items()}
     assert same(errors_of(case, arrays), errors_of(case, moved))
@@ -107,5 +107,5 @@ def test_what_is_written_has_the_digits_that_rounding_leaves() -> None:
 def test_right_answer_has_no_errors() -> None:
     """Nor has one that did not come."""
     arrays = arrays_of(ReferenceAdapter(), PLAIN)
-    assert measure_errors(Result(case_id=PLAIN.id, group="", verdict=Verdict.PASS), arrays, USUAL) == {}
+    assert measure_errors(Result(case_id=PLAIN.id, group="", verdict=Verdict.PASS), arrays, DEFAULT_CONVENTIONS) == {}
     assert not any(each.fails for each in errors_of(PLAIN, arrays).values())

@@ -11,7 +11,7 @@ import pytest
 
 from conformance.adapters.base import AdapterStartError
 from conformance.cases.case import Case
-from conformance.matrix import askable
+from conformance.matrix import supported_cases
 from conformance.report.document import Lines, Rows
 from conformance.running.journal import JournalError
 from conformance.running.pool import Pool
@@ -190,7 +190,7 @@ def test_states_are_not_asked_for_where_one_side_lacks_them(lacking: int) -> Non
 def test_states_are_asked_for_where_nothing_is_known() -> None:
     """An implementation that says nothing of its API is taken to have them."""
     case = Case.from_id(PLAIN.format(0))
-    assert askable([case], [{}, {}]) == ([case], ())
+    assert supported_cases([case], [{}, {}]) == ([case], ())
 
 
 def test_worker_processes_run_both(monkeypatch: pytest.MonkeyPatch) -> None:

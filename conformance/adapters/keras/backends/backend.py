@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.adapters.conventions import USUAL, Conventions
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.cases.case import Case
 
 # One call's arrays to what the layers return.
@@ -52,7 +52,7 @@ class Backend:
     """
 
     package: str
-    conventions: Conventions = USUAL
+    conventions: Conventions = DEFAULT_CONVENTIONS
     exports: tuple[str, ...] = ()
     compiler: Callable[[Case], str] = not_compiled
     import_line: str = ""

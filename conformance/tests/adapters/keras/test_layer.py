@@ -21,7 +21,7 @@ from conformance.cases.case import Case, Execution
 from conformance.cases.stimulus import draw
 from conformance.judging.checks import VALUES, Evidence, judge
 from conformance.judging.verdict import Verdict
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
 from lstm_ref import LSTM, LSTMConfig, from_keras
 
@@ -83,7 +83,7 @@ def test_eager_values_are_the_compiled_ones(case: Case, fresh: KerasLayerAdapter
     stimulus = draw([case])
     compiled, eagerly = fresh.observe(case, stimulus), fresh.observe(eager, stimulus)
     assert eagerly.path == "eager; loop"
-    for one, other, sigma in zip(compiled.calls, eagerly.calls, answer(case, stimulus).sigma, strict=True):
+    for one, other, sigma in zip(compiled.calls, eagerly.calls, expected_calls(case, stimulus).sigma, strict=True):
         for name in VALUES:
             limit = TWO_RUNS * ELEMENT_LIMIT * getattr(sigma, name)
             assert np.all(np.abs(getattr(one, name) - getattr(other, name)) <= limit)
@@ -174,11 +174,11 @@ def test_shared_model_gives_what_a_fresh_one_gives(
     features: dict[str, Any], changes: dict[str, Any], fresh: KerasLayerAdapter
 ) -> None:
     """Bit for bit, after a case of other numbers."""
-    case = Case.from_id("u3-d2-t5-b4-seq-s0").having(**features)
+    case = Case.from_id("u3-d2-t5-b4-seq-s0").replace(**features)
     first = observe(fresh, case)
     (built,) = fresh._built.values()
     fresh._built.clear()
-    observe(fresh, case.having(**changes))
+    observe(fresh, case.replace(**changes))
     again = observe(fresh, case)
     (shared,) = fresh._built.values()
     assert shared is not built
@@ -202,9 +202,9 @@ def test_what_raised_is_not_used_again(fresh: KerasLayerAdapter) -> None:
 
 def test_what_was_built_is_forgotten_once_it_is_much(fresh: KerasLayerAdapter) -> None:
     """And at a case that needs a model, and a session, of its own."""
-    sizes = [observe(fresh, PLAIN.having(units=units, compiled=False)) and len(fresh._built) for units in range(1, KEPT + 2)]
+    sizes = [observe(fresh, PLAIN.replace(units=units, compiled=False)) and len(fresh._built) for units in range(1, KEPT + 2)]
     assert sizes == [*range(1, KEPT + 1), 1]
-    observe(fresh, PLAIN.having(dropout="inference", compiled=False))
+    observe(fresh, PLAIN.replace(dropout="inference", compiled=False))
     assert not fresh._built
 
 
@@ -277,7 +277,7 @@ def test_keras_2_is_refused(keras_adapter: KerasLayerAdapter, monkeypatch: pytes
 def test_what_was_compiled_is_forgotten_from_time_to_time(fresh: KerasLayerAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many models: a framework that keeps what it compiles would grow with every one."""
     forgotten: list[str] = []
-    cases = [PLAIN.having(units=units, compiled=False) for units in range(1, 7)]
+    cases = [PLAIN.replace(units=units, compiled=False) for units in range(1, 7)]
     monkeypatch.setattr("conformance.adapters.keras.layer.KEPT", 1)
     monkeypatch.setattr("conformance.adapters.keras.layer.KEPT_COMPILED", 2)
     monkeypatch.setitem(BACKENDS, "tensorflow", replace(BACKENDS["tensorflow"], forget=lambda: forgotten.append("all")))

@@ -38,7 +38,7 @@ def said(result: Result) -> list[str]:
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in NEEDS_MORE])
 def test_every_route_of_keras_itself_passes(route: str, keras_adapter: KerasLayerAdapter) -> None:
     """With given initial states, and all outputs returned; the path names the route."""
-    result = result_of(Case.from_id("u3-d2-t6-b4-seq-init-s0").having(route=route).id, keras_adapter)
+    result = result_of(Case.from_id("u3-d2-t6-b4-seq-init-s0").replace(route=route).id, keras_adapter)
     assert (result.verdict, said(result)) == (Verdict.PASS, [])
     assert result.path == f"{HOW.get(route, route)}; loop"
     assert result.not_run == ""

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from conformance.adapters.base import Adapter
-from conformance.adapters.conventions import USUAL
+from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.diagnosis.picturing import BEFORE, LINES, PLACES
-from conformance.judging.verdict import CheckResult, Picture, Result, Verdict, pictured
+from conformance.diagnosis.picture import BEFORE, LINES, PLACES
+from conformance.judging.verdict import CheckResult, Picture, Result, Verdict, limit_pictures
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import answer
+from conformance.reference.run import expected_calls
 from conformance.running.journal import as_dict
 from conformance.running.runner import run
 from lstm_ref import GATE_ORDER, LSTM
@@ -33,7 +33,7 @@ class Late:
     """The reference, whose outputs are wrong from one timestep on, each unit by far more than the one before."""
 
     keras = None
-    conventions = USUAL
+    conventions = DEFAULT_CONVENTIONS
 
     first: int
     value: float = 1.0
@@ -70,7 +70,7 @@ def drawn(picture: Picture, what: str) -> Array:
     return np.array([getattr(line, what) for line in picture.lines])
 
 
-@pytest.mark.parametrize("case", [SEQUENCE, LONG, SEQUENCE.having(stateful=True)], ids=str)
+@pytest.mark.parametrize("case", [SEQUENCE, LONG, SEQUENCE.replace(stateful=True)], ids=str)
 def test_outputs_are_drawn_over_timesteps(case: Case) -> None:
     """What was observed, what was expected, and their distance in σ."""
     adapter, stimulus = ReferenceAdapter("output_tanh_missing"), draw([case])
@@ -79,7 +79,7 @@ def test_outputs_are_drawn_over_timesteps(case: Case) -> None:
     row = int(picture.of.rpartition("row ")[2])
     units = [int(line.name.removeprefix("unit ")) for line in picture.lines]
     at = np.ix_([row], picture.places, units)
-    expected = answer(case, stimulus)
+    expected = expected_calls(case, stimulus)
     arrays = (adapter.observe(case, stimulus).calls[number], expected.calls[number], expected.sigma[number])
     got, right, sigma = (array.outputs[at][0].T for array in arrays)
     assert picture.across == "timestep"
@@ -181,4 +181,4 @@ def test_a_report_keeps_few_pictures_of_what_differs_alike() -> None:
         )
         for number, way in enumerate(ways)
     ]
-    assert [each.picture is not None for each in pictured(results, most=4)] == [False, True, True, True, False, True]
+    assert [each.picture is not None for each in limit_pictures(results, most=4)] == [False, True, True, True, False, True]

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import COMMANDS, main
-from conformance.system.refusals import TRACEBACK, could_not_be, refusal_of
+from conformance.system.error_messages import TRACEBACK, error_message, file_error_message
 from lstm_ref import LSTMError
 
 ONE = ("--case", "u2-d1-t1-b3-s0")
@@ -245,13 +245,13 @@ def missing() -> Exception:
 )
 def test_what_is_known_of_an_exception_is_said(make: Callable[[], Exception], said: str) -> None:
     """With the next step."""
-    assert said in refusal_of(make())
+    assert said in error_message(make())
 
 
 def test_mistake_of_the_suite_says_where_and_how_to_report_it() -> None:
     """In one line, for it is nothing that a user can mend."""
-    said = refusal_of(raised(KeyError("a\nb")))
-    assert said.startswith("lstm-conformance itself made a mistake, KeyError: 'a\\nb' (test_refusals.py:")
+    said = error_message(raised(KeyError("a\nb")))
+    assert said.startswith("lstm-conformance itself made a mistake, KeyError: 'a\\nb' (test_error_messages.py:")
     assert said.endswith(f"report it with the command, and with the traceback that {TRACEBACK}=1 shows")
 
 
@@ -267,7 +267,7 @@ def test_mistake_of_the_suite_says_where_and_how_to_report_it() -> None:
 def test_each_trouble_with_a_file_has_its_next_step(number: int, step: str) -> None:
     """By what the system says."""
     assert (
-        could_not_be("written", "x", OSError(number, os.strerror(number)))
+        file_error_message("written", "x", OSError(number, os.strerror(number)))
         == f"x could not be written: {os.strerror(number)}; {step}"
     )
 
@@ -289,7 +289,11 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 1, "interrupted: what was printed before this line is all that has finished\n"),
-        (ZeroDivisionError("by 0"), 2, "error: lstm-conformance itself made a mistake, ZeroDivisionError: by 0 (test_refusals.py:"),
+        (
+            ZeroDivisionError("by 0"),
+            2,
+            "error: lstm-conformance itself made a mistake, ZeroDivisionError: by 0 (test_error_messages.py:",
+        ),
         (MemoryError(), 2, "error: the memory is used up; take fewer cases with --case\n"),
         (denied(), 2, "error: a.json could not be read or written: Permission denied; name a place"),
         (click.UsageError("not so"), 2, "Usage: lstm-conformance list"),

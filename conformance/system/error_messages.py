@@ -27,7 +27,7 @@ _NEXT_STEPS = {
 }
 
 
-def could_not_be(done: str, path: str | Path, error: OSError) -> str:
+def file_error_message(done: str, path: str | Path, error: OSError) -> str:
     """`report.json could not be written: No space left on device; make room on that disk, or name a place on another`."""
     reason = error.strerror or str(error)
     step = _NEXT_STEPS.get(error.errno or 0, "name another path")
@@ -40,12 +40,12 @@ def could_not_be(done: str, path: str | Path, error: OSError) -> str:
     return f"{path} could not be {done}: {reason}; {step}"
 
 
-def given_repeatedly(option: str, times: int) -> str:
+def repeated_option_message(option: str, times: int) -> str:
     """`--seed is given 2 times, and is one choice: leave all but one out`."""
     return f"{option} is given {times} times, and is one choice: leave all but one out"
 
 
-def refusal_of(error: Exception, options: Collection[str] = ()) -> str:
+def error_message(error: Exception, options: Collection[str] = ()) -> str:
     """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other.
 
     Args:
@@ -57,7 +57,7 @@ def refusal_of(error: Exception, options: Collection[str] = ()) -> str:
     if isinstance(error, ImportError):
         return _missing(error)
     if isinstance(error, OSError) and error.errno is not None:
-        return could_not_be("read or written", error.filename or "a file or a pipe", error)
+        return file_error_message("read or written", error.filename or "a file or a pipe", error)
     if isinstance(error, MemoryError):
         steps = {"--workers": "take fewer processes with --workers", "--case": "take fewer cases with --case"}
         known = [step for option, step in steps.items() if option in options]

@@ -20,10 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from conformance.environments.process import PROTOCOL, Answer, Asked, QuestionError, UnsupportedQuestionError, WorkerDiedError
+from conformance.environments.process import (
+    PROTOCOL,
+    Answer,
+    QuestionError,
+    RequestHandler,
+    UnsupportedQuestionError,
+    WorkerDiedError,
+)
 from conformance.system.array_files import ArrayFileError, load_arrays
-from conformance.system.infrastructure import infrastructure_fault, is_from_outside
-from conformance.system.lifetime import unfinished
+from conformance.system.infrastructure import infrastructure_fault, is_external_signal
+from conformance.system.lifetime import atomic_write
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
@@ -65,7 +72,7 @@ class Recording:
             NotRecordedError: the question was not asked then.
             UnsupportedQuestionError, QuestionError, WorkerDiedError: it was the answer.
         """
-        key = key_of(ask, question, arrays or {})
+        key = question_key(ask, question, arrays or {})
         said = self.answers.get(key)
         if said is None:
             raise NotRecordedError(f"not among what was recorded on {self.provenance['recorded']}")
@@ -91,7 +98,7 @@ class Recorder:
         command: by which it is asked, for the provenance.
     """
 
-    asked: Asked
+    asked: RequestHandler
     environment: str
     command: str = field(default_factory=lambda: shlex.join(["lstm-conformance", *sys.argv[1:]]))
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
@@ -107,7 +114,7 @@ class Recorder:
 
     def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
         """Its answer, kept, unless the worker or the machine is at fault: nothing of the environment is to be learnt from that."""
-        key = key_of(ask, question, arrays or {})
+        key = question_key(ask, question, arrays or {})
         try:
             answer = self.asked.ask(ask, arrays, **question)
         except UnsupportedQuestionError as error:
@@ -118,7 +125,7 @@ class Recorder:
                 self._answers[key] = {"error": str(error)}
             raise
         except WorkerDiedError as error:
-            if not is_from_outside(error.exit_code):
+            if not is_external_signal(error.exit_code):
                 self._answers[key] = {"died": str(error), "exit_code": error.exit_code}
             raise
         self._answers[key] = {name: value for name, value in answer.said.items() if name not in ("id", "arrays")}
@@ -138,7 +145,7 @@ class Recorder:
         return Recording(provenance=provenance, answers=self._answers, arrays=self._arrays)
 
 
-def key_of(ask: str, question: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+def question_key(ask: str, question: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     """Of a question: the same for arrays that differ by no more than the last digits of float64, as from machine to machine."""
     prints = {name: fingerprint(array) for name, array in arrays.items()}
     said = json.dumps([ask, question, prints], sort_keys=True)
@@ -170,7 +177,7 @@ def write_recording(recording: Recording, path: Path) -> None:
     said = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     contents: dict[str, Any] = {_INDEX: np.frombuffer(said, np.uint8), **flat}
-    with unfinished(path) as begun, begun.open("wb") as file:
+    with atomic_write(path) as begun, begun.open("wb") as file:
         np.savez_compressed(file, **contents)
 
 
@@ -203,7 +210,7 @@ def _made_with(path: Path) -> str:
     return f"name another, or make one with: lstm-conformance record SPEC --output {shlex.quote(str(path))}"
 
 
-def recording_of(spec: str, folder: Path = FOLDER) -> Path:
+def recording_path(spec: str, folder: Path = FOLDER) -> Path:
     """Where the recording of an environment lies, if there is one."""
     return folder / f"{re.sub('[^A-Za-z0-9.]+', '-', spec)}.npz"
 

@@ -93,7 +93,7 @@ def _parts(sheet: _Sheet) -> tuple[Array, Array, Array]:
 
 def _sheets(evidence: Evidence) -> Iterator[_Sheet]:
     """Every array that can be compared element by element; a loss is one number."""
-    calls = zip(evidence.observed.calls, evidence.answer.calls, evidence.answer.sigma, strict=True)
+    calls = zip(evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma, strict=True)
     for number, (got, expected, sigma) in enumerate(calls):
         allowed = sigma.computed
         for name, array in expected.computed.items():

@@ -13,16 +13,16 @@ import pytest
 from conformance.adapters.base import AdapterStartError
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
-from conformance.environments import DESCRIBED
+from conformance.environments import DESCRIBED_BY
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.process import Answer, QuestionError, UnsupportedQuestionError, WorkerDiedError
-from conformance.environments.recorded import (
+from conformance.environments.recording import (
     Recorder,
     Recording,
     RecordingError,
     fingerprint,
     read_recording,
-    recording_of,
+    recording_path,
     write_recording,
 )
 from conformance.judging.verdict import Verdict
@@ -59,7 +59,7 @@ class Reference:
             raise WorkerDiedError("the process died", 3)
         assert arrays
         stateful = question["stateful"]
-        case = CASE.having(stateful=stateful, static_batch=stateful, recurrent_activation=question["recurrent_activation"])
+        case = CASE.replace(stateful=stateful, static_batch=stateful, recurrent_activation=question["recurrent_activation"])
         observed = ReferenceAdapter(self.deviation).observe(case, draw([case]))
         answered: dict[str, Array] = {}
         for number, call in enumerate(observed.calls):
@@ -99,7 +99,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (UNSUPPORTED, Verdict.UNSUPPORTED, "no argument zero_output_for_mask"),
         (RAISES, Verdict.ERROR, "ValueError: no"),
         (DIES, Verdict.ERROR, "the process died"),
-        (CASE.having(seed=1), Verdict.UNRESOLVED, "not among what was recorded"),
+        (CASE.replace(seed=1), Verdict.UNRESOLVED, "not among what was recorded"),
     ],
 )
 def test_a_recording_answers_as_was_answered(recorded: Path, case: Case, verdict: Verdict, reason: str) -> None:
@@ -115,7 +115,7 @@ def test_a_recording_answers_as_was_answered(recorded: Path, case: Case, verdict
 
 def test_a_recording_says_by_what_deviations_its_system_is_described(recorded: Path) -> None:
     """By its versions, as of a running one."""
-    assert EnvironmentAdapter(str(recorded)).start()[DESCRIBED] == "hard_sigmoid_slope"
+    assert EnvironmentAdapter(str(recorded)).start()[DESCRIBED_BY] == "hard_sigmoid_slope"
 
 
 def test_a_recording_tells_where_it_comes_from(recorded: Path) -> None:
@@ -207,4 +207,4 @@ def test_fingerprints_forgive_the_last_digits_only() -> None:
 
 def test_a_recording_lies_under_the_name_of_its_environment() -> None:
     """In words that a file name can hold."""
-    assert recording_of("keras==2.2.4 --backend theano").name == "keras-2.2.4-backend-theano.npz"
+    assert recording_path("keras==2.2.4 --backend theano").name == "keras-2.2.4-backend-theano.npz"
