@@ -32,10 +32,10 @@ from lstm_ref.uncertainty.rounding import RoundingLSTM
 class CentredLSTM(RoundingLSTM):
     """One whose sigmoid is 1/2 and an odd function."""
 
-    def activated(self, z: Array, name: str | None) -> Array:
+    def activate(self, z: Array, name: str | None) -> Array:
         """The activation of that name, evaluated within its budget."""
         if name != "sigmoid":
-            return super().activated(z, name)
+            return super().activate(z, name)
         value = activations.sigmoid(z)
         return np.asarray(value + self.rounding.noise(value) * np.sqrt(3 * (value - 0.5) ** 2 + value**2))
 

@@ -15,7 +15,7 @@ from conformance.reference.adapter import ReferenceAdapter
 from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
-from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combined
+from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combine
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Diagnostician:
 
 def can_show(described: str, case: Case) -> bool:
     """Whether any deviation of a description can show in a case; else it would explain what is no mistake."""
-    return any(combined([name]).needs <= case.fulfilled_needs for name in described.split("+") if name)
+    return any(combine([name]).needs <= case.fulfilled_needs for name in described.split("+") if name)
 
 
 def _explanations(

@@ -21,7 +21,7 @@ from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.deviations import Deviation, combined
+from lstm_ref.deviations import Deviation, combine
 
 # What a picture holds at most: lines, and places along them; of more places, those from so many before the first difference on.
 LINES, PLACES, BEFORE = 8, 32, 4
@@ -74,7 +74,7 @@ def picture_of(evidence: Evidence, explained_by: Sequence[str]) -> Picture | Non
     places = _places(off)
     worst = int(np.argmax(furthest))
     gates_of = next(iter(explained_by), "") if sheet.across == "timestep" and not sheet.call else ""
-    gates = _gates(evidence, combined(gates_of.split("+")), (sheet.row or 0, worst), places) if gates_of else ()
+    gates = _gates(evidence, combine(gates_of.split("+")), (sheet.row or 0, worst), places) if gates_of else ()
     call = f" of call {sheet.call + 1}" if evidence.case.config.stateful else ""
     return Picture(
         of=f"{sheet.of}{call}" + ("" if sheet.row is None else f", row {sheet.row}"),

@@ -25,7 +25,7 @@ from conformance.reference.run import oracle_of, reference_run
 from conformance.reference.tolerance import ROUNDING_IN_SIGMA, UNIT_ROUNDOFF
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
-from lstm_ref.uncertainty.responses import OPERATIONS, ErringLSTM, one_each
+from lstm_ref.uncertainty.responses import OPERATIONS, PerturbedLSTM, one_error_per_copy
 
 # Of a family's one run, a corner says enough: rows and timesteps.
 ROWS, STEPS = 8, 32
@@ -81,7 +81,7 @@ def _responses_of_run(stimulus: Stimulus, products: str) -> Array:
     """∂h/∂ε of the corner of a family's one run, (operations, rows, timesteps, units)."""
     hidden = reference_run(stimulus, products).trajectory.hidden[:ROWS, :STEPS]
     inputs = stimulus.inputs[:ROWS, :STEPS].astype(stimulus.precision).astype("float64")
-    lstm = ErringLSTM(LSTMConfig(units=stimulus.family.units), stimulus.weights, errors=one_each(_ERROR))
+    lstm = PerturbedLSTM(LSTMConfig(units=stimulus.family.units), stimulus.weights, errors=one_error_per_copy(_ERROR))
     inputs = np.tile(inputs, (len(OPERATIONS), 1, 1))
     disturbed = lstm.run(inputs, lstm.zero_state(len(inputs))).hidden
     return np.asarray((disturbed.reshape(len(OPERATIONS), *hidden.shape) - hidden) / _ERROR)
@@ -91,7 +91,7 @@ def _of_case(evidence: Evidence) -> tuple[Array, Array]:
     """Errors of all that the calls return, one after the other, and their responses."""
     case = evidence.case.replace(route="training") if evidence.case.execution.route == "gradient" else evidence.case
     oracle = oracle_of(case, evidence.conventions, evidence.observed.dropout)
-    erring = oracle.repeated(len(OPERATIONS), partial(ErringLSTM, errors=one_each(_ERROR)))
+    erring = oracle.repeated(len(OPERATIONS), partial(PerturbedLSTM, errors=one_error_per_copy(_ERROR)))
     calls = zip(
         evidence.observed.calls,
         evidence.expected.calls,

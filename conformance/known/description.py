@@ -11,7 +11,7 @@ from dataclasses import replace
 from conformance.cases.case import Case
 from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import Result, Verdict
-from lstm_ref.deviations import combined, summary_of
+from lstm_ref.deviations import combine, summary_of
 
 
 def classify_by_description(result: Result, environment: Mapping[str, str]) -> Result:
@@ -31,5 +31,5 @@ def classify_by_description(result: Result, environment: Mapping[str, str]) -> R
 def _must_show(described: str, case_id: str) -> bool:
     if case_id.startswith("probe-"):
         return False
-    deviation = combined(described.split("+"))
+    deviation = combine(described.split("+"))
     return not deviation.hides and deviation.needs <= Case.from_id(case_id).fulfilled_needs

@@ -45,8 +45,8 @@ def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: 
     task, make = _task(penalised=penalised), OPTIMIZERS[optimizer]
     random = np.random.Generator(np.random.SFC64(SEED))
     build = partial(RoundingLSTM, arithmetic=arithmetic, random=random)
-    exact = task.trained(make(), steps)
-    replicas = [task.trained(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
+    exact = task.train(make(), steps)
+    replicas = [task.train(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
     sigma = {
         name: root_mean_square(np.stack([each[name] for each in replicas]), array, arithmetic)
         for name, array in exact.arrays.items()

@@ -18,7 +18,7 @@ from conformance.cases.stimulus import Stimulus
 from conformance.reference.oracle import Oracle
 from lstm_ref import LSTM, DropoutMasks
 from lstm_ref.arrays import Array, representable
-from lstm_ref.deviations import Deviation, combined
+from lstm_ref.deviations import Deviation, combine
 from lstm_ref.layer import COMPUTE_DTYPES
 
 
@@ -41,7 +41,7 @@ class ReferenceAdapter:
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """In float64, on inputs rounded to the case's precision; the results get the dtype that Keras would return."""
-        deviation = Deviation(name="", summary="") if self.deviation is None else combined(self.deviation.split("+"))
+        deviation = Deviation(name="", summary="") if self.deviation is None else combine(self.deviation.split("+"))
         drawn = deviation.dropout(self.dropout or stimulus.dropout_of(case), case.in_training)
         layer: type[LSTM] = deviation.layer
         casts = layer.casts_inputs or case.mask_source == "embedding"  # whose outputs have the policy's dtype

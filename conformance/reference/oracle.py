@@ -45,7 +45,7 @@ class Oracle:
 
     def repeated(self, copies: int, build: Build) -> Oracle:
         """The same with so many copies of each sequence, run by other LSTMs."""
-        dropout = [[None if masks is None else masks.tiled(copies) for masks in call] for call in self.dropout]
+        dropout = [[None if masks is None else masks.tile(copies) for masks in call] for call in self.dropout]
         return replace(self, build=build, copies=copies, dropout=dropout)
 
     def compose(self, case: Case, stimulus: Stimulus) -> Composite:
