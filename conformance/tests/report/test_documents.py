@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from conformance.cases.case import Case
-from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.cli import main
 from conformance.judging.pooled import PooledTest
 from conformance.judging.verdict import CheckResult, Verdict
@@ -229,14 +229,14 @@ def test_report_of_a_model_is_as_its_schema_says(deviation: str | None, tmp_path
 
 EVIDENCE = Evidence(label="numbers", measured={"a": (1, 2.5, math.nan), "b": HOSTILE}, relation="=", stated=True, agrees=False)
 FINDING = Finding(verdict=ClaimVerdict.HOLDS_ONLY_WHEN, evidence=(EVIDENCE,), condition="never")
-SYSTEM = Verified(environment="one", described=HOSTILE, recorded="", results=odd(math.nan).results)
+SYSTEM = SystemResult(environment="one", described=HOSTILE, recorded="", results=odd(math.nan).results)
 CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerdict.FAILS, run=lambda: FINDING)
 
 
 @pytest.mark.parametrize(("finding", "error"), [(FINDING, ""), (None, HOSTILE)], ids=["found", "raised"])
 def test_claims_are_as_their_schema_says(finding: Finding | None, error: str) -> None:
     """Those that found something, and those that raised."""
-    settled = Settled(claim=CLAIM, finding=finding, error=error, seconds=1.0)
+    settled = ClaimResult(claim=CLAIM, finding=finding, error=error, seconds=1.0)
     assert objections(as_document("claims", {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)]}), "claims") == []
 
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.summary import blocks_of as claims_summary
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.cli import main
 from conformance.commands.scripts import script_of
 from conformance.judging.verdict import Verdict
@@ -246,14 +246,16 @@ FINDING = Finding(
     verdict=ClaimVerdict.FAILS, evidence=(Evidence(label="size", measured=3, relation="=", stated=4, agrees=False),), condition=""
 )
 CLAIM = Claim(id="one", documents=("D0",), statement="It is 4.", expected=ClaimVerdict.FAILS, run=lambda: FINDING)
-VERIFIED = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="", results=(result(0), result(1, Verdict.FAIL)))
+VERIFIED = SystemResult(
+    environment="keras==2.2.4", described="hard_sigmoid", recorded="", results=(result(0), result(1, Verdict.FAIL))
+)
 
 
 def test_claims_are_shown() -> None:
     """A row each with its evidence, and the systems."""
     settled = [
-        Settled(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
-        Settled(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
+        ClaimResult(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
+        ClaimResult(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
     ]
     text = as_markdown(list(claims_summary(settled, [VERIFIED])))
     assert "Claims: ❌ not as expected" in text

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from conformance.cases.case import Case
-from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.documents import as_document
@@ -177,10 +177,10 @@ def claims_said() -> dict[str, Any]:
         for name, documents in {"units": ("D0", "D2"), "states": ("D1",)}.items()
     ]
     settled = [
-        Settled(claim=claims[0], finding=_finding(), error="", seconds=0.5),
-        Settled(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
+        ClaimResult(claim=claims[0], finding=_finding(), error="", seconds=0.5),
+        ClaimResult(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
     ]
-    asked = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
+    asked = SystemResult(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
     said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)]}
     return as_document("claims", as_parsed_json(said))
 
