@@ -83,7 +83,7 @@ def test_no_system_is_without_an_environment() -> None:
 
 def test_a_wrong_description_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cases in which it must show and does not, and those that differ otherwise."""
-    monkeypatch.setattr("conformance.environments.recipes.Recipes.describing", lambda *_: ("bias_dropped",))
+    monkeypatch.setattr("conformance.environments.recipes.Recipes.deviations_of", lambda *_: ("bias_dropped",))
     (system,) = verify_recorded(["keras==2.2.4 --backend theano"])
     unexplained = {each.case_id: each for each in system.unexplained}
     assert "must show here and does not" in unexplained["u3-d2-t5-b4-seq-s0"].reason
