@@ -72,7 +72,7 @@ def _plainer(case: Case, order: tuple[Feature, ...], tried: _Tried) -> Case:
 def _without_one(case: Case, order: tuple[Feature, ...]) -> Iterator[Case]:
     """The case without one of its features, and without what only that one gives a meaning."""
     for feature in order:
-        if feature.name in case.said:
+        if feature.name in case.non_default_features:
             needing = {name for name, needed in _NEEDED.items() if needed == feature.name}
             defaults = {other.name: other.default for other in FEATURES if other.name in needing | {feature.name}}
             yield from _askable(case, **defaults)
@@ -111,4 +111,4 @@ def _askable(case: Case, **changes: object) -> Iterator[Case]:
 
 def _size(case: Case) -> tuple[int, int, str]:
     """Fewest features, then smallest sizes; the id decides between equals."""
-    return len(case.said), case.timesteps + case.batch + case.config.units + case.input_dim, case.id
+    return len(case.non_default_features), case.timesteps + case.batch + case.config.units + case.input_dim, case.id

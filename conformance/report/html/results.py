@@ -42,7 +42,7 @@ def features_of(case_ids: Iterable[str]) -> dict[str, str]:
     words: dict[str, dict[str, str]] = {feature.name: {} for feature in FEATURES}
     named = {feature.name: feature for feature in FEATURES}
     for case in filter(None, map(case_of, case_ids)):
-        for name, value in case.said.items():
+        for name, value in case.non_default_features.items():
             words[name][named[name].word_of(value)] = f"{name.replace('_', ' ')}: {value}"
     return {word: said for found in words.values() for word, said in found.items()}
 

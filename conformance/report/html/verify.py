@@ -179,7 +179,7 @@ def _behaviours_of(case_id: str) -> list[tuple[str, str]]:
     case = case_of(case_id)
     if case is None:
         return [("probes", "")]
-    return [(name, str(value)) for name, value in case.said.items()] or [("all defaults", "")]
+    return [(name, str(value)) for name, value in case.non_default_features.items()] or [("all defaults", "")]
 
 
 def _tables(runs: Sequence[Run]) -> Iterator[Table]:
