@@ -36,7 +36,7 @@ FILE = Path(__file__).with_name("known_differences.toml")
 # Those that no current version has: of systems that environments and recordings bring back.
 EARLIER_FILE = FILE.with_name("earlier_differences.toml")
 # What holds the numbers of a wrong result to what its entry describes; the last of them says why nothing does.
-_HOLDS = ("explained_by", "computed_in", "within", "not_finite", "unheld")
+_LIMIT_FIELDS = ("explained_by", "computed_in", "within", "not_finite", "unheld")
 
 _SIZES = ("units", "input_dim", "timesteps", "batch")
 _CONDITIONS = {feature.name for feature in FEATURES} | {*_SIZES, "probe", "backend"}
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 
 # What Keras puts around the message of any exception, and what it says behind it of the call's arguments.
-_FRAMES = re.compile(
+_GENERIC_WORDS = re.compile(
     r"Exception encountered( when calling)?|Unable to automatically build the model|Please build it yourself before calling|"
     r"Arguments received by|\b\w*(Error|Exception)\b"
 )
@@ -80,7 +80,7 @@ class KnownError:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        said = _FRAMES.sub(" ", " ".join(self.words))
+        said = _GENERIC_WORDS.sub(" ", " ".join(self.words))
         own = re.findall(r"[^\W\d_]{2,}", said)
         if not self.type.isidentifier() or len("".join(own)) < _LETTERS or len(own) < _WORDS or not all(self.words):
             raise LSTMError(
@@ -93,7 +93,7 @@ class KnownError:
                 f"an error that says that {fault} is no difference of Keras; got type {self.type!r}, words {list(self.words)}"
             )
 
-    def is_of(self, reason: str) -> bool:
+    def matches(self, reason: str) -> bool:
         """Whether an exception in one line, as a result keeps it, is this one."""
         name, _, message = reason.partition(": ")
         pattern = ".*".join(map(re.escape, self.words))
@@ -165,10 +165,10 @@ class KnownDifference:
         here = backend in self.backends and self.first <= version <= self.last
         here_values = {**values, "backend": backend}
         return here and any(
-            all(_holds(name, here_values.get(name), allowed) for name, allowed in each.items()) for each in self.when
+            all(_condition_holds(name, here_values.get(name), allowed) for name, allowed in each.items()) for each in self.when
         )
 
-    def is_of(self, environment: Mapping[str, str]) -> bool:
+    def matches(self, environment: Mapping[str, str]) -> bool:
         """Whether what runs there is what the entry speaks of, in some version."""
         return self.package in environment and self.implementation in ("", environment.get("implementation", ""))
 
@@ -179,7 +179,7 @@ class KnownDifference:
             return all(self.excuses(check, result, environment) for check in failed)
         if infrastructure_fault(result.reason) is not None:
             return self.ends != "" and self.ends == crash_signal(result.reason)
-        return any(error.is_of(result.reason) for error in self.errors)
+        return any(error.matches(result.reason) for error in self.errors)
 
     def excuses(self, check: CheckResult, result: Result, environment: Mapping[str, str]) -> bool:
         """Whether a check that fails is one of the entry's, and fails in its manner."""
@@ -189,12 +189,12 @@ class KnownDifference:
             return True
         if check.worst is None or check.rms is None:
             return any(phrase in check.message for phrase in self.messages.get(check.check, ()))
-        wider = self.wider(result.case_id, environment)
-        if check.worst <= wider * ELEMENT_LIMIT and check.rms <= wider * RMS_LIMIT:
+        sigma_factor = self.sigma_factor(result.case_id, environment)
+        if check.worst <= sigma_factor * ELEMENT_LIMIT and check.rms <= sigma_factor * RMS_LIMIT:
             return True
         return check.largest <= self.within or (self.not_finite and check.not_finite) or self.unheld != ""
 
-    def wider(self, case_id: str, environment: Mapping[str, str]) -> float:
+    def sigma_factor(self, case_id: str, environment: Mapping[str, str]) -> float:
         """By how much the precision that the entry speaks of is coarser than the one that a case asks for; 0 where of none."""
         if not self.computed_in or case_id.startswith("probe-"):
             return 0.0
@@ -202,7 +202,7 @@ class KnownDifference:
         return UNIT_ROUNDOFF[self.computed_in] / UNIT_ROUNDOFF[usual]
 
 
-def _holds(name: str, value: Any, allowed: Sequence[Any]) -> bool:
+def _condition_holds(name: str, value: Any, allowed: Sequence[Any]) -> bool:
     """Whether a condition holds; a probe's id may be given as a pattern."""
     return any(fnmatch(str(value), pattern) for pattern in allowed) if name == "probe" else value in allowed
 
@@ -233,7 +233,7 @@ def covering_entries(
 ) -> list[KnownDifference]:
     """The entries that say something of a case on an implementation."""
     entries = [*known_differences(), *known_differences(EARLIER_FILE)] if known is None else known
-    here = [entry for entry in entries if entry.is_of(environment)]
+    here = [entry for entry in entries if entry.matches(environment)]
     values = condition_values(case_id) if here else {}
     return [entry for entry in here if entry.covers(values, environment.get("backend", ""), Version(environment[entry.package]))]
 
@@ -244,15 +244,17 @@ def classify(result: Result, environment: Mapping[str, str], known: Iterable[Kno
         return result
     covering = covering_entries(result.case_id, environment, known)
     if result.verdict is Verdict.PASS:
-        return _fixed(result, [entry.id for entry in covering if not entry.sometimes])
-    shown = [entry for entry in covering if entry.explains(result, environment)][:1] or _together(result, covering, environment)
+        return _as_fixed(result, [entry.id for entry in covering if not entry.sometimes])
+    shown = [entry for entry in covering if entry.explains(result, environment)][:1] or _combined_entries(
+        result, covering, environment
+    )
     if not shown:
         return result
     reason = "; ".join(f"{entry.id}: {entry.summary}" for entry in shown)
     return replace(result, verdict=Verdict.KNOWN_DIFFERENCE, reason=reason, known=shown[0].id)
 
 
-def _together(result: Result, covering: Sequence[KnownDifference], environment: Mapping[str, str]) -> list[KnownDifference]:
+def _combined_entries(result: Result, covering: Sequence[KnownDifference], environment: Mapping[str, str]) -> list[KnownDifference]:
     """The entries that a case shows at once, each of whose failing checks one of them excuses; none where one is left over."""
     failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
     excusing = [[entry for entry in covering if entry.excuses(check, result, environment)][:1] for check in failed]
@@ -261,7 +263,7 @@ def _together(result: Result, covering: Sequence[KnownDifference], environment: 
 
 def expected_precision(case_id: str, environment: Mapping[str, str]) -> float:
     """By how much σ of a case is larger, at least 1, where it is computed as coarsely as entries say."""
-    return max((1.0, *(entry.wider(case_id, environment) for entry in covering_entries(case_id, environment))))
+    return max((1.0, *(entry.sigma_factor(case_id, environment) for entry in covering_entries(case_id, environment))))
 
 
 def expected_deviations(case_id: str, environment: Mapping[str, str]) -> list[str]:
@@ -281,7 +283,7 @@ def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> lis
     A single covered case that passes may do so by chance: the entry's own evidence must pass, or `many` of its cases and no other.
     """
     shown, backend = {result.known for result in results}, environment.get("backend", "")
-    entries = (entry for entry in (*known_differences(), *known_differences(EARLIER_FILE)) if entry.is_of(environment))
+    entries = (entry for entry in (*known_differences(), *known_differences(EARLIER_FILE)) if entry.matches(environment))
     doubtful = [entry for entry in entries if entry.sometimes and entry.id not in shown]
     passed = (
         {result.case_id: condition_values(result.case_id) for result in results if result.verdict is Verdict.PASS}
@@ -295,10 +297,10 @@ def mark_fixed(results: Sequence[Result], environment: Mapping[str, str]) -> lis
         if entry.evidence in covered or len(covered) >= entry.many:
             for case_id in covered:
                 gone.setdefault(case_id, []).append(entry.id)
-    return [_fixed(result, gone.get(result.case_id, [])) for result in results]
+    return [_as_fixed(result, gone.get(result.case_id, [])) for result in results]
 
 
-def _fixed(result: Result, ids: Sequence[str]) -> Result:
+def _as_fixed(result: Result, ids: Sequence[str]) -> Result:
     reason = f"{', '.join(ids)}: no difference any more; close the version range of this entry"
     return replace(result, verdict=Verdict.FIXED, reason=reason) if ids else result
 
@@ -333,13 +335,13 @@ def _entry(number: int, fields: Mapping[str, Any]) -> KnownDifference:
         raise LSTMError(f"{name}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise LSTMError(f"{name}: {type(error).__name__}: {error}") from error
-    complaint = next(_complaints(entry), "")
+    complaint = next(_entry_errors(entry), "")
     if complaint:
         raise LSTMError(f"{name}: {complaint}")
     return entry
 
 
-def _complaints(entry: KnownDifference) -> Iterator[str]:
+def _entry_errors(entry: KnownDifference) -> Iterator[str]:
     """What is wrong with an entry whose fields are there."""
     unknown = {
         str(name)
@@ -360,15 +362,16 @@ def _complaints(entry: KnownDifference) -> Iterator[str]:
     strange = [name for name in entry.explained_by if name not in DEVIATIONS]
     if strange:
         yield f"`explained_by` names deviations; got {', '.join(strange)}"
-    yield from _complaints_of_messages(entry)
-    holds = [name for name in _HOLDS if getattr(entry, name)]
+    yield from _message_errors(entry)
+    holds = [name for name in _LIMIT_FIELDS if getattr(entry, name)]
     if {*entry.checks} - {*entry.messages} and not holds:
-        yield f"the numbers of `checks` need {', '.join(f'`{name}`' for name in _HOLDS[:-1])}, or why none holds them, in `unheld`"
+        fields = ", ".join(f"`{name}`" for name in _LIMIT_FIELDS[:-1])
+        yield f"the numbers of `checks` need {fields}, or why none holds them, in `unheld`"
     if entry.unheld and len(holds) > 1:
         yield f"`unheld` stands beside `{holds[0]}`, which holds it"
 
 
-def _complaints_of_messages(entry: KnownDifference) -> Iterator[str]:
+def _message_errors(entry: KnownDifference) -> Iterator[str]:
     strange = [name for name in entry.messages if name not in entry.checks]
     if strange:
         yield f"`messages` are of `checks`; got those of {', '.join(strange)}"

@@ -44,7 +44,7 @@ class Grid:
 
 def allowed(case: Case) -> bool:
     """Whether no exclusion forbids the case, and its relation, if any, can be asked of it."""
-    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].holds_for(case))
+    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].applies_to(case))
 
 
 def with_required_features(case: Case) -> Case:
