@@ -1,4 +1,4 @@
-"""What the commands of the benchmarks refuse: one message, without a traceback."""
+"""Errors that the commands of the benchmarks report in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNUSABLE = 2
 
 
 class Refusal(click.ClickException):
-    """What a user can mend: one message, and exit code 2."""
+    """An error that the user can correct: one message, and exit code 2."""
 
     exit_code = UNUSABLE
 
@@ -28,7 +28,7 @@ class Refusal(click.ClickException):
 
 @contextmanager
 def refusals(written: Path | None = None) -> Iterator[None]:
-    """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
+    """Turn errors of unusable and of unwritable files into a `Refusal`."""
     try:
         yield
     except (ResultsError, FileWriteError) as error:
@@ -38,7 +38,7 @@ def refusals(written: Path | None = None) -> Iterator[None]:
 
 
 def write(path: Path, text: str) -> None:
-    """A text in a file.
+    """Write a text to a file.
 
     Raises:
         Refusal: it cannot be written.
