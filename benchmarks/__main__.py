@@ -13,9 +13,9 @@ from benchmarks import compare_text, tables
 from benchmarks.compare import Change, compare, warnings
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
-from benchmarks.refusals import refusals, write
 from benchmarks.results import read
 from benchmarks.trend import points
+from benchmarks.user_errors import user_errors, write
 from conformance.report.console import stdout
 from conformance.report.document import show
 from conformance.report.markdown import as_markdown
@@ -64,7 +64,7 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
 
     Exit codes: 0 the report is written, whether the goals are met or not; 2 a file cannot be used.
     """
-    with refusals():
+    with user_errors():
         runs = [read(path) for path in files]
         series = points(runs) if trend else []
     summary, details = tables.summary(runs), tables.details(runs)
@@ -92,7 +92,7 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
 
     Exit codes: 0 no peer is slower, 1 a peer is slower, 2 a file cannot be used.
     """
-    with refusals():
+    with user_errors():
         first, second = read(before), read(after)
         comparisons = compare(first, second, threshold)
     page = compare_text.page(first, second, comparisons, list(warnings(first, second)), threshold)
@@ -105,7 +105,7 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
 def _write_plot(plot: Plot, folder: Path) -> None:
     write(folder / f"{plot.name}.svg", plot.svg)
     image = folder / f"{plot.name}.png"
-    with refusals(image):
+    with user_errors(image):
         image.write_bytes(plot.png())
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.refusals import write
+from benchmarks.user_errors import write
 from conformance.cases.case import Case
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run
