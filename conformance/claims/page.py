@@ -47,7 +47,7 @@ def page_of(report: Mapping[str, Any]) -> Page:
         caveats=_caveats(systems),
         entries=[_entry(claim) for claim in claims],
         groups=list(_unexplained(systems)),
-        opened="What was found",
+        entries_title="What was found",
     )
 
 
