@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, verdict
+from conformance.probes.checks import check_equal, check_message
 from conformance.probes.model import Probe, Subject
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
@@ -96,8 +96,10 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     config = layer.get_config()
     rebuilt = subject.layer_class.from_config(config)
     return (
-        verdict("config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"),
-        equal(
+        check_message(
+            "config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"
+        ),
+        check_equal(
             "rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _attribute(subject, layer, name)
         ),
     )
@@ -108,7 +110,7 @@ def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
     config = layer.get_config()
     again = subject.layer_class.from_config(config).get_config()
     differing = sorted(key for key in config.keys() | again.keys() if config.get(key) != again.get(key))
-    return (equal("config", "what differs in the config of the layer from the config", differing, []),)
+    return (check_equal("config", "what differs in the config of the layer from the config", differing, []),)
 
 
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
@@ -119,13 +121,13 @@ def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
         outputs = subject.read(layer(np.full((2, 1, INPUT_DIM), 0.5, np.float32)))
         kept = getattr(layer, argument)
         results += [
-            equal(
+            check_equal(
                 argument,
                 f"what {argument} of the layer computes",
                 _computed(subject, kept),
                 _computed(subject, subject.keras.activations.get(name)),
             ),
-            equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
+            check_equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
         ]
     return tuple(results)
 

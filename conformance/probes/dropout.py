@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.masks import BATCH, CALLS, SIZE, TIMESTEPS, Reader
 from conformance.probes.model import SEED, Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER
@@ -61,12 +61,14 @@ def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckRe
     kept_part = float(sample.mean())
     near = abs(kept_part - (1 - reader.rate)) <= by_chance
     return (
-        within("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
-        equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
-        equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
-        equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
-        equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
-        equal("keep_rate", f"whether {kept_part:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True),
+        check_close("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
+        check_equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
+        check_equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
+        check_equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
+        check_equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
+        check_equal(
+            "keep_rate", f"whether {kept_part:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True
+        ),
     )
 
 
@@ -76,7 +78,7 @@ def _changes(kept_here: Array) -> int:
 
 def _outputs(subject: Subject, inputs: Array, *, training: bool | None, **arguments: Any) -> Array:
     """Of a plain layer on these inputs, in the precision that it runs in."""
-    layer = subject.loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
+    layer = subject.build_loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
     return subject.read(layer(inputs.astype("float32"), **({} if training is None else {"training": training})))
 
 
@@ -88,20 +90,20 @@ def _inference(subject: Subject, *, training: bool | None, rates: dict[str, floa
     """Bit for bit: without masks the same operations run, in the implementation that recurrent dropout enforces."""
     plain = {"implementation": 1, "use_cudnn": False} if "recurrent_dropout" in rates else {}
     got = _outputs(subject, _inputs(), training=training, **rates, **plain)
-    return (within("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
+    return (check_close("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
 
 
 def _rate_zero(subject: Subject) -> tuple[CheckResult, ...]:
     got = _outputs(subject, _inputs(), training=True, dropout=0.0, recurrent_dropout=0.0)
     expected = _outputs(subject, _inputs(), training=False)
-    return (within("outputs", "outputs in training with both rates 0", got, expected),)
+    return (check_close("outputs", "outputs in training with both rates 0", got, expected),)
 
 
 def _rate_one_inputs(subject: Subject, *, arguments: dict[str, Any]) -> tuple[CheckResult, ...]:
     """Nothing of the inputs is left: bit for bit, since 0 times a weight is 0."""
     got = _outputs(subject, _inputs(), training=True, dropout=1.0, **arguments)
     expected = _outputs(subject, np.zeros_like(_inputs()), training=False, **arguments)
-    return (within("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
+    return (check_close("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
 
 
 def _rate_one_hidden(subject: Subject) -> tuple[CheckResult, ...]:
@@ -109,10 +111,10 @@ def _rate_one_hidden(subject: Subject) -> tuple[CheckResult, ...]:
     weights = dyadic_weights(UNITS, INPUT_DIM)
     got = _outputs(subject, _inputs(), training=True, recurrent_dropout=1.0)
     weights.recurrent_kernel[:] = 0
-    layer = subject.loaded(weights, return_sequences=True, implementation=1, use_cudnn=False)
+    layer = subject.build_loaded(weights, return_sequences=True, implementation=1, use_cudnn=False)
     expected = subject.read(layer(_inputs().astype("float32"), training=False))
     what = "outputs in training with recurrent_dropout=1 (expected: those of a recurrent kernel of zeros)"
-    return (within("outputs", what, got, expected),)
+    return (check_close("outputs", what, got, expected),)
 
 
 def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
@@ -124,8 +126,8 @@ def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResu
     reader = READERS[kind][0]
     first, again, others = (_first_outputs(subject, reader, seed) for seed in (1, 1, other))
     return (
-        within("same", "outputs of a second layer with the same seed", again, first),
-        equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
+        check_close("same", "outputs of a second layer with the same seed", again, first),
+        check_equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
     )
 
 
@@ -137,7 +139,7 @@ def _training_steps(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
     targets = np.random.default_rng(SEED).normal(size=(BATCH, TIMESTEPS, layer.units))
     data = np.ones((BATCH, TIMESTEPS, SIZE), np.float32), targets.astype("float32")
     losses = [float(model.train_on_batch(*data)) for _ in range(CALLS)]
-    return (equal("calls", "the number of different losses in as many training steps", len(set(losses)), CALLS),)
+    return (check_equal("calls", "the number of different losses in as many training steps", len(set(losses)), CALLS),)
 
 
 def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
@@ -149,8 +151,8 @@ def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
     rebuilt.set_weights(layer.get_weights())
     first = reader.outputs(subject, layer)
     return (
-        equal("config", "the seed in the config", config.get("seed"), SEED + 5),
-        within("outputs", "outputs of the layer from the config", reader.outputs(subject, rebuilt), first),
+        check_equal("config", "the seed in the config", config.get("seed"), SEED + 5),
+        check_close("outputs", "outputs of the layer from the config", reader.outputs(subject, rebuilt), first),
     )
 
 

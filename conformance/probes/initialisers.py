@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.cases.features import POLICIES
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, verdict, within
+from conformance.probes.checks import check_close, check_equal, check_message
 from conformance.probes.model import SEED, Judge, Probe, Subject
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTMWeights
@@ -28,7 +28,7 @@ def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> t
     weights = subject.read_weights(layer)
     blocks = {gate: np.full(UNITS, 1.0 if unit_forget_bias and gate == "f" else value or 0.0) for gate in GATE_ORDER}
     return tuple(
-        within(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
+        check_close(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
         for gate, block in blocks.items()
     )
 
@@ -49,7 +49,7 @@ def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResu
     rows, columns = 4 * units, units
     sigma = math.hypot(2 * math.sqrt(rows * columns) * u, math.sqrt(2) * v if v > u else 0.0)
     product = recurrent_kernel @ recurrent_kernel.T
-    return (within("orthogonal", "R Rᵀ", product, np.eye(units), sigma),)
+    return (check_close("orthogonal", "R Rᵀ", product, np.eye(units), sigma),)
 
 
 def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:
@@ -75,10 +75,10 @@ def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
     # The limit, its product with a draw, and the draw are each rounded once.
     above = f"the largest |kernel|: got {largest:.9g}, expected at most {limit:.9g}" if largest > limit * (1 + 3 * u) else ""
     below = f"the largest |kernel|: got {largest:.9g}, expected at least {reached:.9g}" if largest < reached else ""
-    return verdict("within_limit", above), verdict("reaches_limit", below)
+    return check_message("within_limit", above), check_message("reaches_limit", below)
 
 
-def _given(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
+def _named_initialisers(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
     """Each of the three initialisers alone decides its weights."""
     constants = {"kernel": 0.25, "recurrent": -0.5, "bias": 2.0}
     values: dict[str, float] = dict(constants) if form == "object" else {"kernel": 1.0, "recurrent": 0.0, "bias": 1.0}
@@ -90,10 +90,12 @@ def _given(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
     layer = subject.lstm(UNITS, unit_forget_bias=False, **arguments)
     layer.build((None, None, INPUT_DIM))
     arrays = zip(values.items(), subject.read_weights(layer).arrays.items(), strict=True)
-    return tuple(within(name, f"the initial {name}", array, np.full_like(array, value)) for (_, value), (name, array) in arrays)
+    return tuple(
+        check_close(name, f"the initial {name}", array, np.full_like(array, value)) for (_, value), (name, array) in arrays
+    )
 
 
-def _built(subject: Subject, *, seeded: bool) -> LSTMWeights:
+def _build_weights(subject: Subject, *, seeded: bool) -> LSTMWeights:
     initializers = subject.keras.initializers
     seeds = {"kernel_initializer": initializers.GlorotUniform(seed=1), "recurrent_initializer": initializers.Orthogonal(seed=2)}
     layer = subject.lstm(UNITS, **(seeds if seeded else {}))
@@ -106,19 +108,19 @@ def _same_seed(subject: Subject, *, by: str) -> tuple[CheckResult, ...]:
     for _ in range(2):
         if by == "global":
             subject.keras.utils.set_random_seed(SEED)
-        pair.append(_built(subject, seeded=by == "initializer"))
+        pair.append(_build_weights(subject, seeded=by == "initializer"))
     one, other = pair
     return (
-        within("kernel", "the second kernel", other.kernel, one.kernel),
-        within("recurrent_kernel", "the second recurrent kernel", other.recurrent_kernel, one.recurrent_kernel),
+        check_close("kernel", "the second kernel", other.kernel, one.kernel),
+        check_close("recurrent_kernel", "the second recurrent kernel", other.recurrent_kernel, one.recurrent_kernel),
     )
 
 
 def _no_seed(subject: Subject) -> tuple[CheckResult, ...]:
     """Two random kernels of 60 float32 numbers are equal with a probability far below 1e-9."""
-    one, other = (_built(subject, seeded=False) for _ in range(2))
+    one, other = (_build_weights(subject, seeded=False) for _ in range(2))
     return tuple(
-        equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, other.arrays[name]), False)
+        check_equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, other.arrays[name]), False)
         for name, array in one.arrays.items()
         if name != "bias"
     )
@@ -143,14 +145,14 @@ def initialiser_probes() -> Iterator[Probe]:
             label=f"{policy}-u{units}",
         )
     glorot = "the initial kernel is uniform within √(6 / (input_dim + 4 · units)), not within a limit per gate"
-    yield from _one_each("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
+    yield from _probe_per_value("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
     given = "each initialiser decides the weights that it is named for"
-    yield from _one_each("initializer-given", _given, given, "form", ("name", "object"))
+    yield from _probe_per_value("initializer-given", _named_initialisers, given, "form", ("name", "object"))
     same = "layers built with the same seed have the same weights"
-    yield from _one_each("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
+    yield from _probe_per_value("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
     yield Probe(trait="initializer-no-seed", judge=_no_seed, asserts="layers built without a seed have different weights")
 
 
-def _one_each(trait: str, judge: Judge, asserts: str, parameter: str, values: Iterable[str]) -> Iterator[Probe]:
+def _probe_per_value(trait: str, judge: Judge, asserts: str, parameter: str, values: Iterable[str]) -> Iterator[Probe]:
     for value in values:
         yield Probe(trait=trait, judge=judge, asserts=asserts, parameters={parameter: value}, label=value)

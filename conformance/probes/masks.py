@@ -69,7 +69,7 @@ class Reader:
         return LSTMWeights(kernel, recurrent, np.moveaxis(bias, 2, 0).reshape(-1))
 
     @property
-    def _named(self) -> dict[str, str]:
+    def _activation_arguments(self) -> dict[str, str]:
         return dict(zip(("activation", "recurrent_activation"), ACTIVATIONS[self.activations], strict=True))
 
     def layer(self, subject: Subject, **further: Any) -> Any:
@@ -77,7 +77,7 @@ class Reader:
         rates = {"dropout" if self.kind == "input" else "recurrent_dropout": self.rate}
         own = dict(self.arguments)
         sequence = {"return_sequences": True} | {name: own.pop(name) for name in ("unroll", "stateful") if name in own}
-        cell = self._named | rates | own | further
+        cell = self._activation_arguments | rates | own | further
         layer = subject.lstm(UNITS, **cell, **sequence)
         if self.wrapped:
             layer = subject.keras.layers.RNN(layer.cell, **sequence)

@@ -35,7 +35,7 @@ class Subject:
         """A new layer."""
         return self.layer_class(units, **arguments)
 
-    def loaded(self, weights: LSTMWeights, **arguments: Any) -> Any:
+    def build_loaded(self, weights: LSTMWeights, **arguments: Any) -> Any:
         """A new layer with these weights, its initialisers the cheapest: what initialisers do is probed on its own."""
         zeros = dict.fromkeys(INITIALIZERS, "zeros")
         layer = self.lstm(weights.units, **zeros, **arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.arrays import Array
@@ -30,21 +30,21 @@ def _regularizer(keras: Any, kind: str) -> Any:
 
 
 def _losses(check: str, subject: Subject, losses: list[Any], expected: list[float]) -> tuple[CheckResult, ...]:
-    number = equal(f"number_of_{check}", "the number of losses", len(losses), len(expected))
+    number = check_equal(f"number_of_{check}", "the number of losses", len(losses), len(expected))
     got = np.array([float(subject.read(loss)) for loss in losses])
-    return number, within(check, "the losses", got, np.array(expected))
+    return number, check_close(check, "the losses", got, np.array(expected))
 
 
 def _weights(subject: Subject, *, of: str, kind: str) -> tuple[CheckResult, ...]:
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, kind)})
+    layer = subject.build_loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, kind)})
     return _losses("losses", subject, layer.losses, [PENALTIES[kind](weights.arrays[ARRAY_OF[of]])])
 
 
 def _none(subject: Subject) -> tuple[CheckResult, ...]:
-    layer = subject.loaded(dyadic_weights(UNITS, INPUT_DIM))
+    layer = subject.build_loaded(dyadic_weights(UNITS, INPUT_DIM))
     layer(np.ones((BATCH, TIMESTEPS, INPUT_DIM), np.float32))
-    return (equal("losses", "the number of losses", len(layer.losses), 0),)
+    return (check_equal("losses", "the number of losses", len(layer.losses), 0),)
 
 
 def _counting_weights() -> LSTMWeights:
@@ -53,7 +53,7 @@ def _counting_weights() -> LSTMWeights:
     return LSTMWeights(np.zeros((INPUT_DIM, 4 * UNITS)), np.zeros((UNITS, 4 * UNITS)), bias)
 
 
-def _counted() -> Array:
+def _counting_outputs() -> Array:
     """The last outputs of a layer with these weights, (batch, units)."""
     return np.tile(TIMESTEPS * STEP, (BATCH, 1))
 
@@ -66,9 +66,9 @@ def _activity(subject: Subject, *, return_sequences: bool, return_state: bool) -
     """One loss per tensor that is returned, states among them, each divided by the batch size."""
     flags = {"return_sequences": return_sequences, "return_state": return_state}
     regularizer = _regularizer(subject.keras, "l1l2")
-    layer = subject.loaded(_counting_weights(), **COUNTING, **flags, activity_regularizer=regularizer)
+    layer = subject.build_loaded(_counting_weights(), **COUNTING, **flags, activity_regularizer=regularizer)
     layer(np.zeros((BATCH, TIMESTEPS, INPUT_DIM), np.float32))
-    final = _counted()
+    final = _counting_outputs()
     outputs = np.stack([final * (t + 1) / TIMESTEPS for t in range(TIMESTEPS)], axis=1) if return_sequences else final
     returned = [outputs, final, final] if return_state else [outputs]
     return _losses("losses", subject, layer.losses, [PENALTIES["l1l2"](array) / BATCH for array in returned])
@@ -89,7 +89,7 @@ def trained_model(subject: Subject, layer: Any, input_dim: int, **compiling: Any
     return model
 
 
-def _reported(subject: Subject, layer: Any, targets: Array, route: str) -> Array:
+def _reported_loss(subject: Subject, layer: Any, targets: Array, route: str) -> Array:
     model = trained_model(subject, layer, INPUT_DIM)
     data = dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), targets.astype("float32")
     loss = model.train_on_batch(*data) if route == "train_on_batch" else model.evaluate(*data, batch_size=BATCH, verbose=0)
@@ -99,18 +99,22 @@ def _reported(subject: Subject, layer: Any, targets: Array, route: str) -> Array
 def _total_of_weights(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
     """Outputs are the targets, so the penalties are all of the loss."""
     weights = _silent_weights()
-    layer = subject.loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, "l1l2") for of in ARRAY_OF})
+    layer = subject.build_loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, "l1l2") for of in ARRAY_OF})
     expected = sum(PENALTIES["l1l2"](array) for array in weights.arrays.values())
-    loss = _reported(subject, layer, np.zeros((BATCH, UNITS)), route)
-    return (within("loss", f"the loss of {route}", loss, np.asarray(expected)),)
+    loss = _reported_loss(subject, layer, np.zeros((BATCH, UNITS)), route)
+    return (check_close("loss", f"the loss of {route}", loss, np.asarray(expected)),)
 
 
 def _total_of_activity(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
     """Likewise."""
     regularizer = _regularizer(subject.keras, "l1l2")
-    layer = subject.loaded(_counting_weights(), **COUNTING, activity_regularizer=regularizer)
-    expected = PENALTIES["l1l2"](_counted()) / BATCH
-    return (within("loss", f"the loss of {route}", _reported(subject, layer, _counted(), route), np.asarray(expected)),)
+    layer = subject.build_loaded(_counting_weights(), **COUNTING, activity_regularizer=regularizer)
+    expected = PENALTIES["l1l2"](_counting_outputs()) / BATCH
+    return (
+        check_close(
+            "loss", f"the loss of {route}", _reported_loss(subject, layer, _counting_outputs(), route), np.asarray(expected)
+        ),
+    )
 
 
 def regularisation_probes() -> Iterator[Probe]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal
+from conformance.probes.checks import check_equal
 from conformance.probes.model import Probe, Subject, dyadic
 
 FORWARD, BACKWARD, INPUT_DIM, TIMESTEPS, BATCH = 3, 4, 2, 5, 7
@@ -19,7 +19,7 @@ def _bidirectional(subject: Subject) -> tuple[CheckResult, ...]:
     returned = tuple(subject.read(layer(inputs)).shape)
     said = tuple(layer.compute_output_shape(inputs.shape))
     what = f"the output shape that a Bidirectional of {FORWARD} and {BACKWARD} units says it has"
-    return (equal("output_shape", what, said, returned),)
+    return (check_equal("output_shape", what, said, returned),)
 
 
 def shape_probes() -> Iterator[Probe]:

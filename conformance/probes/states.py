@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, refused, within
+from conformance.probes.checks import check_close, check_equal, check_raises
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref.arrays import Array
 
@@ -31,13 +31,13 @@ def _other_batch(subject: Subject, *, after_reset: bool) -> tuple[CheckResult, .
     if after_reset:
         layer.reset_state()
     what = f"a batch of {OTHER_BATCH} given to a stateful layer that has read one of {BATCH}"
-    return (refused("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
+    return (check_raises("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
 
 
 def _dynamic_batch(subject: Subject) -> tuple[CheckResult, ...]:
     layer = subject.lstm(UNITS, stateful=True)
     inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM))
-    return (refused("refused", "a stateful layer without a static batch size", lambda: layer(inputs), naming=("batch size",)),)
+    return (check_raises("refused", "a stateful layer without a static batch size", lambda: layer(inputs), naming=("batch size",)),)
 
 
 def _reset_unbuilt(subject: Subject) -> tuple[CheckResult, ...]:
@@ -50,7 +50,7 @@ def _reset_unbuilt(subject: Subject) -> tuple[CheckResult, ...]:
         layer.build((BATCH, TIMESTEPS, INPUT_DIM))
         layer.set_weights(list(weights.arrays.values()))
         answers.append(subject.read(layer(_inputs(BATCH))))
-    return (within("outputs", "outputs after a reset before the layer was built", *answers),)
+    return (check_close("outputs", "outputs after a reset before the layer was built", *answers),)
 
 
 def _reset_first_call(subject: Subject, layer: Any) -> tuple[CheckResult, ...]:
@@ -59,9 +59,9 @@ def _reset_first_call(subject: Subject, layer: Any) -> tuple[CheckResult, ...]:
     layer.reset_state()
     states = np.concatenate([subject.read(state).ravel() for state in subject.keras.tree.flatten(layer.states)])
     return (
-        equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
-        within("zeros", "the state after a reset", states, np.zeros_like(states)),
-        within("outputs", "outputs after a reset", subject.read(layer(_inputs(BATCH))), first),
+        check_equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
+        check_close("zeros", "the state after a reset", states, np.zeros_like(states)),
+        check_close("outputs", "outputs after a reset", subject.read(layer(_inputs(BATCH))), first),
     )
 
 
@@ -80,12 +80,12 @@ def _reset_model(subject: Subject) -> tuple[CheckResult, ...]:
     layer = _stateful(subject)
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
     model(_inputs(BATCH))
-    exists = equal("exists", "whether a model has reset_state", hasattr(model, "reset_state"), True)
+    exists = check_equal("exists", "whether a model has reset_state", hasattr(model, "reset_state"), True)
     if not hasattr(model, "reset_state"):
         return (exists,)
     model.reset_state()
     states = np.concatenate([subject.read(state).ravel() for state in layer.states])
-    return exists, within("zeros", "the state after the model's reset", states, np.zeros_like(states))
+    return exists, check_close("zeros", "the state after the model's reset", states, np.zeros_like(states))
 
 
 def _reset_to_states(subject: Subject) -> tuple[CheckResult, ...]:
@@ -95,10 +95,10 @@ def _reset_to_states(subject: Subject) -> tuple[CheckResult, ...]:
     try:
         layer.reset_state(states=given)
     except TypeError as error:
-        return (equal("accepted", "reset_state(states=…)", f"TypeError: {error}", "the states stored"),)
+        return (check_equal("accepted", "reset_state(states=…)", f"TypeError: {error}", "the states stored"),)
     pairs = zip(("hidden", "cell"), layer.states, given, strict=True)
     return tuple(
-        within(name, f"the {name} state after reset_state(states=…)", subject.read(got), state) for name, got, state in pairs
+        check_close(name, f"the {name} state after reset_state(states=…)", subject.read(got), state) for name, got, state in pairs
     )
 
 

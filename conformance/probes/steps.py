@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import within
+from conformance.probes.checks import check_close
 from conformance.probes.model import SEED, Probe, Subject
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable
@@ -61,10 +61,10 @@ def _regularizers(keras: Any) -> dict[str, Any]:
     return made | {"activity_regularizer": keras.regularizers.L1L2(ACTIVITY.l1, ACTIVITY.l2)}
 
 
-def _trained(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> tuple[CheckResult, ...]:
+def _train(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> tuple[CheckResult, ...]:
     """By `train_on_batch`, the whole batch at every step."""
     task = _task(penalised=penalised)
-    layer = subject.loaded(task.weights, **(_regularizers(subject.keras) if penalised else {}))
+    layer = subject.build_loaded(task.weights, **(_regularizers(subject.keras) if penalised else {}))
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
     make = {"sgd": subject.keras.optimizers.SGD, "adam": subject.keras.optimizers.Adam}[optimizer]
     model.compile(optimizer=make(OPTIMIZERS[optimizer]().learning_rate), loss="mse")
@@ -73,7 +73,7 @@ def _trained(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -
     expected, sigma = _expected(optimizer, steps, subject.arithmetic("float32"), penalised=penalised)
     got = subject.read_weights(layer).arrays
     what = f"after {steps} step{'s' if steps > 1 else ''} of {optimizer}"
-    return tuple(within(name, f"the {name} {what}", got[name], array, sigma[name]) for name, array in expected.arrays.items())
+    return tuple(check_close(name, f"the {name} {what}", got[name], array, sigma[name]) for name, array in expected.arrays.items())
 
 
 def step_probes() -> Iterator[Probe]:
@@ -82,7 +82,7 @@ def step_probes() -> Iterator[Probe]:
         words = (optimizer, str(steps), "penalised" if penalised else "")
         yield Probe(
             trait="steps",
-            judge=_trained,
+            judge=_train,
             asserts="steps of training move the weights as back-propagation through time and the optimizer's equations do",
             parameters={"optimizer": optimizer, "steps": steps, "penalised": penalised},
             label="-".join(filter(None, words)),

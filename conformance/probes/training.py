@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
 from conformance.reference.tolerance import UNDERFLOW, UNIT_ROUNDOFF
@@ -46,13 +46,13 @@ def _constraint(keras: Any, kind: str) -> Any:
     }[kind]()
 
 
-def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
+def _project(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
     """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`); a root halves errors.
 
     The root, the wished length's four operations, the sum with epsilon(), the quotient and the product round once each.
     """
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
+    layer = subject.build_loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
     model = trained_model(subject, layer, INPUT_DIM)
     model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.ones((BATCH, UNITS), np.float32))
     results = []
@@ -61,14 +61,14 @@ def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
         expected = PROJECTIONS[kind](before, subject.keras.config.epsilon())
         relative = math.sqrt((len(before) / 3 + 3 / 2) / 4 + 8) * UNIT_ROUNDOFF["float32"]
         sigma = None if kind == "non_neg" else np.abs(expected) * relative + UNDERFLOW["float32"]
-        results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
+        results.append(check_close(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
     return tuple(results)
 
 
-def _frozen(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
+def _freeze(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
     """Whether the step trains at all is seen at a layer behind."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **({"trainable": False} if when == "built" else {}))
+    layer = subject.build_loaded(weights, **({"trainable": False} if when == "built" else {}))
     if when == "later":
         layer.trainable = False
     behind = subject.keras.layers.Dense(1, kernel_initializer="ones")
@@ -78,10 +78,10 @@ def _frozen(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
     model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.full((BATCH, 1), 9, np.float32))
     moved = bool((subject.read(behind.kernel) != 1).any())
     return (
-        equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
-        equal("step", "whether the step moved the layer behind", moved, True),
+        check_equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
+        check_equal("step", "whether the step moved the layer behind", moved, True),
         *(
-            within(name, f"the {name} after a step with learning rate 1", after, weights.arrays[name])
+            check_close(name, f"the {name} after a step with learning rate 1", after, weights.arrays[name])
             for name, after in subject.read_weights(layer).arrays.items()
         ),
     )
@@ -92,7 +92,7 @@ def training_probes() -> Iterator[Probe]:
     for kind in PROJECTIONS:
         yield Probe(
             trait="constraint",
-            judge=_projected,
+            judge=_project,
             asserts="after a training step with learning rate 0 each weight is its own projection on its constraint's set",
             parameters={"kind": kind},
             label=kind.replace("_", "-"),
@@ -101,7 +101,7 @@ def training_probes() -> Iterator[Probe]:
     for when in ("built", "later"):
         yield Probe(
             trait="not-trainable",
-            judge=_frozen,
+            judge=_freeze,
             asserts="trainable=False keeps all weights as they are while the layers around it are trained",
             parameters={"when": when},
             label=when,
