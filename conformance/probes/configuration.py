@@ -1,4 +1,4 @@
-"""get_config and from_config: every constructor argument comes back; and every activation's name is accepted."""
+"""Probes of get_config and from_config, which must keep every constructor argument, and of the names of activations."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ class Argument:
     """A constructor argument of `keras.layers.LSTM`.
 
     Attributes:
-        value: one that is not its default, as a user gives it.
-        holder: the attribute of the layer that it ends up in; "" for the layer itself.
-        shown: what that attribute then looks like.
+        value: a value that is not the default, as a user gives it.
+        holder: the attribute of the layer that stores it; "" for the layer itself.
+        compared: makes the value that is compared, from the stored one.
     """
 
     value: Any
     holder: str = ""
-    shown: Callable[[Subject, Any], Any] = lambda _, value: repr(value)
+    compared: Callable[[Subject, Any], Any] = lambda _, value: repr(value)
 
 
-# Where activations, regularisers and constraints are asked what they compute: all that Keras has differ there.
+# The inputs at which activations, regularisers and constraints are compared. All those of Keras differ there.
 POINTS = np.linspace(-8, 8, 33, dtype=np.float32).reshape(3, 11)
 
 
 def _computed(subject: Subject, function: Any) -> list[Any]:
-    """What a function, a regulariser or a constraint makes of the points; its name is no evidence."""
+    """The values of a function, a regulariser or a constraint at the points. Its name would prove nothing."""
     points = subject.keras.ops.convert_to_tensor(POINTS)
     returned: list[Any] = subject.read(points if function is None else function(points)).tolist()
     return returned
 
 
 def _drawn(subject: Subject, initializer: Any) -> list[Any]:
-    """What an initialiser without chance gives."""
+    """The values of an initialiser that is not random."""
     returned: list[Any] = subject.read(initializer((2,), dtype="float32")).tolist()
     return returned
 
 
 def _class_of(_: Subject, initializer: Any) -> type:
-    """The class itself, which no other has, of an initialiser whose numbers are random; what it draws is probed on its own."""
+    """The class of a random initialiser. Other probes test the numbers that it draws."""
     return type(initializer)
 
 
@@ -88,7 +88,7 @@ ARGUMENTS: Mapping[str, Argument] = {
 
 def _attribute(subject: Subject, layer: Any, name: str) -> Any:
     argument = ARGUMENTS[name]
-    return argument.shown(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
+    return argument.compared(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
 
 
 def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
@@ -108,23 +108,23 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
 def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
     layer = subject.lstm(**{name: argument.value for name, argument in ARGUMENTS.items()})
     config = layer.get_config()
-    again = subject.layer_class.from_config(config).get_config()
-    differing = sorted(key for key in config.keys() | again.keys() if config.get(key) != again.get(key))
+    rebuilt = subject.layer_class.from_config(config).get_config()
+    differing = sorted(key for key in config.keys() | rebuilt.keys() if config.get(key) != rebuilt.get(key))
     return (check_equal("config", "what differs in the config of the layer from the config", differing, []),)
 
 
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
-    """Accepted, kept as what the name means, and computable."""
+    """A layer accepts the name, stores the named activation, and computes with it."""
     results = []
     for argument in ("activation", "recurrent_activation"):
         layer = subject.lstm(UNITS, **{argument: name})
         outputs = subject.read(layer(np.full((2, 1, INPUT_DIM), 0.5, np.float32)))
-        kept = getattr(layer, argument)
+        stored = getattr(layer, argument)
         results += [
             check_equal(
                 argument,
                 f"what {argument} of the layer computes",
-                _computed(subject, kept),
+                _computed(subject, stored),
                 _computed(subject, subject.keras.activations.get(name)),
             ),
             check_equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
@@ -133,7 +133,7 @@ def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
 
 
 def configuration_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of configuration."""
     yield Probe(trait="config-round-trip", judge=_round_trip, asserts="the config of a layer from a config is that config")
     for name in ARGUMENTS:
         yield Probe(

@@ -1,4 +1,4 @@
-"""Dropout: the structure of its masks, when it acts, its seeds, and its extreme rates."""
+"""Probes of dropout: the structure of its masks, training and inference, seeds, and extreme rates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNITS, INPUT_DIM, ROWS = 3, 5, 4
 FALSE_ALARM = 1e-9
 RATES = {"input": {"dropout": 0.5}, "recurrent": {"recurrent_dropout": 0.5}}
 
-# Written in the id → the layer that is read, and how many masks the four gates have.
+# Word of the id → the layer that is read, and the number of masks of the four gates.
 READERS: dict[str, tuple[Reader, int]] = {
     "input": (Reader(kind="input", arguments={}), 1),
     "input-no-cudnn": (Reader(kind="input", arguments={"use_cudnn": False}), 1),
@@ -45,10 +45,10 @@ READERS: dict[str, tuple[Reader, int]] = {
 
 
 def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckResult, ...]:
-    """Two of the thousand-bit masks met here are equal by chance with a probability far below 1e-9.
+    """Judge the masks of several calls.
 
-    Of n draws, the part that is kept lies within √(ln(2 / 1e-9) / 2n) of its expectation, but for a probability of 1e-9
-    (Hoeffding).
+    Two of these masks of a thousand bits are equal by chance with a probability far below 1e-9. The kept fraction of n draws lies
+    within √(ln(2 / 1e-9) / 2n) of its expectation with a probability of 1 - 1e-9 (Hoeffding).
     """
     layer = reader.layer(subject)
     outputs = np.stack([reader.outputs(subject, layer) for _ in range(CALLS)])
@@ -58,8 +58,8 @@ def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckRe
     by_gate = [len({call[:, position].tobytes() for position in range(len(GATE_ORDER))}) for call in drawn]
     sample = drawn if masks > 1 else drawn[:, :, :1]
     by_chance = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * sample.size))
-    kept_part = float(sample.mean())
-    near = abs(kept_part - (1 - reader.rate)) <= by_chance
+    kept_fraction = float(sample.mean())
+    near = abs(kept_fraction - (1 - reader.rate)) <= by_chance
     return (
         check_close("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
         check_equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
@@ -67,7 +67,7 @@ def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckRe
         check_equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
         check_equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
         check_equal(
-            "keep_rate", f"whether {kept_part:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True
+            "keep_rate", f"whether {kept_fraction:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True
         ),
     )
 
@@ -77,17 +77,17 @@ def _changes(kept_here: Array) -> int:
 
 
 def _outputs(subject: Subject, inputs: Array, *, training: bool | None, **arguments: Any) -> Array:
-    """Of a plain layer on these inputs, in the precision that it runs in."""
+    """The outputs of a plain layer for these inputs."""
     layer = subject.build_loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
     return subject.read(layer(inputs.astype("float32"), **({} if training is None else {"training": training})))
 
 
 def _inputs() -> Array:
-    return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # none is 0, so that none looks dropped
+    return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # no input is 0, so that none looks dropped
 
 
 def _inference(subject: Subject, *, training: bool | None, rates: dict[str, float]) -> tuple[CheckResult, ...]:
-    """Bit for bit: without masks the same operations run, in the implementation that recurrent dropout enforces."""
+    """Compare bit for bit: without masks the same operations run, with the implementation that recurrent dropout requires."""
     plain = {"implementation": 1, "use_cudnn": False} if "recurrent_dropout" in rates else {}
     got = _outputs(subject, _inputs(), training=training, **rates, **plain)
     return (check_close("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
@@ -100,14 +100,14 @@ def _rate_zero(subject: Subject) -> tuple[CheckResult, ...]:
 
 
 def _rate_one_inputs(subject: Subject, *, arguments: dict[str, Any]) -> tuple[CheckResult, ...]:
-    """Nothing of the inputs is left: bit for bit, since 0 times a weight is 0."""
+    """Compare with inputs of 0, bit for bit, because 0 times a weight is 0."""
     got = _outputs(subject, _inputs(), training=True, dropout=1.0, **arguments)
     expected = _outputs(subject, np.zeros_like(_inputs()), training=False, **arguments)
     return (check_close("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
 
 
 def _rate_one_hidden(subject: Subject) -> tuple[CheckResult, ...]:
-    """Nothing of the hidden state is left: as with a recurrent kernel of zeros."""
+    """Compare with a recurrent kernel of zeros."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
     got = _outputs(subject, _inputs(), training=True, recurrent_dropout=1.0)
     weights.recurrent_kernel[:] = 0
@@ -122,7 +122,7 @@ def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
 
 
 def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResult, ...]:
-    """Of a fresh layer each: the same seed draws the same first masks, another one, or none, draws others."""
+    """Compare new layers: the same seed draws the same first masks, and another seed, or none, draws others."""
     reader = READERS[kind][0]
     first, again, others = (_first_outputs(subject, reader, seed) for seed in (1, 1, other))
     return (
@@ -132,7 +132,7 @@ def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResu
 
 
 def _training_steps(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """Of random targets, so that two masks give the same loss with a probability far below 1e-9; the learning rate is 0."""
+    """Count different losses. With random targets, two masks give the same loss with a probability far below 1e-9."""
     layer = READERS[kind][0].layer(subject)
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, SIZE), batch_size=BATCH), layer])
     model.compile(optimizer=subject.keras.optimizers.SGD(0.0), loss="mse")
@@ -188,7 +188,7 @@ def _extreme_rates() -> Iterator[Probe]:
 
 
 def dropout_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of dropout."""
     for label, (reader, masks) in READERS.items():
         yield Probe(
             trait="dropout-masks",

@@ -1,4 +1,4 @@
-"""Initialisers, by property: their seeded values differ between backends."""
+"""Probes of initialisers. They test properties, because seeded values differ between backends."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> t
 
 
 def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResult, ...]:
-    """R Rᵀ = I on the whole (units, 4 · units).
+    """Judge that R Rᵀ = I for the whole (units, 4 · units).
 
-    Householder's QR of an m × n matrix leaves Q within √n √(mn) u of an orthogonal matrix in the Frobenius norm, where roundings
-    are random (Connolly & Higham 2023; mn without the root where they conspire), so Q Qᵀ, of n² elements, within twice that of the
-    identity: √m √n u · 2 / √n in the root mean square of an element. No library has a QR in bfloat16: what is stored in it was
-    computed in float32 and rounded, each element by v of itself; the rows have norm 1, so their products are off by √2 v at most.
+    Householder's QR of an m × n matrix leaves Q within √n √(mn) u of an orthogonal matrix in the Frobenius norm, if roundings are
+    random (Connolly & Higham 2023; mn without the root in the worst case). So Q Qᵀ, of n² elements, lies within twice that of the
+    identity: √m √n u · 2 / √n in the root mean square of an element. No library has a QR in bfloat16. A matrix in bfloat16 was
+    computed in float32 and rounded, each element by v of itself. The rows have norm 1, so their products have an error of √2 v at
+    most.
     """
     layer = subject.lstm(units, dtype=policy)
     layer.build((None, None, INPUT_DIM))
@@ -62,9 +63,9 @@ def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:
 
 
 def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
-    """Uniform in ±√(6 / (input_dim + 4 · units)): within the limit, and reaching it as n draws do.
+    """Judge that the kernel is uniform in ±√(6 / (input_dim + 4 · units)): within the limit, and close to it as n draws are.
 
-    The largest of n draws stays below 1 - δ of the limit with probability (1 - δ)^n, which is 1e-9 for the δ taken here.
+    The largest of n draws stays below 1 - δ of the limit with probability (1 - δ)^n. Here δ is chosen so that this is 1e-9.
     """
     units, input_dim = 8, 16
     layer = subject.lstm(units, **_glorot_given_as(subject.keras, given))
@@ -79,7 +80,7 @@ def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
 
 
 def _named_initialisers(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
-    """Each of the three initialisers alone decides its weights."""
+    """Judge that each of the three initialisers sets its weights."""
     constants = {"kernel": 0.25, "recurrent": -0.5, "bias": 2.0}
     values: dict[str, float] = dict(constants) if form == "object" else {"kernel": 1.0, "recurrent": 0.0, "bias": 1.0}
     names = {1.0: "ones", 0.0: "zeros"}
@@ -109,25 +110,25 @@ def _same_seed(subject: Subject, *, by: str) -> tuple[CheckResult, ...]:
         if by == "global":
             subject.keras.utils.set_random_seed(SEED)
         pair.append(_build_weights(subject, seeded=by == "initializer"))
-    one, other = pair
+    first, second = pair
     return (
-        check_close("kernel", "the second kernel", other.kernel, one.kernel),
-        check_close("recurrent_kernel", "the second recurrent kernel", other.recurrent_kernel, one.recurrent_kernel),
+        check_close("kernel", "the second kernel", second.kernel, first.kernel),
+        check_close("recurrent_kernel", "the second recurrent kernel", second.recurrent_kernel, first.recurrent_kernel),
     )
 
 
 def _no_seed(subject: Subject) -> tuple[CheckResult, ...]:
     """Two random kernels of 60 float32 numbers are equal with a probability far below 1e-9."""
-    one, other = (_build_weights(subject, seeded=False) for _ in range(2))
+    first, second = (_build_weights(subject, seeded=False) for _ in range(2))
     return tuple(
-        check_equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, other.arrays[name]), False)
-        for name, array in one.arrays.items()
+        check_equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, second.arrays[name]), False)
+        for name, array in first.arrays.items()
         if name != "bias"
     )
 
 
 def initialiser_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of initialisers."""
     for (word, value), unit_forget_bias in itertools.product(BIAS_INITIALIZERS.items(), (True, False)):
         yield Probe(
             trait="unit-forget-bias",

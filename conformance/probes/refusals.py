@@ -1,4 +1,4 @@
-"""What does not fit is refused: an exception rather than an answer."""
+"""Probes of invalid arguments: the layer must raise an exception."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _ones(*shape: int) -> Array:
 
 
 def _call_with(*shape: int, **keywords: Any) -> Callable[[Any], object]:
-    """A call of a layer that has been built for (batch, timesteps, input_dim)."""
+    """Return a call of a layer that was built for (batch, timesteps, input_dim)."""
     return lambda layer: layer(_ones(*shape), **keywords)
 
 
 FITS = (BATCH, TIMESTEPS, INPUT_DIM)
 STATE = _ones(BATCH, UNITS)
 
-# Written in the id → what is wrong, and the call.
+# Word of the id → the fault, and the call.
 CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "rank2": ("inputs of rank 2", _call_with(BATCH, INPUT_DIM)),
     "rank4": ("inputs of rank 4", _call_with(BATCH, TIMESTEPS, INPUT_DIM, 1)),
@@ -55,7 +55,7 @@ def _call(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
     what, call = CALLS[label]
     layer = subject.lstm(UNITS)
     layer(_ones(*FITS))
-    # Read, since a backend may put off computing.
+    # The values are read, because a backend may delay the computation.
     return (check_raises("refused", what, lambda: subject.read(call(layer))),)
 
 
@@ -65,7 +65,7 @@ def _argument(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
 
 
 def refusal_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of invalid calls and arguments."""
     for label in CALLS:
         yield Probe(
             trait="refused-call",

@@ -1,4 +1,4 @@
-"""Regularisers: what they add to the loss. All numbers here are dyadic and small, so sums are exact in float32, in any order."""
+"""Probes of regularisers and their losses. All numbers are dyadic and small, so sums in any order are exact in float32."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def _none(subject: Subject) -> tuple[CheckResult, ...]:
 
 
 def _counting_weights() -> LSTMWeights:
-    """Linear candidates and open gates: with linear activations, h_t = c_t = c_(t-1) + STEP, whatever the inputs."""
+    """Weights of linear candidates and open gates: with linear activations, h_t = c_t = c_(t-1) + STEP for all inputs."""
     bias = np.concatenate([STEP if gate == "c" else np.ones(UNITS) for gate in GATE_ORDER])
     return LSTMWeights(np.zeros((INPUT_DIM, 4 * UNITS)), np.zeros((UNITS, 4 * UNITS)), bias)
 
 
 def _counting_outputs() -> Array:
-    """The last outputs of a layer with these weights, (batch, units)."""
+    """The last outputs of a layer with the counting weights, (batch, units)."""
     return np.tile(TIMESTEPS * STEP, (BATCH, 1))
 
 
@@ -63,7 +63,7 @@ COUNTING = {"activation": "linear", "recurrent_activation": "linear"}
 
 
 def _activity(subject: Subject, *, return_sequences: bool, return_state: bool) -> tuple[CheckResult, ...]:
-    """One loss per tensor that is returned, states among them, each divided by the batch size."""
+    """Judge that there is one loss for each returned tensor, states included, divided by the batch size."""
     flags = {"return_sequences": return_sequences, "return_state": return_state}
     regularizer = _regularizer(subject.keras, "l1l2")
     layer = subject.build_loaded(_counting_weights(), **COUNTING, **flags, activity_regularizer=regularizer)
@@ -75,7 +75,7 @@ def _activity(subject: Subject, *, return_sequences: bool, return_state: bool) -
 
 
 def _silent_weights() -> LSTMWeights:
-    """No candidate, hence no cell state and no output: outputs are exactly 0, and so is their squared error from 0."""
+    """Weights without a candidate, so that states and outputs are exactly 0, and so is their squared error from 0."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
     for block in weights.gate("c"):
         block[:] = 0  # type: ignore[index]  # there is a bias
@@ -83,7 +83,7 @@ def _silent_weights() -> LSTMWeights:
 
 
 def trained_model(subject: Subject, layer: Any, input_dim: int, **compiling: Any) -> Any:
-    """The layer as a model with a learning rate of 0, which updates weights by nothing."""
+    """Make a model of the layer. Its learning rate is 0, so that a step leaves the weights unchanged."""
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, input_dim), batch_size=BATCH), layer])
     model.compile(**({"optimizer": subject.keras.optimizers.SGD(0.0), "loss": "mse"} | compiling))
     return model
@@ -97,7 +97,7 @@ def _reported_loss(subject: Subject, layer: Any, targets: Array, route: str) -> 
 
 
 def _total_of_weights(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
-    """Outputs are the targets, so the penalties are all of the loss."""
+    """Judge the loss of penalties on weights: outputs equal the targets, so the loss is the sum of the penalties."""
     weights = _silent_weights()
     layer = subject.build_loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, "l1l2") for of in ARRAY_OF})
     expected = sum(PENALTIES["l1l2"](array) for array in weights.arrays.values())
@@ -106,7 +106,7 @@ def _total_of_weights(subject: Subject, *, route: str) -> tuple[CheckResult, ...
 
 
 def _total_of_activity(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
-    """Likewise."""
+    """Judge the loss of a penalty on outputs: outputs equal the targets, so the loss is the penalty."""
     regularizer = _regularizer(subject.keras, "l1l2")
     layer = subject.build_loaded(_counting_weights(), **COUNTING, activity_regularizer=regularizer)
     expected = PENALTIES["l1l2"](_counting_outputs()) / BATCH
@@ -118,7 +118,7 @@ def _total_of_activity(subject: Subject, *, route: str) -> tuple[CheckResult, ..
 
 
 def regularisation_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of regularisers."""
     for of, kind in itertools.product(ARRAY_OF, PENALTIES):
         yield Probe(
             trait="regularizer",

@@ -1,4 +1,4 @@
-"""Steps of training: the weights after one and after ten steps of SGD and Adam are the reference's, penalties included."""
+"""Probes of training steps: the weights after one and after ten steps of SGD and Adam equal the reference's, with penalties too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARGUMENT_OF = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bia
 
 
 def _task(*, penalised: bool) -> Task:
-    """Dense random weights, inputs and targets, all of which float32 holds."""
+    """A task of dense random weights, inputs and targets, all exact in float32."""
     random = np.random.default_rng([SEED, 11])
 
     def drawn(*shape: int) -> Array:
@@ -41,7 +41,7 @@ def _task(*, penalised: bool) -> Task:
 
 @lru_cache
 def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: bool) -> tuple[LSTMWeights, dict[str, Array]]:
-    """The weights after the steps, and σ of each element from replicas of the whole training."""
+    """The expected weights after the steps, and σ of each element from replicas of the whole training."""
     task, make = _task(penalised=penalised), OPTIMIZERS[optimizer]
     random = np.random.Generator(np.random.SFC64(SEED))
     build = partial(RoundingLSTM, arithmetic=arithmetic, random=random)
@@ -55,14 +55,14 @@ def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: 
 
 
 def _regularizers(keras: Any) -> dict[str, Any]:
-    made = {
+    regularizers = {
         f"{ARGUMENT_OF[name]}_regularizer": keras.regularizers.L1L2(penalty.l1, penalty.l2) for name, penalty in PENALTIES.items()
     }
-    return made | {"activity_regularizer": keras.regularizers.L1L2(ACTIVITY.l1, ACTIVITY.l2)}
+    return regularizers | {"activity_regularizer": keras.regularizers.L1L2(ACTIVITY.l1, ACTIVITY.l2)}
 
 
 def _train(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> tuple[CheckResult, ...]:
-    """By `train_on_batch`, the whole batch at every step."""
+    """Judge training with `train_on_batch` on the whole batch at every step."""
     task = _task(penalised=penalised)
     layer = subject.build_loaded(task.weights, **(_regularizers(subject.keras) if penalised else {}))
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
@@ -77,7 +77,7 @@ def _train(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> 
 
 
 def step_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of training steps."""
     for optimizer, steps, penalised in itertools.product(OPTIMIZERS, STEPS, (False, True)):
         words = (optimizer, str(steps), "penalised" if penalised else "")
         yield Probe(

@@ -1,4 +1,4 @@
-"""Constraints and trainable=False: what a training step leaves of the weights."""
+"""Probes of constraints and of trainable=False: the weights after a training step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMEST
 from conformance.reference.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
 
-# Most columns of dyadic weights are longer than 2; those shorter stay as they are.
+# Most columns of dyadic weights are longer than 2. Shorter ones stay unchanged.
 LONGEST, SHORTEST, RATE = 2.0, 1.0, 0.5
 
 
@@ -27,7 +27,7 @@ def _scaled(w: Array, length: Array, epsilon: float) -> Array:
     return np.asarray(w * length / (_norms(w) + epsilon))
 
 
-# The projection on the constraint's set, from its definition; norms are those of columns, to which Keras adds epsilon().
+# The projection on the constraint's set, by its definition. Norms are those of columns; Keras adds epsilon() to them.
 PROJECTIONS: dict[str, Callable[[Array, float], Array]] = {
     "max_norm": lambda w, epsilon: _scaled(w, np.minimum(_norms(w), LONGEST), epsilon),
     "non_neg": lambda w, _: np.maximum(w, 0),
@@ -47,9 +47,10 @@ def _constraint(keras: Any, kind: str) -> Any:
 
 
 def _project(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`); a root halves errors.
+    """Judge the projected weights.
 
-    The root, the wished length's four operations, the sum with epsilon(), the quotient and the product round once each.
+    A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`), and a root halves errors.
+    The root, the four operations for the new length, the sum with epsilon(), the quotient and the product round once each.
     """
     weights = dyadic_weights(UNITS, INPUT_DIM)
     layer = subject.build_loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
@@ -66,17 +67,17 @@ def _project(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
 
 
 def _freeze(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
-    """Whether the step trains at all is seen at a layer behind."""
+    """Judge frozen weights. The layer after the LSTM shows whether the step trains at all."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
     layer = subject.build_loaded(weights, **({"trainable": False} if when == "built" else {}))
     if when == "later":
         layer.trainable = False
-    behind = subject.keras.layers.Dense(1, kernel_initializer="ones")
+    dense = subject.keras.layers.Dense(1, kernel_initializer="ones")
     inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH)
-    model = subject.keras.Model(inputs, behind(layer(inputs)))
+    model = subject.keras.Model(inputs, dense(layer(inputs)))
     model.compile(optimizer=subject.keras.optimizers.SGD(1.0), loss="mse")
     model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.full((BATCH, 1), 9, np.float32))
-    moved = bool((subject.read(behind.kernel) != 1).any())
+    moved = bool((subject.read(dense.kernel) != 1).any())
     return (
         check_equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
         check_equal("step", "whether the step moved the layer behind", moved, True),
@@ -88,7 +89,7 @@ def _freeze(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
 
 
 def training_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of constraints and frozen layers."""
     for kind in PROJECTIONS:
         yield Probe(
             trait="constraint",
