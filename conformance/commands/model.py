@@ -75,12 +75,12 @@ def model(
     specs = [first] if second is None else [first, second]
     with Progress({}, unit="LSTMs", verbosity=verbosity) as progress:
         report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), watching=progress)
-    said = as_dict(report)
+    document = as_dict(report)
     try:
         files.write_files(
-            (json_file, partial(files.write_document, said)),
+            (json_file, partial(files.write_document, document)),
             (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(report))), path)),
-            (html_file, lambda path: pages.write_page(page_of(said), path)),
+            (html_file, lambda path: pages.write_page(page_of(document), path)),
         )
     finally:
         show(report, stdout(), verbosity)

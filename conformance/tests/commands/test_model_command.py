@@ -40,7 +40,7 @@ from conformance.tests.support.model_files import (
 from lstm_ref import LSTMError, LSTMWeights
 
 
-def shown(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> str:
+def printed_report(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> str:
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
@@ -63,7 +63,7 @@ def test_a_model_that_is_right_in_both(tmp_path: Path) -> None:
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {})
     assert report.is_expected
     assert [one.verdict for each in report.environments for one in each.verifications] == [Verdict.PASS] * 2
-    assert "predictions of both: bit for bit the same" in shown(report)
+    assert "predictions of both: bit for bit the same" in printed_report(report)
 
 
 @pytest.mark.parametrize("verbosity", Verbosity)
@@ -76,7 +76,7 @@ def test_a_name_commands_no_terminal(verbosity: Verbosity, tmp_path: Path, capsy
         report = examine(
             path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, watching=progress
         )
-    printed = shown(report, verbosity) + "".join(capsys.readouterr())
+    printed = printed_report(report, verbosity) + "".join(capsys.readouterr())
     assert [each for each in printed if not each.isprintable() and each != "\n"] == []
     assert forged not in [line.strip() for line in printed.splitlines()]
     assert "\ufffd[32m\ufffd1 PASS of" in printed
@@ -89,7 +89,7 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     assert (right.is_expected, wrong.is_expected, report.is_expected, report.agreement) == (True, False, False, Verdict.FAIL)
     assert wrong.verifications[0].explained_by[0] == "output_tanh_missing"
     assert wrong.calls[0].check.verdict is Verdict.FAIL
-    assert "explained: it matches the reference if" in shown(report)
+    assert "explained: it matches the reference if" in printed_report(report)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
 )
 def test_quiet_report_has_what_is_not_as_expected(tmp_path: Path, second: dict[str, str | None], lines: list[str]) -> None:
     """No table, no versions; the last line is the verdict."""
-    said = shown(examined(one_lstm(tmp_path / "model.keras"), {}, second), Verbosity.QUIET).splitlines()
-    said = [line for line in said if not line.startswith(" ")]
-    assert [line.startswith(start) for line, start in zip(said, lines, strict=True)] == [True] * len(lines), said
+    printed = printed_report(examined(one_lstm(tmp_path / "model.keras"), {}, second), Verbosity.QUIET).splitlines()
+    printed = [line for line in printed if not line.startswith(" ")]
+    assert [line.startswith(start) for line, start in zip(printed, lines, strict=True)] == [True] * len(lines), printed
 
 
 def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_file_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
     report = examined(one_lstm(tmp_path / "model.keras"), {"refusal": refusal})
     (environment,) = report.environments
     assert (environment.loaded, environment.is_expected, environment.verifications[0].verdict) == (False, False, Verdict.PASS)
-    text = shown(report)
+    text = printed_report(report)
     assert refusal in text
     assert "reason: Keras 3's LSTM has no argument time_major" in text
     assert "mend: remove time_major" in text
@@ -153,11 +153,11 @@ def test_a_model_that_loads_and_raises_is_a_finding(tmp_path: Path) -> None:
     """It says so in one line."""
     report = examined(one_lstm(tmp_path / "model.keras"), {"failure": "InvalidArgumentError: no"})
     assert not report.is_expected
-    assert "the model does not predict: InvalidArgumentError: no" in shown(report)
+    assert "the model does not predict: InvalidArgumentError: no" in printed_report(report)
 
 
 @pytest.mark.parametrize(
-    ("failure", "failing", "own", "said"),
+    ("failure", "failing", "own", "expected_text"),
     [
         (
             "no",
@@ -178,7 +178,7 @@ def test_a_model_that_loads_and_raises_is_a_finding(tmp_path: Path) -> None:
     ids=["drawn", "own", "late", "died", "unsupported"],
 )
 def test_a_model_without_a_prediction_says_what_happened(
-    tmp_path: Path, failure: str, failing: type[LSTMError], said: list[str], *, own: bool
+    tmp_path: Path, failure: str, failing: type[LSTMError], expected_text: list[str], *, own: bool
 ) -> None:
     """Nothing is blamed on the inputs that is not theirs, and no next step is one that was taken."""
     np.save(tmp_path / "own.npy", np.ones((4, 5, 3), np.float32))
@@ -189,8 +189,8 @@ def test_a_model_without_a_prediction_says_what_happened(
         make=lambda _: LoadsOneLSTM(failure=failure, failing=failing),
         read_file=contents_of,
     )
-    text = shown(report)
-    assert [words for words in said if words not in text] == []
+    text = printed_report(report)
+    assert [words for words in expected_text if words not in text] == []
 
 
 def test_cause_that_is_a_known_difference_is_named() -> None:
@@ -234,7 +234,7 @@ def test_nan_weights_fail_without_being_run(tmp_path: Path) -> None:
     arrays["bias"][2] = np.nan
     report = examined(one_lstm(tmp_path / "model.keras", LSTMWeights(**arrays)), {})
     assert (report.is_expected, report.environments[0].verifications[0].verdict) == (False, Verdict.FAIL)
-    assert "model/lstm: bias[2] is NaN" in shown(report)
+    assert "model/lstm: bias[2] is NaN" in printed_report(report)
 
 
 def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
     assert report.is_expected
     assert (
         "the file was loaded nowhere, so the whole model was not run: a Lambda layer runs Python code of the user's own"
-        in shown(report)
+        in printed_report(report)
     )
 
 
@@ -276,8 +276,8 @@ def test_page_says_what_is_not_as_expected(environment: dict[str, Any], outcome:
 def test_page_says_that_predictions_differ(tmp_path: Path) -> None:
     """Of two environments, after what differs in each."""
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
-    said = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
-    assert page_of(as_dict(report)).outcome.text == said
+    expected_text = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
+    assert page_of(as_dict(report)).outcome.text == expected_text
 
 
 def test_page_does_not_speak_for_what_was_not_verified(tmp_path: Path) -> None:
@@ -331,8 +331,8 @@ def test_half_of_a_bidirectional_is_asked_by_its_own_arguments(tmp_path: Path) -
     stored = {f"layers/bidirectional/{half}_layer/cell": weights_of() for half in ("forward", "backward")}
     lstms = read(write_keras(tmp_path / "model.keras", model_node(inputs, both), stored))
     assert [lstm.found.config is not None and lstm.found.config.zero_output_for_mask for lstm in lstms] == [True, True]
-    asked = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
-    assert {config.zero_output_for_mask for config in asked} == {False}
+    configs = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
+    assert {config.zero_output_for_mask for config in configs} == {False}
 
 
 def test_each_layer_is_asked_in_several_ways(tmp_path: Path) -> None:
@@ -428,8 +428,8 @@ def test_hdf5_under_the_name_of_an_archive_is_called_so(tmp_path: Path) -> None:
     arrays = {f"cell/{name}": array for name, array in weights_of().arrays.items()}
     path = write_h5(tmp_path / "model.keras", model_node(lstm_node()), {"lstm": arrays})
     message = "ValueError: File not found: filepath=model.keras. Please ensure the file is an accessible `.keras` zip file."
-    said = reason_and_mend(message, contents_of(path), {}, {"keras": "3.15.1"})
-    assert said == ("it holds HDF5 and its name ends in .keras: this Keras goes by the name", "copy it to model.h5")
+    advice = reason_and_mend(message, contents_of(path), {}, {"keras": "3.15.1"})
+    assert advice == ("it holds HDF5 and its name ends in .keras: this Keras goes by the name", "copy it to model.h5")
 
 
 def test_a_message_is_quoted_without_the_configuration() -> None:
