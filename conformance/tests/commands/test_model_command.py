@@ -19,10 +19,12 @@ from conformance.known.known_differences import known_differences
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
 from conformance.model_file.errors import ModelFileError
-from conformance.model_file.loading import raised, reason_and_mend
+from conformance.model_file.loading import exception_message, reason_and_remedy
 from conformance.model_file.page import page_of
-from conformance.model_file.report import ModelReport, as_dict, show
+from conformance.model_file.report import ModelReport, as_dict
+from conformance.model_file.text import page
 from conformance.model_file.verification import Verification, known_cause, questions_of, verify
+from conformance.report.document import show
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.tests.support.model_files import (
@@ -44,7 +46,7 @@ def printed_report(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL)
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
-        show(report, console, verbosity)
+        show(page(report, verbosity), console)
     return printed.get()
 
 
@@ -74,7 +76,7 @@ def test_a_name_commands_no_terminal(verbosity: Verbosity, tmp_path: Path, capsy
     path = one_lstm(tmp_path / "model.keras", name=name)
     with Progress({}, verbosity=verbosity) as progress:
         report = examine(
-            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, watching=progress
+            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, progress=progress
         )
     printed = printed_report(report, verbosity) + "".join(capsys.readouterr())
     assert [each for each in printed if not each.isprintable() and each != "\n"] == []
@@ -120,7 +122,7 @@ def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> No
     file = io.StringIO()
     with Progress({}, unit="LSTMs", verbosity=Verbosity.VERBOSE, console=Console(file=file, width=200)) as progress:
         path = one_lstm(tmp_path / "model.keras")
-        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress)
+        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, progress=progress)
     first, second, last = file.getvalue().splitlines()
     assert first.startswith("✓ PASS  model/lstm  ")
     assert second.startswith("✓ PASS  the whole model  ")
@@ -330,7 +332,7 @@ def test_half_of_a_bidirectional_is_asked_by_its_own_arguments(tmp_path: Path) -
     both = node("Bidirectional", "both", layer=lstm_node("ahead", return_sequences=True))
     stored = {f"layers/bidirectional/{half}_layer/cell": weights_of() for half in ("forward", "backward")}
     lstms = read(write_keras(tmp_path / "model.keras", model_node(inputs, both), stored))
-    assert [lstm.found.config is not None and lstm.found.config.zero_output_for_mask for lstm in lstms] == [True, True]
+    assert [lstm.layer.config is not None and lstm.layer.config.zero_output_for_mask for lstm in lstms] == [True, True]
     configs = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
     assert {config.zero_output_for_mask for config in configs} == {False}
 
@@ -381,13 +383,13 @@ def test_a_reason_for_what_keras_raised(tmp_path: Path, message: str, reason: st
     inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
     both = node("Bidirectional", "both", layer=lstm_node(unroll=False))
     file = contents_of(write_keras(tmp_path / "model.keras", model_node(inputs, both), {}))
-    assert reason in reason_and_mend(message, file, LoadsOneLSTM().describe(), {"keras": "3.5.0"})[0]
+    assert reason in reason_and_remedy(message, file, LoadsOneLSTM().describe(), {"keras": "3.5.0"})[0]
 
 
 def test_a_cause_is_blamed_on_a_class_that_the_file_has(tmp_path: Path) -> None:
     """Weights are missing for other reasons where there is no Bidirectional."""
     message = "Layer 'lstm_cell' expected 3 variables, but received 0 variables during loading"
-    reason, _ = reason_and_mend(message, contents_of(one_lstm(tmp_path / "model.keras")), {}, {"keras": "3.5.0"})
+    reason, _ = reason_and_remedy(message, contents_of(one_lstm(tmp_path / "model.keras")), {}, {"keras": "3.5.0"})
     assert reason.startswith("it is none of the causes that are known here")
 
 
@@ -405,7 +407,7 @@ def test_unknown_cause_has_a_next_step_that_there_is(tmp_path: Path, version: st
     """The version that wrote the file, where it is another and there is an environment of it."""
     inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
     path = write_keras(tmp_path / "model.keras", model_node(inputs, lstm_node()), {"layers/lstm/cell": weights_of()}, version)
-    assert mend in reason_and_mend("something else", contents_of(path), {}, {"keras": here})[1]
+    assert mend in reason_and_remedy("something else", contents_of(path), {}, {"keras": here})[1]
 
 
 @pytest.mark.parametrize(
@@ -418,7 +420,7 @@ def test_unknown_cause_has_a_next_step_that_there_is(tmp_path: Path, version: st
 )
 def test_file_under_another_kinds_name_is_called_so(tmp_path: Path, name: str, message: str, mend: str) -> None:
     """Keras 3 opens by the suffix, and the suite by the content."""
-    reason, step = reason_and_mend(message, contents_of(one_lstm(tmp_path / name)), {}, {"keras": "3.15.1"})
+    reason, step = reason_and_remedy(message, contents_of(one_lstm(tmp_path / name)), {}, {"keras": "3.15.1"})
     assert reason.startswith("it holds a .keras archive and its name ")
     assert step == mend
 
@@ -428,15 +430,15 @@ def test_hdf5_under_the_name_of_an_archive_is_called_so(tmp_path: Path) -> None:
     arrays = {f"cell/{name}": array for name, array in weights_of().arrays.items()}
     path = write_h5(tmp_path / "model.keras", model_node(lstm_node()), {"lstm": arrays})
     message = "ValueError: File not found: filepath=model.keras. Please ensure the file is an accessible `.keras` zip file."
-    advice = reason_and_mend(message, contents_of(path), {}, {"keras": "3.15.1"})
+    advice = reason_and_remedy(message, contents_of(path), {}, {"keras": "3.15.1"})
     assert advice == ("it holds HDF5 and its name ends in .keras: this Keras goes by the name", "copy it to model.h5")
 
 
 def test_a_message_is_quoted_without_the_configuration() -> None:
     """Keras quotes all of it."""
     long = "TypeError: Error when deserializing class 'InputLayer' using config={'a': 1}. Exception encountered: no 'b'"
-    assert raised(long) == "no 'b'"
-    assert len(raised("x" * 1000)) < 310
+    assert exception_message(long) == "no 'b'"
+    assert len(exception_message("x" * 1000)) < 310
 
 
 # --- safety ----------------------------------------------------------------------------------------------------------------------
