@@ -60,7 +60,7 @@ class Variant:
         extra = self._extra_weights(case)
         recurrent_dim = self.arguments.get("num_proj", case.config.units)
         extra["0.recurrent_kernel"] = arrays["0.recurrent_kernel"][:recurrent_dim]
-        return observation_of(case, adapter.ask("lstm", {**arrays, **extra}, **question, cell=dict(self.arguments)))
+        return observation_of(case, adapter.request("lstm", {**arrays, **extra}, **question, cell=dict(self.arguments)))
 
     def judge(self, adapter: EnvironmentAdapter, system: str) -> Result:
         """Whether a started cell is as described, within the reference's largest σ of each array: a deviation has no derived σ."""

@@ -1,4 +1,4 @@
-"""An implementation in an environment of its own, driven by a worker."""
+"""The adapter of an implementation in an isolated environment, which a worker drives."""
 
 from __future__ import annotations
 
@@ -46,41 +46,41 @@ class EnvironmentAdapter:
     """Runs cases in the environment that a spec names: `keras==3.0.5 --backend jax`, `keras==2.2.4`, or the path of an interpreter.
 
     Args:
-        spec: of the environment, which is built if it is not there; or the file of a recording.
-        time_limit: seconds that one case may take.
-        recorded: take what the environment answered when it was recorded, where it was; it is not run. None where the user has no
-            such choice.
+        spec: of the environment, which is built if it does not exist; or the file of a recording.
+        time_limit: seconds for one case.
+        recorded: use the recording of the environment, if there is one, and do not run the environment. None if the user cannot
+            choose this.
     """
 
     spec: str
     time_limit: float = 60.0
     recorded: bool | None = None
     keras: None = field(default=None, init=False, repr=False)
-    _asked: RequestHandler | None = field(default=None, init=False, repr=False)
+    _handler: RequestHandler | None = field(default=None, init=False, repr=False)
     _backend: Backend | None = field(default=None, init=False, repr=False)
 
-    def prepare(self, say: Callable[[str], None]) -> None:
-        """Build the environment where it is not there yet, so that starting takes no long time; `say` is told what is done.
+    def prepare(self, progress: Callable[[str], None]) -> None:
+        """Build the environment if it does not exist, so that the start is fast; `progress` gets a line for each step.
 
         Raises:
-            AdapterStartError: it cannot be had here, and its recording, if there is one, is not asked for.
+            AdapterStartError: the environment cannot be provided, and no recording is used.
         """
-        if self._recording:
+        if self._recording_file:
             return
         try:
-            self._provide(self._named, say)
+            self._provide(self._parsed_spec, progress)
         except LSTMError as error:
             raise AdapterStartError(str(error)) from error
 
     def start(self) -> Mapping[str, str]:
-        """Provide the environment, start its worker and say which versions these are.
+        """Provide the environment, start its worker and return its versions.
 
         Raises:
-            AdapterStartError: the environment cannot be had here, or its framework not be imported.
+            AdapterStartError: the environment cannot be provided, or its framework cannot be imported.
         """
         try:
-            self._asked = read_recording(self._recording) if self._recording else self._open(self._named)
-            hello = self._asked.hello()
+            self._handler = read_recording(self._recording_file) if self._recording_file else self._open(self._parsed_spec)
+            hello = self._handler.hello()
         except LSTMError as error:
             raise AdapterStartError(f"{error}{self._next_step(error)}") from error
         self._backend = BACKENDS.get(hello.get("backend", ""))
@@ -90,26 +90,26 @@ class EnvironmentAdapter:
 
     @property
     def conventions(self) -> Conventions:
-        """Of the backend."""
+        """The conventions of the backend."""
         return self._backend.conventions if self._backend else DEFAULT_CONVENTIONS
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """Ask the worker.
+        """Send the case to the worker and return the observation.
 
         Raises:
-            UnsupportedError: the implementation has no such thing.
-            RaisedError: it has raised.
-            CrashedError: its process has ended, and so has a fresh one.
-            UnresolvedError: the recording that answers was not asked this; or the worker, or the machine, is at fault.
+            UnsupportedError: the implementation does not support the case.
+            RaisedError: the implementation raised an exception.
+            CrashedError: its process ended, and so did a new one.
+            UnresolvedError: the recording does not contain the case; or the worker, or the machine, is at fault.
         """
         if self._backend and (costs := self._backend.too_costly(case)):
             raise UnsupportedError(costs)
         question, arrays = question_of(case, stimulus)
         try:
             try:
-                answer = self._running.ask("lstm", arrays, **question)
+                answer = self._active_handler.request("lstm", arrays, **question)
             except WorkerDiedError:
-                answer = self._running.ask("lstm", arrays, **question)
+                answer = self._active_handler.request("lstm", arrays, **question)
             return observation_of(case, answer)
         except UnsupportedQuestionError as error:
             raise UnsupportedError(str(error)) from error
@@ -121,28 +121,28 @@ class EnvironmentAdapter:
             raise UnresolvedError(str(error)) from error
 
     def describe(self) -> Mapping[str, Any]:
-        """The layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""
-        said = dict(self._running.ask("describe").said)
-        return {name: value for name, value in said.items() if name not in ("id", "arrays")}
+        """Return the layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""
+        fields = self._active_handler.request("describe").fields
+        return {name: value for name, value in fields.items() if name not in ("id", "arrays")}
 
     def source(self) -> Path | None:
-        """The folder of the implementation's Python files, or its recording; None where a program of another kind answers.
+        """Return the folder of the implementation's Python files, or its recording; None for another kind of program.
 
         Raises:
             LSTMError: the worker does not answer.
         """
-        if isinstance(self._asked, Recording):
-            return self._recording or recording_path(str(self._named))
+        if isinstance(self._handler, Recording):
+            return self._recording_file or recording_path(str(self._parsed_spec))
         try:
-            return Path(str(self._running.ask("source").said["folder"]))
+            return Path(str(self._active_handler.request("source").fields["folder"]))
         except UnsupportedQuestionError:
             return None
 
     def _next_step(self, error: LSTMError) -> str:
-        """Where the framework of an environment cannot be imported: what installs what is missing, or does without it."""
+        """Return the next step if the framework cannot be imported: a command that installs packages, or another environment."""
         if not isinstance(error, ImportFailedError):
             return ""
-        spec = self._named
+        spec = self._parsed_spec
         if spec.system not in (INSTALLED, INTERPRETER):
             return f"; mend it there, name another environment, or remove it from {cache()} to have it built anew"
         if not error.missing:
@@ -154,55 +154,55 @@ class EnvironmentAdapter:
         return f"; install it with: {install}{other}"
 
     @property
-    def _named(self) -> Spec:
+    def _parsed_spec(self) -> Spec:
         return recipes().without_default_backend(parse(self.spec))
 
     @property
-    def _recording(self) -> Path | None:
-        """The recording that is named in place of an environment."""
+    def _recording_file(self) -> Path | None:
+        """The file of a recording, if the spec names one in place of an environment."""
         return Path(self.spec) if self.spec.endswith(".npz") else None
 
     def record(self) -> Recorder:
-        """From now on, keep what is answered."""
-        self._asked = Recorder(self._running, str(self._named))
-        return self._asked
+        """Record all further answers."""
+        self._handler = Recorder(self._active_handler, str(self._parsed_spec))
+        return self._handler
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """Any other question of the protocol.
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Send any question of the protocol, and return the answer.
 
         Raises:
             LSTMError: the worker has no answer.
         """
-        return self._running.ask(ask, arrays, **question)
+        return self._active_handler.request(kind, arrays, **question)
 
     def stop(self) -> None:
         """End the worker."""
-        if self._asked is not None:
-            self._asked.stop()
+        if self._handler is not None:
+            self._handler.stop()
 
     @property
-    def _running(self) -> RequestHandler:
-        if self._asked is None:
+    def _active_handler(self) -> RequestHandler:
+        if self._handler is None:
             raise AdapterStartError(f"{self.spec} was not started")
-        return self._asked
+        return self._handler
 
-    def _provide(self, spec: Spec, say: Callable[[str], None] = lambda _: None) -> Environment | Recording:
-        """The environment; its recording, where that is asked for and there is one."""
+    def _provide(self, spec: Spec, progress: Callable[[str], None] = lambda _: None) -> Environment | Recording:
+        """Return the environment, or its recording if recordings are requested and there is one."""
         path = recording_path(str(spec))
         if self.recorded and path.exists():
             recording = read_recording(path)
-            say(f"the recording of {spec} answers, as --recorded asks: {recording.hello()['recorded']}")
+            progress(f"the recording of {spec} answers, as --recorded asks: {recording.hello()['recorded']}")
             return recording
         try:
-            return provide(spec, say)
+            return provide(spec, progress)
         except UnavailableError as error:
             if self.recorded is None or not path.exists():
                 raise
-            made = read_recording(path).provenance["recorded"]
-            raise UnavailableError(f"{error}. Or let its recording of {made} answer, which is not a run: --recorded") from error
+            date = read_recording(path).provenance["recorded"]
+            raise UnavailableError(f"{error}. Or let its recording of {date} answer, which is not a run: --recorded") from error
 
     def _open(self, spec: Spec) -> RequestHandler:
-        """The environment's worker, or its recording."""
+        """Return the environment's worker, or its recording."""
         provided = self._provide(spec)
         if isinstance(provided, Recording):
             return provided
@@ -218,7 +218,7 @@ class EnvironmentAdapter:
 
 
 def _check_version(spec: Spec, hello: Mapping[str, str]) -> None:
-    """An overlay that is not first on the path would answer for another version."""
+    """Check the version. An overlay that is not first on the path would run another version."""
     got = hello.get(spec.system, spec.version)
     if spec.version and got != spec.version:
         raise EnvironmentSpecError(f"{spec} was asked for, and {spec.system} {got} answers: remove its folder in {cache()}")

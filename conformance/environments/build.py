@@ -1,4 +1,4 @@
-"""From what is asked for to an environment that is there: built by uv where it is not, checked and reused where it is."""
+"""Provides the environment of a spec: an existing one is checked and used, a missing one is built by uv."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from conformance.environments.folders import Folder, Say
+from conformance.environments.folders import Folder, Progress
 from conformance.environments.interpreters import (
     UnavailableError,
     check_interpreter,
@@ -25,19 +25,19 @@ from conformance.environments.spec import INSTALLED, Spec
 __all__ = ["Environment", "UnavailableError", "provide"]
 
 
-# Copied, for people look into a framework and change it: what is linked would change in uv's own cache as well.
+# Files are copied, because users edit installed frameworks: an edit of a linked file would change uv's cache too.
 _INSTALLING = ("--quiet", "--link-mode", "copy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """An environment that is there.
+    """An existing environment.
 
     Attributes:
-        spec: what was asked for.
+        spec: of the environment.
         python: its interpreter.
-        paths: to be put first on sys.path.
-        variables: of the environment of its processes.
+        paths: folders that come first on sys.path.
+        variables: environment variables of its processes.
         runs: the worker's name of the system.
     """
 
@@ -48,26 +48,35 @@ class Environment:
     runs: str = "keras"
 
 
-def provide(spec: Spec, say: Say = lambda _: None, *, file: Path = FILE) -> Environment:
-    """The environment, built if it is not there; `say` is told what takes time, `file` holds the recipes.
+def provide(spec: Spec, progress: Progress = lambda _: None, *, file: Path = FILE) -> Environment:
+    """Return the environment, and build it if it does not exist.
+
+    Args:
+        spec: of the environment.
+        progress: gets a line for each step that takes time.
+        file: of the recipes.
 
     Raises:
         EnvironmentSpecError: there is no recipe for it.
-        UnavailableError: it cannot be had on this machine.
+        UnavailableError: it cannot be provided on this machine.
     """
     try:
-        return _existing(spec) if spec.interpreter or spec.system == INSTALLED else _built(spec, say, file)
+        return (
+            _existing_environment(spec)
+            if spec.interpreter or spec.system == INSTALLED
+            else _build_environment(spec, progress, file)
+        )
     except UnavailableError as error:
         raise UnavailableError(f"{spec} cannot be had here: {error}") from error
 
 
-def _existing(spec: Spec) -> Environment:
+def _existing_environment(spec: Spec) -> Environment:
     python = spec.interpreter or Path(sys.executable)
     check_interpreter(python)
     return Environment(spec=spec, python=python, variables={"KERAS_BACKEND": spec.backend} if spec.backend else {})
 
 
-def _built(spec: Spec, say: Say, file: Path) -> Environment:
+def _build_environment(spec: Spec, progress: Progress, file: Path) -> Environment:
     base, lane = recipes(file).apply(spec)
     folder = Folder(
         kind="bases",
@@ -76,7 +85,7 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
         make=partial(_make_base, base, lane.variables),
         works=lambda made: bool(version_of(python_of(made))),
     )
-    python = python_of(folder.provide(say))
+    python = python_of(folder.provide(progress))
     overlay = Folder(
         kind="overlays",
         requirements=lane.overlay,
@@ -86,7 +95,7 @@ def _built(spec: Spec, say: Say, file: Path) -> Environment:
     return Environment(
         spec=spec,
         python=python,
-        paths=(overlay.provide(say),) if lane.overlay else (),
+        paths=(overlay.provide(progress),) if lane.overlay else (),
         variables=lane.variables,
         runs=lane.runs,
     )

@@ -1,4 +1,4 @@
-"""The Pythons of this machine, and uv, which fills environments for them."""
+"""Finds the Python interpreters of this machine, and runs uv, which installs packages for them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from uv import find_uv_bin
 
 from lstm_ref import LSTMError
 
-# The last release of the Pythons that uv does not have.
+# The last releases of the versions of Python that uv cannot install.
 _PYENV_RELEASES = {"3.6": "3.6.15", "3.7": "3.7.17"}
-# The worker's language.
+# The oldest version of Python that can run the worker.
 _OLDEST = Version("3.6")
 _START_LIMIT = 60
-_LAST_LINES = 12
+_QUOTED_LINES = 12
 _VERSION = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
 
 
 class UnavailableError(LSTMError):
-    """An environment cannot be had on this machine; the message says why, and what would provide it."""
+    """An environment cannot be provided on this machine. The message states the reason and the remedy."""
 
 
 def find_interpreter(versions: Sequence[str]) -> Path:
-    """The interpreter of the first of these versions of Python that is here.
+    """Return an interpreter of the first of these versions of Python that is installed.
 
     Raises:
-        UnavailableError: none is here.
+        UnavailableError: none is installed.
     """
     for version in versions:
         for candidate in _candidates(version):
@@ -48,7 +48,7 @@ def find_interpreter(versions: Sequence[str]) -> Path:
 
 
 def python_install_command(version: str) -> str:
-    """The command that installs a version of Python."""
+    """Return the command that installs a version of Python."""
     if version not in _PYENV_RELEASES:
         return f"uv python install {version}"
     elsewhere = "" if shutil.which("pyenv") else ", by pyenv, which is not here either (https://github.com/pyenv/pyenv)"
@@ -56,10 +56,10 @@ def python_install_command(version: str) -> str:
 
 
 def check_interpreter(python: Path) -> None:
-    """Refuse what is no interpreter that the worker can run in.
+    """Refuse a path that is not an interpreter for the worker.
 
     Raises:
-        UnavailableError: it is none.
+        UnavailableError: it is no such interpreter.
     """
     inside = python_of(python)
     if inside.is_file():
@@ -76,7 +76,7 @@ def check_interpreter(python: Path) -> None:
 
 
 def version_of(python: Path) -> str:
-    """Its version as in "3.11"; "" where it does not start, or is no CPython."""
+    """Return the version as "3.11"; "" if the interpreter does not start, or is no CPython."""
     try:
         run = subprocess.run(  # noqa: S603  # an interpreter that the user has or names
             [python, "-E", "-c", _VERSION], capture_output=True, text=True, timeout=_START_LIMIT, check=False
@@ -88,39 +88,39 @@ def version_of(python: Path) -> str:
 
 
 def install_command(python: Path, packages: Sequence[str]) -> str:
-    """The command that installs packages for an interpreter: by its own pip, or by uv where it has none."""
+    """Return the command that installs packages for an interpreter, with its own pip, or with uv if it has none."""
     with suppress(OSError, subprocess.TimeoutExpired):
         pip = [str(python), "-m", "pip"]
-        tried = subprocess.run([*pip, "--version"], capture_output=True, timeout=_START_LIMIT, check=False)  # noqa: S603  # the user's
-        if tried.returncode == 0:
+        run = subprocess.run([*pip, "--version"], capture_output=True, timeout=_START_LIMIT, check=False)  # noqa: S603  # the user's
+        if run.returncode == 0:
             return shlex.join([*pip, "install", *packages])
     return shlex.join([uv_bin(), "pip", "install", "--python", str(python), *packages])
 
 
 def python_of(environment: Path) -> Path:
-    """The interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def uv(*arguments: str | Path) -> str:
-    """Run uv and return what it printed; in the root folder, since it heeds the settings of a project around where it runs.
+    """Run uv and return its output. It runs in the root folder, so that it reads no settings of a project.
 
-    The user's own settings, of indexes among them, are heeded.
+    uv reads the user's own settings, including package indexes.
 
     Args:
-        arguments: paths among them are absolute.
+        arguments: paths must be absolute.
 
     Raises:
-        UnavailableError: it is not here, or failed; the message says why, or ends with its last lines.
+        UnavailableError: uv is missing or failed; the message states the reason, or ends with uv's last lines.
     """
-    return run_command([uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_indexes())
+    return run_command([uv_bin(), *map(str, arguments)], cwd=Path(Path(sys.prefix).anchor), variables=_pip_indexes())
 
 
 def uv_bin() -> str:
-    """The program, which comes with the suite.
+    """Return the path of uv, which is installed with the suite.
 
     Raises:
-        UnavailableError: it is not here.
+        UnavailableError: uv is missing.
     """
     try:
         return find_uv_bin()
@@ -130,10 +130,10 @@ def uv_bin() -> str:
 
 
 def run_command(command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> str:
-    """Run a command and return what it printed.
+    """Run a command and return its output.
 
     Raises:
-        UnavailableError: it failed; the message ends with its last lines.
+        UnavailableError: the command failed; the message ends with its last lines.
     """
     run = subprocess.run(  # noqa: S603  # uv, and interpreters that it has made
         command, cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True, errors="replace", check=False
@@ -144,15 +144,15 @@ def run_command(command: Sequence[str], *, cwd: Path, variables: Mapping[str, st
 
 
 def _failure(command: Sequence[str], status: int, written: str) -> str:
-    """Why a command failed, in one line, with the next step where what it wrote is known."""
-    for pattern, said in _KNOWN_FAILURES.items():
+    """Describe a failed command in one line, with the next step if its output is known."""
+    for pattern, message in _KNOWN_FAILURES.items():
         if (match := re.search(pattern, written, re.DOTALL)) is not None:
-            return said.format(*(" ".join(group.split()) for group in match.groups()))
-    last = "; ".join(line.strip() for line in written.splitlines()[-_LAST_LINES:] if line.strip())
+            return message.format(*(" ".join(group.split()) for group in match.groups()))
+    last = "; ".join(line.strip() for line in written.splitlines()[-_QUOTED_LINES:] if line.strip())
     return f"`{shlex.join([Path(command[0]).name, *command[1:]])}` failed with status {status}: {last}"
 
 
-# What uv writes where it cannot install; the first that is found decides.
+# Patterns for uv's output after a failed installation. The first match decides.
 _KNOWN_FAILURES = {
     r"the network was disabled": (
         "its packages are not all in uv's cache, and uv is told not to use the network; let it with: unset UV_OFFLINE"
@@ -166,14 +166,14 @@ _KNOWN_FAILURES = {
 }
 
 
-def _indexes() -> dict[str, str]:
-    """The folders of packages that pip is told of, for uv as well, unless it has its own."""
+def _pip_indexes() -> dict[str, str]:
+    """Pass pip's folders of packages to uv, unless the user has set uv's own."""
     folders = os.environ.get("PIP_FIND_LINKS", "").split()
     return {"UV_FIND_LINKS": ",".join(folders)} if folders and "UV_FIND_LINKS" not in os.environ else {}
 
 
 def _candidates(version: str) -> Iterator[Path]:
-    """Interpreters that are perhaps of that version, those first that cost least to find."""
+    """Yield interpreters that may have the version, those first that are found fastest."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         yield Path(sys.executable)
     on_path = shutil.which(f"python{version}")

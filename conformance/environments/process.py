@@ -1,4 +1,4 @@
-"""A worker that runs: what it says of itself, questions and answers, time limits, and another one in place of one that died."""
+"""Controls a worker process: questions and answers, time limits, and the replacement of a worker that died."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lstm_ref.arrays import Array
 PROTOCOL = 1
 WORKER = Path(__file__).with_name("worker.py")
 
-# Lines of what a worker wrote to stderr that are quoted where it died.
+# Number of lines of stderr that are quoted if the worker died.
 QUOTED = 3
 
 
@@ -37,15 +37,15 @@ def run_by(python: Path) -> tuple[str, ...]:
 
 
 class WorkerError(LSTMError):
-    """The worker could not start, died, gave no answer in time, or none that follows the protocol."""
+    """The worker could not start, died, gave no answer in time, or violated the protocol."""
 
 
 class ImportFailedError(WorkerError):
     """The framework cannot be imported there.
 
     Attributes:
-        missing: packages that are not installed there, by the names by which they are imported; none where the cause is another.
-        backends: of Keras, whose packages are.
+        missing: names of the modules that are not installed there; empty if the cause is another.
+        backends: backends of Keras that are installed there.
     """
 
     def __init__(self, message: str, missing: Sequence[str] = (), backends: Sequence[str] = ()) -> None:
@@ -55,10 +55,10 @@ class ImportFailedError(WorkerError):
 
 
 class WorkerDiedError(WorkerError):
-    """The process ended while it answered.
+    """The process ended while it computed an answer.
 
     Attributes:
-        exit_code: of it; of one that a signal ended, the signal's number below zero.
+        exit_code: of the process; if a signal ended it, the negative number of the signal.
     """
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -67,11 +67,11 @@ class WorkerDiedError(WorkerError):
 
 
 class UnsupportedQuestionError(LSTMError):
-    """The implementation says that it has no such thing."""
+    """The implementation does not support the question."""
 
 
 class QuestionError(LSTMError):
-    """What was raised, in one line; its traceback is kept.
+    """The answer is an exception, in one line; its traceback is stored.
 
     Attributes:
         traceback: as the worker's interpreter prints it.
@@ -86,33 +86,33 @@ class QuestionError(LSTMError):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a worker answered.
+    """The answer of a worker.
 
     Attributes:
-        said: its line.
-        arrays: what it wrote, by name.
+        fields: of the line that it wrote.
+        arrays: that it wrote, by name.
     """
 
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
     arrays: Mapping[str, Array]
 
 
 class RequestHandler(Protocol):
-    """What answers questions: a worker, or a recording of one."""
+    """Answers questions of the protocol: a worker, or a recording of one."""
 
     def hello(self) -> Mapping[str, str]:
-        """What it is: name and versions."""
+        """Return name and versions."""
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """The answer to one question."""
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Send one question and return its answer."""
 
     def stop(self) -> None:
-        """No more questions."""
+        """End the process, if there is one."""
 
 
 @dataclass
 class Worker:
-    """One worker process, started when it is first asked.
+    """One worker process. It is started for the first question.
 
     Args:
         command: of a program that follows the protocol; it is given the job, in JSON, as one argument more.
@@ -133,39 +133,39 @@ class Worker:
     _folder: Path = field(default=Path(), init=False, repr=False)
     _lines: queue.Queue[bytes] = field(default_factory=queue.Queue, init=False, repr=False)
     _hello: Mapping[str, str] = field(default_factory=dict, init=False, repr=False)
-    _asked: int = field(default=0, init=False, repr=False)
+    _question_count: int = field(default=0, init=False, repr=False)
     _end: Callable[[], object] = field(default=lambda: None, init=False, repr=False)
 
     def hello(self) -> Mapping[str, str]:
-        """What the worker runs: name and versions.
+        """Return name and versions of what the worker runs.
 
         Raises:
-            WorkerError: it does not start, or speaks another protocol.
+            WorkerError: it does not start, or has another version of the protocol.
         """
         if self._process is None:
             self._start()
         return self._hello
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """The answer to one question; a worker that has died is replaced by another before the next.
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Send one question and return its answer. A worker that has died is replaced before the next question.
 
         Raises:
-            UnsupportedQuestionError: the implementation has no such thing.
-            QuestionError: it raised.
+            UnsupportedQuestionError: the implementation does not support the question.
+            QuestionError: the implementation, or the worker, raised an exception.
             WorkerDiedError: the process died.
             WorkerError: it does not start, gave no answer in time, or arrays cannot be exchanged with it.
         """
         self.hello()
         assert self._process and self._process.stdin  # noqa: S101, PT018  # for the type checker: hello says so
-        self._asked += 1
-        said = {"id": self._asked, "ask": ask, **question}
+        self._question_count += 1
+        said = {"id": self._question_count, "ask": kind, **question}
         if arrays:
-            said["arrays"] = f"{self._asked}.question.npz"
+            said["arrays"] = f"{self._question_count}.question.npz"
             self._write(said["arrays"], arrays)
         try:
             self._process.stdin.write(json.dumps(said).encode() + b"\n")
             self._process.stdin.flush()
-        except OSError:  # it has died: what it said last follows
+        except OSError:  # the process has died; its last line is read below
             pass
         answered = self._line(self.time_limit, "while it answered")
         if "unsupported" in answered:
@@ -173,7 +173,7 @@ class Worker:
         if "error" in answered:
             of_worker = bool(answered.get("of_worker"))
             raise QuestionError(str(answered["error"]), str(answered.get("traceback", "")), of_worker=of_worker)
-        return Answer(said=answered, arrays=self._read(answered))
+        return Answer(fields=answered, arrays=self._read(answered))
 
     def stop(self) -> None:
         """End the process; the next question starts another."""
@@ -235,7 +235,7 @@ class Worker:
         return said
 
     def _ending(self) -> tuple[int, str]:
-        """How it ended, and the last that it wrote, as far as that can be read."""
+        """Return the exit code, and the last lines of stderr if they can be read."""
         assert self._process  # noqa: S101  # for the type checker: it was started
         code, written = self._process.wait(), ""
         with contextlib.suppress(OSError):
@@ -247,7 +247,7 @@ class Worker:
         try:
             np.savez(self._folder / name, **dict[str, Any](arrays))
         except OSError as error:
-            self.stop()  # whatever became of its folder, the next worker has another
+            self.stop()  # the folder may be unusable; the next worker gets a new one
             raise WorkerError(file_error_message("written", error.filename or self._folder, error)) from error
 
     def _read(self, answered: Mapping[str, Any]) -> dict[str, Array]:
@@ -258,12 +258,12 @@ class Worker:
             self.stop()
             raise WorkerError(f"the worker's arrays cannot be read: {error}") from error
         finally:
-            for left in self._folder.glob(f"{self._asked}.*.npz"):
+            for left in self._folder.glob(f"{self._question_count}.*.npz"):
                 left.unlink(missing_ok=True)
 
 
 def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
-    """Hand on each line, and an empty one at the end."""
+    """Pass on each line, and an empty one at the end."""
     with stream:
         for line in stream:
             lines.put(line)
@@ -271,10 +271,10 @@ def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Whatever becomes of who asked, the process ends and its folder goes."""
+    """End the process and remove its folder."""
     process.kill()
     process.wait()
-    with contextlib.suppress(OSError):  # what was still to be written to it
+    with contextlib.suppress(OSError):  # unwritten data may be left
         if process.stdin:
             process.stdin.close()
     shutil.rmtree(folder, ignore_errors=True)

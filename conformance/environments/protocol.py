@@ -1,4 +1,4 @@
-"""A case as a question of protocol 1, and an answer as an observation; PROTOCOL.md says what both hold."""
+"""Translates a case into a question of protocol 1, and an answer into an observation; see PROTOCOL.md."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from lstm_ref.arrays import Array
 
 
 def question_of(case: Case, stimulus: Stimulus) -> tuple[dict[str, Any], dict[str, Array]]:
-    """What a worker is asked of a case, and the arrays that come with it."""
+    """Return the question for a case, and its arrays."""
     sizes = {"units": case.config.units, **{name: getattr(case, name) for name in ("input_dim", "timesteps", "batch")}}
     features = {feature.name: case.feature(feature) for feature in FEATURES}
-    calls = [_call_of(case, call) for call in case.calls]
+    calls = [_call_fields(case, call) for call in case.calls]
     return {**features, **sizes, "calls": calls, "signature": signature_of(case)}, dict(_arrays(case, stimulus))
 
 
 def observation_of(case: Case, answer: Answer) -> Observation:
-    """What an answer shows.
+    """Return the observation in an answer.
 
     Raises:
-        WorkerError: it lacks what the protocol asks for.
+        WorkerError: the answer does not follow the protocol.
     """
-    said = answer.said
+    fields = answer.fields
     try:
         return Observation(
-            calls=tuple(_call(case, number, one, answer.arrays) for number, one in enumerate(said["calls"])),
-            parameter_count=int(said["parameter_count"]),
-            weight_shapes=tuple(tuple(shape) for shape in said["weight_shapes"]),
-            path=str(said["path"]),
+            calls=tuple(_call_observation(case, number, call, answer.arrays) for number, call in enumerate(fields["calls"])),
+            parameter_count=int(fields["parameter_count"]),
+            weight_shapes=tuple(tuple(shape) for shape in fields["weight_shapes"]),
+            path=str(fields["path"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WorkerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
 
 
-def _call_of(case: Case, call: Call) -> dict[str, Any]:
-    """Whether the states are reset before a call, and how many initial states and gradients belong to it."""
-    said = {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0}
+def _call_fields(case: Case, call: Call) -> dict[str, Any]:
+    """The fields of a call: whether the states are reset before it, and the numbers of its initial states and gradients."""
+    fields = {"after_reset": call.after_reset, "states": 2 * len(case.layer_sizes) if call.initial_state else 0}
     gradients = len(case.gradients_of(call))
-    return {**said, "gradients": gradients} if gradients else said
+    return {**fields, "gradients": gradients} if gradients else fields
 
 
 def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
@@ -58,10 +58,10 @@ def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
         steps = (case.timesteps,) if case.config.return_sequences else ()
         yield "targets", split_rows(case, stimulus.targets_of(case, (case.sequences, *steps, case.outputs_width)))
     if case.execution.route == "gradient":
-        yield from ((f"weigh.{position}", array) for position, array in enumerate(_weights_of_sum(case, stimulus)))
+        yield from ((f"weigh.{position}", array) for position, array in enumerate(_cotangents(case, stimulus)))
     for number, call in enumerate(case.calls):
-        read = stimulus.ids_of(case, call) if case.mask_source == "embedding" else stimulus.inputs_of(case, call)
-        yield f"{number}.inputs", split_rows(case, read)
+        inputs = stimulus.ids_of(case, call) if case.mask_source == "embedding" else stimulus.inputs_of(case, call)
+        yield f"{number}.inputs", split_rows(case, inputs)
         mask = stimulus.mask_of(case, call)
         if mask is not None and case.mask_source == "argument":
             yield f"{number}.mask", split_rows(case, mask)
@@ -69,11 +69,11 @@ def _arrays(case: Case, stimulus: Stimulus) -> Iterator[tuple[str, Array]]:
             yield f"{number}.state.{position}", state
 
 
-def _weights_of_sum(case: Case, stimulus: Stimulus) -> Iterator[Array]:
-    """Of each array that a call returns, in the sum whose gradients are taken; the same in every call."""
+def _cotangents(case: Case, stimulus: Stimulus) -> Iterator[Array]:
+    """Yield the weights of the returned arrays in the sum whose gradients are computed; they are the same in every call."""
     outputs, states = stimulus.cotangents_of(case, case.calls[0])
     halves = case.architecture == "bidi" and case.merge_mode == "none"
-    yield from (split_rows(case, each) for each in (np.split(outputs, [case.config.units], axis=-1) if halves else [outputs]))
+    yield from (split_rows(case, array) for array in (np.split(outputs, [case.config.units], axis=-1) if halves else [outputs]))
     if case.config.return_state:
         yield from (array for state in states for array in (state.hidden, state.cell))
 
@@ -85,13 +85,13 @@ def _states(case: Case, call: Call, stimulus: Stimulus) -> Iterator[Array]:
         yield state.cell.astype(dtype)
 
 
-def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> CallObservation:
-    returned = [arrays[f"{number}.returned.{position}"] for position in range(said["returned"])]
-    kept: dict[str, Any] = {
+def _call_observation(case: Case, number: int, fields: Mapping[str, Any], arrays: Mapping[str, Array]) -> CallObservation:
+    returned = [arrays[f"{number}.returned.{position}"] for position in range(fields["returned"])]
+    states: dict[str, Any] = {
         name: arrays.get(f"{number}.{name}") for name in ("stored_hidden", "stored_cell", "reset_hidden", "reset_cell")
     }
     if case.returns_loss:
-        return CallObservation(loss=np.asarray(returned[0], np.float64).reshape(1), **kept)
+        return CallObservation(loss=np.asarray(returned[0], np.float64).reshape(1), **states)
     joined = [join_rows(case, array) for array in returned]
     count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
     return CallObservation(
@@ -99,12 +99,12 @@ def _call(case: Case, number: int, said: Mapping[str, Any], arrays: Mapping[str,
         hidden=concatenate_states(joined[count::2]),
         cell=concatenate_states(joined[count + 1 :: 2]),
         returned=tuple(array.shape for array in returned),
-        dtypes=tuple(said["dtypes"]),
+        dtypes=tuple(fields["dtypes"]),
         gradients={
             name: join_rows(case, arrays[f"{number}.gradient.{position}"])
             if name == "inputs"
             else arrays[f"{number}.gradient.{position}"]
             for position, name in enumerate(case.gradients_of(case.calls[number]))
         },
-        **kept,
+        **states,
     )

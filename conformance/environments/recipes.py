@@ -1,4 +1,4 @@
-"""How each environment is built: `recipes.toml`, read and applied to what is asked for."""
+"""Reads `recipes.toml`, which says how each environment is built, and applies it to a spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Base:
     Attributes:
         python: the versions of Python that it can be made for, the preferred one first.
         requirements: resolved together.
-        imports: the modules that must import in it, tried once it is made.
+        imports: modules that must be importable in it; this is tested when it is made.
     """
 
     python: tuple[str, ...]
@@ -33,15 +33,15 @@ class Base:
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """Versions of a system that are built alike.
+    """Versions of a system that are built in the same way.
 
     Attributes:
         system: as in a Spec.
-        versions: those that the lane is for; all, where the system has none.
+        versions: of the lane; all for a system without versions.
         bases: backend → the base's name, the default backend first.
         requirements: added to those of the base.
         overlay: installed without dependencies into a folder that comes first on sys.path.
-        variables: of the environment of its processes.
+        variables: environment variables of its processes.
         runs: the worker's name of the system.
         deviations: names of the deviations by which `lstm_ref` describes it.
     """
@@ -64,7 +64,7 @@ class Recipes:
     lanes: tuple[Lane, ...]
 
     def apply(self, spec: Spec) -> tuple[Base, Lane]:
-        """The base and the lane of an environment, with its version and its backend filled in.
+        """Return the base and the lane of an environment, with its version and backend inserted.
 
         Raises:
             EnvironmentSpecError: there is no recipe for it.
@@ -77,24 +77,24 @@ class Recipes:
             raise EnvironmentSpecError(
                 f"there is no recipe for {spec}, only for {known}. Where it runs all the same, name the interpreter that has it"
             )
-        return self._filled_in(fitting[0], spec)
+        return self._fill_in(fitting[0], spec)
 
     def without_default_backend(self, spec: Spec) -> Spec:
-        """The same environment without a backend that goes without saying."""
-        lanes = self._of(spec.system, spec.version)
+        """Return the same environment without the backend if it is the default."""
+        lanes = self._lanes_of(spec.system, spec.version)
         return replace(spec, backend="") if lanes and spec.backend == next(iter(lanes[0].bases)) else spec
 
     def deviations_of(self, hello: Mapping[str, str]) -> tuple[str, ...]:
-        """Names of the deviations that describe what a worker says it runs; none for what no lane is for."""
+        """Return the deviations that describe the system of a worker; empty if there is no lane for it."""
         packages = {"tf-keras": "tf-keras", "tf.keras": "tensorflow", "keras": "keras"}
         system = next((packages[name] for name in packages if name in hello), hello.get("implementation", ""))
-        lanes = self._of(system, hello.get(system, ""))
+        lanes = self._lanes_of(system, hello.get(system, ""))
         return lanes[0].deviations if lanes else ()
 
-    def _of(self, system: str, version: str) -> list[Lane]:
+    def _lanes_of(self, system: str, version: str) -> list[Lane]:
         return [lane for lane in self.lanes if lane.system == system and lane.versions.contains(version or "0", prereleases=True)]
 
-    def _filled_in(self, lane: Lane, spec: Spec) -> tuple[Base, Lane]:
+    def _fill_in(self, lane: Lane, spec: Spec) -> tuple[Base, Lane]:
         backend = spec.backend or next(iter(lane.bases))
 
         def fill(template: str) -> str:
@@ -109,11 +109,11 @@ class Recipes:
 
 @cache
 def recipes(file: Path = FILE) -> Recipes:
-    """The recipes of the file."""
+    """Return the recipes of a file."""
     with file.open("rb") as opened:
-        said = tomllib.load(opened)
-    bases = {name: Base(**_frozen(fields)) for name, fields in said["base"].items()}
-    lanes = [Lane(**{**_frozen(fields), "versions": SpecifierSet(fields.get("versions", ""))}) for fields in said["lane"]]
+        document = tomllib.load(opened)
+    bases = {name: Base(**_frozen(fields)) for name, fields in document["base"].items()}
+    lanes = [Lane(**{**_frozen(fields), "versions": SpecifierSet(fields.get("versions", ""))}) for fields in document["lane"]]
     return Recipes(bases=bases, lanes=tuple(lanes))
 
 

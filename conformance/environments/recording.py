@@ -1,7 +1,7 @@
-"""Answers that were recorded, for environments that cannot be had everywhere any more: one small .npz each, with its provenance.
+"""Recorded answers of environments that cannot be built everywhere any more: one small .npz file each, with its provenance.
 
-A recording answers the questions that were asked when it was made, and no other: each is known by its own words and by a
-fingerprint of its arrays. It is marked as recorded wherever it is shown.
+A recording answers the questions that it contains, and no others. A question is identified by its fields and by a fingerprint of
+its arrays. Reports mark the results as recorded.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _INDEX = "index"
 
 
 class RecordingError(LSTMError):
-    """The file is no recording, or not as it was written."""
+    """The file is no recording, or is damaged."""
 
 
 class NotRecordedError(LSTMError):
-    """The question was not asked when the recording was made: nothing is known of its answer."""
+    """The recording does not contain the question."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What an environment answered.
+    """The recorded answers of an environment.
 
     Attributes:
-        provenance: what answered, where, when, and by which command it was asked.
-        answers: question key → what was said, with the arrays' names and places.
+        provenance: what answered, where, when, and the command of the recording.
+        answers: question key → the fields of the answer.
         arrays: question key → arrays by name.
     """
 
@@ -61,28 +61,28 @@ class Recording:
     arrays: Mapping[str, Mapping[str, Array]] = field(repr=False)
 
     def hello(self) -> Mapping[str, str]:
-        """What answered then, and that this was then."""
+        """Return name and versions, with the date and the platform of the recording."""
         where = f"{self.provenance['recorded']} on {self.provenance['platform']}"
         return {**self.provenance["hello"], "recorded": where}
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """The recorded answer.
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Return the recorded answer.
 
         Raises:
-            NotRecordedError: the question was not asked then.
-            UnsupportedQuestionError, QuestionError, WorkerDiedError: it was the answer.
+            NotRecordedError: the recording does not contain the question.
+            UnsupportedQuestionError, QuestionError, WorkerDiedError: the answer was this error.
         """
-        key = question_key(ask, question, arrays or {})
-        said = self.answers.get(key)
-        if said is None:
+        key = question_key(kind, question, arrays or {})
+        fields = self.answers.get(key)
+        if fields is None:
             raise NotRecordedError(f"not among what was recorded on {self.provenance['recorded']}")
-        if "unsupported" in said:
-            raise UnsupportedQuestionError(str(said["unsupported"]))
-        if "error" in said:
-            raise QuestionError(str(said["error"]))
-        if "died" in said:
-            raise WorkerDiedError(str(said["died"]), int(said.get("exit_code", 0)))
-        return Answer(said=said, arrays=self.arrays.get(key, {}))
+        if "unsupported" in fields:
+            raise UnsupportedQuestionError(str(fields["unsupported"]))
+        if "error" in fields:
+            raise QuestionError(str(fields["error"]))
+        if "died" in fields:
+            raise WorkerDiedError(str(fields["died"]), int(fields.get("exit_code", 0)))
+        return Answer(fields=fields, arrays=self.arrays.get(key, {}))
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -90,33 +90,33 @@ class Recording:
 
 @dataclass
 class Recorder:
-    """Hands questions on to what answers them, and keeps the answers.
+    """Passes questions to a handler, and records its answers.
 
     Args:
-        asked: what answers.
-        environment: its spec.
-        command: by which it is asked, for the provenance.
+        handler: answers the questions.
+        environment: spec of the environment.
+        command: of the recording, for the provenance.
     """
 
-    asked: RequestHandler
+    handler: RequestHandler
     environment: str
     command: str = field(default_factory=lambda: shlex.join(["lstm-conformance", *sys.argv[1:]]))
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     _arrays: dict[str, Mapping[str, Array]] = field(default_factory=dict, init=False)
 
     def hello(self) -> Mapping[str, str]:
-        """As it says."""
-        return self.asked.hello()
+        """Return the handler's name and versions."""
+        return self.handler.hello()
 
     def stop(self) -> None:
-        """End what answers."""
-        self.asked.stop()
+        """Stop the handler."""
+        self.handler.stop()
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
-        """Its answer, kept, unless the worker or the machine is at fault: nothing of the environment is to be learnt from that."""
-        key = question_key(ask, question, arrays or {})
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Return the handler's answer and record it. A fault of the worker or of the machine is not recorded."""
+        key = question_key(kind, question, arrays or {})
         try:
-            answer = self.asked.ask(ask, arrays, **question)
+            answer = self.handler.request(kind, arrays, **question)
         except UnsupportedQuestionError as error:
             self._answers[key] = {"unsupported": str(error)}
             raise
@@ -128,13 +128,13 @@ class Recorder:
             if not is_external_signal(error.exit_code):
                 self._answers[key] = {"died": str(error), "exit_code": error.exit_code}
             raise
-        self._answers[key] = {name: value for name, value in answer.said.items() if name not in ("id", "arrays")}
+        self._answers[key] = {name: value for name, value in answer.fields.items() if name not in ("id", "arrays")}
         self._arrays[key] = answer.arrays
         return answer
 
     @property
     def recording(self) -> Recording:
-        """All that was answered."""
+        """The recording of all answers."""
         provenance = {
             "protocol": PROTOCOL,
             "hello": {**self.hello(), "environment": self.environment},
@@ -145,15 +145,15 @@ class Recorder:
         return Recording(provenance=provenance, answers=self._answers, arrays=self._arrays)
 
 
-def question_key(ask: str, question: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-    """Of a question: the same for arrays that differ by no more than the last digits of float64, as from machine to machine."""
+def question_key(kind: str, question: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    """Return the key of a question. Differences in the last digits of float64, as between machines, do not change it."""
     prints = {name: fingerprint(array) for name, array in arrays.items()}
-    said = json.dumps([ask, question, prints], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:24]
+    text = json.dumps([kind, question, prints], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def fingerprint(array: Array) -> list[Any]:
-    """Dtype, shape, and two weighed sums to seven digits; what is not finite is counted."""
+    """Return dtype, shape, two weighted sums to seven digits, and the number of values that are not finite."""
     values = np.asarray(array, np.float64).ravel()
     finite = np.where(np.isfinite(values), values, 0)
     weights = 1 + np.arange(values.size) % 97
@@ -162,56 +162,56 @@ def fingerprint(array: Array) -> list[Any]:
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """One compressed .npz: an index in JSON, and the numbers of each dtype one after the other."""
+    """Write one compressed .npz file: an index in JSON, and the numbers of each dtype in one array."""
     numbers: dict[str, list[Array]] = {}
     places: dict[str, dict[str, list[Any]]] = {}
     for key, arrays in recording.arrays.items():
         for name, array in arrays.items():
-            kept = numbers.setdefault(array.dtype.str, [])
-            start = sum(each.size for each in kept)
-            kept.append(array.ravel())
+            stored = numbers.setdefault(array.dtype.str, [])
+            start = sum(part.size for part in stored)
+            stored.append(array.ravel())
             places.setdefault(key, {})[name] = [array.dtype.str, start, list(array.shape)]
     flat = {_file_name(dtype): np.concatenate(arrays) for dtype, arrays in numbers.items()}
     index = {"answers": recording.answers, "places": places}
     provenance = {**recording.provenance, "sha256": _digest(index, flat)}
-    said = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
+    text = json.dumps({"provenance": provenance, **index}, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    contents: dict[str, Any] = {_INDEX: np.frombuffer(said, np.uint8), **flat}
+    contents: dict[str, Any] = {_INDEX: np.frombuffer(text, np.uint8), **flat}
     with atomic_write(path) as begun, begun.open("wb") as file:
         np.savez_compressed(file, **contents)
 
 
 def read_recording(path: Path) -> Recording:
-    """The recording, whole and as it was written.
+    """Read a recording and check its digest.
 
     Raises:
-        RecordingError: it is not.
+        RecordingError: the file is missing, damaged, or no recording.
     """
     try:
         flat = load_arrays(path)
         index = json.loads(bytes(flat.pop(_INDEX)))
         provenance = index.pop("provenance")
         if provenance.pop("sha256") != _digest(index, flat):
-            raise RecordingError(f"{path} is damaged: its contents are not those that were recorded; {_made_with(path)}")
+            raise RecordingError(f"{path} is damaged: its contents are not those that were recorded; {_how_to_record(path)}")
         arrays = {
             key: {name: _cut(flat[_file_name(dtype)], start, shape) for name, (dtype, start, shape) in places.items()}
             for key, places in index["places"].items()
         }
     except (ArrayFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if not path.exists():
-            raise RecordingError(f"there is no recording {path}; {_made_with(path)}") from error
+            raise RecordingError(f"there is no recording {path}; {_how_to_record(path)}") from error
         raise RecordingError(
-            f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error}); {_made_with(path)}"
+            f"{path} is damaged, or no recording of an environment ({type(error).__name__}: {error}); {_how_to_record(path)}"
         ) from error
     return Recording(provenance=provenance, answers=index["answers"], arrays=arrays)
 
 
-def _made_with(path: Path) -> str:
+def _how_to_record(path: Path) -> str:
     return f"name another, or make one with: lstm-conformance record SPEC --output {shlex.quote(str(path))}"
 
 
 def recording_path(spec: str, folder: Path = FOLDER) -> Path:
-    """Where the recording of an environment lies, if there is one."""
+    """Return the path of an environment's recording, which may not exist."""
     return folder / f"{re.sub('[^A-Za-z0-9.]+', '-', spec)}.npz"
 
 
@@ -224,7 +224,7 @@ def _file_name(dtype: str) -> str:
 
 
 def _digest(index: Mapping[str, Any], flat: Mapping[str, Array]) -> str:
-    found = hashlib.sha256(json.dumps(index, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode())
     for name in sorted(flat):
-        found.update(name.encode() + np.ascontiguousarray(flat[name]).tobytes())
-    return found.hexdigest()
+        digest.update(name.encode() + np.ascontiguousarray(flat[name]).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What an environment is, as people write it: a system, its version, a backend; or an interpreter that is there already.
+"""Parses the spec of an environment: a system, its version and a backend; or the path of an existing interpreter.
 
 >>> parse("keras==3.15.1 --backend jax")
 Spec(system='keras', version='3.15.1', backend='jax', interpreter=None)
@@ -22,14 +22,14 @@ from packaging.version import InvalidVersion, Version
 
 from lstm_ref import LSTMError
 
-# Each with a version that shows how it is asked for.
+# Systems with versions, each with an example.
 VERSIONED = {"keras": "3.15.1", "tf-keras": "2.21.0", "tensorflow": "2.15.1"}
 CELLS = ("basic-lstm-cell", "lstm-cell", "block-lstm", "block-lstm-v2")
 INSTALLED = "installed"
 INTERPRETER = "interpreter"
 BACKENDS = ("tensorflow", "jax", "torch", "openvino", "numpy", "theano")
 
-_WRITTEN = (
+_SYNTAX = (
     f"An environment is written as {', '.join(f'{system}=={version}' for system, version in VERSIONED.items())}, "
     f"{', '.join(CELLS)}, {INSTALLED} or the path of an interpreter; `--backend NAME` may follow"
 )
@@ -38,16 +38,16 @@ _PARTS = re.compile(r"(?P<system>[\w.-]+)\s*(?P<relation>[=<>!~]*)\s*(?P<version
 
 
 class EnvironmentSpecError(LSTMError):
-    """The text names no environment; the message says what was read and what is expected."""
+    """The text names no environment. The message states what was read and what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """An environment.
+    """The spec of an environment.
 
     Attributes:
         system: whose LSTM runs in it.
-        version: of that system; "" for those without one.
+        version: of the system; "" for a system without versions.
         backend: of Keras; "" for the recipe's default.
         interpreter: of the system "interpreter", else None.
     """
@@ -60,14 +60,14 @@ class Spec:
     def __post_init__(self) -> None:
         systems = (*VERSIONED, *CELLS, INSTALLED, INTERPRETER)
         if self.system not in systems:
-            raise EnvironmentSpecError(f"{self.system} is no system{_meant(self.system, systems[:-1])} {_WRITTEN}")
+            raise EnvironmentSpecError(f"{self.system} is no system{_suggestion(self.system, systems[:-1])} {_SYNTAX}")
         if (self.system == INTERPRETER) != (self.interpreter is not None):
             raise EnvironmentSpecError(
                 f"the system {INTERPRETER} has an interpreter, no other has; got {self.system} with {self.interpreter}"
             )
         if self.backend not in ("", *BACKENDS):
             raise EnvironmentSpecError(
-                f"{self.backend} is no backend{_meant(self.backend, BACKENDS)} There are {', '.join(BACKENDS)}"
+                f"{self.backend} is no backend{_suggestion(self.backend, BACKENDS)} There are {', '.join(BACKENDS)}"
             )
         _check_version(self.system, self.version)
 
@@ -77,17 +77,17 @@ class Spec:
 
 
 def parse(text: str) -> Spec:
-    """The environment that a text names.
+    """Parse the text of a spec.
 
     Raises:
-        EnvironmentSpecError: it names none.
+        EnvironmentSpecError: the text names no environment.
     """
     text = text.strip()
     asked = _BACKEND.search(text)
     backend = asked["name"] if asked else ""
     head = text[: asked.start()] if asked else text
     if " --" in f" {head}":
-        raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_WRITTEN}")
+        raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_SYNTAX}")
     if "/" in head or os.sep in head:
         try:
             # Without the space that a slash at the end has kept from `strip`: a specification is read as it is written.
@@ -97,7 +97,7 @@ def parse(text: str) -> Spec:
         return Spec(system=INTERPRETER, interpreter=interpreter, backend=backend)
     parts = _PARTS.fullmatch(head)
     if parts is None:
-        raise EnvironmentSpecError(f"{head or 'An empty text'} names no environment. {_WRITTEN}")
+        raise EnvironmentSpecError(f"{head or 'An empty text'} names no environment. {_SYNTAX}")
     system, relation, version = parts["system"], parts["relation"], parts["version"]
     if system in VERSIONED and version and relation != "==":
         raise EnvironmentSpecError(f"{head} asks for no single version: write {system}=={version}")
@@ -119,7 +119,7 @@ def _check_version(system: str, version: str) -> None:
         raise EnvironmentSpecError(f"{version} is no version of {system}; expected something like {VERSIONED[system]}") from error
 
 
-def _meant(word: str, known: tuple[str, ...]) -> str:
-    """The end of a sentence on an unknown word: what was perhaps meant."""
+def _suggestion(word: str, known: tuple[str, ...]) -> str:
+    """Return the end of a message about an unknown word, with a similar known word if there is one."""
     close = get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]}?" if close else "."

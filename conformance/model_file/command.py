@@ -30,7 +30,7 @@ _NOT_LOADED, _NOT_PREDICTED, _UNANSWERED = "does not load", "does not predict", 
 class ModelAdapter(Adapter, Protocol):
     """An implementation that also loads model files."""
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> WorkerAnswer:
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> WorkerAnswer:
         """Answer a question of the protocol.
 
         Raises:
@@ -176,8 +176,8 @@ def _whole_model(
     precision = precision_of([lstm.layer.policy for lstm in examination.file.lstms])
     arrays = {f"input.{number}": array for number, array in enumerate(examination.read)}
     try:
-        answer = adapter.ask("model", arrays, **question_of(str(examination.file.path.resolve()), precision))
-        message = str(answer.said.get("not_loaded", ""))
+        answer = adapter.request("model", arrays, **question_of(str(examination.file.path.resolve()), precision))
+        message = str(answer.fields.get("not_loaded", ""))
         if not message:
             prediction = prediction_of(answer, examination.file.lstms, adapter.conventions, precision)
             found = {**found, "calls": prediction.calls, "called": prediction.called, "not_recorded": prediction.not_recorded}

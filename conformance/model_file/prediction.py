@@ -28,7 +28,7 @@ class WorkerAnswer(Protocol):
     """The answer of a worker."""
 
     @property
-    def said(self) -> Mapping[str, Any]:
+    def fields(self) -> Mapping[str, Any]:
         """Its line."""
 
     @property
@@ -84,8 +84,8 @@ def prediction_of(answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions:
     Raises:
         KeyError, TypeError, ValueError: it does not follow the protocol.
     """
-    said, arrays = answer.said, answer.arrays
-    outputs = tuple(arrays[f"output.{k}"] for k in range(said["outputs"]))
+    fields, arrays = answer.fields, answer.arrays
+    outputs = tuple(arrays[f"output.{k}"] for k in range(fields["outputs"]))
     sigma = tuple(
         root_mean_square(arrays[f"replica.{k}"].astype(np.float64), output.astype(np.float64), arithmetic_of(precision))
         for k, output in enumerate(outputs)
@@ -95,8 +95,8 @@ def prediction_of(answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions:
         "an eager call's output",
         [(outputs[k], arrays[f"called.{k}"], s) for k, s in enumerate(sigma) if f"called.{k}" in arrays],
     )
-    calls = tuple(_call_result(number, answer, lstms, conventions) for number in range(len(said["calls"])))
-    return Prediction(outputs=outputs, sigma=sigma, calls=calls, called=called, not_recorded=str(said.get("not_recorded", "")))
+    calls = tuple(_call_result(number, answer, lstms, conventions) for number in range(len(fields["calls"])))
+    return Prediction(outputs=outputs, sigma=sigma, calls=calls, called=called, not_recorded=str(fields.get("not_recorded", "")))
 
 
 def compare(first: Prediction, second: Prediction) -> tuple[str, Verdict]:
@@ -127,9 +127,9 @@ def _compare_runs(check: str, label: str, runs: Sequence[tuple[Array, Array, Arr
 
 
 def _call_result(number: int, answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions: Conventions) -> CallResult:
-    said, arrays = answer.said, answer.arrays
-    call = said["calls"][number]
-    layer = said["layers"][call["layer"]]
+    fields, arrays = answer.fields, answer.arrays
+    call = fields["calls"][number]
+    layer = fields["layers"][call["layer"]]
     weights = [_weights(arrays, f"layer.{call['layer']}.{cell}") for cell in range(layer["cells"])]
     found = _matching(str(layer["name"]), weights, lstms)
     if found is None:

@@ -43,7 +43,7 @@ def identify(environment: Mapping[str, str], plan: Mapping[str, Any], files: Map
     Args:
         environment: of the implementation.
         plan: fields of the run's plan.
-        files: digests of the suite's and the implementation's files, as `sources.files_of` makes them.
+        files: digests of the suite's and the implementation's files, as `sources.source_digests` makes them.
     """
     case_ids = hashlib.sha256("\n".join(plan["case_ids"]).encode()).hexdigest()[:16]
     identity: dict[str, Any] = json.loads(json.dumps({"journal": _FORMAT, **environment, **files, **plan, "case_ids": case_ids}))

@@ -477,7 +477,7 @@ ARRAYS = {
 )
 def test_changed_answer_is_judged_or_refused(said: Any, other: Mapping[str, Any]) -> None:
     """What a worker says is an observation that checks can judge, or its own error."""
-    answer = Answer(said=said, arrays={**ARRAYS, **other})
+    answer = Answer(fields=said, arrays={**ARRAYS, **other})
     if (observed := refused(lambda: observation_of(CASE, answer), WorkerError)) is not None:
         evidence = refused(lambda: Evidence(case=CASE, stimulus=STIMULUS, observed=observed, conventions=DEFAULT_CONVENTIONS))
         assert evidence is None or judge(evidence)

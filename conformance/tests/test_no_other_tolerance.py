@@ -55,7 +55,7 @@ def test_the_limits_are_compared_with_where_verdicts_are_made_and_nowhere_else()
     using = {
         f"{path.parent.name}/{path.name}"
         for path in SOURCES
-        if {"ELEMENT_LIMIT", "RMS_LIMIT", "is_beyond_rounding"} & names(ast.parse(path.read_text(encoding="utf-8")))
+        if {"ELEMENT_LIMIT", "RMS_LIMIT", "exceeds_limits"} & names(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert using == {
         "uncertainty/model.py",  # what they are

@@ -60,11 +60,11 @@ def worker(tmp_path: Path) -> Worker:
 def test_arrays_go_there_and_come_back(worker: Worker) -> None:
     """Of any dtype and shape, and nothing is left in the folder afterwards."""
     given = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([True, False]), "c": np.zeros((0, 2), np.int32)}
-    answer = worker.ask("double", given)
+    answer = worker.request("double", given)
     assert {name: array.tolist() for name, array in answer.arrays.items()} == {
         name: (2 * array).tolist() for name, array in given.items()
     }
-    assert [path.name for path in Path(answer.said["folder"]).iterdir()] == ["stderr"]
+    assert [path.name for path in Path(answer.fields["folder"]).iterdir()] == ["stderr"]
 
 
 def test_a_worker_lives_in_a_home_of_its_own(worker: Worker) -> None:
@@ -91,15 +91,15 @@ def test_what_goes_wrong_is_told_and_the_next_question_answered(
     worker.hello()
     worker.time_limit = 0.5 if ask == "hang" else 10
     with pytest.raises(error, match=said):
-        worker.ask(ask)
+        worker.request(ask)
     worker.time_limit = 10
-    assert worker.ask("double", {"a": np.ones(2)}).arrays["a"].tolist() == [2, 2]
+    assert worker.request("double", {"a": np.ones(2)}).arrays["a"].tolist() == [2, 2]
 
 
 def test_a_question_that_raised_keeps_its_traceback(worker: Worker) -> None:
     """For whoever mends it."""
     with pytest.raises(QuestionError) as caught:
-        worker.ask("raise")
+        worker.request("raise")
     assert caught.value.traceback == "Traceback …"
     assert not caught.value.of_worker
 
@@ -107,23 +107,23 @@ def test_a_question_that_raised_keeps_its_traceback(worker: Worker) -> None:
 def test_a_workers_own_mistake_is_known_as_such(worker: Worker) -> None:
     """It says nothing of the implementation."""
     with pytest.raises(QuestionError) as caught:
-        worker.ask("err")
+        worker.request("err")
     assert caught.value.of_worker
 
 
 def test_a_worker_whose_folder_has_vanished_is_replaced(worker: Worker) -> None:
     """Whoever cleans the temporary folder takes a question from it, and no more."""
-    shutil.rmtree(Path(worker.ask("double").said["folder"]))
+    shutil.rmtree(Path(worker.request("double").fields["folder"]))
     with pytest.raises(WorkerError, match="could not be written"):
-        worker.ask("double", {"a": np.ones(2)})
-    assert worker.ask("double", {"a": np.ones(2)}).arrays["a"].tolist() == [2, 2]
+        worker.request("double", {"a": np.ones(2)})
+    assert worker.request("double", {"a": np.ones(2)}).arrays["a"].tolist() == [2, 2]
 
 
 def test_no_temporary_folder_is_an_error_of_the_machine(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the place that is missing."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "removed"))
     with pytest.raises(WorkerError, match=r"removed.* could not be made: No such file or directory"):
-        worker.ask("double", {"a": np.ones(2)})
+        worker.request("double", {"a": np.ones(2)})
 
 
 # Signals that end a process, and whether they come from outside; Windows has no SIGKILL.
@@ -137,7 +137,7 @@ def test_a_death_says_by_which_signal(worker: Worker, killed_by: signal.Signals,
     """One that a crash does not send has come from outside."""
     worker.hello()
     with pytest.raises(WorkerDiedError, match=killed_by.name) as caught:
-        worker.ask("die", signal=int(killed_by))
+        worker.request("die", signal=int(killed_by))
     assert is_external_signal(caught.value.exit_code) is from_outside
 
 
@@ -169,7 +169,7 @@ def test_what_python_or_a_framework_reads_is_kept_from_a_worker(tmp_path: Path, 
 
 def test_stopping_ends_the_process(worker: Worker) -> None:
     """And takes its folder away."""
-    folder = Path(worker.ask("double").said["folder"])
+    folder = Path(worker.request("double").fields["folder"])
     worker.stop()
     assert not folder.exists()
     assert worker.hello()["implementation"] == "double"

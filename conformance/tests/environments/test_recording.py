@@ -48,9 +48,9 @@ class Reference:
     def stop(self) -> None:
         """Nothing runs."""
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
         """Of the cases above, all."""
-        del ask
+        del kind
         if question["zero_output_for_mask"]:
             raise UnsupportedQuestionError("no argument zero_output_for_mask")
         if not question["use_bias"]:
@@ -69,13 +69,13 @@ class Reference:
             answered |= {f"{number}.{name}": array for name, array in kept.items() if array is not None}
         calls = [{"returned": 3, "dtypes": list(call.dtypes)} for call in observed.calls]
         said = {"calls": calls, "parameter_count": observed.parameter_count, "path": observed.path, "id": 1}
-        return Answer(said={**said, "weight_shapes": [list(shape) for shape in observed.weight_shapes]}, arrays=answered)
+        return Answer(fields={**said, "weight_shapes": [list(shape) for shape in observed.weight_shapes]}, arrays=answered)
 
 
 def _adapter(asked: Any) -> EnvironmentAdapter:
     """Asks something that is no environment."""
     adapter = EnvironmentAdapter("installed")
-    adapter._asked = asked
+    adapter._handler = asked
     return adapter
 
 
@@ -145,7 +145,7 @@ def test_damage_is_told(recorded: Path, tmp_path: Path, damage: str) -> None:
 def test_a_recording_answers_only_where_it_is_asked_for(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of an environment that cannot be had here; the refusal says both ways to an answer."""
     spec = f"{tmp_path}/no/python"
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     made = read_recording(recorded).provenance["recorded"]
     refusal = rf"cannot be had here: .* name the path of one.* Or let its recording of {made} answer, .*: --recorded"
     for use in (lambda adapter: adapter.prepare(print), EnvironmentAdapter.start):
@@ -164,7 +164,7 @@ def test_what_answers_does_not_depend_on_what_is_here(
     asks: bool, answers: str, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An environment that could be run is run, unless its recording is asked for."""
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     monkeypatch.setattr("conformance.environments.adapter.Worker", lambda **_: Reference(hello_said=(("keras", "here"),)))
     environment = EnvironmentAdapter("installed", recorded=asks).start()
     assert (environment["keras"], "recorded" in environment) == (answers, asks)
@@ -180,7 +180,7 @@ def test_an_environment_without_a_recording_is_refused_however_it_is_asked(tmp_p
 def test_a_recordings_own_file_is_its_source(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named as a file, or in place of an environment; another recording is another program."""
     named, instead = EnvironmentAdapter(str(recorded)), EnvironmentAdapter(f"{tmp_path}/no/python", recorded=True)
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     for adapter in (named, instead):
         adapter.start()
     assert (named.source(), instead.source()) == (recorded, recorded)
@@ -190,8 +190,8 @@ def test_what_says_nothing_of_its_files_has_no_source() -> None:
     """A program in another language, that follows the protocol."""
 
     class Foreign(Reference):
-        def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:  # noqa: ARG002  # the protocol's
-            raise UnsupportedQuestionError(f"no such question: {ask}")
+        def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:  # noqa: ARG002  # the protocol's
+            raise UnsupportedQuestionError(f"no such question: {kind}")
 
     assert _adapter(Foreign()).source() is None
 

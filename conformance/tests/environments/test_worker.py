@@ -92,7 +92,7 @@ class InThisProcess:
             said, answered = self.worker.Keras("keras").answer({**question, "ask": "lstm"}, arrays)
         except self.worker.Unsupported as error:
             raise UnsupportedError(str(error)) from error
-        return observation_of(case, Answer(said=json.loads(json.dumps(said)), arrays=answered))
+        return observation_of(case, Answer(fields=json.loads(json.dumps(said)), arrays=answered))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (4, 3, 2), (4, 2, 5, 3), (1, 2, 1, 1)], ids=str)
@@ -202,7 +202,7 @@ def test_an_answer_that_lacks_something_is_no_observation(lacking: str) -> None:
     said = {"calls": [], "parameter_count": 0, "weight_shapes": [], "path": ""}
     del said[lacking]
     with pytest.raises(WorkerError, match=f"does not follow the protocol: KeyError: '{lacking}'"):
-        observation_of(Case.from_id(CASES[0]), Answer(said=said, arrays={}))
+        observation_of(Case.from_id(CASES[0]), Answer(fields=said, arrays={}))
 
 
 def test_keras_1_is_asked_in_its_own_words(worker: Any) -> None:

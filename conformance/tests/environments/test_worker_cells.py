@@ -49,7 +49,7 @@ def observed(case: Case) -> Observation:
     """What the cell shows when it is asked by the protocol."""
     question, arrays = question_of(case, draw([case]))
     said, returned = NumPyCell().answer({**question, "ask": "lstm"}, arrays)
-    return observation_of(case, Answer(said=said, arrays=returned))
+    return observation_of(case, Answer(fields=said, arrays=returned))
 
 
 @pytest.mark.parametrize(

@@ -100,11 +100,11 @@ class LoadsOneLSTM(ReferenceAdapter):
     moved: float = 0.0
     eager: float = 0.0
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
         """The question "model"."""
-        assert (ask, bool(arrays)) == ("model", True)
+        assert (kind, bool(arrays)) == ("model", True)
         if self.refusal:
-            return Answer(said={"not_loaded": self.refusal}, arrays={})
+            return Answer(fields={"not_loaded": self.refusal}, arrays={})
         if self.failure:
             raise self.failing(self.failure)
         (lstm,) = contents_of(Path(question["path"])).lstms
@@ -136,7 +136,7 @@ class LoadsOneLSTM(ReferenceAdapter):
             "calls": [{"layer": 0, "mask": False, "states": 0, "returned": 1}],
         }
         return Answer(
-            said=said,
+            fields=said,
             arrays={"output.0": output, "called.0": output + np.float32(self.eager), "replica.0": replicas, **held, **call},
         )
 

@@ -233,12 +233,12 @@ def test_a_run_that_lives_is_not_swept(place: Place) -> None:
 # A worker that still starts when its parent ends, and then runs code that no thread interrupts.
 ORPHAN = """
 import multiprocessing, os, re, sys, time
-from conformance.system.lifetime import end_with_parent
+from conformance.system.lifetime import exit_with_parent
 
 def work(parent):
     while os.getppid() == parent:
         time.sleep(0.01)
-    end_with_parent()
+    exit_with_parent()
     re.match("(a+)+$", "a" * 60 + "b")
 
 if __name__ == "__main__":
