@@ -16,7 +16,7 @@ from conformance.claims.measure import build_lstm, random_inputs, random_state, 
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded, signatures
 from conformance.claims.systems import TF_KERAS
-from conformance.environments.worker import signature_of
+from conformance.environments.worker.description import signature_of
 
 # The signature that the documents print, argument by argument.
 STATED_DEFAULTS = {

@@ -25,7 +25,7 @@ from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
 PROTOCOL = 1
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).with_name("worker") / "__main__.py"
 
 # Lines of what a worker wrote to stderr that are quoted where it died.
 QUOTED = 3

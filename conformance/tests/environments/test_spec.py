@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from conformance.environments import worker
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
+from conformance.environments.worker.loop import SYSTEMS
 from lstm_ref.deviations import combined
 from lstm_ref.layouts import LAYOUTS
 
@@ -114,7 +114,7 @@ def test_a_lane_is_of_a_system_with_backends_and_deviations_that_there_are(lane:
     assert lane.system in (*VERSIONED, *CELLS)
     assert set(lane.bases) <= set(BACKENDS)
     assert combined(lane.deviations).name == "+".join(lane.deviations)
-    assert lane.runs in worker.SYSTEMS
+    assert lane.runs in SYSTEMS
 
 
 @pytest.mark.parametrize("lane", [lane for lane in LANES if lane.system in CELLS], ids=lambda lane: lane.system)
