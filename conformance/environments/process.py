@@ -18,6 +18,8 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
+from conformance.adapters import worker
+from conformance.adapters.protocol import Answer
 from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.error_messages import file_error_message
 from conformance.system.infrastructure import exit_code_text
@@ -25,7 +27,7 @@ from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
 PROTOCOL = 1
-WORKER = Path(__file__).with_name("worker") / "__main__.py"
+WORKER = Path(worker.__file__).with_name("__main__.py")
 
 # Lines of what a worker wrote to stderr that are quoted where it died.
 QUOTED = 3
@@ -82,19 +84,6 @@ class QuestionError(LSTMError):
         super().__init__(message)
         self.traceback = traceback
         self.of_worker = of_worker
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a worker answered.
-
-    Attributes:
-        said: its line.
-        arrays: what it wrote, by name.
-    """
-
-    said: Mapping[str, Any]
-    arrays: Mapping[str, Array]
 
 
 class RequestHandler(Protocol):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from conformance.adapters.worker.loop import SYSTEMS
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
-from conformance.environments.worker.loop import SYSTEMS
 from lstm_ref.deviations import combined
 from lstm_ref.layouts import LAYOUTS
 

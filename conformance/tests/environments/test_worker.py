@@ -20,16 +20,16 @@ import pytest
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, AnswerError, observation_of, question_of
+from conformance.adapters.worker.answers import KerasAnswers
+from conformance.adapters.worker.common import Unsupported, flat, strided
+from conformance.adapters.worker.layer import in_keras_1
+from conformance.adapters.worker.loop import is_of_worker, main
+from conformance.adapters.worker.model_file import Recorder
+from conformance.adapters.worker.models import load_model
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
-from conformance.environments.process import WORKER, Answer, WorkerError
-from conformance.environments.protocol import observation_of, question_of
-from conformance.environments.worker.answers import KerasAnswers
-from conformance.environments.worker.common import Unsupported, flat, strided
-from conformance.environments.worker.layer import in_keras_1
-from conformance.environments.worker.loop import is_of_worker, main
-from conformance.environments.worker.model_file import Recorder
-from conformance.environments.worker.models import load_model
+from conformance.environments.process import WORKER
 from conformance.judging.verdict import Verdict
 from conformance.running.runner import run
 
@@ -218,7 +218,7 @@ def test_an_answer_that_lacks_something_is_no_observation(lacking: str) -> None:
     """What it lacks is named."""
     said = {"calls": [], "parameter_count": 0, "weight_shapes": [], "path": ""}
     del said[lacking]
-    with pytest.raises(WorkerError, match=f"does not follow the protocol: KeyError: '{lacking}'"):
+    with pytest.raises(AnswerError, match=f"does not follow the protocol: KeyError: '{lacking}'"):
         observation_of(Case.from_id(CASES[0]), Answer(said=said, arrays={}))
 
 

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, observation_of, question_of
+from conformance.adapters.worker.cells import Cells, cell_weights
+from conformance.adapters.worker.common import Unsupported
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.diagnosis.diagnosis import Diagnostician
-from conformance.environments.process import Answer
-from conformance.environments.protocol import observation_of, question_of
-from conformance.environments.worker.cells import Cells, cell_weights
-from conformance.environments.worker.common import Unsupported
 from lstm_ref.layouts import LAYOUTS
 
 

@@ -12,8 +12,9 @@ from .common import Unsupported
 from .keras import Keras
 from .layer import Parts, recurrent_in
 
-CALLED_MODELS = ("functional", "predict", "predict_twice", "predict_partial", "predict_on_batch")
+# Routes: those whose loop returns a loss, all that run a loop of the model, and those that make the model again.
 LOSSES = ("evaluate", "train_on_batch", "fit")
+DRIVEN = ("predict", "predict_twice", "predict_partial", "predict_on_batch", *LOSSES)
 REMADE = ("from_config", "clone_model", "keras_file", "weights_file")
 
 FILE_OF = {1: "model.h5", 2: "model.h5", 3: "model.keras"}

@@ -121,15 +121,18 @@ class Builder:
     def cell_arguments(self) -> Dict[str, Any]:
         """What decides a timestep."""
         question = self.question
-        if question["dropout"] not in ("none", "inference"):
-            raise Unsupported("dropout in training draws masks that this protocol does not read")
         arguments = {name: question[name] for name in ("units", "use_bias", "implementation")}
         for name in ("activation", "recurrent_activation"):
             arguments[name] = self.activation(question[name])
-        if question["dropout"] == "inference":
-            arguments.update(dropout=0.5, recurrent_dropout=0.25)
         # The weights are set; what initialisers do is no question here.
-        return dict(arguments, kernel_initializer="zeros", recurrent_initializer="zeros", **self.typed())
+        initializers = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
+        return dict(arguments, **dict(initializers, **dict(self.dropout(), **self.typed())))
+
+    def dropout(self) -> Dict[str, Any]:
+        """Its rates."""
+        if self.question["dropout"] not in ("none", "inference"):
+            raise Unsupported("dropout in training draws masks that this protocol does not read")
+        return {"dropout": 0.5, "recurrent_dropout": 0.25} if self.question["dropout"] == "inference" else {}
 
     def layer_arguments(self) -> Dict[str, Any]:
         """What decides a sequence."""

@@ -8,7 +8,7 @@ from .common import Arrays, Unsupported, flat, one_or_list, strided
 from .gradients import DIFFERENTIATE, replaced
 from .keras import Keras
 from .layer import Builder, call_layers, has_mask_argument, load_weights
-from .models import CALLED_MODELS, LOSSES, REMADE, drive, remade
+from .models import DRIVEN, LOSSES, REMADE, drive, remade
 
 Run = Callable[[Sequence[Any]], List[Any]]
 
@@ -28,10 +28,14 @@ class Subject:
 
     def __init__(self, keras: Keras, question: Dict[str, Any], arrays: Arrays) -> None:
         self.keras, self.question, self.arrays = keras, question, arrays
-        self.builder = Builder(keras, question)
+        self.builder = self.make_builder()
         self.parts = self.builder.build(arrays)
         self.how = ""
         self.run = self.route()
+
+    def make_builder(self) -> Builder:
+        """Of the layers."""
+        return Builder(self.keras, self.question)
 
     def arrays_of(self, number: int, call: Dict[str, Any]) -> List[Any]:
         """Inputs or ids, the mask where it is an argument, initial states where they are given."""
@@ -46,16 +50,16 @@ class Subject:
         """The function of one call's arrays, by the case's route."""
         route = self.question["route"]
         if route in ("call", "training"):
-            return self.called(training=route == "training")
+            return self.called(training=route == "training" or self.question["dropout"] not in ("none", "inference"))
         if route == "gradient":
             return self.differentiated()
-        if route not in CALLED_MODELS + LOSSES + REMADE:
+        if route not in ("functional", *DRIVEN, *REMADE):
             raise Unsupported("the route %s is no part of this protocol" % route)
         model = self.model()
         if route in REMADE:
             model, self.parts = remade(self.keras, model, self.parts, route, self.model_anew)
         self.how = route
-        if route not in ("functional", *REMADE):
+        if route in DRIVEN:
             return lambda arrays: flat(drive(self.keras, model, self.question, one_or_list(arrays), self.arrays.get("targets")))
         if not self.keras.is_eager:
             self.how += ", predict_on_batch"
@@ -82,7 +86,8 @@ class Subject:
             return self.graph(training=training)
         # What stateless calls lose of a stateful layer's state is that route's own difference.
         if self.keras.backend == "jax" and self.question["compiled"] and not self.question["stateful"]:
-            return self.stateless(training=training)
+            self.how = "stateless_call, jit"
+            return self.stateless(training=training, jit=True)
         self.apply(self.symbols(), training=False)
         self.load_weights()
         return self.eager(lambda tensors: self.apply(tensors, training=training))
@@ -99,8 +104,13 @@ class Subject:
             function = tf.function(function, input_signature=signature, autograph=False, **compiler)
             self.how = "tf.function" + (", jit" if compiler else "")
         elif self.question["jit_compile"]:
-            raise Unsupported("jit_compile: a call of a layer has no compiler on %s" % self.keras.backend)
+            function = self.jit_compiled(function)
         return lambda arrays: flat(function(self.tensors(arrays)))
+
+    def jit_compiled(self, function: Run) -> Run:
+        """The function, compiled where `tf.function` does not do it."""
+        del function
+        raise Unsupported("jit_compile: a call of a layer has no compiler on %s" % self.keras.backend)
 
     def graph(self, *, training: bool) -> Run:
         """A call in Keras 1 or 2 on a static graph."""
@@ -125,10 +135,10 @@ class Subject:
 
     def differentiated(self) -> Run:
         """A call in training, and the gradients of what it returns."""
-        if self.keras.backend in ("numpy", "openvino"):
+        if self.keras.backend not in DIFFERENTIATE and self.keras.is_eager:
             raise Unsupported("Keras infers only on %s: there are no gradients" % self.keras.backend)
         if self.keras.backend == "jax":
-            return self.stateless_gradient()
+            return self.stateless_gradient(jit=self.question["compiled"])
         if not self.keras.is_eager:
             return self.graph(training=False)
         self.apply(self.symbols(), training=False)
@@ -177,15 +187,16 @@ class Subject:
 
     # --- calls that change nothing -------------------------------------------------------------------------------------------
 
-    def stateless(self, *, training: bool) -> Run:
-        """`Model.stateless_call`, jitted."""
+    def stateless(self, *, training: bool, jit: bool) -> Run:
+        """`Model.stateless_call`, jitted by JAX or not."""
         model = self.model()
-        call = importlib.import_module("jax").jit(model.stateless_call, static_argnames="training")
-        self.how = "stateless_call, jit"
+        call = model.stateless_call
+        if jit:
+            call = importlib.import_module("jax").jit(call, static_argnames="training")
         return lambda arrays: written_back(model, lambda *variables: call(*variables, list(arrays), training=training))
 
-    def stateless_gradient(self) -> Run:
-        """JAX's, of `Model.stateless_call`."""
+    def stateless_gradient(self, *, jit: bool) -> Run:
+        """The gradients of `Model.stateless_call`, jitted by JAX or not."""
         model, floating = self.model(), self.floating()
         own = [each for layer in self.parts.layers for each in layer.trainable_variables]
         places = [[variable is each for variable in model.trainable_variables].index(True) for each in own]
@@ -197,12 +208,11 @@ class Subject:
                 return self.weighted_sum(flat(returned)), (flat(returned), changed)
 
             sources = [trainable[place] for place in places], [tensors[position] for position in floating]
-            of_weights, of_arrays, (returned, changed) = DIFFERENTIATE["jax"](loss, *sources)
+            of_weights, of_arrays, (returned, changed) = DIFFERENTIATE[self.keras.backend](loss, *sources)
             return [*returned, *of_weights, *of_arrays], changed
 
-        compiled = self.question["compiled"]
-        function: Callable[..., Any] = importlib.import_module("jax").jit(gradient) if compiled else gradient
-        self.how = "gradient of stateless_call" + (", jit" if compiled else "")
+        function: Callable[..., Any] = importlib.import_module("jax").jit(gradient) if jit else gradient
+        self.how = "gradient of stateless_call" + (", jit" if jit else "")
         return lambda arrays: written_back(model, lambda *variables: function(*variables, self.tensors(arrays)))
 
     # --- models --------------------------------------------------------------------------------------------------------------
@@ -236,7 +246,7 @@ class Subject:
         made = module.models.Model(one_or_list(inputs), one_or_list(outputs[:1] if is_trained else outputs))
         self.load_weights()
         options: Dict[str, Any] = {}
-        if self.keras.is_eager:
+        if self.keras.is_eager and question["route"] in DRIVEN:
             options["run_eagerly"] = not question["compiled"]
             if question["jit_compile"] or self.keras.generation == 3:
                 options["jit_compile"] = question["jit_compile"]
