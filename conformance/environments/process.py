@@ -20,13 +20,13 @@ import numpy as np
 
 from conformance.adapters import worker
 from conformance.adapters.protocol import Answer
+from conformance.adapters.worker import PROTOCOL
 from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.error_messages import file_error_message
 from conformance.system.infrastructure import exit_code_text
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
-PROTOCOL = 1
 WORKER = Path(worker.__file__).with_name("__main__.py")
 
 # Lines of what a worker wrote to stderr that are quoted where it died.

@@ -106,9 +106,7 @@ class KerasLayerAdapter:
             )
         self._products = BACKENDS[self.backend].products()
         return {
-            "implementation": "keras.layers.LSTM",
-            "keras": self.keras.__version__,
-            "backend": self.backend,
+            **self._system.hello(),
             BACKENDS[self.backend].package: str(framework.__version__),
             "numpy": np.__version__,
             "python": platform.python_version(),

@@ -33,16 +33,16 @@ class KerasBuilder(Builder):
         super().__init__(keras, question)
 
     def dropout(self) -> dict[str, Any]:
-        """Its rates, and the seed that masks are drawn from."""
+        """The rates, and the seed that masks are drawn from."""
         rates = dict(zip(("dropout", "recurrent_dropout"), self.case.dropout_rates, strict=True))
         return {**(rates if self.case.dropout != "none" else {}), "seed": self.case.seed}
 
     def activation(self, name: str | None) -> Any:
-        """As the case gives it."""
+        """An activation as the case gives it."""
         return name if self.case.execution.activation_as == "name" else super().activation(name)
 
     def construct(self, made: Any, *positional: Any, **arguments: Any) -> Any:
-        """A layer: one that lacks an argument is no Keras 3 LSTM."""
+        """Construct a layer; one that lacks an argument is no LSTM of Keras 3."""
         return made(*positional, **arguments)
 
 
@@ -71,7 +71,7 @@ class KerasSubject(Subject):
         return [cell for layer in self.parts.recurrent for cell in getattr(layer.cell, "cells", [layer.cell])]
 
     def make_builder(self) -> Builder:
-        """Of the layers."""
+        """What builds the layers."""
         return KerasBuilder(self.keras, self.question, self.case)
 
     def route(self) -> Run:
@@ -88,7 +88,7 @@ class KerasSubject(Subject):
         return run
 
     def jit_compiled(self, function: Run) -> Run:
-        """By PyTorch's compiler; elsewhere a call outside of a function has none."""
+        """Compile a function by PyTorch's compiler; elsewhere a call outside of a function has none."""
         if self.keras.backend == "torch":
             self.how = "torch.compile"
             compiled: Run = importlib.import_module("torch").compile(function)
@@ -97,7 +97,7 @@ class KerasSubject(Subject):
         return function
 
     def model(self) -> Any:
-        """As the worker makes it; Keras may turn its compiler off."""
+        """The worker's model; Keras may have turned its compiler off."""
         model = super().model()
         if self.case.execution.route in DRIVEN:
             self._is_jitted = bool(model.jit_compile)
@@ -105,7 +105,7 @@ class KerasSubject(Subject):
         return model
 
     def _in_words(self, route: str) -> str:
-        """What runs."""
+        """What runs by a route, in words."""
         execution = self.case.execution
         if route in DRIVEN:
             return f"{route}{'' if execution.compiled else ', eager'}{', jit' if self._is_jitted else ''}"

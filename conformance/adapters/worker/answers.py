@@ -19,24 +19,24 @@ class KerasAnswers:
         self.hello = self.keras.hello
 
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
-        """To one question."""
+        """Answer one question."""
         by_kind = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file, "source": self.source}
         if question["ask"] not in by_kind:
             raise Unsupported("no such question: " + question["ask"])
         return by_kind[question["ask"]](question, arrays)
 
     def source(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
-        """Where the files of the implementation are."""
+        """Say where the files of the implementation are."""
         del question, arrays
         return {"folder": folder_of(self.keras.module.layers.LSTM)}, {}
 
     def describe(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
-        """What the layer's interface looks like."""
+        """Describe the layer's interface."""
         del question, arrays
         return describe(self.keras), {}
 
     def model_file(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
-        """What the model of a file predicts, and what each LSTM in it was given and returned."""
+        """Say what the model of a file predicts, and what each LSTM in it was given and returned."""
         self.keras.forget()
         try:
             loaded = LoadedModel(self.keras, question["path"])
@@ -46,7 +46,7 @@ class KerasAnswers:
         return loaded.answer(inputs, question)
 
     def lstm(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
-        """The calls of one case."""
+        """Run the calls of one case."""
         self.keras.forget()
         with watched_loops(self.keras) as loops:
             answer, returned = run_calls(Subject(self.keras, question, arrays))

@@ -17,13 +17,13 @@ class Unsupported(Exception):
 
 
 def version_of(module: Any) -> Tuple[int, int]:
-    """Major and minor."""
+    """The major and minor version of a module."""
     major, minor = str(module.__version__).split(".")[:2]
     return int(major), int(minor)
 
 
 def flat(tree: Any) -> List[Any]:
-    """What a call returned, without its nesting."""
+    """The leaves of what a call returned."""
     if isinstance(tree, dict):
         return [leaf for each in tree.values() for leaf in flat(each)]
     return [leaf for each in tree for leaf in flat(each)] if isinstance(tree, (list, tuple)) else [tree]

@@ -37,52 +37,52 @@ class Keras:
         self.package = {"tensorflow.keras": "tf.keras", "tf_keras": "tf-keras"}.get(module, "keras")
 
     def hello(self) -> Dict[str, str]:
-        """What this is, in versions."""
+        """Name and versions."""
         versions = {"implementation": self.name, self.package: self.version, "backend": self.backend}
         if self.backend in ("tensorflow", "theano", "jax", "torch", "openvino"):
             versions[self.backend] = str(importlib.import_module(self.backend).__version__)
         return versions
 
     def forget(self) -> None:
-        """What earlier questions have built."""
+        """Forget what earlier questions have built."""
         clear = getattr(self.module.backend, "clear_session", None) or getattr(self.module.utils, "clear_session", None)
         if clear:
             clear()
 
     def reset(self, layer: Any) -> None:
-        """The states of a stateful layer, by whichever of its methods there is."""
+        """Reset the states of a stateful layer, by whichever of its methods there is."""
         (getattr(layer, "reset_state", None) or layer.reset_states)()
 
     def shape_of(self, weight: Any) -> Tuple[int, ...]:
-        """Of a variable, which Theano knows only by its value."""
+        """The shape of a variable; Theano knows it only by the value."""
         return tuple(map(int, weight.shape if self.backend != "theano" else self.module.backend.get_value(weight).shape))
 
     def value(self, variable: Any) -> Any:
-        """Of a variable, eager or not."""
+        """The value of a variable, eager or not."""
         if self.generation == 3:
             return self.module.ops.copy(variable.value)
         return variable.numpy() if self.is_eager else self.module.backend.get_value(variable)
 
     def tensor(self, array: Any) -> Any:
-        """Of the backend, where layers can be called with arrays."""
+        """A tensor of the backend, where layers can be called with arrays."""
         return self.module.ops.convert_to_tensor(array) if self.generation == 3 else self.tf.convert_to_tensor(array)
 
     def numpy(self, tensor: Any) -> Any:
-        """An array; bfloat16, which NumPy lacks, as float32."""
+        """A tensor as an array; bfloat16, which NumPy lacks, as float32."""
         if self.generation == 3 and not isinstance(tensor, np.ndarray):
             tensor = self.module.ops.convert_to_numpy(tensor)
         array = np.asarray(tensor.numpy() if hasattr(tensor, "numpy") else tensor)
         return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
     def dtype_of(self, tensor: Any) -> str:
-        """By its name."""
+        """The name of a tensor's dtype."""
         if self.generation == 3:
             return str(self.module.backend.standardize_dtype(tensor.dtype))
         return str(getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def module_of_keras() -> str:
-    """Where an interpreter has its Keras: before 2.4, TensorFlow brings its own alone."""
+    """The module by which an interpreter has Keras: before 2.4, TensorFlow brings its own alone."""
     try:
         return importlib.import_module("keras").__name__
     except ImportError:
@@ -90,7 +90,7 @@ def module_of_keras() -> str:
 
 
 def installed_version(module: str) -> str:
-    """Of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
+    """The version of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
     package = module.split(".", maxsplit=1)[0]
     try:
         return str(importlib.import_module("importlib.metadata").version(package))

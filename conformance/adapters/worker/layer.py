@@ -37,7 +37,7 @@ class Builder:
         self.set_precision()
 
     def set_precision(self) -> None:
-        """Of stand-alone Keras 1 and 2, where it is one for everything."""
+        """Set floatx of stand-alone Keras 1 and 2, where all layers have one precision."""
         if self.keras.generation < 3 and not self.keras.is_eager:
             if self.dtype not in ("float32", "float64", "float16"):
                 raise Unsupported("no dtype policy %s: stand-alone Keras 1 and 2 know floatx only" % self.dtype)
@@ -46,7 +46,7 @@ class Builder:
             raise Unsupported("no dtype policy %s before TensorFlow 2.4" % self.dtype)
 
     def build(self, arrays: Arrays) -> Parts:
-        """All of them; of the arrays, an embedding's shape is read."""
+        """Build all layers; an embedding's shape is that of its array."""
         front = []
         if self.question["mask_source"] == "masking":
             front = [self.layers.Masking(mask_value=0.0, **self.typed())]
@@ -74,17 +74,17 @@ class Builder:
         return [self.lstm()]
 
     def two_layers(self) -> List[Any]:
-        """One above the other."""
+        """Two LSTMs, one above the other."""
         return [self.lstm(return_sequences=True), self.lstm()]
 
     def two_cells(self) -> List[Any]:
-        """In one RNN."""
+        """Two cells in one RNN."""
         rnn, cell = self.classes("RNN", "LSTMCell")
         cells = [self.construct(cell, **self.cell_arguments()) for _ in range(2)]
         return [self.construct(rnn, cells, **self.layer_arguments())]
 
     def bidirectional(self) -> List[Any]:
-        """Two directions."""
+        """A Bidirectional."""
         question = self.question
         if question["unequal"] and self.keras.generation == 1:
             raise Unsupported("no backward_layer in Bidirectional of Keras 1")
@@ -95,7 +95,7 @@ class Builder:
         return [self.construct(self.classes("Bidirectional")[0], self.lstm(), merge_mode=merge_mode, **arguments)]
 
     def time_distributed(self) -> List[Any]:
-        """The LSTM on each of several sequences."""
+        """A TimeDistributed around an LSTM."""
         return [self.layers.TimeDistributed(self.lstm(), **self.typed())]
 
     def lstm(self, **changes: Any) -> Any:
@@ -119,7 +119,7 @@ class Builder:
         return [getattr(self.layers, name) for name in names]
 
     def cell_arguments(self) -> Dict[str, Any]:
-        """What decides a timestep."""
+        """The arguments that decide a timestep."""
         question = self.question
         arguments = {name: question[name] for name in ("units", "use_bias", "implementation")}
         for name in ("activation", "recurrent_activation"):
@@ -129,20 +129,20 @@ class Builder:
         return dict(arguments, **dict(initializers, **dict(self.dropout(), **self.typed())))
 
     def dropout(self) -> Dict[str, Any]:
-        """Its rates."""
+        """The arguments of dropout."""
         if self.question["dropout"] not in ("none", "inference"):
             raise Unsupported("dropout in training draws masks that this protocol does not read")
         return {"dropout": 0.5, "recurrent_dropout": 0.25} if self.question["dropout"] == "inference" else {}
 
     def layer_arguments(self) -> Dict[str, Any]:
-        """What decides a sequence."""
+        """The arguments that decide a sequence."""
         names = ["return_sequences", "go_backwards", "stateful", "unroll"]
         # Given only where they depart from what every version does: not every version has them.
         names += [name for name in ("return_state", "zero_output_for_mask") if self.question[name]]
         return dict({name: self.question[name] for name in names}, **self.typed())
 
     def activation(self, name: Optional[str]) -> Any:
-        """As the case gives it, if this version knows it."""
+        """An activation as the case gives it, if this version knows it."""
         try:
             function = self.keras.module.activations.get(name)
         except Exception as error:  # Keras 2.0.0 raises an UnboundLocalError
@@ -151,7 +151,7 @@ class Builder:
         return as_given[self.question["activation_as"]]
 
     def construct(self, made: Any, *positional: Any, **arguments: Any) -> Any:
-        """A layer, where this version's has these arguments."""
+        """Construct a layer, if this version's has these arguments."""
         if self.keras.generation == 1:
             arguments = in_keras_1(arguments)
         try:

@@ -13,12 +13,11 @@ from typing import Any, Callable, Dict
 
 import numpy as np
 
+from . import PROTOCOL
 from .answers import KerasAnswers
 from .cells import BlockLSTM, RNNCell
 from .common import Arrays, Unsupported, in_one_line
 from .keras import module_of_keras
-
-PROTOCOL = 1
 
 SYSTEMS: Dict[str, Callable[[], Any]] = {
     "keras": lambda: KerasAnswers(module_of_keras()),
@@ -52,7 +51,7 @@ def is_own(frame: Any) -> bool:
 
 
 def answer_of(system: Any, question: Dict[str, Any], folder: str) -> Dict[str, Any]:
-    """The answer to one question, its arrays written beside those of the question."""
+    """The answer to one question; its arrays are written beside those of the question."""
     try:
         arrays: Arrays = {}
         if question.get("arrays"):

@@ -34,11 +34,11 @@ class Subject:
         self.run = self.route()
 
     def make_builder(self) -> Builder:
-        """Of the layers."""
+        """What builds the layers."""
         return Builder(self.keras, self.question)
 
     def arrays_of(self, number: int, call: Dict[str, Any]) -> List[Any]:
-        """Inputs or ids, the mask where it is an argument, initial states where they are given."""
+        """The arrays of one call: inputs or ids, the mask where it is an argument, initial states where they are given."""
         inputs = self.arrays["%d.inputs" % number]
         if not self.question["contiguous"]:
             inputs = strided(inputs)
@@ -73,15 +73,15 @@ class Subject:
         return call_layers(self.keras, self.question, self.parts, arrays, training)
 
     def tensors(self, arrays: Sequence[Any]) -> List[Any]:
-        """Of the backend."""
+        """The arrays as tensors of the backend."""
         return [self.keras.tensor(array) for array in arrays]
 
     def load_weights(self) -> None:
-        """Of the case, into the layers, which have been called."""
+        """Give the layers, which have been called, the weights of the case."""
         load_weights(self.keras, self.question, self.parts, self.arrays)
 
     def called(self, *, training: bool) -> Run:
-        """The layers, as layers are called."""
+        """Call the layers as layers."""
         if not self.keras.is_eager:
             return self.graph(training=training)
         # What stateless calls lose of a stateful layer's state is that route's own difference.
@@ -93,7 +93,7 @@ class Subject:
         return self.eager(lambda tensors: self.apply(tensors, training=training))
 
     def eager(self, function: Run) -> Run:
-        """The function on arrays, inside tf.function where the case is compiled."""
+        """Call a function of tensors with arrays, inside tf.function where the case is compiled."""
         self.how = "eager"
         if self.keras.tf is not None and self.question["compiled"]:
             tf = self.keras.tf
@@ -108,7 +108,7 @@ class Subject:
         return lambda arrays: flat(function(self.tensors(arrays)))
 
     def jit_compiled(self, function: Run) -> Run:
-        """The function, compiled where `tf.function` does not do it."""
+        """Compile a function where there is no `tf.function` for it."""
         del function
         raise Unsupported("jit_compile: a call of a layer has no compiler on %s" % self.keras.backend)
 
@@ -167,7 +167,7 @@ class Subject:
         return [position for position, (_, dtype) in enumerate(self.question["signature"]) if "float" in dtype]
 
     def weighted_sum(self, returned: Sequence[Any]) -> Any:
-        """Of what is returned, with the weights of the question: what gradients are taken of."""
+        """The sum of what is returned, with the weights of the question: gradients are taken of it."""
         total: Any = None
         for position, tensor in enumerate(returned):
             if "weigh.%d" % position in self.arrays:
@@ -176,7 +176,7 @@ class Subject:
         return total
 
     def sum_of_products(self, tensor: Any, weights: Any) -> Any:
-        """In the tensor's dtype."""
+        """The sum of the products of a tensor's elements and their weights, in the tensor's dtype."""
         if self.keras.generation == 3:
             ops = self.keras.module.ops
             return ops.sum(tensor * ops.convert_to_tensor(weights, dtype=tensor.dtype))
@@ -225,7 +225,7 @@ class Subject:
         return [module.layers.Input(batch_shape=tuple(shape), dtype=self.input_dtype(shape, dtype)) for shape, dtype in signature]
 
     def input_dtype(self, shape: Sequence[Optional[int]], dtype: str) -> str:
-        """Stand-alone Keras 1 and 2 compute in the dtype of the Input, and cast to it what they are fed."""
+        """The dtype of an Input: stand-alone Keras 1 and 2 compute in the dtype of the Input, and cast to it what they are fed."""
         is_id = self.question["mask_source"] == "embedding" and dtype == "int32"
         is_computed_with = dtype != "bool" and len(shape) > 1 and not is_id
         return str(self.question["dtype"]) if is_computed_with and not self.keras.is_eager else dtype
