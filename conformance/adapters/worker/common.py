@@ -6,8 +6,6 @@ import re
 import sys
 from typing import Any, Dict, List, Sequence, Tuple
 
-import numpy as np
-
 Arrays = Dict[str, Any]
 Answer = Tuple[Dict[str, Any], Arrays]
 
@@ -32,14 +30,6 @@ def flat(tree: Any) -> List[Any]:
 def one_or_list(arrays: Sequence[Any]) -> Any:
     """A single array alone: Keras 1 and 2 give a model of one input no list."""
     return arrays[0] if len(arrays) == 1 else list(arrays)
-
-
-def strided(array: Any) -> Any:
-    """The same values, not contiguous: whatever the number of axes, the last two are exchanged in memory, with gaps."""
-    turned = np.swapaxes(array, -1, -2)
-    spread = np.zeros((*turned.shape[:-1], 2 * turned.shape[-1]), array.dtype)
-    spread[..., ::2] = turned
-    return np.swapaxes(spread[..., ::2], -1, -2)
 
 
 def name_of(weight: Any) -> str:

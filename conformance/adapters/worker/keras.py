@@ -81,14 +81,6 @@ class Keras:
         return str(getattr(tensor.dtype, "name", tensor.dtype))
 
 
-def module_of_keras() -> str:
-    """The module by which an interpreter has Keras: before 2.4, TensorFlow brings its own alone."""
-    try:
-        return importlib.import_module("keras").__name__
-    except ImportError:
-        return "tensorflow.keras"
-
-
 def installed_version(module: str) -> str:
     """The version of a package that does not say it itself, as TensorFlow's own Keras and tf-keras at times."""
     package = module.split(".", maxsplit=1)[0]

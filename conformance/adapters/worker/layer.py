@@ -221,6 +221,14 @@ def set_weights_of_keras_1(backend: Any, layer: Any, kernel: Any, recurrent_kern
 # --- calls -----------------------------------------------------------------------------------------------------------------------
 
 
+def strided(array: Any) -> Any:
+    """The same values, not contiguous: whatever the number of axes, the last two are exchanged in memory, with gaps."""
+    turned = np.swapaxes(array, -1, -2)
+    spread = np.zeros((*turned.shape[:-1], 2 * turned.shape[-1]), array.dtype)
+    spread[..., ::2] = turned
+    return np.swapaxes(spread[..., ::2], -1, -2)
+
+
 def has_mask_argument(question: Dict[str, Any]) -> bool:
     """Whether a mask is passed to the layer itself."""
     return bool(question["mask"] != "none" and question["mask_source"] == "argument")

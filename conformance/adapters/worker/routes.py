@@ -4,10 +4,10 @@ import importlib
 import inspect
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from .common import Arrays, Unsupported, flat, one_or_list, strided
+from .common import Arrays, Unsupported, flat, one_or_list
 from .gradients import DIFFERENTIATE, replaced
 from .keras import Keras
-from .layer import Builder, call_layers, has_mask_argument, load_weights
+from .layer import Builder, call_layers, has_mask_argument, load_weights, strided
 from .models import DRIVEN, LOSSES, REMADE, drive, remade
 
 Run = Callable[[Sequence[Any]], List[Any]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from conformance.adapters.worker.loop import SYSTEMS
+from conformance.adapters.worker.questions import SYSTEMS
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
 from lstm_ref.deviations import combined

@@ -22,11 +22,12 @@ from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.observation import Observation
 from conformance.adapters.protocol import Answer, AnswerError, observation_of, question_of
 from conformance.adapters.worker.answers import KerasAnswers
-from conformance.adapters.worker.common import Unsupported, flat, strided
-from conformance.adapters.worker.layer import in_keras_1
-from conformance.adapters.worker.loop import is_of_worker, main
+from conformance.adapters.worker.common import Unsupported, flat
+from conformance.adapters.worker.layer import in_keras_1, strided
+from conformance.adapters.worker.loop import main
 from conformance.adapters.worker.model_file import Recorder
 from conformance.adapters.worker.models import load_model
+from conformance.adapters.worker.questions import is_of_worker
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.environments.process import WORKER
