@@ -22,7 +22,6 @@ from conformance.environments.build import Environment, UnavailableError, provid
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import install_command
 from conformance.environments.process import (
-    
     ImportFailedError,
     QuestionError,
     RequestHandler,
@@ -116,7 +115,7 @@ class EnvironmentAdapter:
         except QuestionError as error:
             raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
         except WorkerDiedError as error:
-            raise (UnresolvedError if is_from_outside(error.exit_code) else CrashedError)(f"{error}, twice") from error
+            raise (UnresolvedError if is_external_signal(error.exit_code) else CrashedError)(f"{error}, twice") from error
         except (AnswerError, NotRecordedError, WorkerError) as error:
             raise UnresolvedError(str(error)) from error
 

@@ -3,7 +3,7 @@
 from typing import Any, Dict
 
 from .calls import run_calls
-from .common import Answer, Arrays, Unsupported, folder_of, in_one_line
+from .common import Answer, Arrays, Unsupported, exception_line, folder_of
 from .description import describe
 from .keras import Keras
 from .loops import watched_loops
@@ -41,7 +41,7 @@ class KerasAnswers:
         try:
             loaded = LoadedModel(self.keras, question["path"])
         except Exception as error:
-            return {"not_loaded": in_one_line(error)}, {}
+            return {"not_loaded": exception_line(error)}, {}
         inputs = [arrays["input.%d" % number] for number in range(len(arrays))]
         return loaded.answer(inputs, question)
 

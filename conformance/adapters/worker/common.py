@@ -45,6 +45,6 @@ def folder_of(implementation: Any) -> str:
     return os.path.dirname(os.path.abspath(str(module.__file__)))
 
 
-def in_one_line(error: BaseException) -> str:
+def exception_line(error: BaseException) -> str:
     """Type and message, without the colours of a terminal."""
     return " ".join(re.sub("\x1b\\[[0-9;]*m", "", "%s: %s" % (type(error).__name__, error)).split())

@@ -12,11 +12,11 @@ import traceback
 from typing import Any, Dict, Tuple
 
 from . import PROTOCOL
-from .common import in_one_line
+from .common import exception_line
 from .packages import installed_backends, missing_packages
 
 
-def end_with_parent(process: int, lasting: bool) -> None:
+def exit_with_parent(process: int, lasting: bool) -> None:
     """What hangs must not outlive the process it works for; on Linux it ends though it keep all threads waiting, if `lasting`.
 
     Args:
@@ -56,7 +56,7 @@ def start(job: Dict[str, Any]) -> Tuple[Dict[str, Any], Any]:
         hello = dict(system.hello(), numpy=numpy.__version__, python=platform.python_version())
         return {"protocol": PROTOCOL, "hello": hello}, functools.partial(questions.answer_of, system, job["folder"])
     except Exception as error:
-        greeting: Dict[str, Any] = {"protocol": PROTOCOL, "error": in_one_line(error), "traceback": traceback.format_exc()}
+        greeting: Dict[str, Any] = {"protocol": PROTOCOL, "error": exception_line(error), "traceback": traceback.format_exc()}
         if isinstance(error, ImportError):
             greeting.update(missing=missing_packages(job["system"], error), backends=installed_backends())
         return greeting, None
@@ -64,7 +64,7 @@ def start(job: Dict[str, Any]) -> Tuple[Dict[str, Any], Any]:
 
 def main(job: Dict[str, Any]) -> None:
     """Say hello, then one line per question, until the input ends."""
-    end_with_parent(job.get("process", 0), job.get("lasting", False))
+    exit_with_parent(job.get("process", 0), job.get("lasting", False))
     # What a framework prints must not be taken for an answer.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .answers import KerasAnswers
 from .cells import BlockLSTM, RNNCell
-from .common import Arrays, Unsupported, in_one_line
+from .common import Arrays, Unsupported, exception_line
 from .packages import module_of_keras
 
 SYSTEMS: Dict[str, Callable[[], Any]] = {
@@ -57,8 +57,8 @@ def answer_of(system: Any, folder: str, question: Dict[str, Any]) -> Dict[str, A
         os.replace(unfinished, os.path.join(folder, written))
         return dict(answer, id=question["id"], arrays=written)
     except (Unsupported, NotImplementedError, ImportError) as error:
-        reason = str(error) if isinstance(error, Unsupported) else in_one_line(error)
+        reason = str(error) if isinstance(error, Unsupported) else exception_line(error)
         return {"id": question["id"], "unsupported": reason}
     except Exception as error:
-        raised = {"id": question["id"], "error": in_one_line(error), "traceback": traceback.format_exc()}
+        raised = {"id": question["id"], "error": exception_line(error), "traceback": traceback.format_exc()}
         return dict(raised, of_worker=True) if is_of_worker(error) else raised
