@@ -146,7 +146,7 @@ def test_damage_is_told(recorded: Path, tmp_path: Path, damage: str) -> None:
 def test_a_recording_answers_only_where_it_is_asked_for(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of an environment that cannot be had here; the refusal says both ways to an answer."""
     spec = f"{tmp_path}/no/python"
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     made = read_recording(recorded).provenance["recorded"]
     refusal = rf"cannot be had here: .* name the path of one.* Or let its recording of {made} answer, .*: --recorded"
     for use in (lambda adapter: adapter.prepare(print), EnvironmentAdapter.start):
@@ -165,7 +165,7 @@ def test_what_answers_does_not_depend_on_what_is_here(
     asks: bool, answers: str, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An environment that could be run is run, unless its recording is asked for."""
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     monkeypatch.setattr("conformance.environments.adapter.Worker", lambda **_: Reference(hello_said=(("keras", "here"),)))
     environment = EnvironmentAdapter("installed", recorded=asks).start()
     assert (environment["keras"], "recorded" in environment) == (answers, asks)
@@ -181,7 +181,7 @@ def test_an_environment_without_a_recording_is_refused_however_it_is_asked(tmp_p
 def test_a_recordings_own_file_is_its_source(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named as a file, or in place of an environment; another recording is another program."""
     named, instead = EnvironmentAdapter(str(recorded)), EnvironmentAdapter(f"{tmp_path}/no/python", recorded=True)
-    monkeypatch.setattr("conformance.environments.adapter.recording_of", lambda _: recorded)
+    monkeypatch.setattr("conformance.environments.adapter.recording_path", lambda _: recorded)
     for adapter in (named, instead):
         adapter.start()
     assert (named.source(), instead.source()) == (recorded, recorded)
