@@ -1,11 +1,11 @@
-"""How fast LSTMs are, beside each other and beside the floor: the bare matrix products that any of them has to make.
+"""How fast LSTMs are, compared with each other and with the floor: the bare matrix products that every LSTM needs.
 
     uv run --group bench pytest benchmarks --benchmark-json=results.json
 
-times every peer that is installed on the same weights and inputs, in one run; `--threads 2` gives each peer two threads instead of
-one, `--quick` times a few small workloads, `-k "text and not eager"` some of them. Nothing here is asserted of time.
+times every installed peer on the same weights and inputs, in one run. `--threads 2` gives each peer two threads instead of one,
+`--quick` times a few small workloads, `-k "text and not eager"` selects workloads and peers. No test asserts anything about time.
 
-A peer computes a workload once before it is timed, and is timed only if it gives what the oracle gives, within its derived σ. Then
-all peers take turns, so that what disturbs the machine disturbs all alike; each lives in a process whose threads, CPUs and backend
-are fixed when it starts. One of pytest-benchmark's rounds is one turn: the median of the calls made in it.
+A peer computes a workload once before it is timed. It is timed only if its results equal the oracle's within the derived σ. Then
+all peers take turns, so that a disturbance of the machine affects all of them equally. Each runs in a process whose threads, CPUs
+and backend are fixed when it starts. One round of pytest-benchmark is one turn: the median of the calls in it.
 """

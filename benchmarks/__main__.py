@@ -13,9 +13,9 @@ from benchmarks import compare_text, tables
 from benchmarks.compare import Change, compare, warnings
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
-from benchmarks.refusals import refusals, write
 from benchmarks.results import read
 from benchmarks.trend import points
+from benchmarks.user_errors import user_errors, write
 from conformance.report.console import stdout
 from conformance.report.document import show
 from conformance.report.markdown import as_markdown
@@ -32,15 +32,15 @@ class Percentage(click.ParamType[float]):
     name = "percentage"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """A part of 1, from 0 on."""
+        """As a fraction of 1, not negative."""
         text = str(value).strip()
         try:
-            part = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            fraction = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
-            part = -1.0
-        if not 0 <= part < float("inf"):
+            fraction = -1.0
+        if not 0 <= fraction < float("inf"):
             self.fail(f"{value!r} is no percentage: write 5% or 0.05", param, ctx)
-        return part
+        return fraction
 
 
 _RESULT = click.Path(path_type=Path)
@@ -49,7 +49,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def main() -> None:
-    """Tables, pages, plots and comparisons of what `pytest benchmarks --benchmark-json=FILE` has written."""
+    """Tables, pages, plots and comparisons of files that `pytest benchmarks --benchmark-json=FILE` writes."""
     accept_every_character()
 
 
@@ -60,23 +60,23 @@ def main() -> None:
 @click.option("--plots", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write each plot as SVG and PNG.")
 @click.option("--trend", type=_FILE, help="Write ratios and medians as github-action-benchmark reads them (customSmallerIsBetter).")
 def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None, folder: Path | None, trend: Path | None) -> None:
-    """Show one run or several: goals, then a table for each workload. Without an option, in the terminal.
+    """Show the goals of one or several runs, then a table for each workload. Without an option it prints to the terminal.
 
-    Exit codes: 0 the report is made, whatever the goals say; 2 a file cannot be used.
+    Exit codes: 0 the report is written, whether the goals are met or not; 2 a file cannot be used.
     """
-    with refusals():
+    with user_errors():
         runs = [read(path) for path in files]
         series = points(runs) if trend else []
     summary, details = tables.summary(runs), tables.details(runs)
-    drawn = list(plots(runs)) if html or folder else []
+    figures = list(plots(runs)) if html or folder else []
     if markdown is not None:
         write(markdown, as_markdown([*summary, *details]))
     if html is not None:
-        write(html, as_html("Benchmarks", summary, drawn, details))
+        write(html, as_html("Benchmarks", summary, figures, details))
     if trend is not None:
         write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     if folder is not None:
-        for plot in drawn:
+        for plot in figures:
             _write_plot(plot, folder)
     if not any((markdown, html, folder, trend)):
         show([*summary, *details], stdout(WIDE))
@@ -85,27 +85,27 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
 @main.command(cls=SingleValued, name="compare")
 @click.argument("before", type=_RESULT)
 @click.argument("after", type=_RESULT)
-@click.option("--threshold", type=Percentage(), default="5%", show_default=True, help="Differences up to this are not said.")
+@click.option("--threshold", type=Percentage(), default="5%", show_default=True, help="Smaller differences are not reported.")
 @click.option("--markdown", type=_FILE, help="Write the comparison as Markdown too.")
 def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path | None) -> None:
-    """Judge by ratio, with its noise, which peers became slower or faster from BEFORE to AFTER.
+    """Report which peers became slower or faster from BEFORE to AFTER, by ratios with their noise.
 
-    Exit codes: 0 nothing is slower, 1 something is, 2 a file cannot be used.
+    Exit codes: 0 no peer is slower, 1 a peer is slower, 2 a file cannot be used.
     """
-    with refusals():
+    with user_errors():
         first, second = read(before), read(after)
-        found = compare(first, second, threshold)
-    page = compare_text.page(first, second, found, list(warnings(first, second)), threshold)
+        comparisons = compare(first, second, threshold)
+    page = compare_text.page(first, second, comparisons, list(warnings(first, second)), threshold)
     if markdown is not None:
         write(markdown, as_markdown(page))
     show(page, stdout(WIDE))
-    sys.exit(SLOWER if any(compared.change is Change.SLOWER for compared in found) else 0)
+    sys.exit(SLOWER if any(comparison.change is Change.SLOWER for comparison in comparisons) else 0)
 
 
 def _write_plot(plot: Plot, folder: Path) -> None:
     write(folder / f"{plot.name}.svg", plot.svg)
     image = folder / f"{plot.name}.png"
-    with refusals(image):
+    with user_errors(image):
         image.write_bytes(plot.png())
 
 

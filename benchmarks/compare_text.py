@@ -5,42 +5,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.compare import Change, Compared
+from benchmarks.compare import Change, PeerComparison
 from benchmarks.formats import NOTHING, percent, seconds, with_noise
 from benchmarks.noise import Interval
 from benchmarks.results import Results, Timing
-from benchmarks.tables import machine
+from benchmarks.tables import machine_lines
 from conformance.report.document import Block, Heading, Lines, Rows
 
-COLUMNS = ("said", "peer", "workload", "before", "after", "after / before", "the same, beside the floor")
+COLUMNS = ("change", "peer", "workload", "before", "after", "after / before", "relative to the floor")
 
 
-def page(before: Results, after: Results, found: Sequence[Compared], warned: Sequence[str], threshold: float) -> list[Block]:
-    """Both runs, what differs between them besides the code, and every peer on every workload."""
-    counts = Counter(compared.change for compared in found)
+def page(
+    before: Results, after: Results, comparisons: Sequence[PeerComparison], warnings: Sequence[str], threshold: float
+) -> list[Block]:
+    """Both runs, their differences besides the code, and every peer on every workload."""
+    counts = Counter(comparison.change for comparison in comparisons)
     return [
         Heading(f"Benchmarks: from {before.name} to {after.name}", 1),
-        Lines([f"before: {line}" for line in machine(before)] + [f"after: {line}" for line in machine(after)]),
-        *([Lines([f"warning: {line}" for line in warned], "yellow")] if warned else []),
+        Lines([f"before: {line}" for line in machine_lines(before)] + [f"after: {line}" for line in machine_lines(after)]),
+        *([Lines([f"warning: {line}" for line in warnings], "yellow")] if warnings else []),
         Lines(
             [
-                f"Said where a ratio is beyond {percent(threshold)} and its interval excludes 1 (95 %, all together).",
+                f"Reported where a ratio exceeds {percent(threshold)} and its interval excludes 1 (95 %, all together).",
                 ", ".join(f"{counts[change]} {change}" for change in Change if counts[change]),
             ]
         ),
-        Rows(COLUMNS, [_row(compared) for compared in found]),
+        Rows(COLUMNS, [_row(comparison) for comparison in comparisons]),
     ]
 
 
-def _row(compared: Compared) -> list[str]:
+def _row(comparison: PeerComparison) -> list[str]:
     return [
-        compared.change,
-        compared.peer,
-        str(compared.workload),
-        _seconds(compared.before),
-        _seconds(compared.after),
-        _ratio(compared.seconds),
-        _ratio(compared.beside_floor),
+        comparison.change,
+        comparison.peer,
+        str(comparison.workload),
+        _seconds(comparison.before),
+        _seconds(comparison.after),
+        _ratio(comparison.seconds),
+        _ratio(comparison.relative_to_floor),
     ]
 
 

@@ -1,15 +1,15 @@
-"""Why a peer is not timed. Raised in worker processes and by those that ask them; needs no NumPy: see `benchmarks.worker`."""
+"""Reasons why a peer is not timed. Worker processes raise them before NumPy may be imported: see `benchmarks.worker`."""
 
 from __future__ import annotations
 
 
 class UnsupportedError(Exception):
-    """The peer is not there, or has no such thing; the message says what."""
+    """The peer is not installed, or does not support the workload; the message gives the reason."""
 
 
 class FailedError(Exception):
-    """The peer, or its process, failed; the message says how."""
+    """The peer or its process failed; the message gives the error."""
 
 
 class NotConformingError(FailedError):
-    """The peer computes something else than the oracle; the message says where."""
+    """The results of the peer differ from the oracle's; the message gives the place."""

@@ -1,9 +1,9 @@
-"""Whether a peer computes what the oracle does, which it has to before it is timed.
+"""Checks that a peer computes the same as the oracle, before it is timed.
 
-The derived σ takes sigmoid for 1 / (1 + exp(-z)), whose error is a part of its value, however small that is. Others compute it as
-1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in
-`lstm_ref.uncertainty.budgets`), to which 1/2 is added (one more): an error of u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u
-whatever s is. A gate that is all but closed then lets through what it should not: peers that are known to compute so are held to
+The derived σ assumes that sigmoid is computed as 1 / (1 + exp(-z)), whose error is relative to its value, however small that is.
+Some peers compute it as 1/2 + g(z) with an odd function g: a quotient of two rounded expressions (three roundings, as of tanh in
+`lstm_ref.uncertainty.budgets`), to which 1/2 is added (one more). Its error is u √(3 (s - 1/2)² + s²), which near s = 0 is 0.9 u
+for every s, so that an almost closed gate has a large relative error. Peers that are known to compute in this way are compared with
 the σ of that arithmetic.
 """
 
@@ -30,25 +30,25 @@ from lstm_ref.uncertainty.rounding import RoundingLSTM
 
 
 class CentredLSTM(RoundingLSTM):
-    """One whose sigmoid is 1/2 and an odd function."""
+    """Rounding errors of an LSTM whose sigmoid is 1/2 plus an odd function."""
 
-    def activated(self, z: Array, name: str | None) -> Array:
+    def activate(self, z: Array, name: str | None) -> Array:
         """The activation of that name, evaluated within its budget."""
         if name != "sigmoid":
-            return super().activated(z, name)
+            return super().activate(z, name)
         value = activations.sigmoid(z)
         return np.asarray(value + self.rounding.noise(value) * np.sqrt(3 * (value - 0.5) ** 2 + value**2))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Expectation:
-    """What is expected, array by array.
+    """The expected arrays.
 
     Attributes:
         names: of the arrays.
-        values: as the float64 oracle has them.
-        sigma: how far a correct run in float32 may lie from each element.
-        rows: of the batch, which `values` hold of the arrays that have one; None for all.
+        values: of the float64 oracle.
+        sigma: of each element in a correct float32 run.
+        rows: of the batch that `values` hold; None for all.
     """
 
     names: Sequence[str]
@@ -58,45 +58,48 @@ class Expectation:
 
     @classmethod
     def of(cls, case: Case, stimulus: Stimulus, rows: Array, calls: int, *, centred: bool = False) -> Expectation:
-        """The oracle's answer to the first calls of a case, which stands for these rows of a larger one.
+        """The oracle's results for the first calls of a case that holds some rows of a larger one.
 
         Args:
-            case: of these rows alone.
-            stimulus: likewise.
-            rows: which they are.
-            calls: how many.
-            centred: whether sigmoid is computed as 1/2 and an odd function.
+            case: with these rows.
+            stimulus: with these rows.
+            rows: their positions in the larger case.
+            calls: number of calls.
+            centred: whether sigmoid is computed as 1/2 plus an odd function.
         """
         if centred:
             oracle = oracle_of(case, DEFAULT_CONVENTIONS, ())
             expected = oracle.observe(case, stimulus)
             sigma = replicated_sigma(case, stimulus, expected, oracle, arithmetic_of(oracle.precision), rounding=CentredLSTM)
         else:
-            found = expected_calls(case, stimulus)
-            expected, sigma = found.calls, found.sigma
-        values = _named(expected[:calls])
+            run = expected_calls(case, stimulus)
+            expected, sigma = run.calls, run.sigma
+        values = _compared_arrays(expected[:calls])
         is_gradient = bool(expected[0].gradients)
         return cls(
-            names=[*values], values=[*values.values()], sigma=[*_named(sigma[:calls]).values()], rows=None if is_gradient else rows
+            names=[*values],
+            values=[*values.values()],
+            sigma=[*_compared_arrays(sigma[:calls]).values()],
+            rows=None if is_gradient else rows,
         )
 
-    def worst_of(self, answers: Sequence[Array]) -> float:
-        """The largest |error| / σ of what a peer answers.
+    def largest_error(self, answers: Sequence[Array]) -> float:
+        """The largest |error| / σ of a peer's results.
 
         Raises:
-            NotConformingError: that is over the suite's limits, or shapes are others.
+            NotConformingError: it exceeds the suite's limits, or a shape differs.
         """
         if len(answers) != len(self.values):
             raise NotConformingError(
                 f"does not conform: {len(answers)} arrays, expected {len(self.values)}: {', '.join(self.names)}"
             )
-        return max(map(self._worst_of, self.names, answers, self.values, self.sigma))
+        return max(map(self._array_error, self.names, answers, self.values, self.sigma))
 
-    def _worst_of(self, name: str, got: Array, expected: Array, sigma: Array) -> float:
-        seen = got if self.rows is None or len(got) <= self.rows[-1] else got[self.rows]
-        if seen.shape != expected.shape:
-            raise NotConformingError(f"does not conform: {name} have shape {seen.shape}, expected {expected.shape}")
-        gap = measure(np.asarray(seen, np.float64), expected, sigma)
+    def _array_error(self, name: str, got: Array, expected: Array, sigma: Array) -> float:
+        got = got if self.rows is None or len(got) <= self.rows[-1] else got[self.rows]
+        if got.shape != expected.shape:
+            raise NotConformingError(f"does not conform: {name} have shape {got.shape}, expected {expected.shape}")
+        gap = measure(np.asarray(got, np.float64), expected, sigma)
         if exceeds_limits(gap):
             raise NotConformingError(
                 f"does not conform: {name} {list(gap.where)}: got {gap.got:.9g}, expected {gap.expected:.9g}: "
@@ -106,8 +109,8 @@ class Expectation:
         return gap.worst
 
 
-def _named(calls: Sequence[CallObservation]) -> dict[str, Any]:
-    """What is compared: the gradients of the one call, or the outputs of each."""
+def _compared_arrays(calls: Sequence[CallObservation]) -> dict[str, Any]:
+    """The compared arrays: the gradients of the only call, or the outputs of each call."""
     if calls[0].gradients:
         return {f"gradient of {name}": array for name, array in calls[0].gradients.items()}
     return {f"outputs of call {k + 1}": call.outputs for k, call in enumerate(calls)}

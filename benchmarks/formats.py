@@ -1,4 +1,4 @@
-"""Numbers as they are shown."""
+"""Formats of numbers."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def seconds(value: float) -> str:
-    """With three digits, in the unit that suits it."""
+    """With three digits and a suitable unit."""
     size, unit = _unit(value)
     return f"{three_digits(value / size)} {unit}"
 
 
 def tick(value: float) -> str:
-    """A round time, without digits that say nothing."""
+    """A round time without trailing zeros."""
     size, unit = _unit(value)
     return f"{value / size:g} {unit}"
 
 
 def three_digits(value: float) -> str:
-    """Without an exponent."""
+    """Three digits without an exponent."""
     decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f"{value:.{max(decimals, 0)}f}"
 
 
-def percent(part: float) -> str:
-    """Of a whole."""
-    return f"{100 * part:.1f} %"
+def percent(fraction: float) -> str:
+    """A fraction in percent."""
+    return f"{100 * fraction:.1f} %"
 
 
 def with_noise(interval: Interval, unit: str = "×") -> str:
-    """A number, and the interval that holds it."""
+    """A number and its interval."""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return f"{interval.value:.2f} {unit} (rounds too few or uneven)"
     return f"{interval.value:.2f} {unit} ({interval.low:.2f} to {interval.high:.2f})"
@@ -46,4 +46,4 @@ def threads(count: int) -> str:
 
 
 def _unit(value: float) -> tuple[float, str]:
-    return next((each for each in _UNITS if abs(value) >= each[0]), _UNITS[-1])
+    return next((unit for unit in _UNITS if abs(value) >= unit[0]), _UNITS[-1])

@@ -1,9 +1,9 @@
-"""What the fused reference is meant to reach, as data, and whether it does: by ratio within one run, with the noise of that run."""
+"""The performance goals of the fused reference, as data, and their evaluation by ratios within one run, with its noise."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -19,14 +19,14 @@ FLOOR = "floor"
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A limit on the fused reference beside its peers, on each workload of these sizes.
+    """A limit of the fused reference relative to its peers, on each workload of these sizes.
 
     Attributes:
-        text: what is meant to hold.
-        peers: patterns of their names; `FLOOR` is whatever the run says is the floor.
-        limit: of fused / peer; where `per_timestep`, of microseconds a timestep that fused takes more than the peer.
-        threads: of the workloads, if not any.
-        batch, units: the least and the largest of the workloads.
+        text: the goal in words.
+        peers: patterns of their names; `FLOOR` is the peer that the run marks as the floor.
+        limit: of fused / peer; with `per_timestep`, of the microseconds per timestep that fused takes more than the peer.
+        threads: of the workloads; None for any number.
+        batch, units: the smallest and the largest of the workloads.
         per_timestep: see `limit`.
     """
 
@@ -38,16 +38,16 @@ class Goal:
     units: tuple[float, float] = (1, math.inf)
     per_timestep: bool = False
 
-    def asks(self, workload: Workload) -> bool:
-        """Whether a workload is one that it speaks of."""
+    def applies_to(self, workload: Workload) -> bool:
+        """Whether the goal holds for a workload."""
         return (
             self.threads in (None, workload.threads)
             and self.batch[0] <= workload.batch <= self.batch[1]
             and self.units[0] <= workload.units <= self.units[1]
         )
 
-    def names(self, timing: Timing) -> bool:
-        """Whether a peer is one that it speaks of."""
+    def includes(self, timing: Timing) -> bool:
+        """Whether the goal compares with a peer."""
         return FLOOR in self.peers if timing.is_floor else any(fnmatchcase(timing.peer, pattern) for pattern in self.peers)
 
 
@@ -88,8 +88,8 @@ GOALS = (
 )
 
 
-class Standing(StrEnum):
-    """How a goal stands; ordered from what is to be seen first."""
+class GoalStatus(StrEnum):
+    """The status of a goal, in the order of the report."""
 
     NOT_MET = "not met"
     UNDECIDED = "within noise"
@@ -102,60 +102,61 @@ class Comparison:
     """One peer on one workload.
 
     Attributes:
-        workload, peer: which.
-        found: what the goal limits.
-        limit: the goal's.
+        workload, peer: of the comparison.
+        value: the quantity that the goal limits.
+        limit: of the goal.
     """
 
     workload: Workload
     peer: str
-    found: Interval
+    value: Interval
     limit: float
 
     @property
-    def standing(self) -> Standing:
-        """Met and not met are said where the whole interval lies on one side of the limit."""
-        if self.found.high <= self.limit:
-            return Standing.MET
-        return Standing.NOT_MET if self.found.low > self.limit else Standing.UNDECIDED
+    def status(self) -> GoalStatus:
+        """Met or not met where the whole interval is on one side of the limit."""
+        if self.value.high <= self.limit:
+            return GoalStatus.MET
+        return GoalStatus.NOT_MET if self.value.low > self.limit else GoalStatus.UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A goal and what it was judged by."""
+class GoalResult:
+    """A goal and its comparisons."""
 
     goal: Goal
     comparisons: tuple[Comparison, ...]
 
     @property
-    def standing(self) -> Standing:
-        """That of the comparison that stands worst."""
-        found = {each.standing for each in self.comparisons} or {Standing.NOT_MEASURED}
-        return next(standing for standing in Standing if standing in found)
+    def status(self) -> GoalStatus:
+        """The worst status of the comparisons."""
+        present = {comparison.status for comparison in self.comparisons} or {GoalStatus.NOT_MEASURED}
+        return next(status for status in GoalStatus if status in present)
 
     @property
     def worst(self) -> Comparison | None:
-        """The comparison that is furthest over the limit, or nearest to it, among those that stand worst."""
-        found = (each for each in self.comparisons if each.standing is self.standing)
-        return max(found, key=lambda each: each.found.value, default=None)
+        """The comparison with the largest value among those with the worst status."""
+        candidates = (comparison for comparison in self.comparisons if comparison.status is self.status)
+        return max(candidates, key=lambda comparison: comparison.value.value, default=None)
 
 
-def judge(goal: Goal, runs: Sequence[Results]) -> Judged:
-    """A goal on every workload of some runs, each with an interval of its own: it is told how things stand, nothing is decided."""
-    pairs = [pair for run in runs for pair in _pairs(goal, run)]
-    return Judged(goal=goal, comparisons=tuple(_compared(goal, fused, peer) for fused, peer in pairs))
+def judge(goal: Goal, runs: Sequence[Results]) -> GoalResult:
+    """A goal on every workload of some runs. Each comparison has an interval of its own; the result is informative only."""
+    comparisons = (
+        _compare(goal, peers[FUSED], peer)
+        for run in runs
+        for workload, peers in run.by_workload.items()
+        if FUSED in peers and goal.applies_to(workload)
+        for peer in peers.values()
+        if goal.includes(peer)
+    )
+    return GoalResult(goal=goal, comparisons=tuple(comparisons))
 
 
-def _pairs(goal: Goal, run: Results) -> Iterator[tuple[Timing, Timing]]:
-    for workload, peers in run.by_workload.items():
-        if FUSED in peers and goal.asks(workload):
-            yield from ((peers[FUSED], peer) for peer in peers.values() if goal.names(peer))
-
-
-def _compared(goal: Goal, fused: Timing, peer: Timing) -> Comparison:
+def _compare(goal: Goal, fused: Timing, peer: Timing) -> Comparison:
     if goal.per_timestep:
         micro = 1e6 / fused.workload.timesteps
-        found = difference_within_run(np.multiply(fused.rounds, micro), np.multiply(peer.rounds, micro))
+        value = difference_within_run(np.multiply(fused.rounds, micro), np.multiply(peer.rounds, micro))
     else:
-        found = ratio_within_run(fused.rounds, peer.rounds)
-    return Comparison(workload=fused.workload, peer=peer.peer, found=found, limit=goal.limit)
+        value = ratio_within_run(fused.rounds, peer.rounds)
+    return Comparison(workload=fused.workload, peer=peer.peer, value=value, limit=goal.limit)

@@ -1,10 +1,10 @@
-"""How time and memory grow: of the engines with units, timesteps and batch, of a run of the suite with its cases.
+"""How time and memory grow: those of the engines with units, timesteps and batch, those of a run of the suite with its cases.
 
     uv run python -m benchmarks.growth [--json FILE]
 
-prints, for each, what was measured at every size and the exponent k of size^k through it (least squares of the logarithms), beside
-the exponent that its work and its results would have. Time is the median of some rounds and is only reported. Memory is the peak
-that `tracemalloc` counts, NumPy's arrays included: the same on every run, and `conformance/tests/test_growth.py` holds it.
+prints the measurements at every size, the exponent k of size^k fitted to them (least squares of the logarithms), and the expected
+exponent. Time is the median of some rounds and is only reported. Memory is the peak that `tracemalloc` counts, NumPy's arrays
+included: it is the same in every run, and `conformance/tests/test_growth.py` asserts its growth.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from __future__ import annotations
 import gc
 import json
 import statistics
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from timeit import timeit
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.refusals import write
+from benchmarks.user_errors import write
 from conformance.cases.case import Case
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run
@@ -36,7 +36,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Of one measurement."""
+    """The sizes of one measurement."""
 
     units: int = 128
     input_dim: int = 64
@@ -46,11 +46,11 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What is made larger.
+    """A size that grows.
 
     Attributes:
         name: of the size.
-        values: each twice the one before.
+        values: each is twice the one before.
         time: the expected exponent of the time.
         memory: of the peak memory.
     """
@@ -61,7 +61,7 @@ class Axis:
     memory: float
 
 
-# The recurrent product is of units², and so are the weights' gradients; the arrays of a forward pass are of units.
+# The recurrent product and the gradients of the weights grow with units², the arrays of a forward pass with units.
 SEQUENCE = (
     Axis(name="timesteps", values=(32, 64, 128, 256), time=1, memory=1),
     Axis(name="batch", values=(32, 64, 128, 256), time=1, memory=1),
@@ -78,11 +78,11 @@ ENGINES: Mapping[str, Callable[[LSTMConfig, LSTMWeights], LSTM]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """What was measured along an axis.
+    """The measurements along an axis.
 
     Attributes:
-        of: what is measured.
-        axis: along which.
+        of: the measured computation.
+        axis: of the sizes.
         seconds: median of the rounds, at each size.
         peaks: bytes, at each size.
     """
@@ -114,21 +114,21 @@ def _lstm_and_inputs(sizes: Sizes, engine: str) -> tuple[LSTM, np.ndarray]:
     return ENGINES[engine](config, weights), random.standard_normal((sizes.batch, sizes.timesteps, sizes.input_dim))
 
 
-def verified(count: int) -> Work:
-    """So many cases, each with weights and inputs of its own, run and judged in this process; their results are let go."""
+def suite_run(count: int) -> Work:
+    """A run of that number of cases with different weights and inputs, in this process; the results are not kept."""
     case = Case.from_id("u3-d2-t5-b4-seq-mask_left-s0")
     cases = [case.replace(seed=seed) for seed in range(count)]
 
     def work() -> None:
         for _ in run(cases, ReferenceAdapter(), samples=True):
             if tracemalloc.is_tracing():
-                gc.collect()  # what waits to be collected, or to be used again, is not held
+                gc.collect()  # garbage does not count as held memory
 
     return work
 
 
 def peak_bytes(work: Work) -> int:
-    """The most that is held at a time beyond what was held before; once it has run, so that what is kept for good is there."""
+    """The peak memory of a second run, beyond the memory held before it; the first run fills permanent caches."""
     work()
     gc.collect()
     tracemalloc.start()
@@ -141,61 +141,55 @@ def peak_bytes(work: Work) -> int:
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """The k of the size^k that is nearest to the values, in their logarithms."""
+    """The k of the size^k that fits the values best, in logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def growths(rounds: int) -> Iterator[Growth]:
-    """All that is measured."""
+    """All measurements."""
     for engine in ENGINES:
         for name, make, axes in (("forward", forward, FORWARD), ("gradients", gradients, GRADIENTS)):
             for axis in axes:
                 works = [make(replace(Sizes(), **{axis.name: value}), engine) for value in axis.values]
-                yield _measured(f"{engine}, {name}", axis, works, rounds)
-    yield _measured("a run of the suite", CASES, [verified(count) for count in CASES.values], rounds)
+                yield _measure(f"{engine}, {name}", axis, works, rounds)
+    yield _measure("a run of the suite", CASES, [suite_run(count) for count in CASES.values], rounds)
 
 
-def _measured(of: str, axis: Axis, works: Sequence[Work], rounds: int) -> Growth:
-    """The sizes take turns, so that what disturbs the machine disturbs all."""
+def _measure(of: str, axis: Axis, works: Sequence[Work], rounds: int) -> Growth:
+    """The sizes take turns, so that a disturbance of the machine affects all."""
     peaks = tuple(peak_bytes(work) for work in works)
-    turns = [[_seconds(work) for work in works] for _ in range(rounds)]
+    turns = [[timeit(work, number=1) for work in works] for _ in range(rounds)]
     return Growth(of=of, axis=axis, seconds=tuple(map(statistics.median, zip(*turns, strict=True))), peaks=peaks)
-
-
-def _seconds(work: Work) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def table(measured: Sequence[Growth]) -> Table:
     """A row each for time and for memory, sizes from left to right."""
-    shown = Table(title="growth: size^k, k found and expected")
+    result = Table(title="growth: size^k, k measured and expected")
     for name in ("of", "with", "sizes", "time (ms)", "k", "expected", "peak memory (KiB)", "k", "expected"):
-        shown.add_column(name, justify="left" if name in ("of", "with") else "right")
+        result.add_column(name, justify="left" if name in ("of", "with") else "right")
     for growth in measured:
         sizes = growth.axis.values
-        shown.add_row(
+        result.add_row(
             growth.of,
             growth.axis.name,
             " ".join(map(str, sizes)),
-            " ".join(f"{1000 * each:.3g}" for each in growth.seconds),
+            " ".join(f"{1000 * seconds:.3g}" for seconds in growth.seconds),
             f"{exponent(sizes, growth.seconds):.2f}",
             f"{growth.axis.time:g}",
-            " ".join(f"{each / 1024:.0f}" for each in growth.peaks),
+            " ".join(f"{peak / 1024:.0f}" for peak in growth.peaks),
             f"{exponent(sizes, growth.peaks):.2f}",
             f"{growth.axis.memory:g}",
         )
-    return shown
+    return result
 
 
 @click.command(cls=SingleValued)
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Rounds whose median is the time.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write what was measured as JSON.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the measurements as JSON.")
 def main(rounds: int, json_file: Path | None) -> None:
     """Print how time and memory grow.
 
-    Exit codes: 0 they are printed, 2 wrong usage, or the file cannot be written.
+    Exit codes: 0 success, 2 wrong usage, or the file cannot be written.
     """
     measured = list(growths(rounds))
     Console(width=160).print(table(measured))

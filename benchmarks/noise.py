@@ -1,21 +1,22 @@
-"""How well a median of rounds is known, and a ratio or a difference of two peers.
+"""The uncertainty of a median of rounds, and of a ratio or a difference of two peers.
 
 **One median.** A round lies below the true median with probability ½ whatever its distribution, so of n independent rounds
-n/2 ± z √n / 2 do, and the rounds of these two ranks enclose the median (z: normal quantile of the confidence). Rounds follow one
-another on one machine, and what slows one slows the next. With s_k = ±1, the side of the median that round k lies on, the count's
-variance is then τ n / 4, where τ = 1 + 2 Σ_k cor(s_0, s_k) (to first order a median depends on its rounds through their sides only:
-Bahadur 1966). τ is estimated from the rounds by Geyer's initial positive sequence (Statistical Science 7, 1992), and held at 1 at
-least. Where a rank falls outside the rounds, they are too few or too uneven, and the interval is unbounded.
+n/2 ± z √n / 2 do, and the rounds of these two ranks enclose the median (z: normal quantile of the confidence). Successive rounds on
+one machine are correlated. With s_k = ±1 for the side of the median on which round k lies, the variance of the count is then τ n /
+4, where τ = 1 + 2 Σ_k cor(s_0, s_k) (to first order a median depends on its rounds through their sides only: Bahadur 1966). τ is
+estimated from the rounds by Geyer's initial positive sequence (Statistical Science 7, 1992), with 1 as its minimum. Where a rank
+falls outside the rounds, they are too few or too uneven, and the interval is unbounded.
 
-**Two peers of one run** are timed in turns: round k of one and round k of the other see the machine in one state. So their ratio,
-and their difference, is the median over rounds of that of each round; with different numbers of rounds, that of the two medians.
+**Two peers of one run** are timed in turns: round k of both sees the machine in the same state. So their ratio, and their
+difference, is the median over rounds of the ratio, or difference, of each round; with different numbers of rounds, that of the two
+medians.
 
 **Two medians** of different rounds, or runs. Of estimates with intervals [l_j, u_j] around m_j, a difference m_1 − m_2 has the
 interval with the distances √((m_1 − l_1)² + (u_2 − m_2)²) below and √((u_1 − m_1)² + (m_2 − l_2)²) above (Zou and Donner,
 Statistics in Medicine 27, 2008). A ratio is a difference of logarithms, under which medians keep their intervals.
 
-What is the same in all rounds of a run, such as a clock that is lower all day, no interval from this run can hold: that is what
-thresholds, the floor of the same run and a second run are for.
+No interval from one run covers an effect that is the same in all its rounds, such as a lower clock rate. Thresholds, the floor of
+the same run and a second run cover it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Rounds = Sequence[float] | Array
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A number and the interval that holds it with the confidence asked for."""
+    """A number and its confidence interval."""
 
     value: float
     low: float
@@ -45,7 +46,7 @@ class Interval:
 
 
 def confidence_of_each(comparisons: int) -> float:
-    """What each of several comparisons needs, that all hold together with `CONFIDENCE` (Bonferroni)."""
+    """The confidence of each comparison with which all together hold with `CONFIDENCE` (Bonferroni)."""
     return 1 - (1 - CONFIDENCE) / max(comparisons, 1)
 
 
@@ -62,23 +63,23 @@ def median(rounds: Rounds, confidence: float = CONFIDENCE) -> Interval:
 
 
 def ratio_within_run(of: Rounds, to: Rounds, confidence: float = CONFIDENCE) -> Interval:
-    """How many times as long one peer takes as another of the same run."""
+    """The ratio of the times of two peers of the same run."""
     if len(of) == len(to):
         return median(np.divide(of, to), confidence)
     return ratio(median(of, confidence), median(to, confidence))
 
 
 def difference_within_run(of: Rounds, to: Rounds, confidence: float = CONFIDENCE) -> Interval:
-    """How much longer one peer takes than another of the same run."""
+    """The difference of the times of two peers of the same run."""
     if len(of) == len(to):
         return median(np.subtract(of, to), confidence)
     return _difference(median(of, confidence), median(to, confidence))
 
 
 def ratio(of: Interval, to: Interval) -> Interval:
-    """One positive number over another that was found from other rounds."""
-    found = _difference(_logarithm(of), _logarithm(to))
-    return Interval(value=math.exp(found.value), low=math.exp(found.low), high=math.exp(found.high))
+    """The ratio of two positive numbers from different rounds."""
+    logarithm = _difference(_logarithm(of), _logarithm(to))
+    return Interval(value=math.exp(logarithm.value), low=math.exp(logarithm.low), high=math.exp(logarithm.high))
 
 
 def _difference(of: Interval, to: Interval) -> Interval:
@@ -94,7 +95,7 @@ def _logarithm(interval: Interval) -> Interval:
 
 
 def _correlation_time(sides: Array) -> float:
-    """τ of a series of ±1, (rounds,): correlations are summed in pairs, from lags 0 and 1 on, while a pair's sum is positive."""
+    """τ of a series of ±1, (rounds,): the sum of pairs of correlations, from lags 0 and 1, while it is positive."""
     length = len(sides)
     correlations = (float(sides[: length - lag] @ sides[lag:]) / length for lag in range(length))
     pairs = takewhile(lambda pair: pair > 0, (even + next(correlations, 0.0) for even in correlations))

@@ -1,4 +1,4 @@
-"""Times against units, timesteps and batch: log-log, a line for each peer, and the floor below them."""
+"""Log-log plots of times against units, timesteps and batch, with a line for each peer and for the floor."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from benchmarks.tables import sweep_points
 
 DIMENSIONS = ("units", "timesteps", "batch", "input_dim")
 
-# Distinct to every kind of colour vision (Okabe and Ito 2008, less its black and its yellow), and on light as on dark.
+# Distinct for every kind of colour vision (Okabe and Ito 2008, without black and yellow), on light and dark backgrounds.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
-INK = "#010203"  # of text, axes and the floor: in a page it becomes that of its text
+INK = "#010203"  # of text, axes and the floor; a page replaces it with the colour of its text
 FLOOR: dict[str, Any] = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 3.0}
 
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: small, and read aloud
+    "svg.fonttype": "none",  # text stays text: small files, accessible to screen readers
     "svg.hashsalt": "benchmarks",
-    "text.parse_math": False,  # names are shown as they are
+    "text.parse_math": False,  # no mathematics in names
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -45,11 +45,11 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A plot, drawn.
+    """A plot.
 
     Attributes:
-        name: that its files have.
-        title: what it shows.
+        name: of its files.
+        title: in words.
         figure: of matplotlib.
     """
 
@@ -59,14 +59,14 @@ class Plot:
 
     @cached_property
     def svg(self) -> str:
-        """As a whole file."""
+        """The SVG file."""
         text = StringIO()
         with mpl.rc_context(_STYLE):
             self.figure.savefig(text, format="svg", bbox_inches="tight", metadata=_NO_METADATA, transparent=True)
         return text.getvalue()
 
     def inline_svg(self) -> str:
-        """As an element of a page: in its ink, with no name that another plot of the page has too."""
+        """An element of a page: in the colour of its text, with ids that are unique in the page."""
         element = self.svg[self.svg.index("<svg") :]
         element = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"| xmlns(:xlink)?="[^"]*"| version="1.1"', "", element, count=5)
         element = re.sub(r'<g id="[^"]*">', "<g>", element)
@@ -74,7 +74,7 @@ class Plot:
         return element.replace(INK, "currentColor")
 
     def png(self) -> bytes:
-        """On white."""
+        """The PNG file, on white."""
         image = BytesIO()
         with mpl.rc_context(_STYLE):
             self.figure.savefig(image, format="png", dpi=150, bbox_inches="tight", facecolor="white")
@@ -82,41 +82,43 @@ class Plot:
 
 
 def plots(runs: Sequence[Results]) -> Iterator[Plot]:
-    """One of each sweep that has two points or more, on each number of threads."""
-    looks = _looks(runs)
+    """A plot for each sweep with two or more points and each number of threads."""
+    styles = _line_styles(runs)
     for number, ((sweep, count), points) in enumerate(sweep_points(runs).items(), 1):
-        varied = next((name for name in _named_first(sweep) if len({getattr(point, name) for point in points}) > 1), None)
+        varied = next((name for name in _dimensions_of(sweep) if len({getattr(point, name) for point in points}) > 1), None)
         if varied is not None:
             title = f"Time against {varied}, {threads(count)}"
-            yield Plot(name=f"{number}-{varied}-{count}", title=title, figure=_drawn(title, varied, points, looks))
+            yield Plot(name=f"{number}-{varied}-{count}", title=title, figure=_figure(title, varied, points, styles))
 
 
-def _named_first(sweep: str) -> list[str]:
-    """The dimensions, the one that a sweep is named after before those that follow it."""
+def _dimensions_of(sweep: str) -> list[str]:
+    """The dimensions, first the one in the name of the sweep."""
     return sorted(DIMENSIONS, key=lambda name: name not in sweep)
 
 
-def _drawn(title: str, varied: str, points: Mapping[Workload, Mapping[str, Timing]], looks: Mapping[str, dict[str, Any]]) -> Figure:
+def _figure(
+    title: str, varied: str, points: Mapping[Workload, Mapping[str, Timing]], styles: Mapping[str, dict[str, Any]]
+) -> Figure:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 4.2))
         axes = figure.add_subplot()
-        _draw_lines(axes, _lines(varied, points), looks)
+        _draw_lines(axes, _lines(varied, points), styles)
         _draw_axes(axes, varied, sorted({getattr(point, varied) for point in points}))
-        axes.set_title(f"{title}\n{_held(varied, list(points))}", loc="left", fontsize=10)
+        axes.set_title(f"{title}\n{_fixed_sizes(varied, list(points))}", loc="left", fontsize=10)
     return figure
 
 
 def _lines(varied: str, points: Mapping[Workload, Mapping[str, Timing]]) -> list[list[tuple[float, Timing]]]:
-    """Each peer's times by the dimension that varies; the slowest at the right first, as a legend beside the lines has them."""
-    found: dict[str, list[tuple[float, Timing]]] = {}
+    """Each peer's times by the dimension that varies; the slowest at the largest size first, the order of the legend."""
+    lines: dict[str, list[tuple[float, Timing]]] = {}
     for workload, peers in sorted(points.items(), key=lambda item: getattr(item[0], varied)):
         for peer, timing in peers.items():
-            found.setdefault(peer, []).append((getattr(workload, varied), timing))
-    return sorted(found.values(), key=lambda line: -line[-1][1].median)
+            lines.setdefault(peer, []).append((getattr(workload, varied), timing))
+    return sorted(lines.values(), key=lambda line: -line[-1][1].median)
 
 
-def _looks(runs: Sequence[Results]) -> dict[str, dict[str, Any]]:
-    """How the line of each peer looks, in all plots of some runs."""
+def _line_styles(runs: Sequence[Results]) -> dict[str, dict[str, Any]]:
+    """The style of each peer's line, the same in all plots."""
     peers = sorted({timing.peer for run in runs for timing in run.timings if not timing.is_floor})
     return {
         peer: {"color": colour, "marker": marker, "markersize": 6, "markerfacecolor": "none", "linewidth": 1.4}
@@ -124,14 +126,13 @@ def _looks(runs: Sequence[Results]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _draw_lines(axes: Axes, lines: Sequence[Sequence[tuple[float, Timing]]], looks: Mapping[str, dict[str, Any]]) -> None:
-    drawn = []
+def _draw_lines(axes: Axes, lines: Sequence[Sequence[tuple[float, Timing]]], styles: Mapping[str, dict[str, Any]]) -> None:
+    plotted = []
     for line in lines:
         timing = line[0][1]
-        drawn += axes.plot(
-            [x for x, _ in line], [each.median for _, each in line], **FLOOR if timing.is_floor else looks[timing.peer]
-        )
-    axes.legend(drawn, [line[0][1].peer for line in lines], loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        style = FLOOR if timing.is_floor else styles[timing.peer]
+        plotted += axes.plot([x for x, _ in line], [point.median for _, point in line], **style)
+    axes.legend(plotted, [line[0][1].peer for line in lines], loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 
 def _draw_axes(axes: Axes, varied: str, values: Sequence[int]) -> None:
@@ -147,7 +148,7 @@ def _draw_axes(axes: Axes, varied: str, values: Sequence[int]) -> None:
     axes.grid(visible=True, which="major", color="#808080", alpha=0.3, linewidth=0.6)
 
 
-def _held(varied: str, points: Sequence[Workload]) -> str:
-    """The sizes that do not vary."""
+def _fixed_sizes(varied: str, points: Sequence[Workload]) -> str:
+    """The sizes that are the same in all points."""
     sizes = {name: {getattr(point, name) for point in points} for name in DIMENSIONS if name != varied}
     return ", ".join(f"{name} {min(values)}" if len(values) == 1 else f"{name} varies too" for name, values in sizes.items())

@@ -1,4 +1,4 @@
-"""What every peer of a workload is given: the same numbers."""
+"""The weights and inputs of a workload, the same for every peer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Problem:
     """Weights and inputs, all in float32.
 
     Attributes:
-        config: of the LSTM, or of either direction; return_state where states are carried.
+        config: of the LSTM, or of each direction; return_state where states are carried.
         weights: of the LSTM, or of both directions.
         inputs: of each call, (batch, timesteps, input_dim).
         mask: (batch, timesteps), True = use; None for none.
-        cotangent: (batch, timesteps, units of all directions), what outputs are weighed by in the sum whose gradients are asked;
-            None where outputs are.
+        cotangent: (batch, timesteps, units of all directions), the factors of the outputs in the sum whose gradients are computed;
+            None where only outputs are computed.
     """
 
     config: LSTMConfig
@@ -29,15 +29,15 @@ class Problem:
 
     @property
     def is_bidirectional(self) -> bool:
-        """Whether a second LSTM reads the timesteps from the last to the first; outputs are then side by side."""
+        """Whether a second LSTM reads the timesteps from the last to the first; the outputs are concatenated."""
         return len(self.weights) == 2
 
     @property
     def is_carried(self) -> bool:
-        """Whether each call starts from the state that the one before it ended with."""
+        """Whether each call starts from the final state of the call before it."""
         return len(self.inputs) > 1
 
     @property
     def is_right_padded(self) -> bool:
-        """Whether a mask ends each sequence early, and does nothing else."""
+        """Whether the mask only shortens sequences at their end."""
         return self.mask is not None and bool((self.mask[:, 1:] <= self.mask[:, :-1]).all() and self.mask[:, 0].all())

@@ -1,4 +1,4 @@
-"""All peers of a workload, checked and then timed in turns."""
+"""Checks all peers of a workload and then times them in turns."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from benchmarks.peers.base import Peer
 from benchmarks.problem import Problem
 from benchmarks.worker import Worker
 
-# How long a peer is called in one turn: so much that its first calls, which find the caches full of others' data, are few of them.
+# The length of one turn: long enough that its first calls, which find the data of other peers in the caches, are few.
 TURN_SECONDS = 0.02
 WARM_UP_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timed:
-    """A peer that conforms.
+class PeerTimes:
+    """The times of a peer that conforms.
 
     Attributes:
-        rounds: the median call of each turn, in seconds; turn k of all peers came one after the other.
-        worst_sigma: largest |error| / σ of the check; None of the floor, which answers nothing.
+        rounds: the median call of each turn, in seconds; turn k of all peers was timed one after the other.
+        worst_sigma: largest |error| / σ of the check; None for the floor, which has no results.
     """
 
     rounds: tuple[float, ...]
@@ -33,12 +33,12 @@ class Timed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotTimed:
+class NoTimes:
     """A peer without a time.
 
     Attributes:
         reason: in words.
-        is_failure: whether it failed, or does not conform; else it is not there, or has no such thing.
+        is_failure: whether it failed or does not conform; otherwise it is not installed or does not support the workload.
     """
 
     reason: str
@@ -47,19 +47,19 @@ class NotTimed:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long a race takes.
+    """The time of a race.
 
     Attributes:
         seconds: for each peer.
-        rounds: at least so many, however long they take.
+        rounds: minimum, however long they take.
     """
 
     seconds: float
     rounds: int
 
 
-class Crew:
-    """One worker for each group of peers; one that died is replaced when it is next needed."""
+class WorkerPool:
+    """One worker process for each group of peers; a process that ended is replaced when it is needed again."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -75,8 +75,8 @@ class Crew:
     def release(self) -> None:
         """Let the workers forget their peers."""
         for worker in self._workers.values():
-            with contextlib.suppress(FailedError):  # it has ended, which forgets them too
-                worker.ask("release")
+            with contextlib.suppress(FailedError):  # the process has ended
+                worker.request("release")
 
     def stop(self) -> None:
         """End all processes."""
@@ -85,38 +85,38 @@ class Crew:
 
 
 def race(
-    problem: Problem, expectation_of: Callable[[Peer], Expectation], peers: Sequence[Peer], crew: Crew, budget: Budget
-) -> dict[str, Timed | NotTimed]:
+    problem: Problem, expectation_of: Callable[[Peer], Expectation], peers: Sequence[Peer], workers: WorkerPool, budget: Budget
+) -> dict[str, PeerTimes | NoTimes]:
     """The outcome of each peer, by name."""
-    outcomes: dict[str, Timed | NotTimed] = {}
+    outcomes: dict[str, PeerTimes | NoTimes] = {}
     sigma: dict[str, float | None] = {}
     for peer in peers:
         try:
-            sigma[peer.name] = _checked(problem, expectation_of, peer, crew)
+            sigma[peer.name] = _check(problem, expectation_of, peer, workers)
         except UnsupportedError as error:
-            outcomes[peer.name] = NotTimed(reason=str(error))
+            outcomes[peer.name] = NoTimes(reason=str(error))
         except FailedError as error:
-            outcomes[peer.name] = NotTimed(reason=str(error), is_failure=True)
+            outcomes[peer.name] = NoTimes(reason=str(error), is_failure=True)
     running = {peer.name: peer for peer in peers if peer.name in sigma}
     rounds: dict[str, list[float]] = {name: [] for name in running}
     until, turns = perf_counter() + budget.seconds * len(running), 0
     while running and (turns < budget.rounds or perf_counter() < until):
         for name, peer in tuple(running.items()):
             try:
-                rounds[name].append(median(crew.worker_of(peer).ask("time", name, TURN_SECONDS)))
+                rounds[name].append(median(workers.worker_of(peer).request("time", name, TURN_SECONDS)))
             except FailedError as error:
-                outcomes[name] = NotTimed(reason=f"while it was timed: {error}", is_failure=True)
+                outcomes[name] = NoTimes(reason=f"while it was timed: {error}", is_failure=True)
                 del running[name]
         turns += 1
-    crew.release()
-    return outcomes | {name: Timed(rounds=tuple(rounds[name]), worst_sigma=sigma[name]) for name in running}
+    workers.release()
+    return outcomes | {name: PeerTimes(rounds=tuple(rounds[name]), worst_sigma=sigma[name]) for name in running}
 
 
-def _checked(problem: Problem, expectation_of: Callable[[Peer], Expectation], peer: Peer, crew: Crew) -> float | None:
-    """The worst |error| / σ of a peer that is there and conforms, warmed up."""
+def _check(problem: Problem, expectation_of: Callable[[Peer], Expectation], peer: Peer, workers: WorkerPool) -> float | None:
+    """The largest |error| / σ of an installed peer that conforms; it is warmed up then."""
     peer.versions()  # raises where a package is missing
-    worker = crew.worker_of(peer)
-    answers = worker.ask("prepare", peer.name, peer.module, peer.route, problem)
-    worst = None if peer.is_floor else expectation_of(peer).worst_of(answers)
-    worker.ask("time", peer.name, WARM_UP_SECONDS)
+    worker = workers.worker_of(peer)
+    results = worker.request("prepare", peer.name, peer.module, peer.route, problem)
+    worst = None if peer.is_floor else expectation_of(peer).largest_error(results)
+    worker.request("time", peer.name, WARM_UP_SECONDS)
     return worst

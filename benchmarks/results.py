@@ -1,7 +1,7 @@
-"""Result files, read into values: pytest-benchmark's JSON, whose entries say which peer ran which workload.
+"""Reads result files: pytest-benchmark's JSON, whose entries name their peer and workload.
 
-What a file has to hold is written in `results.schema.json`. Files come from anywhere: one is read as data, checked whole, and
-refused with one message.
+`results.schema.json` is the schema of a file. Files are untrusted: they are read as data and validated completely, and an invalid
+file is refused with one message.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ MADE_BY = "pytest benchmarks --benchmark-json=FILE"
 
 
 class ResultsError(ValueError):
-    """A result file cannot be used: which, where in it, and how to get one that can."""
+    """A result file cannot be used; the message names the file, the place in it, and the command that makes a valid one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What is computed, and on how many threads: what two times must share to be compared.
+    """The computation and its threads, which must be equal where two times are compared.
 
     Attributes:
         name: of the workload.
-        direction: "forward", or what else is timed: "gradient" …
+        direction: "forward" or "gradient".
         threads: that each peer may use.
         batch, timesteps, input_dim, units: sizes.
         masked: whether timesteps are masked.
-        sweep: the sweep over sizes that it belongs to, if to any.
+        sweep: the sweep over sizes that it belongs to; None for none.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Workload:
     def __str__(self) -> str:
         """In one line; sizes as batch×timesteps×input_dim→units."""
         sizes = f"{self.batch}×{self.timesteps}×{self.input_dim}→{self.units}"
-        more = [sizes, "masked" if self.masked else "", "" if self.direction == "forward" else self.direction]
-        return ", ".join([self.name, *(each for each in more if each and each not in self.name), threads(self.threads)])
+        details = [sizes, "masked" if self.masked else "", "" if self.direction == "forward" else self.direction]
+        return ", ".join([self.name, *(detail for detail in details if detail not in self.name), threads(self.threads)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +65,12 @@ class Timing:
     """One peer on one workload.
 
     Attributes:
-        workload: what it computed.
+        workload: of the times.
         peer: its name.
-        is_floor: whether it is the bare matrix products, which no LSTM is without.
-        rounds: seconds of each round, as they came.
+        is_floor: whether it computes only the matrix products that every LSTM needs.
+        rounds: seconds of each round, in order.
         iqr: distance between the quartiles of the rounds, in seconds.
-        worst_sigma: largest |error| / σ of the check before it was timed; none where nothing is checked.
+        worst_sigma: largest |error| / σ of the check before it was timed; None for the floor.
     """
 
     workload: Workload
@@ -88,10 +88,10 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where the times were taken; two runs on equal machines can be compared by their seconds.
+    """The machine of a run; the seconds of two runs on equal machines can be compared.
 
     Attributes:
-        cpu, cores, system, python, blas: as far as they are recorded.
+        cpu, cores, system, python, blas: empty or 0 where they are not recorded.
         threads: that each peer may use.
     """
 
@@ -111,10 +111,10 @@ class Results:
         name: of the file.
         machine: where it was made.
         versions: of each peer.
-        absent: why a peer was not timed at all.
-        not_timed: by the name of a workload, why a peer that is there was not timed on it.
-        commit, when: of the project, and of the run; empty if not recorded.
-        timings: as they came.
+        absent: the reasons why peers were not timed at all.
+        not_timed: by the name of a workload, the reasons why peers were not timed on it.
+        commit, when: commit of the project and time of the run; empty if not recorded.
+        timings: in the order of the file.
     """
 
     name: str
@@ -128,11 +128,11 @@ class Results:
 
     @cached_property
     def by_workload(self) -> Mapping[Workload, Mapping[str, Timing]]:
-        """Workloads as they came, each with its peers from the fastest to the slowest."""
-        found: dict[Workload, dict[str, Timing]] = {}
+        """The workloads in the order of the file, each with its peers from the fastest to the slowest."""
+        peers: dict[Workload, dict[str, Timing]] = {}
         for timing in sorted(self.timings, key=lambda timing: timing.median):
-            found.setdefault(timing.workload, {})[timing.peer] = timing
-        return {workload: found[workload] for workload in dict.fromkeys(timing.workload for timing in self.timings)}
+            peers.setdefault(timing.workload, {})[timing.peer] = timing
+        return {workload: peers[workload] for workload in dict.fromkeys(timing.workload for timing in self.timings)}
 
     def floor(self, workload: Workload) -> Timing | None:
         """The floor of a workload, where it was timed."""
@@ -140,10 +140,10 @@ class Results:
 
 
 def read(path: Path) -> Results:
-    """A result file.
+    """Read a result file.
 
     Raises:
-        ResultsError: it cannot be read, is not of the format, or holds no peer's time.
+        ResultsError: it cannot be read, is not of the format, or holds no times of a peer.
     """
     document = _document(path)
     timings = tuple(
@@ -171,32 +171,32 @@ def read(path: Path) -> Results:
 
 def _document(path: Path) -> Any:
     try:
-        document = _plain(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
+        document = _sanitized(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
     except OSError as error:
-        made = f", or make one with {_made_with(path)}" if error.errno == errno.ENOENT else ""
-        raise ResultsError(f"{file_error_message('read', path, error)}{made}") from error
+        hint = f", or make one with {_command(path)}" if error.errno == errno.ENOENT else ""
+        raise ResultsError(f"{file_error_message('read', path, error)}{hint}") from error
     except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {_made_with(path)}") from error
-    wrong = best_match(_validator().iter_errors(document))
-    if wrong is not None:
-        said = wrong.message if len(wrong.message) < 160 else f"{wrong.message[:80]} … {wrong.message[-80:]}"
-        raise ResultsError(f"{path} is no result file of these benchmarks; {wrong.json_path}: {said}. Make one with {MADE_BY}")
+        raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {_command(path)}") from error
+    invalid = best_match(_validator().iter_errors(document))
+    if invalid is not None:
+        message = invalid.message if len(invalid.message) < 160 else f"{invalid.message[:80]} … {invalid.message[-80:]}"
+        raise ResultsError(f"{path} is no result file of these benchmarks; {invalid.json_path}: {message}. Make one with {MADE_BY}")
     return document
 
 
-def _made_with(path: Path) -> str:
+def _command(path: Path) -> str:
     return MADE_BY.replace("FILE", shlex.quote(str(path)))
 
 
-def _plain(value: Any) -> Any:
-    """The same, its texts in one line and without what a terminal would obey."""
+def _sanitized(value: Any) -> Any:
+    """The same value with texts in one line and without control characters."""
     match value:
         case str():
             return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(value.split()))
         case dict():
-            return {_plain(key): _plain(each) for key, each in value.items()}
+            return {_sanitized(key): _sanitized(item) for key, item in value.items()}
         case list():
-            return [_plain(each) for each in value]
+            return [_sanitized(item) for item in value]
     return value
 
 

@@ -1,49 +1,49 @@
-"""Tables of some result files: goals, then each run's machine, peers and workloads."""
+"""Tables of result files: the goals, then the machine, peers and workloads of each run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.formats import NOTHING, percent, seconds, threads, three_digits, with_noise
-from benchmarks.goals import FUSED, GOALS, Comparison, Judged, Standing, judge
+from benchmarks.goals import FUSED, GOALS, Comparison, GoalResult, GoalStatus, judge
 from benchmarks.results import Results, Timing, Workload
 from conformance.report.document import Block, Heading, Lines, Rows
 
 COLUMNS = ("peer", "median", "spread", "per timestep", "× floor", "× fused", "worst σ")
 LEGEND = (
-    "Median of the rounds; spread is the distance between their quartiles, of the median. × is the ratio of the median to that of "
-    "the floor (the bare matrix products of these sizes) and of the fused reference in the same run. Worst σ is the largest error, "
-    "in standard deviations of a correct run's rounding, when the peer was checked before it was timed."
+    "Median of the rounds; spread is the distance between their quartiles, relative to the median. × is the ratio of the median to "
+    "the median of the floor (the bare matrix products of these sizes) and of the fused reference in the same run. Worst σ is the "
+    "largest error in standard deviations of a correct run's rounding, from the check before the peer was timed."
 )
 GOALS_LEGEND = (
-    "Each is judged by the median over rounds of the ratio within one round, each with an interval that holds with 95 %: met or "
-    "not met where the whole interval lies on one side of the limit, within noise where the limit lies inside it."
+    "Each goal is evaluated by the median over rounds of the ratio within a round, with its 95 % interval: met or not met where "
+    "the whole interval is on one side of the limit, within noise where the limit is inside it."
 )
 
 
 def goals(runs: Sequence[Results]) -> Iterator[Block]:
-    """How each goal stands, and every comparison that does not meet its goal."""
-    judged = [judge(goal, runs) for goal in GOALS]
+    """The status of each goal, and every comparison that does not meet its goal."""
+    results = [judge(goal, runs) for goal in GOALS]
     yield Heading("Goals")
     yield Lines([GOALS_LEGEND])
     yield Rows(
-        ("the fused reference is to be", "stands", "meet it", "its worst", "against", "on"),
-        [_goal(each) for each in judged],
+        ("goal of the fused reference", "status", "met by", "worst value", "against", "on"),
+        [_goal_row(result) for result in results],
     )
-    for each in judged:
-        unmet = [comparison for comparison in each.comparisons if comparison.standing is not Standing.MET]
+    for result in results:
+        unmet = [comparison for comparison in result.comparisons if comparison.status is not GoalStatus.MET]
         if unmet:
-            yield Heading(f"Not met, or within noise: {each.goal.text}", 3)
+            yield Heading(f"Not met, or within noise: {result.goal.text}", 3)
             yield Rows(
-                ("stands", "found", "against", "on"),
-                [[comparison.standing, *_numbers(comparison, per_timestep=each.goal.per_timestep)] for comparison in unmet],
+                ("status", "value", "against", "on"),
+                [[comparison.status, *_numbers(comparison, per_timestep=result.goal.per_timestep)] for comparison in unmet],
             )
 
 
 def run(results: Results) -> Iterator[Block]:
-    """One result file: where it was made, and a table for each workload."""
+    """One result file: its machine, and a table for each workload."""
     yield Heading(f"{results.name}: {threads(results.machine.threads)}")
-    yield Lines(list(machine(results)))
+    yield Lines(list(machine_lines(results)))
     if results.absent:
         yield Heading("Absent peers", 3)
         yield Rows(("peer", "reason"), sorted(results.absent.items()))
@@ -55,17 +55,17 @@ def run(results: Results) -> Iterator[Block]:
 
 
 def sweep_points(runs: Sequence[Results]) -> Mapping[tuple[str, int], Mapping[Workload, Mapping[str, Timing]]]:
-    """The workloads of each sweep, on each number of threads."""
-    found: dict[tuple[str, int], dict[Workload, Mapping[str, Timing]]] = {}
+    """The workloads of each sweep and number of threads."""
+    points: dict[tuple[str, int], dict[Workload, Mapping[str, Timing]]] = {}
     for results in runs:
         for workload, peers in results.by_workload.items():
             if workload.sweep is not None:
-                found.setdefault((workload.sweep, workload.threads), {})[workload] = peers
-    return found
+                points.setdefault((workload.sweep, workload.threads), {})[workload] = peers
+    return points
 
 
 def summary(runs: Sequence[Results]) -> list[Block]:
-    """What a reader of all runs sees first: the goals."""
+    """The start of a report: the goals."""
     return [Heading("Benchmarks", 1), Lines([LEGEND]), *goals(runs)]
 
 
@@ -74,32 +74,32 @@ def details(runs: Sequence[Results]) -> list[Block]:
     return [block for results in runs for block in run(results)]
 
 
-def machine(results: Results) -> Iterator[str]:
-    """What the times depend on, in lines."""
-    found = results.machine
+def machine_lines(results: Results) -> Iterator[str]:
+    """The machine, the versions and the commit of the times, in lines."""
+    machine = results.machine
     known = [
-        found.cpu,
-        f"{found.cores} cores" if found.cores else "",
-        found.system,
-        f"Python {found.python}" if found.python else "",
+        machine.cpu,
+        f"{machine.cores} cores" if machine.cores else "",
+        machine.system,
+        f"Python {machine.python}" if machine.python else "",
     ]
-    yield ", ".join([*filter(None, [*known, found.blas]), threads(found.threads)])
+    yield ", ".join([*filter(None, [*known, machine.blas]), threads(machine.threads)])
     if results.versions:
         yield "; ".join(f"{peer}: {version}" for peer, version in sorted(results.versions.items()))
-    made = [f"commit {results.commit}" if results.commit else "", results.when]
-    if any(made):
-        yield ", ".join(filter(None, made))
+    origin = [f"commit {results.commit}" if results.commit else "", results.when]
+    if any(origin):
+        yield ", ".join(filter(None, origin))
 
 
-def _goal(judged: Judged) -> list[str]:
-    met = sum(each.standing is Standing.MET for each in judged.comparisons)
-    count = f"{met} of {len(judged.comparisons)}" if judged.comparisons else NOTHING
-    worst = _numbers(judged.worst, per_timestep=judged.goal.per_timestep) if judged.worst else [NOTHING] * 3
-    return [judged.goal.text, judged.standing, count, *worst]
+def _goal_row(result: GoalResult) -> list[str]:
+    met = sum(comparison.status is GoalStatus.MET for comparison in result.comparisons)
+    count = f"{met} of {len(result.comparisons)}" if result.comparisons else NOTHING
+    worst = _numbers(result.worst, per_timestep=result.goal.per_timestep) if result.worst else [NOTHING] * 3
+    return [result.goal.text, result.status, count, *worst]
 
 
 def _numbers(comparison: Comparison, *, per_timestep: bool) -> list[str]:
-    return [with_noise(comparison.found, "µs" if per_timestep else "×"), comparison.peer, str(comparison.workload)]
+    return [with_noise(comparison.value, "µs" if per_timestep else "×"), comparison.peer, str(comparison.workload)]
 
 
 def _row(timing: Timing, peers: Mapping[str, Timing], floor: Timing | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the suite itself costs beside the implementation: drawing, the oracle with its σ, and the checks."""
+"""The time of the suite itself: drawing, the oracle with its σ, and the checks."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SURFACE = {
 
 @pytest.fixture(params=list(DOCUMENTS), ids=list(DOCUMENTS.values()))
 def case(request: pytest.FixtureRequest, benchmark: Any) -> Case:
-    """Cases of the documents' matrix, each a group."""
+    """Cases of the documents' matrix, each with a group of its own."""
     benchmark.group = f"judgement of {DOCUMENTS[request.param]}"
     return Case.from_id(request.param)
 
 
 def test_drawing_a_stimulus(benchmark: Any, case: Case) -> None:
-    """Weights and inputs of one case, which are kept otherwise."""
+    """Weights and inputs of one case, without their cache."""
 
     def draw_anew() -> None:
         stimulus._draw.cache_clear()
@@ -51,7 +51,7 @@ def test_oracle_and_sigma(benchmark: Any, case: Case) -> None:
 
 @pytest.mark.parametrize("case_id", SURFACE, ids=list(SURFACE.values()))
 def test_answer_of_a_surface_case(benchmark: Any, case_id: str) -> None:
-    """The reference run and its replicas, where a case has a run of its own."""
+    """The reference run and its replicas, for a case with its own run."""
     case = Case.from_id(case_id)
     benchmark.group = "the answer of a case of the surface, with its σ"
     benchmark(expected_calls.__wrapped__, case, draw([case]))

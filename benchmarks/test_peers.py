@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from benchmarks.peers import PEERS
-from benchmarks.race import NotTimed, Timed
+from benchmarks.race import NoTimes, PeerTimes
 from benchmarks.workloads import WORKLOADS, Workload
 
 
 class Clock:
-    """A timer for pytest-benchmark that goes on by what the workers have measured."""
+    """A timer for pytest-benchmark that replays the times of the workers."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -24,7 +24,7 @@ class Clock:
         return self._now
 
     def replay(self, rounds: Iterator[float]) -> None:
-        """Go on by the next round."""
+        """Advance by the next round."""
         self._now += next(rounds)
 
 
@@ -37,16 +37,16 @@ def test_peer(
     benchmark: Any,
     workload: str,
     peer: str,
-    run_race: Callable[[Workload], Mapping[str, Timed | NotTimed]],
+    run_race: Callable[[Workload], Mapping[str, PeerTimes | NoTimes]],
     threads: int,
 ) -> None:
     """One peer's turns in the race of a workload."""
     outcome = run_race(WORKLOADS[workload])[peer]
-    if isinstance(outcome, NotTimed):
+    if isinstance(outcome, NoTimes):
         (pytest.fail if outcome.is_failure and PEERS[peer].is_own else pytest.skip)(outcome.reason)
     benchmark.group = workload
     benchmark.extra_info |= {
-        **WORKLOADS[workload].described,
+        **WORKLOADS[workload].extra_info,
         "peer": peer,
         "threads": threads,
         "worst_sigma": outcome.worst_sigma,

@@ -1,7 +1,7 @@
-"""A process in which peers are prepared and timed, and how it is asked.
+"""A process that prepares and times peers, and the requests to it.
 
-How many threads a framework has, and which backend Keras runs on, is fixed when it is imported: so this module imports neither a
-framework nor NumPy, and the process sets its environment first.
+The threads of a framework and the backend of Keras are fixed when it is imported. So this module imports no framework and no NumPy,
+and the process sets its environment first.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 
 from benchmarks.errors import FailedError, UnsupportedError
 
-# What a worker may take to import a framework and to compile a workload, in seconds.
-PATIENCE = 600.0
+# Seconds that a worker may take to import a framework and to compile a workload.
+TIMEOUT = 600.0
 
 
 def environment_for(threads: int) -> dict[str, str]:
-    """What gives each framework so many threads, and lets those that wait sleep; all of them run on CPUs alone."""
+    """Environment variables for that number of threads, without busy waiting, on CPUs only."""
     pools = ("OPENBLAS", "OMP", "MKL")
     return {
         **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
@@ -40,43 +40,44 @@ def environment_for(threads: int) -> dict[str, str]:
 
 
 class Worker:
-    """The process, as who asks it sees it.
+    """The caller's side of a process.
 
     Args:
         environment: variables that are set before anything is imported.
-        threads: of each peer, and CPUs of the process, where the system can bind it to some.
+        threads: of each peer, and number of CPUs of the process where the system supports that.
     """
 
     def __init__(self, environment: Mapping[str, str], threads: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, its_end = context.Pipe()
-        arguments = its_end, {**environment_for(threads), **environment}, threads
+        self._connection, worker_end = context.Pipe()
+        arguments = worker_end, {**environment_for(threads), **environment}, threads
         self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
-        its_end.close()
+        worker_end.close()
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the process runs."""
         return self._process.is_alive()
 
-    def ask(self, command: str, *arguments: Any, patience: float = PATIENCE) -> Any:
-        """What a method of `Bench` returns.
+    def request(self, command: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
+        """Call a method of `Bench` in the process.
 
         Raises:
-            UnsupportedError, FailedError: it raised so, or anything; or the process ended, or does not answer.
+            UnsupportedError: the method raised it.
+            FailedError: the method raised another error, the process ended, or it does not answer.
         """
         try:
             self._connection.send((command, arguments))
-            if not self._connection.poll(patience):
+            if not self._connection.poll(timeout):
                 self.stop()
-                raise FailedError(f"no answer within {patience:.0f} s")
-            raised, value = self._connection.recv()
+                raise FailedError(f"no answer within {timeout:.0f} s")
+            error_type, value = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
             raise FailedError(f"its process ended with exit code {self._process.exitcode}") from error
-        if raised is not None:
-            raise raised(value)
+        if error_type is not None:
+            raise error_type(value)
         return value
 
     def stop(self) -> None:
@@ -87,7 +88,7 @@ class Worker:
 
 
 def serve(connection: Connection, environment: Mapping[str, str], threads: int) -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until the connection is closed."""
     os.environ.update(environment)
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
@@ -99,31 +100,31 @@ def serve(connection: Connection, environment: Mapping[str, str], threads: int) 
 
 
 def _answer(bench: Bench, command: str, arguments: tuple[Any, ...]) -> tuple[type[Exception] | None, Any]:
-    """What a command returns, or the error to raise of it."""
+    """The result of a command, or the type and message of its error."""
     try:
         return None, getattr(bench, command)(*arguments)
     except (UnsupportedError, FailedError) as error:
         return type(error), str(error)
-    except Exception as error:  # noqa: BLE001  # whatever a framework raises is why its peer is not timed
-        said = str(error).strip().partition("\n")[0]
-        return FailedError, f"{type(error).__name__}: {said}"
+    except Exception as error:  # noqa: BLE001  # a framework may raise anything
+        message = str(error).strip().partition("\n")[0]
+        return FailedError, f"{type(error).__name__}: {message}"
 
 
 class Bench:
-    """What the process holds: prepared peers, by name."""
+    """The prepared peers of the process, by name."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._prepared: dict[str, Any] = {}
 
     def prepare(self, name: str, module: str, route: str, problem: Any) -> list[Any]:
-        """Prepare a peer, and give what it computes."""
+        """Prepare a peer, and return its results."""
         prepared = importlib.import_module(module).prepare(problem, route, self._threads)
         self._prepared[name] = prepared
         return list(prepared.read(prepared.call()))
 
     def time(self, name: str, seconds: float) -> list[float]:
-        """How long calls took, of which so many are made that they take this long together, or one."""
+        """The durations of calls that take at least this long together."""
         if name not in self._prepared:
             raise FailedError("the process that it shared with another peer has ended, and was replaced")
         call = self._prepared[name].call
@@ -137,6 +138,6 @@ class Bench:
         return durations
 
     def release(self) -> None:
-        """Let go of all peers."""
+        """Forget all peers."""
         self._prepared.clear()
         gc.collect()

@@ -1,4 +1,4 @@
-"""What is timed: named cases of the suite, whose sizes are the documents' and those that LSTMs are used at."""
+"""The timed workloads: named cases of the suite, with the sizes of the documents and of common uses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from conformance.cases.stimulus import Stimulus, draw
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
 
-# Of a stateful case's calls, those that carry over.
+# Number of calls of a stateful case that are timed.
 CARRIED_CALLS = 3
 
-# How many rows of a batch are checked: each is computed alone, and σ costs as much as 24 runs. Gradients are sums over all rows.
+# Number of rows of a batch that are checked: rows are independent, and σ costs as much as 24 runs. Gradients need all rows.
 CHECKED_ROWS = 4
 
 
@@ -30,9 +30,9 @@ class Workload:
 
     Attributes:
         name: without spaces.
-        case: what is computed.
-        sweep: the size that is varied, where it is a point of a curve.
-        is_quick: whether it is in the short selection.
+        case: the computation.
+        sweep: the size that varies, where it is a point of a curve.
+        is_quick: whether `--quick` includes it.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Workload:
 
     @property
     def direction(self) -> str:
-        """Forward, or gradient: of the weights and inputs, forward and backward together."""
+        """Either "forward", or "gradient": of weights and inputs, forward and backward pass together."""
         return "gradient" if self.case.execution.route == "gradient" else "forward"
 
     @property
-    def described(self) -> dict[str, Any]:
-        """What results say of it."""
+    def extra_info(self) -> dict[str, Any]:
+        """The description of the workload in a result file."""
         return {
             "workload": self.name,
             "batch": self.case.batch,
@@ -61,7 +61,7 @@ class Workload:
 
     @cached_property
     def problem(self) -> Problem:
-        """The same for every peer."""
+        """Weights and inputs, the same for every peer."""
         calls, stimulus = self.case.calls[:CARRIED_CALLS], self.stimulus
         return Problem(
             config=replace(self.case.config, stateful=False, return_state=len(calls) > 1),
@@ -72,13 +72,13 @@ class Workload:
         )
 
     def expectation(self, *, centred: bool = False) -> Expectation:
-        """What conforming peers give, in some of the rows where rows are computed alone; of either arithmetic of sigmoid."""
+        """The results of conforming peers, in some rows where rows are independent; `centred`: see `Expectation.of`."""
         batch = self.case.batch
         rows = np.arange(batch) if self.direction == "gradient" else np.unique(np.linspace(0, batch - 1, CHECKED_ROWS, dtype=int))
         stimulus = self.stimulus
         mask = None if stimulus.given_mask is None else stimulus.given_mask[rows]
-        fewer = replace(stimulus, inputs=stimulus.inputs[rows], given_mask=mask)
-        return Expectation.of(self.case.replace(batch=len(rows)), fewer, rows, CARRIED_CALLS, centred=centred)
+        selected = replace(stimulus, inputs=stimulus.inputs[rows], given_mask=mask)
+        return Expectation.of(self.case.replace(batch=len(rows)), selected, rows, CARRIED_CALLS, centred=centred)
 
     @cached_property
     def stimulus(self) -> Stimulus:
@@ -87,7 +87,7 @@ class Workload:
 
 
 def _mask(case: Case) -> Array | None:
-    """Gaps at random, or sequences that end at random; each row's first timestep is used."""
+    """Random gaps, or random lengths; the first timestep of each row is used."""
     if case.mask == "none":
         return None
     random = np.random.Generator(np.random.PCG64(case.seed))
@@ -105,7 +105,7 @@ def _case(batch: int, timesteps: int, input_dim: int, units: int, **features: An
 
 _GRADIENT = {"route": "gradient"}
 
-# (batch, timesteps, input_dim, units), and what else.
+# (batch, timesteps, input_dim, units), and further features of the case.
 _NAMED: Mapping[str, tuple[tuple[int, int, int, int], dict[str, Any]]] = {
     "one-unit": ((32, 1, 1, 1), {}),
     "ten-units": ((1, 10, 5, 10), {}),
@@ -129,12 +129,12 @@ _NAMED: Mapping[str, tuple[tuple[int, int, int, int], dict[str, Any]]] = {
 
 _QUICK = {"ten-units", "word-vectors", "word-vectors-gradient"}
 
-# One size is varied, the others stay at these.
+# One size varies, the others have these values.
 _BASE = {"batch": 32, "timesteps": 32, "input_dim": 64, "units": 64}
 _SWEEPS = {"units": (8, 32, 128, 512), "timesteps": (4, 16, 64, 256), "batch": (1, 8, 64, 512)}
 
 _ALL = (
-    *(Workload(name=name, case=_case(*sizes, **said), is_quick=name in _QUICK) for name, (sizes, said) in _NAMED.items()),
+    *(Workload(name=name, case=_case(*sizes, **features), is_quick=name in _QUICK) for name, (sizes, features) in _NAMED.items()),
     *(
         Workload(name=f"{size}-{value}", case=_case(**{**_BASE, size: value}), sweep=size)
         for size, values in _SWEEPS.items()

@@ -1,7 +1,7 @@
 """The activations that Keras accepts by name, each from its definition.
 
-Every function maps an array to an array of the same shape, keeps a float dtype, stays finite wherever the true value is, and lets
-NaN and infinity through as the formula says (`silu(-inf)` is `-inf * 0`, so NaN). `softmax`, `log_softmax` and `sparsemax` act
+Every function maps an array to an array of the same shape, keeps a float dtype, and is finite wherever the true value is finite.
+NaN and infinity give what the formula gives (`silu(-inf)` is `-inf * 0`, so NaN). `softmax`, `log_softmax` and `sparsemax` act
 along the last axis, which in an LSTM is the units axis; all others act elementwise.
 """
 
@@ -36,17 +36,17 @@ def tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)), so that neither tail overflows nor loses its relative accuracy."""
+    """1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)), so that no tail overflows or loses its relative accuracy."""
     return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
 
 
 def hard_sigmoid(x: Array) -> Array:
-    """clip(x / 6 + 1/2, 0, 1): the form of Keras 3, as relu6(x + 3) / 6, which keeps its relative accuracy where it reaches 0."""
+    """clip(x / 6 + 1/2, 0, 1): the form of Keras 3, as relu6(x + 3) / 6, which keeps its relative accuracy near 0."""
     return np.asarray(np.clip(x + 3, 0, 6) / 6)
 
 
 def hard_sigmoid_keras2(x: Array) -> Array:
-    """clip(0.2 x + 1/2, 0, 1): the form of Keras 1 and 2; not a name that Keras accepts, but what `hard_sigmoid` meant there."""
+    """clip(0.2 x + 1/2, 0, 1): `hard_sigmoid` of Keras 1 and 2. Keras does not accept this name."""
     return np.asarray(np.clip(x + 2.5, 0, 5) / 5)
 
 
@@ -144,7 +144,7 @@ def gelu(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    """x/2 * (1 + tanh(√(2/π) (x + 0.044715 x³))): gelu with approximate=True, which is no name that Keras accepts."""
+    """x/2 * (1 + tanh(√(2/π) (x + 0.044715 x³))): gelu with approximate=True. Keras does not accept this name."""
     # 1 + tanh(a) = 2 sigmoid(2a), whose left tail does not cancel.
     return np.asarray(x * sigmoid(math.sqrt(8 / math.pi) * (x + GELU_CUBE * x * x * x)))
 
@@ -184,7 +184,7 @@ def log_softmax(x: Array) -> Array:
 
 def sparsemax(x: Array) -> Array:
     """The point of the simplex nearest to x along the last axis (Martins & Astudillo 2016, algorithm 1)."""
-    x = x - x.max(axis=-1, keepdims=True)  # moves nothing, keeps the sums small, and lets a NaN reach its whole row
+    x = x - x.max(axis=-1, keepdims=True)  # the result is the same; sums stay small, and a NaN reaches its whole row
     descending = -np.sort(-x, axis=-1)
     ranks = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     sums = np.cumsum(descending, axis=-1)
@@ -201,10 +201,10 @@ _MODELLED: tuple[Activation, ...] = (
 ACTIVATIONS: dict[str, Activation] = {function.__name__: function for function in _MODELLED}
 ACTIVATIONS |= {"swish": silu, "hard_swish": hard_silu}
 
-# What some version of Keras, or an argument of one of its functions, makes of a name; no name that Keras accepts.
+# Activations of some Keras version, or of an argument of a Keras function; Keras does not accept these names.
 WITHOUT_KERAS_NAME = frozenset({"hard_sigmoid_keras2", "gelu_tanh"})
 
-# Names that Keras accepts but that no LSTM can use.
+# Names that Keras accepts, but whose activation no LSTM can use.
 UNUSABLE = {
     "glu": "it halves the units axis, so that gate and state no longer fit",
     "threshold": "it needs two more arguments, which a name cannot give",

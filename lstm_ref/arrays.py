@@ -1,4 +1,4 @@
-"""The one array type of the reference, how it is read from what others have, and the values that narrower dtypes hold."""
+"""The array type of the reference, conversions to it, and rounding to narrower dtypes."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ Array = NDArray[Any]
 
 
 def real_array(name: str, value: Any) -> Array:
-    """Anything array-like as an array of real numbers; a dtype that is not NumPy's own, as bfloat16, becomes float64, exactly.
+    """An array of real numbers from anything array-like; dtypes of other libraries, such as bfloat16, become float64 exactly.
 
     Args:
-        name: of the argument, for the message.
+        name: the argument's name, for the message.
         value: an array, a list of lists, a number.
 
     Raises:
-        DtypeError: it is no array, as a ragged list, or one of other things than real numbers.
+        DtypeError: NumPy makes no array of it, as of a ragged list, or its elements are not real numbers.
     """
     try:
         array = np.asarray(value)
-        if array.dtype.kind == "V" and array.dtype.type is not np.void:  # of another library, as those of ml_dtypes
+        if array.dtype.kind == "V" and array.dtype.type is not np.void:  # a dtype of another library, such as ml_dtypes
             array = array.astype(np.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DtypeError(f"{name} must be an array of real numbers; NumPy makes none of it: {error}") from error
@@ -31,10 +31,22 @@ def real_array(name: str, value: Any) -> Array:
     return array
 
 
-def to_numpy(variable: Any) -> Array:
-    """A framework's variable or tensor as a NumPy array of our own.
+def floating_array(name: str, value: Any) -> Array:
+    """An array of floating-point numbers from anything array-like; floating dtypes are kept, integers become float64.
 
-    torch lets go of its data only when detached from its gradient, and of a dtype that NumPy has not only as another.
+    Raises:
+        DtypeError: as of `real_array`, and for booleans.
+    """
+    array = real_array(name, value)
+    if array.dtype.kind == "b":
+        raise DtypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
+
+
+def to_numpy(variable: Any) -> Array:
+    """A copy of a framework's variable or tensor as a NumPy array.
+
+    torch gives its data only when detached from the graph, and a dtype that NumPy lacks only after conversion to another.
     """
     tensor = getattr(variable, "value", variable)
     tensor = tensor() if callable(tensor) else tensor
@@ -46,9 +58,9 @@ def to_numpy(variable: Any) -> Array:
 
 
 def representable(array: Array, precision: str) -> Array:
-    """The nearest values that a precision holds, in float64; float64 counts as float32, for the backends that compute in it.
+    """The nearest values of a precision, in float64. float64 is rounded to float32, in which some backends compute it.
 
-    >>> representable(np.array([257.0, 4097.0]), "bfloat16").tolist()  # eight bits; halves go to the even neighbour
+    >>> representable(np.array([257.0, 4097.0]), "bfloat16").tolist()  # eight bits; halves are rounded to even
     [256.0, 4096.0]
     """
     if precision == "bfloat16":

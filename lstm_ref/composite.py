@@ -1,9 +1,10 @@
-"""What LSTMs are built into: layers or cells one above the other, and the two directions of a Bidirectional."""
+"""Compositions of LSTMs: stacked layers or cells, and the two directions of a Bidirectional."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,31 +14,33 @@ from lstm_ref.gradients import Gradients
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 
-# As Keras has them; None returns both halves' outputs.
+# The merge modes of Keras; None returns the outputs of both halves.
 MERGE_MODES = ("concat", "sum", "ave", "mul", None)
 
 
-class Composite(Protocol):
-    """One or more LSTMs that answer as one.
+class Composite(ABC):
+    """One or more LSTMs that are called as one layer.
 
-    Initial states are given as Keras takes them: of each layer a State or [h, c], or all arrays in one flat list, h and c of the
-    first layer first.
+    Initial states are given as in Keras: a list with a State or [h, c] for each layer, or one flat list of all arrays, which starts
+    with h and c of the first layer.
     """
 
     layers: tuple[LSTM, ...]
 
+    @abstractmethod
     def forward(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> tuple[Array, tuple[State, ...]]:
-        """Outputs, those of two halves that are not merged side by side, and the final state of each layer, asked for or not.
+        """The outputs, and the final state of each layer whatever return_state is. Unmerged halves are side by side in the outputs.
 
         Args:
             inputs: (batch, timesteps, input_dim).
-            initial_state: see Composite; zeros, or the stored states of stateful layers, by default.
+            initial_state: see Composite; by default zeros, or the stored states of stateful layers.
             mask: (batch, timesteps), True = use the timestep.
 
         Raises:
             ShapeError, DtypeError: an argument does not fit; no layer's stored state is changed.
         """
 
+    @abstractmethod
     def gradients(
         self,
         inputs: Any,
@@ -48,22 +51,16 @@ class Composite(Protocol):
         *,
         copies: int = 1,
     ) -> tuple[Array, tuple[Gradients, ...]]:
-        """The gradient of the inputs, and those of each layer, for the call with these arguments; see `LSTM.gradients`.
+        """The gradient of the inputs, and the gradients of each layer, for the call with these arguments; see `LSTM.gradients`.
 
         Args:
             inputs: of the call.
             d_outputs: the loss's derivative with respect to the outputs of `forward`, of their shape.
-            d_states: with respect to the final states, given as initial states are; zeros by default.
+            d_states: with respect to the final states, in the form of initial states; zeros by default.
             initial_state: of the call.
             mask: of the call.
-            copies: number of equal parts of the batch that have a loss of their own each.
+            copies: number of equal parts of the batch, each with a loss of its own.
         """
-
-
-class _Parts:
-    """What both compositions have."""
-
-    layers: tuple[LSTM, ...]
 
     def reset_state(self) -> None:
         """Forget the stored states: the next call of stateful layers starts from zeros.
@@ -75,16 +72,16 @@ class _Parts:
             layer.reset_state()
 
 
-class Stacked(_Parts):
-    """Layers one above the other: each reads the outputs of the one below, which returns sequences.
+class Stacked(Composite):
+    """Stacked layers: each reads the outputs of the layer below, which returns sequences.
 
     Args:
-        layers: the lowest first; one alone is that LSTM itself. The cells of one RNN are layers of which only the lowest may go
-            backwards, for all of them. What is returned is said by the uppermost.
+        layers: the lowest first; one layer alone computes what that LSTM computes. Of the cells of one RNN only the lowest may go
+            backwards, and it does so for all of them. The uppermost layer decides what is returned.
 
     Raises:
         LSTMError: no layers, or one below another that does not return sequences.
-        ShapeError: a layer that reads another number of features than the one below has units.
+        ShapeError: a layer reads another number of features than the layer below has units.
     """
 
     def __init__(self, layers: Sequence[LSTM]) -> None:
@@ -100,7 +97,7 @@ class Stacked(_Parts):
                 )
 
     def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
-        """As `keras.layers.RNN` over several cells returns it; arguments as of `forward`.
+        """What `keras.layers.RNN` over several cells returns; the arguments are those of `forward`.
 
         Returns:
             The outputs, (batch, timesteps, units) where the uppermost layer returns sequences, else (batch, units); where it has
@@ -110,67 +107,67 @@ class Stacked(_Parts):
         return (outputs, *([state.hidden, state.cell] for state in states)) if self.layers[-1].config.return_state else outputs
 
     def forward(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> tuple[Array, tuple[State, ...]]:
-        """See Composite. Where a layer's outputs come in reverse order of the timesteps, so does the mask of what reads them."""
-        runs, states, outputs = [], [], inputs
-        for layer, given in zip(self.layers, states_of_parts("initial_state", initial_state, len(self.layers)), strict=True):
-            runs.append(layer.passed(outputs, given, mask))
-            outputs, state = layer.present(runs[-1])
+        """See Composite. Where a layer goes backwards, its outputs and the mask for the layer above come in processing order."""
+        trajectories, states, outputs = [], [], inputs
+        for layer, initial in zip(self.layers, states_of_parts("initial_state", initial_state, len(self.layers)), strict=True):
+            trajectories.append(layer.call_trajectory(outputs, initial, mask))
+            outputs, state = layer.outputs_and_state(trajectories[-1])
             states.append(state)
             mask = _mask_above(layer, mask)
-        for layer, passed in zip(self.layers, runs, strict=True):
-            layer.keep(passed)
+        for layer, trajectory in zip(self.layers, trajectories, strict=True):
+            layer.store_final_state(trajectory)
         return outputs, tuple(states)
 
     def gradients(
         self, inputs: Any, d_outputs: Any, d_states: Any = None, initial_state: Any = None, mask: Any = None, *, copies: int = 1
     ) -> tuple[Array, tuple[Gradients, ...]]:
         """See Composite."""
-        given = states_of_parts("initial_state", initial_state, len(self.layers))
-        calls, read = [], inputs
-        for layer, state, d_final in zip(self.layers, given, states_of_parts("d_states", d_states, len(self.layers)), strict=True):
-            calls.append((layer, read, d_final, state, mask))
-            read = layer.trajectory(read, state, mask).outputs
+        initial_states = states_of_parts("initial_state", initial_state, len(self.layers))
+        d_finals = states_of_parts("d_states", d_states, len(self.layers))
+        calls = []
+        for layer, state, d_final in zip(self.layers, initial_states, d_finals, strict=True):
+            calls.append((layer, inputs, d_final, state, mask))
+            inputs = layer.trajectory(inputs, state, mask).outputs
             mask = _mask_above(layer, mask)
-        found: list[Gradients] = []
-        for layer, read, d_final, state, mask in reversed(calls):
-            found.insert(0, layer.gradients(read, d_outputs, d_final, state, mask, copies=copies))
-            d_outputs = self.to_layer_below(found[0].inputs)
-        return found[0].inputs, tuple(found)
+        gradients: list[Gradients] = []
+        for layer, layer_inputs, d_final, state, layer_mask in reversed(calls):
+            gradients.insert(0, layer.gradients(layer_inputs, d_outputs, d_final, state, layer_mask, copies=copies))
+            d_outputs = self.to_layer_below(gradients[0].inputs)
+        return gradients[0].inputs, tuple(gradients)
 
     def to_layer_below(self, d_inputs: Array) -> Array:
-        """What is said of a layer's inputs, said of the outputs of the one below."""
+        """The gradient of a layer's outputs, from the gradient of the inputs of the layer above."""
         return d_inputs
 
 
-class Bidirectional(_Parts):
-    """One LSTM from the first timestep to the last, another from the last to the first, and their outputs joined.
+class Bidirectional(Composite):
+    """One LSTM from the first timestep to the last, another from the last to the first, and their merged outputs.
 
-    The halves are as they are given; Keras sets zero_output_for_mask of both to return_sequences.
+    The halves are used as they are; Keras sets zero_output_for_mask of both to return_sequences.
 
     Args:
-        forward: units, and return_sequences, return_state and stateful as of the whole.
-        backward: an LSTM that reads the other way, with go_backwards=True, and the same flags otherwise; its outputs are put in the
-            order of the timesteps.
-        merge_mode: "concat", "sum", "ave", "mul", or None, which returns both halves' outputs.
+        forward: its return_sequences, return_state and stateful are those of the whole.
+        backward: an LSTM with go_backwards=True and otherwise the same flags; its outputs are put into the order of the timesteps.
+        merge_mode: "concat", "sum", "ave", "mul", or None, which returns the outputs of both halves.
 
     Raises:
-        LSTMError: unknown merge_mode, halves that cannot be joined so, or that read the same way.
-        ShapeError: halves that read different numbers of features.
+        LSTMError: unknown merge_mode, halves that it cannot merge, or halves that read in the same direction.
+        ShapeError: the halves read different numbers of features.
     """
 
     def __init__(self, forward: LSTM, backward: LSTM, merge_mode: str | None = "concat") -> None:
         if not (merge_mode is None or isinstance(merge_mode, str)) or merge_mode not in MERGE_MODES:
             raise LSTMError(f"merge_mode must be one of {', '.join(map(str, MERGE_MODES))}; got {merge_mode!r}")
         self.layers = tuple(_checked_layers("forward and backward", (forward, backward)))
-        ahead, behind = forward.config, backward.config
-        if ahead.go_backwards == behind.go_backwards:
-            raise LSTMError(f"one half must have go_backwards=True, the backward one; got {ahead.go_backwards} for both")
+        first, second = forward.config, backward.config
+        if first.go_backwards == second.go_backwards:
+            raise LSTMError(f"one half must have go_backwards=True, the backward one; got {first.go_backwards} for both")
         for flag in ("return_sequences", "return_state", "stateful"):
-            if getattr(ahead, flag) != getattr(behind, flag):
-                raise LSTMError(f"both halves must have the same {flag}; got {getattr(ahead, flag)} and {getattr(behind, flag)}")
-        if merge_mode in ("sum", "ave", "mul") and ahead.units != behind.units:
+            if getattr(first, flag) != getattr(second, flag):
+                raise LSTMError(f"both halves must have the same {flag}; got {getattr(first, flag)} and {getattr(second, flag)}")
+        if merge_mode in ("sum", "ave", "mul") and first.units != second.units:
             raise LSTMError(
-                f"halves of {ahead.units} and {behind.units} units cannot be joined by {merge_mode!r}; use 'concat' or None"
+                f"halves of {first.units} and {second.units} units cannot be joined by {merge_mode!r}; use 'concat' or None"
             )
         if forward.weights.input_dim != backward.weights.input_dim:
             raise ShapeError(
@@ -179,12 +176,12 @@ class Bidirectional(_Parts):
         self.merge_mode = merge_mode
 
     def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
-        """As `keras.layers.Bidirectional` returns it; arguments as of `forward`.
+        """What `keras.layers.Bidirectional` returns; the arguments are those of `forward`.
 
         Returns:
             The outputs, (batch, timesteps, units of the merged halves) with return_sequences, else (batch, units). With
-            merge_mode=None the list of both halves' outputs; with return_state a tuple of the outputs, of one half or of both, and
-            forward h, c, backward h, c.
+            merge_mode=None the list of both halves' outputs. With return_state a tuple of the merged outputs, or of both halves'
+            outputs, and of forward h, c, backward h, c.
         """
         outputs, states = self.forward(inputs, initial_state, mask)
         config = self.layers[0].config
@@ -195,72 +192,76 @@ class Bidirectional(_Parts):
 
     def forward(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> tuple[Array, tuple[State, ...]]:
         """See Composite; initial and final states are those of the forward half, then those of the backward half."""
-        given = states_of_parts("initial_state", initial_state, 2)
-        runs = [layer.passed(inputs, state, mask) for layer, state in zip(self.layers, given, strict=True)]
-        (ahead, first), (behind, second) = (layer.present(passed) for layer, passed in zip(self.layers, runs, strict=True))
-        for layer, passed in zip(self.layers, runs, strict=True):
-            layer.keep(passed)
-        return self.merge(ahead, self.aligned(behind)), (first, second)
+        initial_states = states_of_parts("initial_state", initial_state, 2)
+        calls = [
+            (layer, layer.call_trajectory(inputs, state, mask)) for layer, state in zip(self.layers, initial_states, strict=True)
+        ]
+        (forward, first), (backward, second) = (layer.outputs_and_state(trajectory) for layer, trajectory in calls)
+        for layer, trajectory in calls:
+            layer.store_final_state(trajectory)
+        return self.merge(forward, self.in_time_order(backward)), (first, second)
 
     def gradients(
         self, inputs: Any, d_outputs: Any, d_states: Any = None, initial_state: Any = None, mask: Any = None, *, copies: int = 1
     ) -> tuple[Array, tuple[Gradients, ...]]:
         """See Composite."""
-        given, d_finals = states_of_parts("initial_state", initial_state, 2), states_of_parts("d_states", d_states, 2)
-        ahead, behind = (
-            layer.present(layer.trajectory(inputs, state, mask))[0] for layer, state in zip(self.layers, given, strict=True)
+        states, d_finals = states_of_parts("initial_state", initial_state, 2), states_of_parts("d_states", d_states, 2)
+        forward, backward = (
+            layer.outputs_and_state(layer.trajectory(inputs, state, mask))[0]
+            for layer, state in zip(self.layers, states, strict=True)
         )
-        behind = self.aligned(behind)
-        d_outputs, expected = real_array("d_outputs", d_outputs), self.merge(ahead, behind).shape
+        backward = self.in_time_order(backward)
+        d_outputs, expected = real_array("d_outputs", d_outputs), self.merge(forward, backward).shape
         if d_outputs.shape != expected:
             raise ShapeError(f"d_outputs must have the shape of the outputs, {expected}; got {d_outputs.shape}")
-        d_ahead, d_behind = self.unmerge(d_outputs, ahead, behind)
-        found = tuple(
+        d_forward, d_backward = self.unmerge(d_outputs, forward, backward)
+        d_halves = d_forward, self.in_time_order(d_backward)
+        gradients = tuple(
             layer.gradients(inputs, d_half, d_final, state, mask, copies=copies)
-            for layer, d_half, d_final, state in zip(self.layers, (d_ahead, self.aligned(d_behind)), d_finals, given, strict=True)
+            for layer, d_half, d_final, state in zip(self.layers, d_halves, d_finals, states, strict=True)
         )
-        return found[0].inputs + found[1].inputs, found
+        return gradients[0].inputs + gradients[1].inputs, gradients
 
-    def aligned(self, behind: Array) -> Array:
-        """The backward half's outputs in the order of the timesteps; a last output, (batch, units), belongs to all of them."""
-        return behind[:, ::-1] if behind.ndim == 3 else behind
+    def in_time_order(self, backward: Array) -> Array:
+        """The backward half's outputs in the order of the timesteps; a last output, (batch, units), stays as it is."""
+        return backward[:, ::-1] if backward.ndim == 3 else backward
 
-    def merge(self, ahead: Array, behind: Array) -> Array:
-        """Both halves' outputs joined, or side by side where they are not merged, (batch, [timesteps,] units) each."""
+    def merge(self, forward: Array, backward: Array) -> Array:
+        """The merged outputs of both halves, (batch, [timesteps,] units) each; side by side with "concat" and None."""
         if self.merge_mode == "sum":
-            return ahead + behind
+            return forward + backward
         if self.merge_mode == "ave":
-            return (ahead + behind) / 2
+            return (forward + backward) / 2
         if self.merge_mode == "mul":
-            return ahead * behind
-        return np.concatenate([ahead, behind], axis=-1)
+            return forward * backward
+        return np.concatenate([forward, backward], axis=-1)
 
-    def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
-        """What is said of the joined outputs, said of either half's."""
+    def unmerge(self, d_outputs: Array, forward: Array, backward: Array) -> tuple[Array, Array]:
+        """The gradients of both halves' outputs, from the gradient of the merged outputs."""
         if self.merge_mode == "sum":
             return d_outputs, d_outputs
         if self.merge_mode == "ave":
             return d_outputs / 2, d_outputs / 2
         if self.merge_mode == "mul":
-            return d_outputs * behind, d_outputs * ahead
-        d_ahead, d_behind = np.split(d_outputs, [ahead.shape[-1]], axis=-1)
-        return d_ahead, d_behind
+            return d_outputs * backward, d_outputs * forward
+        d_forward, d_backward = np.split(d_outputs, [forward.shape[-1]], axis=-1)
+        return d_forward, d_backward
 
 
-def states_of_parts(argument: str, given: Any, parts: int) -> list[Any]:
-    """Of each part its State or [h, c], from a list of these or from a flat list of arrays; None of each where none is given.
+def states_of_parts(argument: str, states: Any, parts: int) -> list[Any]:
+    """The State or [h, c] of each part, from a list of these or from a flat list of arrays; None of each where `states` is None.
 
     Raises:
-        ShapeError: neither so many pairs nor twice as many arrays.
+        ShapeError: neither one pair nor two arrays for each part.
     """
-    if given is None:
+    if states is None:
         return [None] * parts
-    values = list(given) if isinstance(given, list | tuple) else []
+    values = list(states) if isinstance(states, list | tuple) else []
     if len(values) == parts:
         return values
     if len(values) == 2 * parts and not any(isinstance(value, State) for value in values):
         return [values[position : position + 2] for position in range(0, len(values), 2)]
-    got = f"{len(values)} values" if isinstance(given, list | tuple) else f"one {type(given).__name__}"
+    got = f"{len(values)} values" if isinstance(states, list | tuple) else f"one {type(states).__name__}"
     raise ShapeError(
         f"{argument} must be a list of {parts} pairs, a State or [h, c] of each part, or the flat list of their {2 * parts} "
         f"arrays; got {got}"
@@ -274,5 +275,5 @@ def _checked_layers(name: str, layers: Any) -> Sequence[LSTM]:
 
 
 def _mask_above(layer: LSTM, mask: Any) -> Any:
-    """The mask of what a layer emits, in the order in which it emits it."""
+    """The mask for the layer above: in the order in which this layer emits its outputs."""
     return np.asarray(mask)[:, ::-1] if mask is not None and layer.config.go_backwards else mask

@@ -1,4 +1,4 @@
-"""LSTMConfig: the arguments that decide what an LSTM's answer is, under Keras' names."""
+"""LSTMConfig: the arguments that decide the result of an LSTM, under Keras' names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from lstm_ref.errors import LSTMError
 class LSTMConfig:
     """The semantic arguments of `keras.layers.LSTM`, with Keras' names and defaults.
 
-    How the answer is computed (`unroll`, `implementation`, `use_cudnn`, `jit_compile` …) is no part of it, nor is what acts only
-    at initialisation or in training (initialisers, `unit_forget_bias`, regularisers, dropout): the reference computes inference.
+    It does not hold how the result is computed (`unroll`, `implementation`, `use_cudnn`, `jit_compile` …), nor arguments that act
+    only at initialisation or in training (initialisers, `unit_forget_bias`, regularisers, dropout): the reference computes
+    inference.
 
     Args:
         units: size of the output and of both states, at least 1.
@@ -23,13 +24,13 @@ class LSTMConfig:
         use_bias: whether a bias is added.
         return_sequences: outputs of all timesteps (batch, timesteps, units), else of the last (batch, units).
         return_state: also return hidden and cell state, (batch, units) each.
-        go_backwards: read the inputs from the last timestep to the first; outputs in that processing order.
-        stateful: start each call from the state that the last call left.
+        go_backwards: read the inputs from the last timestep to the first; the outputs have that processing order.
+        stateful: start each call from the final state of the last call.
         zero_output_for_mask: emit zeros at masked timesteps instead of the previous output.
 
     Raises:
-        LSTMError: units is no positive integer, or a flag no bool.
-        UnsupportedConfigError: an activation that an LSTM cannot use or the reference does not know.
+        LSTMError: units is not a positive integer, or a flag is not a bool.
+        UnsupportedConfigError: an LSTM cannot use an activation, or the reference does not know it.
     """
 
     units: int

@@ -1,9 +1,10 @@
 """The derivatives of the activations, each from its definition.
 
-A derivative is applied to a cotangent, the derivative of a loss with respect to the activation's value, and gives that with respect
-to its argument: a vector-Jacobian product. It is the slope times the cotangent where the activation acts elementwise, and mixes
-the units where it acts along the last axis. At a kink the slope is that of the flatter side, and of the left one at the jump of
-`hard_shrink`; frameworks differ there.
+A derivative maps a cotangent, the derivative of a loss with respect to the activation's value, to the derivative with respect to
+its
+argument: a vector-Jacobian product. Where the activation acts elementwise, it is the slope times the cotangent; along the last axis
+it mixes the units. At a kink the slope is that of the flatter side, at the jump of `hard_shrink` that of the left side; frameworks
+differ there.
 """
 
 from __future__ import annotations

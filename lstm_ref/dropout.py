@@ -1,4 +1,4 @@
-"""Dropout: the masks that a training call multiplies its inputs and hidden states by; drawn elsewhere, applied here."""
+"""Dropout: the masks that multiply inputs and hidden states in training. They are drawn elsewhere and applied here."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class DropoutMasks:
 
     Attributes:
         inputs: (1, batch, input_dim), shared by the gates, or (4, batch, input_dim), one per gate i, f, c, o; None for none.
-        hidden: (1, batch, units) or (4, batch, units), likewise, for the hidden state.
+        hidden: (1, batch, units) or (4, batch, units), the same for the hidden state.
 
     Raises:
-        ShapeError: neither one mask nor four.
-        DtypeError: no array of real numbers.
+        ShapeError: the first axis is neither 1 nor 4.
+        DtypeError: not an array of real numbers.
     """
 
     inputs: Array | None = None
@@ -34,16 +34,16 @@ class DropoutMasks:
             if masks is None:
                 continue
             if not isinstance(masks, np.ndarray) or masks.dtype.kind not in "biuf":
-                given = getattr(masks, "dtype", type(masks).__name__)
-                raise DtypeError(f"dropout masks of {name} must be an array of real numbers; got {given}")
+                got = getattr(masks, "dtype", type(masks).__name__)
+                raise DtypeError(f"dropout masks of {name} must be an array of real numbers; got {got}")
             if masks.ndim != 3 or len(masks) not in (1, len(GATE_ORDER)):
                 raise ShapeError(f"dropout masks of {name} must have shape (1 or 4, batch, size); got {masks.shape}")
 
     def check(self, batch: int, input_dim: int, units: int) -> None:
-        """Refuse masks that are not those of a call with so many rows, features and units.
+        """Refuse masks that do not fit a call with this batch, input_dim and number of units.
 
         Raises:
-            ShapeError: the message says which masks, and what they should be.
+            ShapeError: the message names the masks and the expected shape.
         """
         for name, size in (("inputs", input_dim), ("hidden", units)):
             masks = getattr(self, name)
@@ -52,17 +52,17 @@ class DropoutMasks:
                     f"dropout masks of {name} must have shape (1 or 4, {batch}, {size}) in this call; got {masks.shape}"
                 )
 
-    def applied(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
-        """What a gate reads of x_t (batch, input_dim) and of hidden (batch, units)."""
+    def apply(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        """x_t (batch, input_dim) and hidden (batch, units) as a gate reads them."""
         return _masked(x_t, self.inputs, gate), _masked(hidden, self.hidden, gate)
 
-    def mapped(self, change: Callable[[Array], Array]) -> DropoutMasks:
-        """The same with each kind's masks changed, where there are such."""
+    def map(self, change: Callable[[Array], Array]) -> DropoutMasks:
+        """The same with `change` applied to each array of masks."""
         return DropoutMasks(**{kind: None if masks is None else change(masks) for kind, masks in vars(self).items()})
 
-    def tiled(self, copies: int) -> DropoutMasks:
-        """The same masks for a batch that holds the sequences several times over."""
-        return self.mapped(lambda masks: np.tile(masks, (1, copies, 1)))
+    def tile(self, copies: int) -> DropoutMasks:
+        """The same masks for a batch that repeats the sequences."""
+        return self.map(lambda masks: np.tile(masks, (1, copies, 1)))
 
 
 def _masked(values: Array, masks: Array | None, gate: str) -> Array:

@@ -1,8 +1,8 @@
-"""Errors of the reference: each message says what was given, what is expected, and what to do."""
+"""Errors of the reference: each message states the value, the expectation and what to do."""
 
 
 class LSTMError(ValueError):
-    """The reference was asked for something that is not a Keras LSTM."""
+    """An argument does not describe a Keras LSTM."""
 
 
 class ShapeError(LSTMError):
@@ -10,8 +10,8 @@ class ShapeError(LSTMError):
 
 
 class DtypeError(LSTMError):
-    """An array's dtype cannot be computed with, or a compute dtype is not offered."""
+    """The dtype of an array or a compute dtype is not supported."""
 
 
 class UnsupportedConfigError(LSTMError):
-    """The configuration asks for something that the reference does not model."""
+    """The reference does not model this configuration."""

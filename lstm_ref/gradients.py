@@ -3,15 +3,15 @@
 With δa for the derivative of a loss with respect to a, and the equations of `cell`::
 
     δo_t = δh_t ⊙ g(c_t)
-    δc_t = δh_t ⊙ o_t ⊙ g'(c_t) + what the timestep after it and the loss say of c_t
+    δc_t = δh_t ⊙ o_t ⊙ g'(c_t) + the δc_t of the next timestep and of the loss
     δi_t = δc_t ⊙ c̃_t      δf_t = δc_t ⊙ c_{t-1}      δc̃_t = δc_t ⊙ i_t
     δz_t = the gate's derivative at z_t, applied to δi_t, δf_t, δc̃_t, δo_t
     δx_t = Σ δz_t Wᵀ       δh_{t-1} = Σ δz_t Uᵀ       δc_{t-1} = δc_t ⊙ f_t           (sums over the four gates)
     δW = Σ x_tᵀ δz_t       δU = Σ h_{t-1}ᵀ δz_t       δb = Σ δz_t                     (sums over timesteps and rows)
 
-A masked timestep takes no step, so that nothing flows through it: what is said of the states goes to those before it, and what is
-said of its output to the output that it repeats, or nowhere where it emits zeros. It does not read its inputs: their derivative
-is zero, whatever they hold.
+A masked timestep takes no step, and no gradient flows through it: the gradients of its states go to the states before it. The
+gradient of its output goes to the output that it repeats, or is dropped where it emits zeros. The gradient of its inputs is zero,
+whatever they hold, NaN included.
 
 Werbos, Backpropagation through time, 1990; Gers, Schraudolph & Schmidhuber, Learning precise timing with LSTM, 2002, with the whole
 gradient instead of the truncated one, as in Graves & Schmidhuber, Framewise phoneme classification, 2005, appendix A.
@@ -35,36 +35,36 @@ from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 
 class ForwardPass(Protocol):
-    """What the chain rule reads of an LSTM: its methods are those of `lstm_ref.LSTM`."""
+    """The part of `lstm_ref.LSTM` that the chain rule needs."""
 
     config: LSTMConfig
     weights: LSTMWeights
     emits_initial_state: bool
 
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
-        """All timesteps of one call."""
+        """The trajectory of one call."""
 
     def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
         """The argument of each gate's activation, (batch, units)."""
 
-    def gates_of(self, z: Mapping[str, Array]) -> Gates:
+    def activate_gates(self, z: Mapping[str, Array]) -> Gates:
         """The gates' values, (batch, units)."""
 
     def cell_activation(self, cell: Array) -> Array:
         """The activation of the cell state, (batch, units)."""
 
-    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+    def gate_inputs(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
         """The inputs and the hidden state as a gate reads them, after dropout."""
 
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """Derivatives of a loss, of the shape of what they belong to.
+    """Derivatives of a loss, each with the shape of its variable.
 
     Attributes:
         inputs: (batch, timesteps, input_dim).
         initial_state: (batch, units) each.
-        weights: by Keras' names; with a first axis over the copies, where a batch holds several.
+        weights: by Keras' names; with a first axis over the copies where the batch holds several.
     """
 
     inputs: Array
@@ -73,28 +73,30 @@ class Gradients:
 
 
 class StepGradients(NamedTuple):
-    """Of one timestep: of what it reads, and of each gate's pre-activation, (batch, …) each."""
+    """The gradients of one timestep's inputs, previous state and pre-activations of each gate, (batch, …) each."""
 
     x_t: Array
-    before: State
+    previous_state: State
     z: dict[str, Array]
 
 
+# x_t, h_{t-1} and the gradients of z_t of one step.
+StepRecord = tuple[Array, Array, Mapping[str, Array]]
+
+
 class Backpropagation:
-    """The chain rule on one LSTM; what rounds, or deviates, replaces one of its methods.
+    """The chain rule of one LSTM. Subclasses that round or deviate replace one of its methods.
 
     Args:
-        lstm: whose gradients.
-        copies: into how many equal parts the batch falls, each with a loss of its own.
+        lstm: the LSTM of the forward pass.
+        copies: number of equal parts of the batch, each with a loss of its own.
     """
 
     def __init__(self, lstm: ForwardPass, copies: int = 1) -> None:
         self.lstm = lstm
         self.copies = copies
 
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
         """The gradients of one call.
 
         Args:
@@ -105,83 +107,84 @@ class Backpropagation:
             d_final: with respect to the final states, (batch, units) each.
         """
         steps, rounded = inputs.shape[1], self.rounded
-        passed = self.lstm.run(inputs, initial_state, mask)
+        trajectory = self.lstm.run(inputs, initial_state, mask)
         order = range(steps)[:: -1 if self.lstm.config.go_backwards else 1]
         used = np.ones((len(inputs), steps), bool) if mask is None else mask
-        emitted, d_state, d_emitted = rounded(_of_each_step(d_outputs, steps)), d_final, np.zeros_like(d_final.hidden)
-        d_inputs, taken = np.zeros_like(inputs), []
+        d_outputs, d_state, d_emitted = rounded(_for_each_step(d_outputs, steps)), d_final, np.zeros_like(d_final.hidden)
+        d_inputs, step_records = np.zeros_like(inputs), []
         for k in reversed(range(steps)):
             t, use = order[k], used[:, order[k], np.newaxis]
-            d_emitted = rounded(d_emitted + emitted[:, k])
+            d_emitted = rounded(d_emitted + d_outputs[:, k])
             d_new = State(*(np.where(use, d, 0) for d in (rounded(d_state.hidden + d_emitted), d_state.cell)))
             x_t = np.where(use, inputs[:, t], 0)
-            before = State(passed.hidden[:, k - 1], passed.cell[:, k - 1]) if k else initial_state
-            step = self.through_step(x_t, before, passed.cell[:, k], d_new)
+            previous = State(trajectory.hidden[:, k - 1], trajectory.cell[:, k - 1]) if k else initial_state
+            step = self.backpropagate_step(x_t, previous, trajectory.cell[:, k], d_new)
             d_inputs[:, t] = step.x_t
-            d_state = self.of_state_before(k, use, step.before, d_state)
-            d_emitted = np.where(use, 0, self.of_repeated(d_emitted))
-            taken.append((x_t, before.hidden, step.z))
+            d_state = self.previous_state_gradient(k, use, step.previous_state, d_state)
+            d_emitted = np.where(use, 0, self.repeated_output_gradient(d_emitted))
+            step_records.append((x_t, previous.hidden, step.z))
         if self.lstm.emits_initial_state:
             d_state = State(hidden=rounded(d_state.hidden + d_emitted), cell=d_state.cell)
-        return Gradients(inputs=d_inputs, initial_state=d_state, weights=self.of_weights(taken))
+        return Gradients(inputs=d_inputs, initial_state=d_state, weights=self.weight_gradients(step_records))
 
-    def of_state_before(self, k: int, use: Array, stepped: State, held: State) -> State:  # noqa: ARG002  # of the k-th step
-        """Of the state before a timestep: through its step, or past it where it is masked."""
-        return State(hidden=np.where(use, stepped.hidden, held.hidden), cell=np.where(use, stepped.cell, held.cell))
+    def previous_state_gradient(self, k: int, use: Array, used: State, masked: State) -> State:  # noqa: ARG002  # for subclasses
+        """The gradient of the state before step k: `used` through the step, or `masked` past it where it is masked."""
+        return State(hidden=np.where(use, used.hidden, masked.hidden), cell=np.where(use, used.cell, masked.cell))
 
-    def of_repeated(self, d_emitted: Array) -> Array:
-        """Of the output that a masked timestep repeats."""
+    def repeated_output_gradient(self, d_emitted: Array) -> Array:
+        """The gradient of the output that a masked timestep repeats."""
         return 0 * d_emitted if self.lstm.config.zero_output_for_mask else d_emitted
 
-    def through_step(self, x_t: Array, before: State, cell: Array, d_new: State) -> StepGradients:
-        """From the states after a timestep to what it read; cell: c_t, (batch, units)."""
-        z = self.lstm.preactivations(x_t, before.hidden)
-        gates = self.lstm.gates_of(z)
-        d_cell = self.of_cell(gates, cell, d_new)
+    def backpropagate_step(self, x_t: Array, previous: State, cell: Array, d_new: State) -> StepGradients:
+        """The gradients of one step from those of the state after it; cell: c_t, (batch, units)."""
+        z = self.lstm.preactivations(x_t, previous.hidden)
+        gates = self.lstm.activate_gates(z)
+        d_cell = self.cell_gradient(gates, cell, d_new)
         config = self.lstm.config
         d_z = {
             gate: self.derivative(config.activation if gate == "c" else config.recurrent_activation, z[gate], d_gate)
-            for gate, d_gate in self.of_gates(gates, before, cell, d_cell, d_new.hidden).items()
+            for gate, d_gate in self.gate_gradients(gates, previous, cell, d_cell, d_new.hidden).items()
         }
-        d_x, d_hidden = self.of_what_is_read(d_z)
-        return StepGradients(x_t=d_x, before=State(hidden=d_hidden, cell=self.of_cell_before(gates, d_cell)), z=d_z)
+        d_x, d_hidden = self.input_and_hidden_gradients(d_z)
+        d_previous = State(hidden=d_hidden, cell=self.previous_cell_gradient(gates, d_cell))
+        return StepGradients(x_t=d_x, previous_state=d_previous, z=d_z)
 
-    def of_cell(self, gates: Gates, cell: Array, d_new: State) -> Array:
-        """Of c_t, by way of h_t and from what comes after."""
-        by_hidden = self.derivative(self.lstm.config.activation, cell, self.rounded(d_new.hidden * gates.o))
-        return self.rounded(d_new.cell + by_hidden)
+    def cell_gradient(self, gates: Gates, cell: Array, d_new: State) -> Array:
+        """The gradient of c_t, through h_t and from the next timestep."""
+        through_hidden = self.derivative(self.lstm.config.activation, cell, self.rounded(d_new.hidden * gates.o))
+        return self.rounded(d_new.cell + through_hidden)
 
-    def of_gates(self, gates: Gates, before: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
-        """Of the four gates' values."""
+    def gate_gradients(self, gates: Gates, previous: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
+        """The gradients of the four gates' values."""
         return {
             "i": self.rounded(d_cell * gates.candidate),
-            "f": self.rounded(d_cell * before.cell),
+            "f": self.rounded(d_cell * previous.cell),
             "c": self.rounded(d_cell * gates.i),
             "o": self.rounded(d_hidden * self.lstm.cell_activation(cell)),
         }
 
-    def of_cell_before(self, gates: Gates, d_cell: Array) -> Array:
-        """Of c_{t-1}."""
+    def previous_cell_gradient(self, gates: Gates, d_cell: Array) -> Array:
+        """The gradient of c_{t-1}."""
         return self.rounded(d_cell * gates.f)
 
-    def of_what_is_read(self, d_z: Mapping[str, Array]) -> tuple[Array, Array]:
-        """Of the inputs and of the hidden state before, from the gates' pre-activations."""
+    def input_and_hidden_gradients(self, d_z: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The gradients of the inputs and of h_{t-1}, from those of the gates' pre-activations."""
         d_x: Array | float = 0.0
         d_hidden: Array | float = 0.0
         for gate, d in d_z.items():
             W, U, _ = self.lstm.weights.gate(gate)
-            # A product with dropout's masks is its own transpose.
-            from_x, from_hidden = self.lstm.read_by(gate, self.dot(d, W.T), self.dot(d, U.T))
+            # The product with a dropout mask is its own transpose.
+            from_x, from_hidden = self.lstm.gate_inputs(gate, self.dot(d, W.T), self.dot(d, U.T))
             d_x, d_hidden = self.rounded(d_x + from_x), self.rounded(d_hidden + from_hidden)
         return np.asarray(d_x), np.asarray(d_hidden)
 
-    def of_weights(self, taken: Sequence[tuple[Array, Array, Mapping[str, Array]]]) -> dict[str, Array]:
-        """Of the weights, from x_t, h_{t-1} and the derivatives of z_t of every step that was taken."""
+    def weight_gradients(self, step_records: Sequence[StepRecord]) -> dict[str, Array]:
+        """The gradients of the weights."""
         blocks: dict[str, list[Array]] = {"kernel": [], "recurrent_kernel": [], "bias": []}
         for gate in GATE_ORDER:
-            reads = [self.lstm.read_by(gate, x_t, hidden) for x_t, hidden, _ in taken]
-            x, hidden = (self._by_copy(arrays) for arrays in zip(*reads, strict=True))
-            d_z = self._by_copy([d_z[gate] for _, _, d_z in taken])
+            gate_inputs = [self.lstm.gate_inputs(gate, x_t, hidden) for x_t, hidden, _ in step_records]
+            x, hidden = (self._by_copy(arrays) for arrays in zip(*gate_inputs, strict=True))
+            d_z = self._by_copy([d_z[gate] for _, _, d_z in step_records])
             blocks["kernel"].append(self.dot(np.swapaxes(x, 1, 2), d_z))
             blocks["recurrent_kernel"].append(self.dot(np.swapaxes(hidden, 1, 2), d_z))
             blocks["bias"].append(self.dot(np.ones((1, d_z.shape[1])), d_z)[:, 0])
@@ -191,8 +194,8 @@ class Backpropagation:
     def _by_copy(self, arrays: Sequence[Array]) -> Array:
         """(copies, timesteps · rows of one copy, size), from (batch, size) of each timestep."""
         stacked = np.stack(arrays)
-        apart = stacked.reshape(len(arrays), self.copies, -1, stacked.shape[-1])
-        return np.swapaxes(apart, 0, 1).reshape(self.copies, -1, stacked.shape[-1])
+        copies = stacked.reshape(len(arrays), self.copies, -1, stacked.shape[-1])
+        return np.swapaxes(copies, 0, 1).reshape(self.copies, -1, stacked.shape[-1])
 
     # --- arithmetic ------------------------------------------------------------------------------------------------------------
 
@@ -205,12 +208,12 @@ class Backpropagation:
         return np.asarray(vectors @ matrix)
 
     def derivative(self, activation: str | None, z: Array, cotangent: Array) -> Array:
-        """What is said of an activation's value, said of its argument."""
+        """The gradient of an activation's argument, from the gradient of its value."""
         return vjp(activation)(z, cotangent)
 
 
-def _of_each_step(d_outputs: Array, steps: int) -> Array:
-    """(batch, timesteps, units); of the last output alone, zeros before it."""
+def _for_each_step(d_outputs: Array, steps: int) -> Array:
+    """(batch, timesteps, units); zeros before it where only the last output has a gradient."""
     if d_outputs.ndim == 3:
         return d_outputs
     return np.concatenate([np.zeros((len(d_outputs), steps - 1, d_outputs.shape[-1])), d_outputs[:, np.newaxis]], axis=1)

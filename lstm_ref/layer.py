@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from lstm_ref import activations, sequence
+from lstm_ref import sequence
 from lstm_ref.arrays import Array, real_array
-from lstm_ref.cell import Gates, lstm_gates, new_cell, new_hidden, preactivation
+from lstm_ref.cell import LSTMCell
 from lstm_ref.config import LSTMConfig
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
 from lstm_ref.fused.forward import FusedLSTM
-from lstm_ref.fused.gradients import Said, fused_gradients
+from lstm_ref.fused.gradients import OutputGradients, fused_gradients
 from lstm_ref.gradients import Backpropagation, Gradients
 from lstm_ref.state import State
-from lstm_ref.weights import GATE_ORDER, LSTMWeights
+from lstm_ref.weights import LSTMWeights
 
 COMPUTE_DTYPES = ("float64", "float32")
 ENGINES = ("oracle", "fused")
 
 
-class LSTM:
-    """An LSTM in NumPy that answers as `keras.layers.LSTM` does.
+class LSTM(LSTMCell):
+    """An LSTM in NumPy that computes and returns what `keras.layers.LSTM` does.
 
     Args:
-        config: what is computed.
+        config: the arguments of the Keras layer.
         weights: kernel (input_dim, 4 * units), recurrent_kernel (units, 4 * units), bias (4 * units,) or None.
         dtype: compute dtype, "float64" or "float32"; weights and inputs are cast to it.
-        dropout: what each gate's inputs and hidden state are multiplied by; nothing where None, as at inference.
+        dropout: masks that multiply each gate's inputs and hidden state; None at inference.
         engine: "oracle", whose code is the equations, or "fused", the same function at the speed of matrix products (see `fused`).
-            The fused engine reads the weights when the LSTM is made, and leaves calls with dropout, where gates do not read the
-            same, to the equations.
-        threads: of the fused engine: how many parts of a batch may run beside each other.
+            The fused engine reads the weights when the LSTM is made. Calls with dropout, where the gates read different inputs, use
+            the equations.
+        threads: number of parts of a batch that the fused engine may run at the same time.
 
     Raises:
-        ShapeError: weights are not those of an LSTM with config.units.
-        DtypeError: another compute dtype.
-        LSTMError: another engine, a number of threads that it has not, or config, weights or dropout of another type.
+        ShapeError: the weights do not fit config.units.
+        DtypeError: an unknown compute dtype.
+        LSTMError: an unknown engine, a number of threads that the engine does not support, or config, weights or dropout of another
+            type.
 
     >>> lstm = LSTM(LSTMConfig(units=1), LSTMWeights.from_arrays([[0, 0, 1, 0]], [[0, 0, 0, 0]], [0, 0, 0, 0]))
     >>> lstm(np.array([[[1.0]]])).round(4)  # sigmoid(0) * tanh(sigmoid(0) * tanh(1))
     array([[0.1817]])
     """
 
-    # Keras casts inputs to its compute dtype before anything else; what compares with Keras has to round them alike.
+    # Keras casts inputs to its compute dtype first; a comparison with Keras has to round them in the same way.
     casts_inputs = True
 
-    # What is emitted before the first unmasked timestep: zeros, or the initial hidden state. A convention; see `sequence.run`.
+    # The output before the first unmasked timestep: zeros, or the initial hidden state. A convention; see `sequence.run`.
     emits_initial_state = False
 
     # The chain rule that `gradients` follows.
@@ -85,13 +85,9 @@ class LSTM:
             raise ShapeError(f"the weights are those of {weights.units} units, the configuration says {config.units}")
         if config.use_bias != (weights.bias is not None):
             raise ShapeError(f"use_bias is {config.use_bias}, but bias is {'None' if weights.bias is None else 'given'}")
-        self.config = config
         self.dtype = np.dtype(dtype)
-        self.weights = weights.astype(self.dtype)
-        self.dropout = dropout
+        super().__init__(config, weights.astype(self.dtype), dropout)
         self.state: State | None = None
-        self._activation = activations.get(config.activation)
-        self._recurrent_activation = activations.get(config.recurrent_activation)
         self._fused = FusedLSTM(config, self.weights, threads) if engine == "fused" else None
 
     def __call__(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> Any:
@@ -108,24 +104,24 @@ class LSTM:
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
         """
-        passed = self.passed(inputs, initial_state, mask)
-        outputs, state = self.present(passed)
-        self.keep(passed)
+        trajectory = self.call_trajectory(inputs, initial_state, mask)
+        outputs, state = self.outputs_and_state(trajectory)
+        self.store_final_state(trajectory)
         return (outputs, state.hidden, state.cell) if self.config.return_state else outputs
 
-    def passed(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
-        """What a call passes through, of which the fused engine keeps no more than is returned; stores nothing."""
+    def call_trajectory(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
+        """The trajectory of a call. The fused engine keeps only the parts of it that are returned. No state is stored."""
         checked = self._checked(inputs, initial_state, mask)
         fused = self._engine
         return fused.run(*checked, emits_initial_state=self.emits_initial_state) if fused else self.run(*checked)
 
-    def keep(self, passed: sequence.Trajectory) -> None:
-        """Store the state that a call ended in, where the layer is stateful."""
+    def store_final_state(self, trajectory: sequence.Trajectory) -> None:
+        """Store the final state of a call, where the layer is stateful."""
         if self.config.stateful:
-            self.store(passed.final_state)
+            self.store(trajectory.final_state)
 
     def trajectory(self, inputs: Any, initial_state: Any = None, mask: Any = None) -> sequence.Trajectory:
-        """All that the call with these arguments passes through; the stored state of a stateful layer is read, and left alone."""
+        """The whole trajectory of the call with these arguments. The stored state is read and does not change."""
         return self.run(*self._checked(inputs, initial_state, mask))
 
     def gradients(
@@ -133,7 +129,7 @@ class LSTM:
     ) -> Gradients:
         """Derivatives of a loss with respect to inputs, initial state and weights, for the call with these arguments.
 
-        The stored state of a stateful layer is read, and left alone.
+        The stored state of a stateful layer is read and does not change.
 
         Args:
             inputs: of the call.
@@ -141,11 +137,11 @@ class LSTM:
             d_final: with respect to the final states, [h, c] or a State, (batch, units) each; zeros by default.
             initial_state: of the call.
             mask: of the call.
-            copies: number of equal parts of the batch that have a loss of their own each.
+            copies: number of equal parts of the batch, each with a loss of its own.
 
         Raises:
             ShapeError, DtypeError: an argument does not fit; the message says which and how.
-            LSTMError: no such number of copies.
+            LSTMError: `copies` does not divide the batch.
         """
         inputs, start, mask = self._checked(inputs, initial_state, mask)
         batch, steps, _ = inputs.shape
@@ -157,18 +153,18 @@ class LSTM:
         if isinstance(copies, bool) or not isinstance(copies, Integral) or copies < 1 or batch % copies:
             raise LSTMError(f"copies must be a positive integer that divides the batch of {batch} rows; got {copies!r}")
         if fused := self._engine:
-            said = Said(outputs=d_outputs, final_state=d_final, emits_initial_state=self.emits_initial_state)
-            return fused_gradients(fused, (inputs, start, mask), said, copies)
-        return self.backpropagation(self, copies).through_sequence(inputs, start, mask, d_outputs, d_final)
+            loss_gradients = OutputGradients(outputs=d_outputs, final_state=d_final, emits_initial_state=self.emits_initial_state)
+            return fused_gradients(fused, (inputs, start, mask), loss_gradients, copies)
+        return self.backpropagation(self, copies).backpropagate(inputs, start, mask, d_outputs, d_final)
 
-    def start(self, given: State | None, batch: int) -> State:
-        """The state that a call starts from: the one that it is given, that which a stateful layer has stored, or zeros."""
-        if given is not None:
-            return given
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        """The state that a call starts from: its initial_state, else the stored state of a stateful layer, else zeros."""
+        if initial_state is not None:
+            return initial_state
         return self.zero_state(batch) if self.state is None else self.state
 
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> sequence.Trajectory:
-        """All that the sequence passes through, from checked arguments; leaves the stored state alone."""
+        """The trajectory of a sequence, from checked arguments. The stored state does not change."""
         if fused := self._engine:
             return fused.trajectory(inputs, initial_state, mask, emits_initial_state=self.emits_initial_state)
         return sequence.run(
@@ -182,59 +178,21 @@ class LSTM:
             hold=self.hold,
         )
 
-    def gates(self, x_t: Array, state: State) -> Gates:
-        """The gates of one timestep; x_t: (batch, input_dim)."""
-        return self.gates_of(self.preactivations(x_t, state.hidden))
-
-    def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
-        """What the activations of all gates are applied to; x_t: (batch, input_dim), hidden and the results: (batch, units)."""
-        return {gate: self.preactivation(x_t, hidden, gate) for gate in GATE_ORDER}
-
-    def gates_of(self, z: Mapping[str, Array]) -> Gates:
-        """The gates of one timestep from their pre-activations, (batch, units) each."""
-        return lstm_gates(z, self._activation, self._recurrent_activation)
-
-    def cell_activation(self, cell: Array) -> Array:
-        """What the output gate lets through, from the cell state, (batch, units)."""
-        return self._activation(cell)
-
-    def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
-        """What a gate's activation is applied to; x_t: (batch, input_dim), hidden and the result: (batch, units)."""
-        return preactivation(*self.read_by(gate, x_t, hidden), self.weights, gate)
-
-    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
-        """What a gate reads of the inputs and of the hidden state: all of both, but for dropout."""
-        return (x_t, hidden) if self.dropout is None else self.dropout.applied(gate, x_t, hidden)
-
-    def step(self, x_t: Array, state: State) -> State:
-        """The state after one timestep; x_t: (batch, input_dim)."""
-        gates = self.gates(x_t, state)
-        c_t = self.new_cell(gates, state)
-        return State(hidden=self.new_hidden(gates, c_t), cell=c_t)
-
-    def new_cell(self, gates: Gates, state: State) -> Array:
-        """c_t from the gates and the state before, (batch, units) each."""
-        return new_cell(gates, state)
-
-    def new_hidden(self, gates: Gates, cell: Array) -> Array:
-        """h_t from the gates and c_t, (batch, units) each."""
-        return new_hidden(gates, cell, self.cell_activation)
-
     def hold(self, use: Array, new: State, old: State) -> State:
         """The state after a timestep under a mask; use: (batch, 1)."""
         return sequence.hold(use, new, old)
 
-    def present(self, trajectory: sequence.Trajectory) -> tuple[Array, State]:
-        """What the layer returns of a run: the outputs or the last one, and the final state, asked for or not."""
+    def outputs_and_state(self, trajectory: sequence.Trajectory) -> tuple[Array, State]:
+        """The outputs that the layer returns, all or the last one, and the final state, whatever return_state is."""
         return trajectory.outputs if self.config.return_sequences else trajectory.outputs[:, -1], trajectory.final_state
 
     @property
     def _engine(self) -> FusedLSTM | None:
-        """What runs in place of the equations, where something does."""
+        """The fused engine, where it runs instead of the equations."""
         return self._fused if self.dropout is None else None
 
     def zero_state(self, batch: int) -> State:
-        """The state before anything was read: zeros, (batch, units) each."""
+        """A state of zeros, (batch, units) each."""
         return State(*(np.zeros((batch, self.config.units), self.dtype) for _ in ("hidden", "cell")))
 
     @property
@@ -243,7 +201,7 @@ class LSTM:
         return self.weights.arrays
 
     def store(self, state: State) -> None:
-        """Keep the state that a stateful layer's next call starts from."""
+        """Store the state that the next call of a stateful layer starts from."""
         # A copy: the caller may write to the states that were returned.
         self.state = State(hidden=state.hidden.copy(), cell=state.cell.copy())
 
@@ -264,7 +222,7 @@ class LSTM:
         mask = checked_mask(mask, inputs.shape[:2])
         if self.dropout is not None:
             self.dropout.check(batch, self.weights.input_dim, self.config.units)
-        return inputs, self.start(self._checked_state(initial_state, batch), batch), mask
+        return inputs, self.starting_state(self._checked_state(initial_state, batch), batch), mask
 
     def _checked_inputs(self, inputs: Any) -> Array:
         array = real_array("inputs", inputs)
@@ -300,7 +258,7 @@ class LSTM:
 
 
 def _state_pair(argument: str, pair: Any) -> tuple[Any, Any]:
-    """Hidden and cell state out of a State or [h, c]; one array, or one without the other, is neither."""
+    """Hidden and cell state from a State or [h, c]; a single array is refused, and so is a pair with None."""
     expected = f"{argument} must be a State or [h, c], (batch, units) each"
     if isinstance(pair, State):
         return pair.hidden, pair.cell
@@ -315,7 +273,7 @@ def checked_mask(mask: Any, expected: tuple[int, ...]) -> Array | None:
     """A mask (batch, timesteps) as booleans, True = use the timestep.
 
     Raises:
-        ShapeError, DtypeError: it has not the expected shape, or is no array of numbers.
+        ShapeError, DtypeError: the mask has another shape, or is not an array of numbers.
     """
     if mask is None:
         return None

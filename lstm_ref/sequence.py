@@ -1,4 +1,4 @@
-"""From one timestep to a sequence: order, masks, and what is emitted at each timestep."""
+"""From one timestep to a sequence: order, masks, and the output of each timestep."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Hold = Callable[[Array, State, State], State]
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Everything that one run over a sequence passed through, in processing order.
+    """The outputs and states of one run over a sequence, in processing order.
 
     Attributes:
-        outputs: what was emitted, (batch, timesteps, units); differs from `hidden` only under a mask.
+        outputs: (batch, timesteps, units); they differ from `hidden` only under a mask.
         hidden: h after each timestep, (batch, timesteps, units).
         cell: c after each timestep, (batch, timesteps, units).
     """
@@ -35,7 +35,7 @@ class Trajectory:
 
 
 def hold(use: Array, new: State, old: State) -> State:
-    """The new state of the rows that use the timestep, the old one of the others; use: (batch, 1)."""
+    """The new state of the rows that use the timestep, the old state of the others; use: (batch, 1)."""
     return State(hidden=np.where(use, new.hidden, old.hidden), cell=np.where(use, new.cell, old.cell))
 
 
@@ -52,14 +52,14 @@ def run(
 ) -> Trajectory:
     """Take one step per timestep of inputs (batch, timesteps, input_dim), at least one.
 
-    Under a mask (batch, timesteps), True = use: a masked timestep holds both states and emits the previously emitted output. Before
-    the first unmasked timestep that is zeros or, by the other convention, the initial hidden state where `emits_initial_state`;
-    Keras' backends differ in it, and the states do not depend on it. `zero_output_for_mask` emits zeros at every masked timestep.
-    `go_backwards` reads inputs and mask from the last timestep to the first.
+    mask: (batch, timesteps), True = use. A masked timestep holds both states and repeats the previous output. Before the first
+    unmasked timestep the output is zeros, or the initial hidden state with `emits_initial_state`; Keras' backends differ in this
+    convention, and the states do not depend on it. `zero_output_for_mask` emits zeros at every masked timestep. `go_backwards`
+    reads inputs and mask from the last timestep to the first.
     """
     order = range(inputs.shape[1])[:: -1 if go_backwards else 1]
     state, emitted = initial_state, initial_state.hidden if emits_initial_state else np.zeros_like(initial_state.hidden)
-    passed: list[tuple[Array, State]] = []
+    steps: list[tuple[Array, State]] = []
     for t in order:
         new = step(inputs[:, t], state)
         if mask is None:
@@ -68,9 +68,9 @@ def run(
             use = mask[:, t, np.newaxis]
             state = hold(use, new, state)
             emitted = np.where(use, new.hidden, 0 if zero_output_for_mask else emitted)
-        passed.append((emitted, state))
+        steps.append((emitted, state))
     return Trajectory(
-        outputs=np.stack([output for output, _ in passed], axis=1),
-        hidden=np.stack([state.hidden for _, state in passed], axis=1),
-        cell=np.stack([state.cell for _, state in passed], axis=1),
+        outputs=np.stack([output for output, _ in steps], axis=1),
+        hidden=np.stack([state.hidden for _, state in steps], axis=1),
+        cell=np.stack([state.cell for _, state in steps], axis=1),
     )

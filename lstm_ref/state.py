@@ -9,10 +9,10 @@ from lstm_ref.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What an LSTM remembers between two timesteps.
+    """The state of an LSTM between two timesteps.
 
     Attributes:
-        hidden: h, shape (batch, units); also the output of the step that made it.
+        hidden: h, shape (batch, units); also the output of its timestep.
         cell: c, shape (batch, units); Keras calls it carry.
     """
 

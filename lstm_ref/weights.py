@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref.arrays import Array, real_array
+from lstm_ref.arrays import Array, floating_array
 from lstm_ref.errors import DtypeError, LSTMError, ShapeError
 
 # Column blocks of kernel, recurrent_kernel and bias: input gate, forget gate, candidate, output gate.
@@ -17,10 +17,10 @@ GATE_ORDER = ("i", "f", "c", "o")
 
 
 def count_params(units: int, input_dim: int, use_bias: bool = True) -> int:
-    """Number of weights of an LSTM: four gates, each reading input_dim features, units hidden values and a bias.
+    """Number of weights of an LSTM: four gates, each of which reads input_dim features, units hidden values and a bias.
 
     Raises:
-        LSTMError: a size is not a positive integer, or use_bias no bool.
+        LSTMError: a size is not a positive integer, or use_bias is not a bool.
 
     >>> count_params(10, 5)
     640
@@ -46,12 +46,12 @@ class LSTMWeights:
     """The weights of one LSTM in Keras' layout.
 
     Attributes:
-        kernel: (input_dim, 4 * units), what the inputs are multiplied by.
-        recurrent_kernel: (units, 4 * units), what the previous hidden state is multiplied by.
+        kernel: (input_dim, 4 * units), multiplies the inputs.
+        recurrent_kernel: (units, 4 * units), multiplies the previous hidden state.
         bias: (4 * units,), or None where use_bias is False.
 
     Raises:
-        ShapeError: the three do not fit each other.
+        ShapeError: the shapes of the arrays do not fit each other.
         DtypeError: an array is not of a real floating dtype.
     """
 
@@ -89,13 +89,13 @@ class LSTMWeights:
 
     @classmethod
     def from_arrays(cls, kernel: Any, recurrent_kernel: Any, bias: Any = None) -> LSTMWeights:
-        """Weights from anything array-like; floating dtypes are kept; integers and other libraries' dtypes become float64, exactly.
+        """Weights from anything array-like; floating dtypes are kept, all other real ones become float64 exactly.
 
         Raises:
             ShapeError, DtypeError: see LSTMWeights.
         """
         arrays = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-        return cls(**{name: None if value is None else _floating_array(name, value) for name, value in arrays.items()})  # type: ignore[arg-type]  # only bias can be None
+        return cls(**{name: None if value is None else floating_array(name, value) for name, value in arrays.items()})  # type: ignore[arg-type]  # only bias can be None
 
     @property
     def units(self) -> int:
@@ -114,15 +114,15 @@ class LSTMWeights:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """The arrays that are there, by Keras' names, in Keras' order."""
-        named = {"kernel": self.kernel, "recurrent_kernel": self.recurrent_kernel, "bias": self.bias}
-        return {name: array for name, array in named.items() if array is not None}
+        """The arrays by Keras' names, in Keras' order, without the bias where it is None."""
+        arrays = {"kernel": self.kernel, "recurrent_kernel": self.recurrent_kernel, "bias": self.bias}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def gate(self, name: str) -> GateWeights:
-        """Views of one gate's columns, so that writing to them writes to the weights.
+        """Views of one gate's columns: writing to them writes to the weights.
 
         Raises:
-            LSTMError: no such gate.
+            LSTMError: unknown gate.
         """
         if not isinstance(name, str) or name not in GATE_ORDER:
             raise LSTMError(
@@ -132,7 +132,7 @@ class LSTMWeights:
 
     @cached_property
     def _gates(self) -> dict[str, GateWeights]:
-        """Made once, since every timestep asks for them."""
+        """Computed once, because every timestep uses them."""
         blocks = {gate: np.s_[k * self.units : (k + 1) * self.units] for k, gate in enumerate(GATE_ORDER)}
         return {
             gate: GateWeights(
@@ -145,18 +145,11 @@ class LSTMWeights:
         """The same weights in another floating dtype.
 
         Raises:
-            DtypeError: no floating dtype of NumPy's.
+            DtypeError: not a floating dtype of NumPy.
         """
         if not _is_floating(dtype):
             raise DtypeError(f"weights are of a floating dtype of NumPy's; got {dtype!r}")
         return LSTMWeights(**{name: array.astype(dtype) for name, array in self.arrays.items()})
-
-
-def _floating_array(name: str, value: Any) -> Array:
-    array = real_array(name, value)
-    if array.dtype.kind == "b":
-        raise DtypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
 def _is_floating(dtype: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Who is timed, each by the best route that its users have."""
+"""The timed peers, each with the best routes that its users have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _own(name: str, route: str) -> Peer:
 
 
 def _keras(backend: str, name: str, *packages: str, route: str = "", module: str = "") -> Peer:
-    """Keras fixes its backend when it is imported: each has a process."""
+    """Keras fixes its backend when it is imported: each backend has a process."""
     return Peer(
         name=f"keras-{name}",
         module=f"{__name__}.{module or 'keras_' + backend}",
@@ -28,7 +28,7 @@ def _keras(backend: str, name: str, *packages: str, route: str = "", module: str
 _ALL = (
     Peer(name="floor", module=f"{__name__}.floor", group="reference", packages=("numpy",), is_own=True, is_floor=True),
     _own("lstm_ref-fused", "fused float32"),
-    # With threads, the rows of the batch are split among them, and each has a matrix product of one thread.
+    # The rows of the batch are split among threads, each with a matrix product of one thread.
     replace(_own("lstm_ref-fused-rows", "fused-rows float32"), group="rows", environment={"OPENBLAS_NUM_THREADS": "1"}),
     _own("lstm_ref-float32", "oracle float32"),
     _own("lstm_ref-float64", "oracle float64"),

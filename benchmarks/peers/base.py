@@ -1,4 +1,4 @@
-"""What a peer is, and what its module provides: `prepare(problem, route, threads)`, which gives a `Prepared`.
+"""A peer, and the function of its module: `prepare(problem, route, threads)`, which returns a `Prepared`.
 
 A module imports its framework within that function, which only ever runs in a worker process.
 """
@@ -17,11 +17,11 @@ from lstm_ref.arrays import Array
 
 
 class Prepared(NamedTuple):
-    """A peer that holds weights and inputs in its own form.
+    """A peer with weights and inputs in its own form.
 
     Attributes:
-        call: the computation that is timed; what it returns is computed when it returns.
-        read: what it returned, as arrays: the outputs of each call, or the gradients of each weight and of the inputs.
+        call: the timed computation, which is complete when it returns.
+        read: converts its result to arrays: the outputs of each call, or the gradients of each weight and of the inputs.
     """
 
     call: Callable[[], Any]
@@ -30,18 +30,18 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Who is timed.
+    """A timed implementation.
 
     Attributes:
         name: without spaces.
         module: that prepares it, by its full name.
-        route: what to use of it, in the module's words.
-        group: the process that it shares with others.
+        route: how to call it, in the words of its module.
+        group: of peers that share a process.
         packages: that it imports.
         environment: variables that its process needs.
-        is_own: whether it is of this project, so that its failure is a failure.
-        centred: whether its sigmoid is 1/2 and an odd function: see `benchmarks.expectation`.
-        is_floor: whether it is the matrix products alone, which answer nothing.
+        is_own: whether it belongs to this project, so that its failure fails the test.
+        centred: whether its sigmoid is 1/2 plus an odd function: see `benchmarks.expectation`.
+        is_floor: whether it computes only the matrix products, without results.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Peer:
     is_floor: bool = False
 
     def versions(self) -> str:
-        """Of its packages, in words.
+        """The versions of its packages, in words.
 
         Raises:
             UnsupportedError: one is not installed.
@@ -75,9 +75,9 @@ _distributions = cache(packages_distributions)
 
 
 def chained(call: Callable[..., Sequence[Any]], inputs: Sequence[Any]) -> list[Any]:
-    """Outputs of calls of which each is given the states that the one before it returned, the first none."""
+    """The outputs of calls, each with the states that the call before it returned; the first without."""
     outputs, states = [], ()
-    for read in inputs:
-        output, *states = call(read, *states)  # type: ignore[assignment]  # none, or the two of them
+    for call_inputs in inputs:
+        output, *states = call(call_inputs, *states)  # type: ignore[assignment]  # none, or the two of them
         outputs.append(output)
     return outputs

@@ -1,4 +1,4 @@
-"""The floor: the matrix products that an LSTM of this size cannot do without, by NumPy's BLAS, into memory that is there."""
+"""The floor: the matrix products that every LSTM of this size needs, by NumPy's BLAS, into allocated memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.problem import Problem
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import Array
 
-# Calls by which the faster of two layouts is found.
+# Calls with which the faster of two layouts is determined.
 TRIALS = 5
 
 
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: ARG001  # the process has its threads
-    """Of every direction and call, one after the other, in the layout that BLAS multiplies faster: rows or columns of the batch."""
+    """The products of every direction and call, in the faster of two layouts: the batch as rows or as columns."""
     backward = problem.cotangent is not None
 
     def products(*, batch_last: bool) -> Callable[[], None]:
@@ -38,21 +38,21 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
 
 
 def _products(weights: LSTMWeights, inputs: Array, *, backward: bool, batch_last: bool) -> Callable[[], None]:
-    """X W of all timesteps in one product and h U of each; with gradients, those with which δz of all timesteps is used."""
+    """X W of all timesteps in one product and h U of each; with gradients, the products with δz too."""
     batch, steps, input_dim = inputs.shape
     units = weights.units
     random = np.random.Generator(np.random.PCG64(0))
 
-    def laid(array: Array) -> Array:
+    def arranged(array: Array) -> Array:
         return np.ascontiguousarray(array.swapaxes(-1, -2)) if batch_last else array
 
     def multiply(left: Array, right: Array, out: Array) -> None:
         np.matmul(right, left, out=out) if batch_last else np.matmul(left, right, out=out)
 
     def drawn(*shape: int) -> Array:
-        return laid(random.standard_normal(shape, np.float32))
+        return arranged(random.standard_normal(shape, np.float32))
 
-    W, U = laid(weights.kernel), laid(weights.recurrent_kernel)
+    W, U = arranged(weights.kernel), arranged(weights.recurrent_kernel)
     X, flat_H, Z = drawn(steps * batch, input_dim), drawn(steps * batch, units), drawn(steps * batch, 4 * units)
     H, z = drawn(steps, batch, units), drawn(batch, 4 * units)
 
@@ -66,7 +66,7 @@ def _products(weights: LSTMWeights, inputs: Array, *, backward: bool, batch_last
     dZ = drawn(steps, batch, 4 * units)
     dX, dh, dW, dU = np.empty_like(X), np.empty_like(H[0]), np.empty_like(W), np.empty_like(U)
 
-    def both() -> None:
+    def forward_and_backward() -> None:
         forward()
         for dz in dZ:
             multiply(dz, U.T, dh)
@@ -74,4 +74,4 @@ def _products(weights: LSTMWeights, inputs: Array, *, backward: bool, batch_last
         multiply(X.T, Z, dW)
         multiply(flat_H.T, Z, dU)
 
-    return both
+    return forward_and_backward

@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import UnsupportedError
 from benchmarks.peers import keras_layer
 from benchmarks.peers.base import Prepared, chained
 from benchmarks.problem import Problem
 
 
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: ARG001  # the process has its threads
-    """A model is compiled once for its shapes, where the backend compiles."""
+    """Where the backend compiles, a model is compiled once for its shapes."""
     keras = importlib.import_module("keras")
-    keras_layer.refuse_gradients(problem, keras.backend.backend())
+    if problem.cotangent is not None:
+        raise UnsupportedError(f"Keras computes no gradients on {keras.backend.backend()}")
     layer = keras_layer.build(problem)
     if route == "call":
         call = keras_layer.caller(layer, problem.mask)
-        # OpenVINO computes nothing before it is asked for the numbers.
-        return Prepared(lambda: [keras.ops.convert_to_numpy(each) for each in chained(call, problem.inputs)], list)
+        # OpenVINO computes only when the result is converted.
+        return Prepared(lambda: [keras.ops.convert_to_numpy(output) for output in chained(call, problem.inputs)], list)
     predict = _model(keras, layer, problem).predict_on_batch
     mask = [] if problem.mask is None else [problem.mask]
     states = [np.zeros((len(problem.inputs[0]), problem.config.units), np.float32)] * 2 if problem.is_carried else []
@@ -33,7 +35,7 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
 
 
 def _model(keras: Any, layer: Any, problem: Problem) -> Any:
-    """The layer with what it reads as inputs: sequences, a mask, states."""
+    """A model of the layer with sequences, a mask and states as inputs."""
     read = keras.Input(batch_shape=problem.inputs[0].shape)
     mask = None if problem.mask is None else keras.Input(batch_shape=problem.mask.shape, dtype="bool")
     state = (len(problem.inputs[0]), problem.config.units)

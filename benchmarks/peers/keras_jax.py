@@ -5,21 +5,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import numpy as np
-
 from benchmarks.peers import keras_layer
 from benchmarks.peers.base import Prepared, chained
 from benchmarks.problem import Problem
 
 
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: ARG001  # the process has its threads
-    """What is returned is waited for, since JAX returns before it is computed."""
+    """Calls wait for their results, because JAX returns before they are computed."""
     jax = importlib.import_module("jax")
     layer = keras_layer.build(problem)
     weights = [variable.value for variable in layer.trainable_variables]
     others = [variable.value for variable in layer.non_trainable_variables]
     mask = None if problem.mask is None else jax.numpy.asarray(problem.mask)
-    inputs = [jax.numpy.asarray(each) for each in problem.inputs]
+    inputs = [jax.numpy.asarray(array) for array in problem.inputs]
 
     def stateless(weights: Any, read: Any, *states: Any) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -28,15 +26,13 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
         return keras_layer.caller(call, mask)(read, *states)
 
     if problem.cotangent is None:
-        one = jax.jit(stateless)
-        return Prepared(lambda: jax.block_until_ready(chained(lambda *read: one(weights, *read), inputs)), _as_arrays)
+        compiled = jax.jit(stateless)
+        return Prepared(
+            lambda: jax.block_until_ready(chained(lambda *read: compiled(weights, *read), inputs)), keras_layer.as_arrays
+        )
     cotangent = jax.numpy.asarray(problem.cotangent)
     derived = jax.jit(jax.grad(lambda weights, read: (stateless(weights, read)[0] * cotangent).sum(), argnums=(0, 1)))
     return Prepared(
         lambda: jax.block_until_ready(derived(weights, inputs[0])),
-        lambda found: _as_arrays([*found[0], found[1]]),
+        lambda gradients: keras_layer.as_arrays([*gradients[0], gradients[1]]),
     )
-
-
-def _as_arrays(tensors: Any) -> list[Any]:
-    return [np.asarray(tensor) for tensor in tensors]

@@ -1,4 +1,4 @@
-"""What the backends of Keras share: the layer, and calls of it that can be compiled."""
+"""The code that all Keras backends share: the layer, and calls of it that can be compiled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.errors import UnsupportedError
+import numpy as np
+
 from benchmarks.problem import Problem
 
 
@@ -27,18 +28,17 @@ def build(problem: Problem) -> Any:
 
 
 def caller(layer: Any, mask: Any) -> Callable[..., tuple[Any, ...]]:
-    """(inputs, h, c) or (inputs) to what the layer returns."""
-    given = {} if mask is None else {"mask": mask}
+    """A function of (inputs, h, c) or (inputs) that returns a tuple of the layer's results."""
+    mask_argument = {} if mask is None else {"mask": mask}
 
     def call(inputs: Any, *states: Any) -> tuple[Any, ...]:
-        started = {"initial_state": list(states)} if states else {}
-        returned = layer(inputs, training=False, **given, **started)
+        state_argument = {"initial_state": list(states)} if states else {}
+        returned = layer(inputs, training=False, **mask_argument, **state_argument)
         return tuple(returned) if isinstance(returned, list | tuple) else (returned,)
 
     return call
 
 
-def refuse_gradients(problem: Problem, backend: str) -> None:
-    """Of the backends that infer only."""
-    if problem.cotangent is not None:
-        raise UnsupportedError(f"Keras computes no gradients on {backend}")
+def as_arrays(tensors: Any) -> list[Any]:
+    """Tensors of JAX or TensorFlow as NumPy arrays."""
+    return [np.asarray(tensor) for tensor in tensors]

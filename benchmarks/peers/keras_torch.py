@@ -1,4 +1,4 @@
-"""Keras on PyTorch, eager: `torch.compile` takes minutes to unroll what is then no faster."""
+"""Keras on PyTorch, eager: `torch.compile` takes minutes and is then no faster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: AR
     """Without gradients, in `torch.inference_mode`."""
     torch = importlib.import_module("torch")
     layer = keras_layer.build(problem)
-    inputs = [torch.from_numpy(each) for each in problem.inputs]
+    inputs = [torch.from_numpy(array) for array in problem.inputs]
     call = keras_layer.caller(layer, None if problem.mask is None else torch.from_numpy(problem.mask))
     if problem.cotangent is None:
         return Prepared(torch.inference_mode()(lambda: chained(call, inputs)), _as_arrays)

@@ -1,4 +1,4 @@
-"""The operator LSTM of ONNX in onnxruntime: sequences are laid out as it wants them, time first."""
+"""The operator LSTM of ONNX in onnxruntime: sequences have its layout, time first."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from benchmarks.problem import Problem
 from lstm_ref.arrays import Array
 from lstm_ref.layouts import LAYOUTS
 
-# Of the version of the operator that has `layout`, and the format that the oldest runtime with it reads.
+# The first version of the operator with `layout`, and the format that the oldest runtime with it reads.
 _OPSET, _IR_VERSION = 14, 8
 
 
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: ARG001  # there is one
     """A session over one node."""
     if problem.cotangent is not None:
-        raise UnsupportedError("onnxruntime infers only")
+        raise UnsupportedError("onnxruntime computes no gradients")
     if problem.mask is not None and not problem.is_right_padded:
-        raise UnsupportedError("the operator LSTM knows no mask but padding at the end")
+        raise UnsupportedError("the operator LSTM supports no mask but padding at the end")
     runtime = importlib.import_module("onnxruntime")
     session = runtime.InferenceSession(_model(problem), _options(runtime, threads), providers=["CPUExecutionProvider"])
     value = runtime.OrtValue.ortvalue_from_numpy
     lengths = {} if problem.mask is None else {"lengths": value(problem.mask.sum(axis=1).astype(np.int32))}
-    inputs = [value(np.ascontiguousarray(each.swapaxes(0, 1))) for each in problem.inputs]
+    inputs = [value(np.ascontiguousarray(array.swapaxes(0, 1))) for array in problem.inputs]
     zeros = [value(np.zeros((1, len(problem.inputs[0]), problem.config.units), np.float32)) for _ in range(2)]
     names = ["Y", "Y_h", "Y_c"] if problem.is_carried else ["Y"]
 
     def call(read: Any, *states: Any) -> Any:
-        given = dict(zip(("h", "c"), states or zeros, strict=True)) if problem.is_carried else {}
-        return session.run_with_ort_values(names, {"X": read, **lengths, **given})
+        state_inputs = dict(zip(("h", "c"), states or zeros, strict=True)) if problem.is_carried else {}
+        return session.run_with_ort_values(names, {"X": read, **lengths, **state_inputs})
 
-    return Prepared(lambda: chained(call, inputs), lambda found: [_batch_first(each.numpy()) for each in found])
+    return Prepared(lambda: chained(call, inputs), lambda outputs: [_batch_first(output.numpy()) for output in outputs])
 
 
 def _batch_first(Y: Array) -> Array:
-    """(timesteps, directions, batch, units) as Keras has it, directions side by side."""
+    """(timesteps, directions, batch, units) in Keras' layout, directions concatenated."""
     steps, directions, batch, units = Y.shape
     return np.ascontiguousarray(Y.transpose(2, 0, 1, 3)).reshape(batch, steps, directions * units)
 
@@ -47,7 +47,7 @@ def _batch_first(Y: Array) -> Array:
 def _options(runtime: Any, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # who waits must not disturb who is timed
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads must not disturb the timed peer
     return options
 
 

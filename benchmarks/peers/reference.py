@@ -29,7 +29,7 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:
     if problem.cotangent is not None:
         return Prepared(
             lambda: lstm.gradients(inputs, problem.cotangent, mask=problem.mask),
-            lambda found: [*found.weights.values(), found.inputs],
+            lambda gradients: [*gradients.weights.values(), gradients.inputs],
         )
 
     def call(read: Any, *states: Any) -> Any:
@@ -40,7 +40,7 @@ def prepare(problem: Problem, route: str, threads: int) -> Prepared:
 
 
 def _both_directions(problem: Problem, build: Any) -> Prepared:
-    ahead = replace(problem.config, return_state=True)
-    halves = [build(replace(ahead, go_backwards=k == 1), weights) for k, weights in enumerate(problem.weights)]
-    both = Bidirectional(halves[0], halves[1], "concat")
-    return Prepared(lambda: both(problem.inputs[0]), lambda returned: [returned[0]])
+    half = replace(problem.config, return_state=True)
+    halves = [build(replace(half, go_backwards=k == 1), weights) for k, weights in enumerate(problem.weights)]
+    bidirectional = Bidirectional(halves[0], halves[1], "concat")
+    return Prepared(lambda: bidirectional(problem.inputs[0]), lambda returned: [returned[0]])

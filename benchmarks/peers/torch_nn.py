@@ -13,26 +13,28 @@ from lstm_ref.layouts import LAYOUTS
 
 
 def prepare(problem: Problem, route: str, threads: int) -> Prepared:  # noqa: ARG001  # the process has its threads
-    """Without gradients, in `torch.inference_mode`; padded sequences are packed for it, and unpacked."""
+    """Without gradients, in `torch.inference_mode`; padded sequences are packed and unpacked."""
     if problem.mask is not None and not problem.is_right_padded:
-        raise UnsupportedError("torch.nn.LSTM knows no mask but padding at the end")
+        raise UnsupportedError("torch.nn.LSTM supports no mask but padding at the end")
     torch = importlib.import_module("torch")
     lstm = _layer(torch, problem)
-    inputs = [torch.from_numpy(each) for each in problem.inputs]
+    inputs = [torch.from_numpy(array) for array in problem.inputs]
     if problem.cotangent is not None:
         cotangent, leaves = torch.from_numpy(problem.cotangent), [inputs[0].requires_grad_()]
         weights = [lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0]
         return Prepared(
             lambda: torch.autograd.grad((lstm(inputs[0])[0] * cotangent).sum(), [*weights, *leaves]),
-            lambda found: [*(gradient.T.numpy() for gradient in found[:-1]), found[-1].numpy()],
+            lambda gradients: [*(gradient.T.numpy() for gradient in gradients[:-1]), gradients[-1].numpy()],
         )
 
     def call(read: Any, *states: Any) -> Any:
         outputs, (hidden, cell) = lstm(read, states or None)
         return outputs, hidden, cell
 
-    used = call if problem.mask is None else _packed(torch, lstm, problem.mask)
-    return Prepared(torch.inference_mode()(lambda: chained(used, inputs)), lambda found: [each.numpy() for each in found])
+    timed_call = call if problem.mask is None else _packed(torch, lstm, problem.mask)
+    return Prepared(
+        torch.inference_mode()(lambda: chained(timed_call, inputs)), lambda outputs: [output.numpy() for output in outputs]
+    )
 
 
 def _layer(torch: Any, problem: Problem) -> Any:
@@ -48,7 +50,7 @@ def _layer(torch: Any, problem: Problem) -> Any:
 
 
 def _packed(torch: Any, lstm: Any, mask: Array) -> Any:
-    """Calls over sequences of several lengths."""
+    """A call over sequences of different lengths."""
     rnn, lengths, steps = torch.nn.utils.rnn, torch.from_numpy(mask.sum(axis=1)), mask.shape[1]
 
     def call(read: Any) -> Any:

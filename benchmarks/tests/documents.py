@@ -1,4 +1,4 @@
-"""Result files made for tests: the format's fields, and times that are drawn or given."""
+"""Result files made for tests: the format's fields, and random or given times."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ EXAMPLE = Path(__file__).with_name("example.json")
 Entry = dict[str, Any]
 
 
-def drawn(median: float, seed: int, count: int = 40, spread: float = 0.02) -> list[float]:
-    """Rounds around a median, as uneven as those of a quiet machine; (count,)."""
+def random_rounds(median: float, seed: int, count: int = 40, spread: float = 0.02) -> list[float]:
+    """Random rounds around a median, with the spread of a quiet machine; (count,)."""
     random = np.random.Generator(np.random.PCG64(seed))
     return [float(each) for each in median * np.exp(spread * random.standard_normal(count))]
 
 
 def entry(peer: str, rounds: Sequence[float], **fields: Any) -> Entry:
-    """What pytest-benchmark writes of one peer on one workload, as far as it is read."""
+    """The fields of pytest-benchmark's entry for one peer on one workload that are read."""
     quartiles = np.quantile(rounds, (0.25, 0.75))
     return {
         "extra_info": {
@@ -53,11 +53,11 @@ def document(*entries: Entry, threads: Any = 1, **machine: Any) -> dict[str, Any
 
 def pair(ratio: float, peer: str = "floor", **fields: Any) -> list[Entry]:
     """A peer whose median is 10 ms, and the fused reference at a ratio to it."""
-    return [entry(peer, drawn(0.01, 1), **fields), entry(FUSED, drawn(0.01 * ratio, 2), **fields)]
+    return [entry(peer, random_rounds(0.01, 1), **fields), entry(FUSED, random_rounds(0.01 * ratio, 2), **fields)]
 
 
-def written(folder: Path, content: Any, name: str = "run.json") -> Path:
-    """A file of any JSON, or of text as it stands."""
+def write_document(folder: Path, content: Any, name: str = "run.json") -> Path:
+    """A file with any JSON value, or with a text."""
     path = folder / name
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path

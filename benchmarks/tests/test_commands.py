@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from benchmarks.__main__ import main
 from benchmarks.growth import main as growth
-from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, written
+from benchmarks.tests.documents import EXAMPLE, document, entry, random_rounds, write_document
 
 
 def invoked(*arguments: object) -> Result:
@@ -22,7 +22,9 @@ def invoked(*arguments: object) -> Result:
 def slower(folder: Path) -> list[Path]:
     """Two files, of which the second is slower."""
     return [
-        written(folder, document(entry("floor", drawn(0.01, 0)), entry("a", drawn(0.01 * factor, seed))), f"{seed}.json")
+        write_document(
+            folder, document(entry("floor", random_rounds(0.01, 0)), entry("a", random_rounds(0.01 * factor, seed))), f"{seed}.json"
+        )
         for seed, factor in ((1, 1.0), (2, 1.2))
     ]
 
@@ -68,7 +70,7 @@ def test_compare_exits_by_what_it_says(tmp_path: Path, threshold: str, code: int
 def test_a_bad_file_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]) -> None:
     """And exit code 2."""
     monkeypatch.chdir(tmp_path)
-    written(tmp_path, "{", "bad.json")
+    write_document(tmp_path, "{", "bad.json")
     result = invoked(*command)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("error: bad.json is not a whole JSON file")
@@ -85,7 +87,7 @@ def test_a_threshold_is_a_percentage(threshold: str) -> None:
 
 def test_a_file_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     """And exit code 2."""
-    written(tmp_path, "", "taken")
+    write_document(tmp_path, "", "taken")
     result = invoked("report", EXAMPLE, "--markdown", tmp_path / "taken" / "a.md")
     assert result.exit_code == 2
     assert "could not be written" in result.stderr
@@ -109,7 +111,7 @@ def test_an_option_of_one_value_is_refused_twice(command: click.Command, options
 def test_growth_that_cannot_be_written_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After what was measured is shown."""
     monkeypatch.setattr("benchmarks.growth.growths", lambda _: iter(()))
-    written(tmp_path, "", "taken")
+    write_document(tmp_path, "", "taken")
     result = CliRunner().invoke(growth, ["--json", str(tmp_path / "taken" / "a.json")])
     assert result.exit_code == 2
     assert "growth: size^k" in result.stdout

@@ -15,7 +15,7 @@ from benchmarks.goals import FUSED
 from benchmarks.page import as_html
 from benchmarks.plots import Plot, plots
 from benchmarks.results import ResultsError, read
-from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, pair, written
+from benchmarks.tests.documents import EXAMPLE, document, entry, pair, random_rounds, write_document
 from benchmarks.trend import points
 
 HOSTILE = "_<script>alert('x')</script>$\\frac{1$ & --> \"'"
@@ -25,11 +25,11 @@ HOSTILE = "_<script>alert('x')</script>$\\frac{1$ & --> \"'"
 def drawing(tmp_path_factory: pytest.TempPathFactory) -> Plot:
     """Of a sweep of two peers, one with a hostile name."""
     entries = [
-        entry(peer, drawn(0.001 * units, units), workload=f"units-{units}", sweep="units", units=units)
+        entry(peer, random_rounds(0.001 * units, units), workload=f"units-{units}", sweep="units", units=units)
         for units in (8, 32, 128)
         for peer in ("floor", HOSTILE)
     ]
-    (plot,) = plots([read(written(tmp_path_factory.mktemp("run"), document(*entries)))])
+    (plot,) = plots([read(write_document(tmp_path_factory.mktemp("run"), document(*entries)))])
     return plot
 
 
@@ -45,7 +45,7 @@ def test_a_page_asks_nothing_of_the_network(drawing: Plot) -> None:
 
 def test_a_page_shows_hostile_names_as_text(tmp_path: Path, drawing: Plot) -> None:
     """Of a peer, a reason, a file and in a plot."""
-    runs = [read(written(tmp_path, document(*pair(1.0, HOSTILE), absent={HOSTILE: HOSTILE})))]
+    runs = [read(write_document(tmp_path, document(*pair(1.0, HOSTILE), absent={HOSTILE: HOSTILE})))]
     page = as_html(HOSTILE, tables.summary(runs), [drawing], tables.details(runs))
     assert page.count("<script") == 1
     assert page.count("&lt;script&gt;") >= 5
@@ -62,7 +62,7 @@ def test_ids_of_two_plots_do_not_meet(drawing: Plot) -> None:
 
 def test_a_plot_is_well_formed_svg_with_its_names(drawing: Plot) -> None:
     """The legend is text; the floor's line is the thick dashed one."""
-    root = ET.fromstring(drawing.svg)  # noqa: S314  # it was drawn above
+    root = ET.fromstring(drawing.svg)  # noqa: S314  # it was random_rounds above
     texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"floor", HOSTILE, "units", "8", "32", "128"} <= set(texts)
     floor = next(line for line in drawing.figure.axes[0].lines if line.get_linestyle() == "--")
@@ -85,12 +85,12 @@ def test_the_same_run_is_drawn_to_the_same_bytes() -> None:
 
 def test_a_run_without_sweeps_has_no_plots(tmp_path: Path) -> None:
     """Nor has a sweep of one point."""
-    assert list(plots([read(written(tmp_path, document(*pair(1.0, sweep="units"))))])) == []
+    assert list(plots([read(write_document(tmp_path, document(*pair(1.0, sweep="units"))))])) == []
 
 
 def test_a_trend_has_ratios_then_medians(tmp_path: Path) -> None:
     """In the fields that github-action-benchmark reads, and names that are one series each."""
-    trend = points([read(written(tmp_path, document(*pair(1.25))))])
+    trend = points([read(write_document(tmp_path, document(*pair(1.25))))])
     assert [(point["name"], point["unit"]) for point in trend] == [
         (f"{FUSED} / floor: text, 32×100×64→128, 1 thread", "×"),
         ("floor: text, 32×100×64→128, 1 thread", "ms"),
@@ -103,12 +103,12 @@ def test_a_trend_has_ratios_then_medians(tmp_path: Path) -> None:
 
 def test_a_trend_leaves_out_a_range_that_is_not_known(tmp_path: Path) -> None:
     """Three rounds have none."""
-    (point,) = points([read(written(tmp_path, document(entry("a", [1.0] * 3))))])
+    (point,) = points([read(write_document(tmp_path, document(entry("a", [1.0] * 3))))])
     assert set(point) == {"name", "unit", "value", "extra"}
 
 
 def test_a_trend_takes_a_run_once(tmp_path: Path) -> None:
     """Two points of one series are refused."""
-    run = read(written(tmp_path, document(*pair(1.25))))
+    run = read(write_document(tmp_path, document(*pair(1.25))))
     with pytest.raises(ResultsError, match="2 of the files hold"):
         points([run, run])

@@ -1,4 +1,4 @@
-"""Peers are checked before they are timed, timed in turns, and none ends the race of the others."""
+"""Peers are checked before they are timed and timed in turns; a failing peer does not stop the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.base import Peer
-from benchmarks.race import Budget, Crew, NotTimed, Timed, race
+from benchmarks.race import Budget, NoTimes, PeerTimes, WorkerPool, race
 from benchmarks.tests.stand_ins import ROUTES
 from benchmarks.workloads import Workload
 from conformance.cases.case import Case
@@ -22,12 +22,12 @@ TIMED = ("first", "second")
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where two of the peers write that they are called."""
+    """A file to which two of the peers write their calls."""
     return tmp_path_factory.mktemp("race") / "calls"
 
 
 @pytest.fixture(scope="module")
-def outcomes(record: Path) -> Mapping[str, Timed | NotTimed]:
+def outcomes(record: Path) -> Mapping[str, PeerTimes | NoTimes]:
     """Of a race between all stand-ins, those that are timed in a process of their own."""
 
     def stand_in(route: str, *packages: str) -> Peer:
@@ -40,23 +40,23 @@ def outcomes(record: Path) -> Mapping[str, Timed | NotTimed]:
             environment={"RECORD": str(record)},
         )
 
-    crew = Crew(threads=1)
+    workers = WorkerPool(threads=1)
     peers = [*map(stand_in, ROUTES), stand_in("", "no_such_package")]
-    found = race(WORKLOAD.problem, lambda _: WORKLOAD.expectation(), peers, crew, Budget(seconds=0.0, rounds=ROUNDS))
-    crew.stop()
+    found = race(WORKLOAD.problem, lambda _: WORKLOAD.expectation(), peers, workers, Budget(seconds=0.0, rounds=ROUNDS))
+    workers.stop()
     return found
 
 
-def test_every_peer_has_an_outcome(outcomes: Mapping[str, Timed | NotTimed]) -> None:
-    """Timed or not, none is lost."""
+def test_every_peer_has_an_outcome(outcomes: Mapping[str, PeerTimes | NoTimes]) -> None:
+    """With times or without."""
     assert outcomes.keys() == {*ROUTES, "absent"}
 
 
 @pytest.mark.parametrize("name", TIMED)
-def test_a_conforming_peer_is_timed(outcomes: Mapping[str, Timed | NotTimed], name: str) -> None:
-    """It has as many rounds as asked for, and the σ of its check."""
+def test_a_conforming_peer_is_timed(outcomes: Mapping[str, PeerTimes | NoTimes], name: str) -> None:
+    """It has the requested number of rounds, and the σ of its check."""
     outcome = outcomes[name]
-    assert isinstance(outcome, Timed)
+    assert isinstance(outcome, PeerTimes)
     assert len(outcome.rounds) == ROUNDS
     assert outcome.worst_sigma is not None
     assert 0 < outcome.worst_sigma < 8
@@ -75,15 +75,15 @@ def test_a_conforming_peer_is_timed(outcomes: Mapping[str, Timed | NotTimed], na
         ("absent", "no_such_package is not installed", False),
     ],
 )
-def test_another_peer_is_reported(outcomes: Mapping[str, Timed | NotTimed], name: str, reason: str, is_failure: bool) -> None:
+def test_another_peer_is_reported(outcomes: Mapping[str, PeerTimes | NoTimes], name: str, reason: str, is_failure: bool) -> None:
     """It is not timed, and the reason says why."""
     outcome = outcomes[name]
-    assert isinstance(outcome, NotTimed)
+    assert isinstance(outcome, NoTimes)
     assert outcome.reason.startswith(reason)
     assert outcome.is_failure is is_failure
 
 
-def test_peers_take_turns(outcomes: Mapping[str, Timed | NotTimed], record: Path) -> None:
+def test_peers_take_turns(outcomes: Mapping[str, PeerTimes | NoTimes], record: Path) -> None:
     """Beside the check and the warm-up of each, calls of one never follow those of its own last turn."""
     assert outcomes
     turns = [name for name, _ in groupby(record.read_text(encoding="utf-8").split())]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.results import ResultsError, read
-from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, written
+from benchmarks.tests.documents import EXAMPLE, document, entry, random_rounds, write_document
 
 FLOOR = entry("floor", [0.01, 0.02, 0.03])
 
@@ -35,7 +35,7 @@ def test_what_pytest_benchmark_wrote_is_read() -> None:
 
 def test_the_numbers_are_those_of_the_file(tmp_path: Path) -> None:
     """Median, quartiles' distance and sizes of an entry."""
-    (timing,) = read(written(tmp_path, document(FLOOR))).timings
+    (timing,) = read(write_document(tmp_path, document(FLOOR))).timings
     assert (timing.median, timing.worst_sigma) == (0.02, None)
     assert timing.iqr == pytest.approx(0.01)
     assert str(timing.workload) == "text, 32×100×64→128, 1 thread"
@@ -44,19 +44,19 @@ def test_the_numbers_are_those_of_the_file(tmp_path: Path) -> None:
 def test_peers_are_sorted_from_the_fastest(tmp_path: Path) -> None:
     """Whatever their order in the file."""
     slow, fast = entry("slow", [3.0] * 3), entry("fast", [1.0] * 3)
-    results = read(written(tmp_path, document(slow, FLOOR, fast)))
+    results = read(write_document(tmp_path, document(slow, FLOOR, fast)))
     assert [list(peers) for peers in results.by_workload.values()] == [["floor", "fast", "slow"]]
 
 
 def test_other_benchmarks_in_the_file_are_left_out(tmp_path: Path) -> None:
     """Those that time no peer say none."""
     other = {"extra_info": {}, "stats": FLOOR["stats"]}
-    assert len(read(written(tmp_path, document(other, FLOOR))).timings) == 1
+    assert len(read(write_document(tmp_path, document(other, FLOOR))).timings) == 1
 
 
 def test_text_of_a_file_cannot_command_a_terminal(tmp_path: Path) -> None:
     """Control characters and halves of surrogate pairs are replaced, lines joined."""
-    results = read(written(tmp_path, document(entry("a\x1b[31m\ud800", [1.0]), absent={"b": "two\nlines"})))
+    results = read(write_document(tmp_path, document(entry("a\x1b[31m\ud800", [1.0]), absent={"b": "two\nlines"})))
     assert results.timings[0].peer == "a\ufffd[31m\ufffd"
     assert results.absent == {"b": "two lines"}
 
@@ -88,7 +88,7 @@ WHOLE = json.dumps(document(FLOOR))
 )
 def test_a_bad_file_is_refused(tmp_path: Path, content: Any, message: str) -> None:
     """With its name, what is wrong, and how to make another."""
-    path = written(tmp_path, content)
+    path = write_document(tmp_path, content)
     with pytest.raises(ResultsError) as refused:
         read(path)
     assert str(refused.value).startswith(str(path))
@@ -104,5 +104,5 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_one_peer_on_two_threads_is_two_workloads(tmp_path: Path) -> None:
     """Times on different numbers of threads are no times of the same."""
-    both = [entry("floor", drawn(0.01, 0), threads=threads) for threads in (1, 2)]
-    assert [workload.threads for workload in read(written(tmp_path, document(*both))).by_workload] == [1, 2]
+    both = [entry("floor", random_rounds(0.01, 0), threads=threads) for threads in (1, 2)]
+    assert [workload.threads for workload in read(write_document(tmp_path, document(*both))).by_workload] == [1, 2]

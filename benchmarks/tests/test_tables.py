@@ -1,4 +1,4 @@
-"""Tables of runs, and how each goal stands."""
+"""Tables of runs, and the status of each goal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from benchmarks import tables
-from benchmarks.goals import FLOOR, FUSED, GOALS, Goal, Standing, judge
+from benchmarks.goals import FLOOR, FUSED, GOALS, Goal, GoalStatus, judge
 from benchmarks.results import Results, read
-from benchmarks.tests.documents import EXAMPLE, document, drawn, entry, pair, written
+from benchmarks.tests.documents import EXAMPLE, document, entry, pair, random_rounds, write_document
 from conformance.report.document import Heading, Lines, Rows
 from conformance.report.markdown import as_markdown
 
 LARGE: dict[str, Any] = {"batch": 32, "units": 128}
 ALONE: dict[str, Any] = {"batch": 1, "units": 10, "timesteps": 100}
 
-# Of each goal: a peer it speaks of, a workload it speaks of, one that it does not, and a ratio that is met, and one that is not.
+# For each goal: a peer, a workload of the goal, another workload, a ratio that meets it, and one that does not.
 SHOWN: dict[str, tuple[str, dict[str, Any], dict[str, Any], float, float]] = {
     "on one thread": ("floor", LARGE, LARGE | {"units": 64}, 1.05, 1.25),
     "on two threads": ("floor", LARGE | {"threads": 2}, LARGE | {"threads": 1}, 1.2, 1.4),
@@ -30,18 +30,18 @@ SHOWN: dict[str, tuple[str, dict[str, Any], dict[str, Any], float, float]] = {
 
 
 def goal(words: str) -> Goal:
-    """The one that says these words."""
+    """The goal whose text contains these words."""
     (found,) = [each for each in GOALS if words in each.text]
     return found
 
 
 def run_of(folder: Path, *entries: Any, **machine: Any) -> Results:
     """Read from a file."""
-    return read(written(folder, document(*entries, **machine)))
+    return read(write_document(folder, document(*entries, **machine)))
 
 
 def test_every_goal_is_shown_to_be_met_and_missed() -> None:
-    """By the table above."""
+    """The table above has all goals."""
     assert [goal(words) for words in SHOWN] == list(GOALS)
 
 
@@ -49,49 +49,49 @@ def test_every_goal_is_shown_to_be_met_and_missed() -> None:
 def test_a_goal_is_met(tmp_path: Path, words: str) -> None:
     """By a run whose ratio and its noise are below the limit."""
     peer, sizes, _, met, _ = SHOWN[words]
-    assert judge(goal(words), [run_of(tmp_path, *pair(met, peer, **sizes))]).standing is Standing.MET
+    assert judge(goal(words), [run_of(tmp_path, *pair(met, peer, **sizes))]).status is GoalStatus.MET
 
 
 @pytest.mark.parametrize("words", SHOWN)
 def test_a_goal_is_missed(tmp_path: Path, words: str) -> None:
     """By a run whose ratio and its noise are above the limit."""
     peer, sizes, _, _, missed = SHOWN[words]
-    assert judge(goal(words), [run_of(tmp_path, *pair(missed, peer, **sizes))]).standing is Standing.NOT_MET
+    assert judge(goal(words), [run_of(tmp_path, *pair(missed, peer, **sizes))]).status is GoalStatus.NOT_MET
 
 
 @pytest.mark.parametrize("words", [words for words, (_, _, other, _, _) in SHOWN.items() if other])
 def test_a_goal_leaves_other_workloads_alone(tmp_path: Path, words: str) -> None:
     """A run of these only does not measure it."""
     peer, _, other, _, missed = SHOWN[words]
-    assert judge(goal(words), [run_of(tmp_path, *pair(missed, peer, **other))]).standing is Standing.NOT_MEASURED
+    assert judge(goal(words), [run_of(tmp_path, *pair(missed, peer, **other))]).status is GoalStatus.NOT_MEASURED
 
 
 def test_one_miss_is_a_miss(tmp_path: Path) -> None:
-    """Whatever the other workloads say; it is the worst that is shown."""
+    """Other workloads do not change it; the worst is reported."""
     entries = [*pair(1.0, workload="a"), *pair(1.4, workload="b"), *pair(1.3, workload="c")]
     judged = judge(goal("on one thread"), [run_of(tmp_path, *entries)])
-    assert judged.standing is Standing.NOT_MET
+    assert judged.status is GoalStatus.NOT_MET
     assert judged.worst is not None
     assert judged.worst.workload.name == "b"
-    assert judged.worst.found.value == pytest.approx(1.4, rel=0.02)
+    assert judged.worst.value.value == pytest.approx(1.4, rel=0.02)
 
 
 def test_a_limit_within_the_noise_is_neither_met_nor_missed(tmp_path: Path) -> None:
-    """Rounds that differ by a half say nothing of a difference of a hundredth."""
-    entries = [entry("floor", drawn(0.01, 1, spread=0.5)), entry(FUSED, drawn(0.0116, 2, spread=0.5))]
-    assert judge(goal("on one thread"), [run_of(tmp_path, *entries)]).standing is Standing.UNDECIDED
+    """Rounds with a spread of a half do not show a difference of a hundredth."""
+    entries = [entry("floor", random_rounds(0.01, 1, spread=0.5)), entry(FUSED, random_rounds(0.0116, 2, spread=0.5))]
+    assert judge(goal("on one thread"), [run_of(tmp_path, *entries)]).status is GoalStatus.UNDECIDED
 
 
 def test_a_goal_is_judged_by_all_runs(tmp_path: Path) -> None:
     """One thread and two come in files of their own."""
     run = run_of(tmp_path, *pair(1.0, "onnxruntime"))
     two = run_of(tmp_path, *pair(2.0, "onnxruntime", threads=2), threads=2)
-    assert [judge(goal("onnxruntime"), runs).standing for runs in ([run], [run, two])] == [Standing.MET, Standing.NOT_MET]
+    assert [judge(goal("onnxruntime"), runs).status for runs in ([run], [run, two])] == [GoalStatus.MET, GoalStatus.NOT_MET]
 
 
 def test_the_floor_is_what_the_run_says_it_is(tmp_path: Path) -> None:
     """Whatever its name."""
-    run = run_of(tmp_path, *pair(1.05)[1:], entry("bare products", drawn(0.01, 1), floor=True))
+    run = run_of(tmp_path, *pair(1.05)[1:], entry("bare products", random_rounds(0.01, 1), floor=True))
     assert goal("on one thread").peers == (FLOOR,)
     assert len(judge(goal("on one thread"), [run]).comparisons) == 1
 
@@ -113,7 +113,7 @@ def test_a_workload_without_a_floor_has_no_ratio_to_it(tmp_path: Path) -> None:
     assert rows[0][4:6] == ["–", "–"]
 
 
-def test_who_is_absent_is_said_with_the_reason(tmp_path: Path) -> None:
+def test_absent_peers_are_listed_with_the_reason(tmp_path: Path) -> None:
     """For all workloads, or for one."""
     run = run_of(tmp_path, *pair(1.0), absent={"a": "not installed"}, not_timed={"text": {"b": "has no masks"}})
     blocks = list(tables.run(run))

@@ -34,7 +34,7 @@ def workload(request: pytest.FixtureRequest) -> Workload:
 def test_the_reference_conforms(workload: Workload, route: str) -> None:
     """Each kind of workload is computed, and within its σ."""
     prepared = reference.prepare(workload.problem, route, threads=1)
-    assert workload.expectation().worst_of(prepared.read(prepared.call())) < 8
+    assert workload.expectation().largest_error(prepared.read(prepared.call())) < 8
 
 
 def test_the_floor_runs(workload: Workload) -> None:
@@ -48,22 +48,22 @@ def test_another_answer_is_refused(workload: Workload) -> None:
     prepared = reference.prepare(workload.problem, "oracle float32", threads=1)
     *answers, last = prepared.read(prepared.call())
     with pytest.raises(NotConformingError, match="does not conform"):
-        workload.expectation().worst_of([*answers, 1.001 * last])
+        workload.expectation().largest_error([*answers, 1.001 * last])
 
 
 def test_a_missing_answer_is_refused(workload: Workload) -> None:
     """As many arrays are expected as calls, or gradients, are asked for."""
     with pytest.raises(NotConformingError, match="0 arrays, expected"):
-        workload.expectation().worst_of([])
+        workload.expectation().largest_error([])
 
 
 def test_a_centred_sigmoid_is_allowed_its_error_and_no_other() -> None:
     """1/2 + tanh(z/2)/2 in float32 is over the usual σ where a gate is all but closed, and within that of its arithmetic."""
     workload = WORKLOADS["word-vectors"]
     outputs = _centred_in_float32(workload)
-    assert workload.expectation(centred=True).worst_of([outputs]) < 8
+    assert workload.expectation(centred=True).largest_error([outputs]) < 8
     with pytest.raises(NotConformingError, match="does not conform"):
-        workload.expectation().worst_of([outputs])
+        workload.expectation().largest_error([outputs])
 
 
 def _centred_in_float32(workload: Workload) -> Any:

@@ -1,5 +1,5 @@
-"""What drives an implementation under test: the protocol of an adapter, what it observes, and the conventions of backends.
+"""Adapters drive an implementation under test: their protocol, their observations, and the conventions of backends.
 
-It imports `cases` and what is below; each kind of implementation is a room or a file of its own, and
-imports its framework inside functions. `worker` imports nothing of the suite: other interpreters run it by its path.
+It imports `cases` and the layers below. Each kind of implementation has its own module, which imports its framework inside
+functions. `worker` imports nothing of the suite: other interpreters run it by its path.
 """

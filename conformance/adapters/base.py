@@ -1,4 +1,4 @@
-"""What drives an implementation under test."""
+"""The protocol of an adapter, which drives an implementation under test, and its errors."""
 
 from __future__ import annotations
 
@@ -18,65 +18,66 @@ class AdapterStartError(LSTMError):
 
 
 class UnsupportedError(RuntimeError):
-    """The implementation says, or is known by construction, not to have what a case asks for; the message is the reason."""
+    """The implementation does not support what a case needs. The message is the reason."""
 
 
 class RaisedError(RuntimeError):
-    """What the implementation raised in a process of its own: the message is that exception, type and text, in one line."""
+    """The implementation raised an exception in its own process. The message is that exception, type and text, in one line."""
 
 
 class CrashedError(RuntimeError):
-    """The implementation has ended its process, also when that ran nothing else; the message says how, in one line."""
+    """The implementation ended its process, also when the process ran this case alone. The message says how, in one line."""
 
 
 class UnresolvedError(RuntimeError):
-    """The suite or the machine has kept a case from its answer, and not the implementation; the message says how, in one line."""
+    """A fault of the suite or of the machine prevented an answer. The message says how, in one line."""
 
 
 class Adapter(Protocol):
-    """Drives one kind of implementation; it never sees what is expected."""
+    """Drives one kind of implementation. It never sees the expected values."""
 
     @property
     def keras(self) -> Any:
-        """The module that probes look into, once started; None for an implementation without one."""
+        """The Keras module for probes, after the start; None for an implementation without one."""
 
     @property
     def conventions(self) -> Conventions:
-        """What it does by choice where Keras promises nothing."""
+        """The implementation's choices where Keras promises nothing."""
 
     def start(self) -> Mapping[str, str]:
-        """Load the implementation and say what it is: name, versions, backend, as reports show them.
+        """Load the implementation and return its name, versions and backend, as reports show them.
 
         Raises:
-            AdapterStartError: it cannot run here.
+            AdapterStartError: the implementation cannot run here.
         """
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
-        """Run the case's calls on the stimulus and say what came out.
+        """Run the case's calls on the stimulus and return the observation.
 
         Raises:
-            UnsupportedError: the implementation has no such thing.
-            RaisedError: it has raised, in a process of its own; in this one, anything.
-            CrashedError: it has ended its process, or never answers.
-            UnresolvedError: something else kept it from an answer.
+            UnsupportedError: the implementation does not support the case.
+            RaisedError: the implementation raised an exception in its own process. In this process, any exception may come.
+            CrashedError: the implementation ended its process, or never answers.
+            UnresolvedError: a fault of the suite or of the machine prevented an answer.
         """
 
 
 @runtime_checkable
 class SupportsSource(Protocol):
-    """An adapter that can say where its implementation's files are."""
+    """An adapter that knows the files of its implementation."""
 
     def source(self) -> Path | None:
-        """The folder of a started implementation's Python files, or the file of a recording; None where it cannot say."""
+        """The folder of a started implementation's Python files, or the file of a recording; None if it is unknown."""
 
 
 @runtime_checkable
 class SupportsDescription(Protocol):
-    """An adapter that can say more of the API than its answers do."""
+    """An adapter that can describe the API of its implementation."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Facts of a started implementation.
+        """Return facts about a started implementation.
 
-        They are `arguments` of the constructor and the repr of their defaults, `config`, the keys of the configuration,
-        `not_serialised`, the arguments that it lacks, `methods`, `summary`, the text of a model's, and `weights`, names and shapes.
+        The keys are: `arguments`, the constructor's arguments and the repr of their defaults; `config`, the keys of the
+        configuration; `not_serialised`, the arguments that the configuration lacks; `methods`; `summary`, the text of a model's
+        summary; `weights`, names and shapes.
         """

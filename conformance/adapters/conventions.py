@@ -1,6 +1,6 @@
-"""What backends do differently by choice, where Keras promises nothing: one profile per backend, shown in every report.
+"""Differences between backends where Keras promises nothing: one profile per backend, shown in every report.
 
-A convention is no tolerance: the reference follows the profile, and a backend that departs from its own profile fails.
+A convention is not a tolerance. The reference follows the profile, and a backend that departs from its own profile fails.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class Conventions:
 
     Attributes:
         float64: the precision that the policy "float64" computes in.
-        float64_returned: the dtype of what it returns then.
-        first_masked_output: what a loop emits before the first timestep that is used: "zeros" or "initial_state", which is h0.
-        first_masked_output_unrolled: what an unrolled loop emits there.
-        products: what the operands of float32 matrix products are read in: "tf32", "bfloat16", or "" for as they are.
+        float64_returned: the dtype of the results under this policy.
+        first_masked_output: the output of a loop before the first used timestep: "zeros" or "initial_state", which is h0.
+        first_masked_output_unrolled: the output of an unrolled loop there.
+        products: the format of the operands of float32 matrix products: "tf32", "bfloat16", or "" for float32.
     """
 
     float64: str = "float64"
@@ -29,20 +29,20 @@ class Conventions:
     products: str = ""
 
     def compute_dtype(self, precision: str) -> str:
-        """The precision that a backend computes in where a policy asks for one."""
+        """The precision in which the backend computes under a policy of the given precision."""
         return self.float64 if precision == "float64" else precision
 
     def returned_dtype(self, precision: str) -> str:
-        """The dtype of what it then returns."""
+        """The dtype of the results under a policy of the given precision."""
         return self.float64_returned if precision == "float64" else precision
 
     def emits_initial_state(self, case: Case) -> bool:
-        """Whether a case's loop emits h0 before the first timestep that is used."""
+        """Whether a case's loop emits h0 before the first used timestep."""
         emitted = self.first_masked_output_unrolled if case.execution.unroll else self.first_masked_output
         return emitted == "initial_state"
 
     def __str__(self) -> str:
-        """For reports."""
+        """The profile in words, for reports."""
         returned = "" if self.float64_returned == self.float64 else f" and returned as {self.float64_returned}"
         emitted = _WORDS[self.first_masked_output]
         if self.first_masked_output_unrolled != self.first_masked_output:
@@ -54,5 +54,5 @@ class Conventions:
 _WORDS = {"zeros": "zeros", "initial_state": "the initial hidden state"}
 _NAMES = {"tf32": "TensorFloat-32", "bfloat16": "bfloat16"}
 
-# What holds for an implementation that says nothing else.
+# The profile of an implementation that states no other.
 DEFAULT_CONVENTIONS = Conventions()

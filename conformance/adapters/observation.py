@@ -1,4 +1,4 @@
-"""What an implementation returned for a case, whatever it is."""
+"""The results of an implementation for a case, in one form for all implementations."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ ARRAYS = ("outputs", "hidden", "cell", "loss", "stored_hidden", "stored_cell", "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CallObservation:
-    """What one call returned: arrays, and None where it does not return such a thing.
+    """The results of one call: arrays, or None for an array that the call does not return.
 
-    States of several LSTMs stand side by side: h is (sequences, units of all of them), in the order in which they are returned.
+    States of several LSTMs are concatenated: h is (sequences, units of all LSTMs), in the order in which they are returned.
 
     Attributes:
         outputs: (sequences, timesteps, units) with return_sequences, else (sequences, units).
         hidden: final h, (sequences, units).
         cell: final c, (sequences, units).
-        loss: mean squared difference from the case's targets, (), from a route that shows no outputs.
-        gradients: derivatives of the outputs and states, weighed by the stimulus' cotangents and summed, by the name of what they
-            belong to (`Case.gradients_of`), of its shape.
-        stored_hidden: h that a stateful layer keeps for its next call; None where it is not stateful.
+        loss: mean squared difference from the case's targets, (), from a route that returns no outputs.
+        gradients: name → gradient, of the shape of the named array (`Case.gradients_of`), of the sum of outputs and states weighted
+            by the stimulus' cotangents.
+        stored_hidden: h that a stateful layer keeps for its next call; None if the layer is not stateful.
         stored_cell: c, likewise.
-        reset_hidden: h that it kept after the reset before this call; None where there was none.
+        reset_hidden: h after the reset before this call; None if there was no reset.
         reset_cell: c, likewise.
-        returned: shape of each array that was returned, in order, as it was returned.
-        dtypes: its dtype, likewise; arrays of bfloat16, which NumPy lacks, are kept as float32.
+        returned: shape of each returned array, in order.
+        dtypes: dtype of each returned array, in order. Arrays of bfloat16, which NumPy lacks, are stored as float32.
 
     Raises:
-        LSTMError: what stands for an array is none of NumPy's.
+        LSTMError: a value is not a NumPy array.
     """
 
     outputs: Any = None
@@ -57,27 +57,27 @@ class CallObservation:
 
     @property
     def computed(self) -> dict[str, Any]:
-        """What the call computed, of all that it returns or keeps, by name."""
+        """The computed arrays by name: outputs, states, loss and gradients; stored and reset states are left out."""
         values = {name: getattr(self, name) for name in ("outputs", "hidden", "cell", "loss")}
-        named = values | {f"gradient of {name}": array for name, array in self.gradients.items()}
-        return {name: array for name, array in named.items() if array is not None}
+        arrays = values | {f"gradient of {name}": array for name, array in self.gradients.items()}
+        return {name: array for name, array in arrays.items() if array is not None}
 
 
 def concatenate_states(arrays: Sequence[Array]) -> Array | None:
-    """States of several LSTMs, (sequences, units of all of them); None of none."""
+    """Concatenate states of several LSTMs, (sequences, units of all LSTMs); None for no states."""
     return np.concatenate(arrays, axis=-1) if arrays else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
-    """What an implementation showed of itself in one case.
+    """The results of an implementation in one case.
 
     Attributes:
         calls: one per call of the case, in order.
         parameter_count: as the implementation counts.
-        weight_shapes: of its weights, in its order.
-        path: what really ran, in words ("tf.function, dynamic time").
-        not_run: what of the execution was asked for and did not run, in words; "" for nothing.
+        weight_shapes: shapes of the weights, in the implementation's order.
+        path: the code path that ran, in words ("tf.function, dynamic time").
+        not_run: the part of the requested execution that did not run, in words; "" for nothing.
         dropout: per call and LSTM, the masks that dropout drew.
     """
 

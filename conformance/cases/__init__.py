@@ -1,4 +1,4 @@
-"""A case and the stimulus that is drawn for it: what is asked of an implementation.
+"""Cases, and the stimulus that is drawn for a case: the inputs of a comparison.
 
 It imports `lstm_ref` only.
 """

@@ -16,38 +16,38 @@ from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.deviations import Need
 
-_WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
-_SIZE = r"\d{1,18}"  # more digits are no number that an array or a seed could have
+_FEATURE_WORDS = "".join(f"(?:-(?P<{feature.name}>{feature.pattern}))?" for feature in FEATURES)
+_SIZE = r"\d{1,18}"  # a larger number fits no array and no seed
 _ID = re.compile(
-    rf"u(?P<units>{_SIZE})-d(?P<input_dim>{_SIZE})-t(?P<timesteps>{_SIZE})-b(?P<batch>{_SIZE}){_WORDS}-s(?P<seed>{_SIZE})"
+    rf"u(?P<units>{_SIZE})-d(?P<input_dim>{_SIZE})-t(?P<timesteps>{_SIZE})-b(?P<batch>{_SIZE}){_FEATURE_WORDS}-s(?P<seed>{_SIZE})"
 )
 
-# Features that leave a case a slice of a plain run: those of the execution, but for routes that show other things.
+# Features with which a case is still a slice of a plain run: those of the execution except the route.
 _PLAIN = {"return_sequences", "stateful"} | {
     feature.name for feature in FEATURES if not feature.is_semantic and feature.name != "route"
 }
 
-TIME_DISTRIBUTED_OVER = 2  # sequences per row of TimeDistributed(LSTM)
+TIME_DISTRIBUTED_OVER = 2  # sequences in each row of TimeDistributed(LSTM)
 
-# Timesteps after which what a chaotic LSTM returns may be as unlike the reference as two of its states are.
+# After this number of timesteps, rounding may have moved a chaotic LSTM as far from the reference as two of its states are apart.
 PREDICTABLE_STEPS = 100
 
 
 class NotACaseError(LSTMError):
-    """A text is not the id of a case."""
+    """The text is not the id of a case."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How the answer is computed, which must not change it; the oracle never sees this. Values: see `features`.
+    """How the result is computed. The execution must not change the result, and the oracle never sees it. Values: see `features`.
 
     Attributes:
-        compiled: call the layer inside the backend's compiler, where it has one; else eagerly.
-        layer: written as LSTM, RNN(LSTMCell) or RNN([LSTMCell]).
-        activation_as: the activations' names, Keras' functions, or equivalent lambdas.
+        compiled: call the layer inside the backend's compiler, if it has one; else eagerly.
+        layer: LSTM, RNN(LSTMCell) or RNN([LSTMCell]).
+        activation_as: the activations are given as names, as Keras' functions, or as equivalent lambdas.
         unroll, implementation, use_cudnn: the layer's own arguments.
         jit_compile: of the model, or of the compiled call.
-        static_time, static_batch: whether the shape is known when the model is built.
+        static_time, static_batch: whether the size is known when the model is built.
         route: how a user reaches the layer.
     """
 
@@ -67,7 +67,10 @@ class Execution:
 class Call:
     """One call of the layer, on timesteps start … stop-1 of the stimulus.
 
-    The state is reset before it where `after_reset`; `initial_state` says that it is given one.
+    Attributes:
+        start, stop: the first timestep, and the one after the last.
+        after_reset: whether the state is reset before the call.
+        initial_state: whether the call gets an initial state.
     """
 
     start: int
@@ -78,7 +81,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Family:
-    """The cases that share weights and inputs: shorter cases and smaller batches read a prefix of the longest and largest."""
+    """The cases that share weights and inputs. A shorter case or a smaller batch reads a prefix of the longest or largest."""
 
     units: int
     input_dim: int
@@ -91,25 +94,25 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is asked of an implementation. Features and their values: see `features`.
+    """One comparison of an implementation with the reference. Features and their values: see `features`.
 
     Attributes:
-        config: what the answer is.
+        config: of the LSTM; it determines the result.
         input_dim: features per timestep.
         timesteps: per call.
         batch: rows.
         seed: of weights and inputs.
-        execution: how the answer is computed.
-        architecture: what the LSTM is part of.
+        execution: how the result is computed.
+        architecture: the composition that contains the LSTM.
         merge_mode, unequal: of a Bidirectional.
-        mask, mask_source: which timesteps are masked, and how the layer is told.
+        mask, mask_source: which timesteps are masked, and how the layer gets the mask.
         initial_state: whether initial states are given.
         dropout: rates, and whether training is on.
         dtype: the dtype policy.
-        input_dtype, contiguous: of the array that is passed.
-        values: what one of its elements holds.
+        input_dtype, contiguous: of the input array.
+        values: the kind of value in one element of the inputs.
         weights: as drawn, or with a recurrent kernel that makes the LSTM chaotic.
-        relation: what else must give the same answer; "" for nothing.
+        relation: the metamorphic relation; "" for none.
     """
 
     config: LSTMConfig
@@ -138,38 +141,37 @@ class Case:
                 raise LSTMError(f"{name} must be at least {least}; got {getattr(self, name)}")
         for feature in FEATURES:
             value = self.feature(feature)
-            if feature.part != "config" and value not in feature.values:  # the configuration has looked at its own
+            if feature.part != "config" and value not in feature.values:  # the configuration validates its own fields
                 raise LSTMError(f"{feature.name} must be one of {', '.join(map(str, feature.values))}; got {value!r}")
 
     @cached_property
     def id(self) -> str:
         """Readable and stable: `u10-d5-t13-b3-seq-stateful-s0`; `from_id` reads it back."""
-        words = [feature.word_of(self.feature(feature)) for feature in FEATURES]
-        said = "".join(f"-{word}" for word in words if word)
-        return f"u{self.config.units}-d{self.input_dim}-t{self.timesteps}-b{self.batch}{said}-s{self.seed}"
+        words = "".join(f"-{word}" for feature in FEATURES if (word := feature.word_of(self.feature(feature))))
+        return f"u{self.config.units}-d{self.input_dim}-t{self.timesteps}-b{self.batch}{words}-s{self.seed}"
 
     @classmethod
     def from_id(cls, text: str) -> Case:
-        """The case of that id.
+        """Return the case with this id.
 
         Raises:
-            NotACaseError: not an id.
-            LSTMError: of nothing that can be asked.
+            NotACaseError: the text is not an id.
+            LSTMError: a size or a value is invalid.
         """
         match = _ID.fullmatch(text)
         if match is None:
             raise NotACaseError(f"{text!r} is not a case id; expected one like u10-d5-t13-b3-seq-stateful-s0")
         sizes: dict[str, Any] = {name: int(match[name]) for name in ("input_dim", "timesteps", "batch", "seed")}
         bare = cls(config=LSTMConfig(units=int(match["units"]), return_state=True), **sizes)
-        said = {feature.name: feature.value_of(match[feature.name]) for feature in FEATURES if match[feature.name]}
-        return bare.replace(**said)
+        features = {feature.name: feature.value_of(match[feature.name]) for feature in FEATURES if match[feature.name]}
+        return bare.replace(**features)
 
     def feature(self, feature: Feature) -> Any:
         """The value of a feature in this case."""
         return getattr(getattr(self, feature.part) if feature.part else self, feature.name)
 
     def replace(self, **changes: Any) -> Case:
-        """The same case with other features or sizes."""
+        """Return the same case with other features or sizes."""
         part_of = {feature.name: feature.part for feature in FEATURES} | {"units": "config"}
         parts: dict[str, dict[str, Any]] = {"config": {}, "execution": {}, "": {}}
         for name, value in changes.items():
@@ -179,37 +181,37 @@ class Case:
 
     @property
     def group(self) -> str:
-        """What reports and progress count it under: its family, or the route by which a case of the surface goes."""
+        """The group in reports and progress: the family of a documents' case, the route of any other case."""
         return str(self.family) if self.is_documents else f"via {self.execution.route}"
 
     @property
-    def said(self) -> dict[str, Any]:
-        """The features in which the case departs from the defaults."""
+    def non_default_features(self) -> dict[str, Any]:
+        """The features that differ from their defaults: name → value."""
         return {feature.name: self.feature(feature) for feature in FEATURES if self.feature(feature) != feature.default}
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether the answer is a slice of one forward run from zeros by the standard equations, as in the documents' matrix."""
-        return self.said.keys() <= _PLAIN
+        """Whether the result is a slice of one forward run from zero states by the standard equations."""
+        return self.non_default_features.keys() <= _PLAIN
 
     @property
     def is_documents(self) -> bool:
-        """Whether it is of the documents' kind: plain, and run by Keras' defaults, traced or eagerly."""
+        """Whether the case could be in the documents' matrix: plain, with Keras' default execution, traced or eager."""
         return self.is_plain and self.execution in (Execution(), Execution(compiled=False))
 
     @property
     def precision(self) -> str:
-        """The compute dtype that the policy asks for."""
+        """The compute dtype of the policy."""
         return POLICIES[self.dtype]
 
     @property
     def sequences(self) -> int:
-        """Number of sequences that are read, the rows of the reference's batch."""
+        """Number of sequences: the rows of the reference's batch."""
         return self.batch * TIME_DISTRIBUTED_OVER if self.architecture == "td" else self.batch
 
     @property
     def layer_sizes(self) -> tuple[tuple[int, int], ...]:
-        """(units, input_dim) of each LSTM of the architecture, in the order of its states."""
+        """(units, input_dim) of each LSTM of the architecture, in the order of the states."""
         units, input_dim = self.config.units, self.input_dim
         if self.architecture in ("layers2", "cells2"):
             return (units, input_dim), (units, units)
@@ -219,26 +221,26 @@ class Case:
 
     @property
     def outputs_width(self) -> int:
-        """Size of the outputs' last axis, of both halves together where a Bidirectional returns both."""
+        """Size of the outputs' last axis; of both halves together if a Bidirectional returns both."""
         units = [units for units, _ in self.layer_sizes]
         return sum(units) if self.architecture == "bidi" and self.merge_mode in ("concat", "none") else units[-1]
 
     @property
     def returns_loss(self) -> bool:
-        """Whether the route shows a loss in place of the outputs."""
+        """Whether the route returns a loss in place of the outputs."""
         return self.execution.route in ("evaluate", "train_on_batch", "fit")
 
     def gradients_of(self, call: Call) -> tuple[str, ...]:
-        """Names of what a call's gradients belong to: weights, floating inputs, initial states, in this order."""
+        """Names of the arrays whose gradients a call computes: weights, floating inputs, initial states, in this order."""
         if self.execution.route != "gradient":
             return ()
         parts = {1: ("",), 2: ("forward ", "backward ") if self.architecture == "bidi" else ("first ", "second ")}[
             len(self.layer_sizes)
         ]
         weights = ("kernel", "recurrent_kernel", "bias") if self.config.use_bias else ("kernel", "recurrent_kernel")
-        read = () if self.mask_source == "embedding" or self.input_dtype == "int32" else ("inputs",)
+        inputs = () if self.mask_source == "embedding" or self.input_dtype == "int32" else ("inputs",)
         states = ("initial hidden state", "initial cell state") if call.initial_state else ()
-        return (*(part + name for part in parts for name in weights), *read, *(part + name for part in parts for name in states))
+        return (*(part + name for part in parts for name in weights), *inputs, *(part + name for part in parts for name in states))
 
     @property
     def in_training(self) -> bool:
@@ -247,47 +249,51 @@ class Case:
 
     @property
     def dropout_rates(self) -> tuple[float, float]:
-        """Of inputs and of hidden state."""
+        """Dropout rates of the inputs and of the hidden state."""
         return {"none": (0.0, 0.0), "inference": (0.5, 0.25), "input": (0.5, 0.0), "recurrent": (0.0, 0.25), "both": (0.5, 0.25)}[
             self.dropout
         ]
 
     @property
     def dropout_masks(self) -> int:
-        """Masks of each kind that Keras draws: one for all gates, or four by implementation 1, which recurrent dropout enforces."""
+        """Number of masks of each kind: one for all gates, or four with implementation 1, which recurrent dropout requires."""
         return 4 if self.execution.implementation == 1 or self.dropout_rates[1] else 1
 
     @property
     def family(self) -> Family:
-        """What this case shares weights and inputs with."""
+        """The family of cases that share weights and inputs."""
         return Family(units=self.config.units, input_dim=self.input_dim, seed=self.seed)
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """One call; of a stateful layer three that carry over, then a reset and one more over what the first two read in pieces."""
+        """The calls of the layer: one call, or four of a stateful layer.
+
+        Its first three calls carry the state over. Before the fourth the state is reset; the fourth reads the inputs of the first
+        two in one piece if the length is not fixed.
+        """
         steps, given = self.timesteps, self.initial_state
         if not self.config.stateful:
             return (Call(start=0, stop=steps, initial_state=given),)
         carried = tuple(Call(start=k * steps, stop=(k + 1) * steps, initial_state=given and k == 1) for k in range(3))
-        # As long as two of the others, where nothing fixes the length.
+        # Twice as long as the other calls, if the length is not fixed.
         last = 2 * steps if self.is_documents else steps
         return (*carried, Call(start=0, stop=last, after_reset=True))
 
     @property
     def horizon(self) -> int:
-        """Timesteps of stimulus that the calls read."""
+        """Number of timesteps of the stimulus that the calls read."""
         return max(call.stop for call in self.calls)
 
     @cached_property
     def fulfilled_needs(self) -> frozenset[Need]:
-        """What the case offers a deviation to show itself."""
-        offered = _offered_by_form(self) | _offered_by_masks(self) | _offered_by_architecture(self) | _offered_by_dropout(self)
-        lost = _AT_THE_END if self.weights == "chaotic" and self.horizon > PREDICTABLE_STEPS else frozenset()
-        return frozenset(need for need, is_offered in offered.items() if is_offered) - lost
+        """The needs that the case fulfils. A deviation shows in a case that fulfils all its needs."""
+        fulfilled = _form_needs(self) | _mask_needs(self) | _architecture_needs(self) | _dropout_needs(self)
+        hidden = _FINAL_STEP_NEEDS if self.weights == "chaotic" and self.horizon > PREDICTABLE_STEPS else frozenset()
+        return frozenset(need for need, is_fulfilled in fulfilled.items() if is_fulfilled) - hidden
 
 
-# What shows in nothing but what a long run ends with.
-_AT_THE_END = frozenset(
+# Needs of deviations that change only the end of a long run.
+_FINAL_STEP_NEEDS = frozenset(
     {
         Need.LAST_STEP,
         Need.LAST_OUTPUT,
@@ -301,7 +307,7 @@ _AT_THE_END = frozenset(
 )
 
 
-def _offered_by_form(case: Case) -> dict[Need, bool]:
+def _form_needs(case: Case) -> dict[Need, bool]:
     config = case.config
     return {
         Need.SEVERAL_UNITS: config.units > 1,
@@ -319,54 +325,58 @@ def _offered_by_form(case: Case) -> dict[Need, bool]:
         Need.HARD_SIGMOID: "hard_sigmoid" in (config.activation, config.recurrent_activation),
         Need.SPARSEMAX: "sparsemax" in (config.activation, config.recurrent_activation) and config.units > 1,
         Need.ACTIVATIONS_APART: config.activation != config.recurrent_activation,
-        Need.WIDE_INPUTS: case.input_dtype != case.precision and case.mask_source != "embedding",  # which returns the policy's
+        Need.WIDE_INPUTS: case.input_dtype != case.precision
+        and case.mask_source != "embedding",  # which returns the policy's dtype
         Need.FRACTIONS: case.input_dtype != "int32",
         Need.FLOAT32: case.precision in ("float32", "float64"),
     }
 
 
-def _offered_by_masks(case: Case) -> dict[Need, bool]:
-    """Of one call: of the states, what any LSTM offers; of the outputs, what those whose outputs are returned do."""
+def _mask_needs(case: Case) -> dict[Need, bool]:
+    """The needs that the mask of one call fulfils: for states in any LSTM, for outputs in an LSTM whose outputs are returned."""
     config, halves = case.config, case.architecture == "bidi"
     mask = mask_of(case.mask, case.sequences, case.timesteps)
     started = np.logical_or(case.initial_state, np.logical_and(config.stateful, mask.any(axis=1)))
     first = mask[:, ::-1] if config.go_backwards else mask
-    # Each of two layers reverses what it reads; the cells of one RNN do so together.
+    # Each of two layers reverses its inputs. The cells of one RNN read the same reversed inputs.
     last = mask if config.go_backwards and case.architecture == "layers2" else first
     returned = config.return_state and not case.returns_loss
-    # In the order of processing, each with the mask as the outputs have it: a Bidirectional puts its outputs back in order.
+    # Masks in the order of processing, and in the order of the outputs: a Bidirectional puts its backward outputs back in order.
     lower = [(first, first)] if case.architecture == "layers2" else []
     passes = [(mask, mask), (mask[:, ::-1], mask[:, ::-1])] if halves else [*lower, (last, mask)]
-    seen = [(one, visible_outputs(behind, shows_all=config.return_sequences, in_loss=case.returns_loss)) for one, behind in passes]
-    states = [state_needs(one, started, shown, returned=returned, carried=config.stateful) for one, shown in seen]
+    seen = [
+        (processed, visible_outputs(emitted, shows_all=config.return_sequences, in_loss=case.returns_loss))
+        for processed, emitted in passes
+    ]
+    states = [state_needs(processed, started, visible, returned=returned, carried=config.stateful) for processed, visible in seen]
     zeroes = config.return_sequences if halves else config.zero_output_for_mask
-    outputs = [output_needs(one, started, shown, zeroes=zeroes) for one, shown in (seen if halves else seen[-1:])]
-    shows = all if case.merge_mode == "mul" else any  # a product with the other half's zeros hides what is emitted
+    outputs = [output_needs(processed, started, visible, zeroes=zeroes) for processed, visible in (seen if halves else seen[-1:])]
+    shows = all if case.merge_mode == "mul" else any  # the product with a zero of the other half hides an output
     return {
-        **{need: any(one[need] for one in states) for need in states[0]},
-        **{need: shows(one[need] for one in outputs) for need in outputs[0]},
+        **{need: any(needs[need] for needs in states) for need in states[0]},
+        **{need: shows(needs[need] for needs in outputs) for need in outputs[0]},
         Need.MASKED_SECOND: states[-1][Need.MASKED_STEP],
-        **_offered_by_gradients(case, (mask, mask[:, ::-1]) if halves else (last,)),
+        **_gradient_needs(case, (mask, mask[:, ::-1]) if halves else (last,)),
         Need.INITIAL_STATE: case.initial_state and bool(np.logical_or(returned, mask.any(axis=1)).any()),
-        Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, and the states stay finite
+        Need.MASKED_NAN: case.values == "masked_nan",  # infinity saturates the gates, so the states stay finite
     }
 
 
-def _offered_by_gradients(case: Case, masks: Sequence[Array]) -> dict[Need, bool]:
-    """Of one call, what any LSTM offers; masks in the order of processing."""
-    config, asked = case.config, case.gradients_of(case.calls[-1])
+def _gradient_needs(case: Case, masks: Sequence[Array]) -> dict[Need, bool]:
+    """The needs that any LSTM of one call fulfils; masks in the order of processing."""
+    config, names = case.config, case.gradients_of(case.calls[-1])
     zeroes = config.return_sequences if case.architecture == "bidi" else config.zero_output_for_mask
-    met = [
+    by_mask = [
         gradient_needs(
             mask, given=case.initial_state, returned=config.return_state, shows_all=config.return_sequences, zeroes=zeroes
         )
         for mask in masks
     ]
-    offered = {need: any(one[need] for one in met) for need in met[0]} | {Need.GRADIENT_OF_INPUTS: "inputs" in asked}
-    return {need: bool(asked) and is_met for need, is_met in offered.items()}
+    fulfilled = {need: any(needs[need] for needs in by_mask) for need in by_mask[0]} | {Need.GRADIENT_OF_INPUTS: "inputs" in names}
+    return {need: bool(names) and is_fulfilled for need, is_fulfilled in fulfilled.items()}
 
 
-def _offered_by_architecture(case: Case) -> dict[Need, bool]:
+def _architecture_needs(case: Case) -> dict[Need, bool]:
     sizes, halves, backwards = case.layer_sizes, case.architecture == "bidi", case.config.go_backwards
     return {
         Need.FORWARDS: not backwards,
@@ -385,7 +395,7 @@ def _offered_by_architecture(case: Case) -> dict[Need, bool]:
     }
 
 
-def _offered_by_dropout(case: Case) -> dict[Need, bool]:
+def _dropout_needs(case: Case) -> dict[Need, bool]:
     acts = case.in_training and any(case.dropout_rates) and case.sequences > 0
     return {
         Need.INFERENCE: case.dropout == "inference" and not case.in_training and case.sequences > 0,

@@ -1,7 +1,7 @@
-"""The features of a case beyond its sizes: their values, and the words that say them in a case id.
+"""The features of a case beyond its sizes: their values, and their words in a case id.
 
-A feature's first value is what a case has when its id says nothing of it. Semantic features decide the answer; those of the
-execution must not change it.
+A feature's first value is its default, which a case id leaves out. Semantic features change the result. Features of the execution
+must not change it.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Feature:
     """One axis of the surface.
 
     Attributes:
-        name: of the field that holds it, Keras' own word where Keras has one.
-        part: which part of a case has that field: "config", "execution", or "" for the case itself.
+        name: of the field of a case; Keras' own word if Keras has one.
+        part: the part of a case that has the field: "config", "execution", or "" for the case itself.
         words: value → word in the case id, in the order of the values; the first, the default, is "".
         meaning: one sentence for people.
     """
@@ -84,17 +84,17 @@ class Feature:
 
     @property
     def default(self) -> Any:
-        """What an id leaves unsaid."""
+        """The value that a case id leaves out."""
         return self.values[0]
 
     @property
     def is_semantic(self) -> bool:
-        """Whether the answer depends on it."""
+        """Whether the result depends on it."""
         return self.part != "execution"
 
     def value_of(self, word: str) -> Any:
-        """The value that a word of an id stands for; any activation's name is one, whether the suite draws it or not."""
-        known = {spoken: value for value, spoken in self.words.items()}
+        """The value of a word of a case id. Every activation's name is a value, also one that is not listed here."""
+        known = {listed: value for value, listed in self.words.items()}
         return known[word] if word in known else word.removeprefix(_ACTIVATION_PREFIX[self.name])
 
     def word_of(self, value: Any) -> str:
@@ -103,7 +103,7 @@ class Feature:
 
     @property
     def pattern(self) -> str:
-        """A regular expression of its words."""
+        """A regular expression that matches its words."""
         if self.name in _ACTIVATION_PREFIX:
             return _ACTIVATION_PREFIX[self.name] + r"\w+"
         return "|".join(word for word in self.words.values() if word)

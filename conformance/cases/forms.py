@@ -1,4 +1,4 @@
-"""Which cases are built and compiled alike: they differ in the numbers that go in, and in nothing that a compiler sees."""
+"""Groups cases that can share one compiled model: they differ in numbers only, and a compiler does not see these."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from conformance.cases.case import Case
 
-# Routes by which a model keeps nothing of a call but a stateful layer's states, which are reset, and weights, which are set anew.
-# Files and exports hold the weights that they were made with; training counts its steps and averages its losses.
+# Routes by which a model keeps nothing between cases except states, which are reset, and weights, which are set again. Files and
+# exports contain the weights of their case; training counts its steps and averages its losses.
 _SHARED = frozenset(
     {
         "call",
@@ -24,18 +24,17 @@ _SHARED = frozenset(
 
 
 def form_of(case: Case) -> Case | None:
-    """The case that stands for all that one traced model can serve; None for a case that needs a model of its own.
+    """The representative of all cases that one traced model can serve; None for a case that needs its own model.
 
-    What is asked of the layer, and by which route, stays as it is; so do whether there is a mask, and every length and batch size
-    that a compiler may look at: in a call whose shape is left open, none. Where nothing is traced, a mask's values may choose a
-    kernel.
+    The representative keeps the layer's configuration, the route, the presence of a mask, and every length and batch size that a
+    compiler may use. A call with an open shape uses none of them. Without tracing, the values of a mask may select a kernel.
     """
     route, execution = case.execution.route, case.execution
     if route not in _SHARED or case.dropout != "none":  # dropout counts its draws
         return None
     mask = case.mask if case.mask == "none" else "right"
     form = replace(case, mask=mask, values="finite", weights="drawn", contiguous=True, relation="")
-    if route == "gradient":  # what gradients are weighed by is compiled, and drawn by the seed
+    if route == "gradient":  # the cotangents are compiled into the model, and the seed draws them
         return form
     open_shape = route == "call" and not execution.jit_compile and case.mask_source != "embedding"
     fixed_batch = not open_shape or execution.static_batch or case.config.stateful

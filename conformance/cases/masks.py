@@ -1,4 +1,4 @@
-"""Masks by the name of their pattern, and what a mask offers a deviation to show itself."""
+"""Masks by the name of their pattern, and the needs of deviations that a mask fulfils."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lstm_ref.deviations import Need
 
 
 def mask_of(pattern: str, rows: int, steps: int) -> Array:
-    """True = use, (rows, timesteps); lengths differ from row to row, and at least one timestep of each row is used."""
+    """Return a mask, (rows, timesteps), True = use; lengths differ from row to row."""
     mask = np.ones((rows, steps), dtype=bool)
     for row in range(rows):
         hidden = 1 + row % max(steps - 1, 1)
@@ -27,26 +27,26 @@ def mask_of(pattern: str, rows: int, steps: int) -> Array:
 
 
 def visible_outputs(mask: Array, *, shows_all: bool, in_loss: bool) -> Array:
-    """Whether the output of a timestep is seen, (rows, timesteps) as the mask: a loss leaves out the timesteps that are masked."""
+    """Whether the output of a timestep is visible, (rows, timesteps) as the mask. A loss leaves out masked timesteps."""
     if shows_all:
         return mask if in_loss else np.ones_like(mask)
     return np.asarray(np.ones_like(mask).cumsum(axis=1) == mask.shape[1])
 
 
-def state_needs(mask: Array, started: Array, shown: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
-    """What one pass over a sequence offers to deviations of the states.
+def state_needs(mask: Array, started: Array, visible: Array, *, returned: bool, carried: bool) -> dict[Need, bool]:
+    """The needs of deviations of the states that one pass over a sequence fulfils.
 
     Args:
         mask: in the order of processing, (rows, timesteps).
         started: whether a row's state is nonzero before the pass, (rows,).
-        shown: whether the output of a timestep is seen, (rows, timesteps).
+        visible: whether the output of a timestep is visible, (rows, timesteps).
         returned: whether the final states are returned.
-        carried: whether another pass goes on from them.
+        carried: whether another pass continues from them.
     """
     before = np.concatenate([started[:, np.newaxis], started[:, np.newaxis] | _used_until(mask)[:, :-1]], axis=1)
     seen_at_last = np.logical_or(returned, np.logical_and(carried, mask.any(axis=1)))
     seen = np.concatenate([_used_until(mask[:, :0:-1])[:, ::-1], np.zeros_like(mask[:, :1])], axis=1) | seen_at_last[:, np.newaxis]
-    either = seen | shown
+    either = seen | visible
     return {
         Need.USED_STEP: bool(mask.any()),
         Need.SEVERAL_STEPS: bool((mask.sum(axis=1) > 1).any()),
@@ -61,40 +61,40 @@ def state_needs(mask: Array, started: Array, shown: Array, *, returned: bool, ca
     }
 
 
-def output_needs(mask: Array, started: Array, shown: Array, *, zeroes: bool) -> dict[Need, bool]:
-    """What one pass offers to deviations of what is emitted.
+def output_needs(mask: Array, started: Array, visible: Array, *, zeroes: bool) -> dict[Need, bool]:
+    """The needs of deviations of the outputs that one pass fulfils.
 
     Args:
         mask: in the order of processing, (rows, timesteps).
         started: whether a row's state is nonzero before the pass, (rows,).
-        shown: whether the output of a timestep is seen, (rows, timesteps).
+        visible: whether the output of a timestep is visible, (rows, timesteps).
         zeroes: whether masked timesteps emit zeros.
     """
     used = _used_until(mask)
-    held = bool((~mask & used & shown).any())
+    held = bool((~mask & used & visible).any())
     return {
         Need.HELD_OUTPUT: held and not zeroes,
         Need.ZEROED_OUTPUT: held and zeroes,
-        Need.LATE_START: bool((~used & started[:, np.newaxis] & shown).any()) and not zeroes,
+        Need.LATE_START: bool((~used & started[:, np.newaxis] & visible).any()) and not zeroes,
     }
 
 
 def _used_until(mask: Array) -> Array:
-    """Whether a row has used this timestep or one before it."""
+    """Whether a row has used this timestep or an earlier one."""
     return np.asarray(np.logical_or.accumulate(mask, axis=1))
 
 
 def gradient_needs(mask: Array, *, given: bool, returned: bool, shows_all: bool, zeroes: bool) -> dict[Need, bool]:
-    """What one pass offers to deviations of its gradients.
+    """The needs of deviations of the gradients that one pass fulfils.
 
     Args:
         mask: in the order of processing, (rows, timesteps).
-        given: whether an initial state is given, whose gradient is asked for.
+        given: whether there is an initial state, whose gradient is requested.
         returned: whether the final states are returned.
         shows_all: whether all outputs are returned, not only the last.
         zeroes: whether masked timesteps emit zeros.
     """
-    # The last output alone says nothing of a row where it is a zero.
+    # If only the last output is returned and is zero, the row has no gradient.
     mask = mask & (np.True_ if returned or shows_all or not zeroes else mask[:, -1:])
     rows, steps = mask.shape
     nothing = np.zeros((rows, 1), dtype=bool)

@@ -1,40 +1,40 @@
-"""The documents' statements about what an LSTM layer is, each as one experiment on real Keras.
+"""The documents' statements about an LSTM layer, each with one experiment on real Keras.
 
-It imports `running`, `report` and what is below.
+It may import `running`, `report` and the rooms below them.
 
 | theme | file | claims |
 |---|---|---|
-| what units is the size of | sizes.py | units-are-output-size … timesteps-equal-neurons |
-| how units hang together, the equations | coupling.py | independent-copies, each-unit-sees-all-features, elementwise-tanh, … |
+| the meaning of `units` | sizes.py | units-are-output-size … timesteps-equal-neurons |
+| the coupling of units, the equations | coupling.py | independent-copies, each-unit-sees-all-features, elementwise-tanh, … |
 | timesteps | steps.py | output-is-N-steps, return-sequences-shapes, cells-equal-window, … |
 | states | states.py | stateful-carries, initial-state-zero |
 | parameters | counts.py | twelve-parameters, count-formula, summary-table, … |
 | origins | origins.py | defaults-of-the-signature, no-paper |
 | capacity | capacity.py | fewer-units-suffice |
 
-A claim measures (measure.py), its verdict is computed from the measurements (judging.py), `settle` runs claims one by one
-(model.py), text.py prints them. `SYSTEMS` names the systems of the documents, and the environments that stand for each:
-verification.py asks those the surface's quick level, cells.py what only TensorFlow's cells have, recorded.py reads what older
-versions answered.
+A claim measures (measure.py), and its verdict is computed from the measurements (judging.py). `run_claims` runs claims one by one
+(model.py), and text.py prints them. `SYSTEMS` names the systems of the documents and the environments that stand for each.
+verification.py runs the quick level on these environments, cells.py tests the arguments that only TensorFlow's cells have, and
+recorded.py reads recorded answers of older versions.
 """
 
 from conformance.claims import capacity, counts, coupling, origins, sizes, states, steps
 from conformance.claims.capacity import plot_accuracy
-from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled, Side, settle
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding, Side, run_claims
 from conformance.claims.systems import SYSTEMS, System
 
 __all__ = [
     "CLAIMS",
     "SYSTEMS",
     "Claim",
+    "ClaimResult",
     "ClaimVerdict",
     "Evidence",
     "Finding",
-    "Settled",
     "Side",
     "System",
     "plot_accuracy",
-    "settle",
+    "run_claims",
 ]
 
 CLAIMS: tuple[Claim, ...] = (

@@ -1,4 +1,4 @@
-"""The claim about how many units a task needs: digits of 8 × 8 pixels, read row by row."""
+"""The claim about the number of units that a task needs: digits of 8 × 8 pixels, read row by row."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Training:
     accuracies: tuple[float, ...]
 
     def evidence(self) -> Evidence:
-        """What is shown of it, and plotted."""
+        """The numbers that are shown and plotted."""
         return note(
             f"LSTM({self.units}), Dense(10)",
             {
@@ -73,18 +73,18 @@ def fewer_units_suffice() -> Finding:
         raise MissingFrameworkError(
             f"this claim needs scikit-learn's bundled digits ({error}); install it with: {EXTRA}"
         ) from error
-    trained = [_train(units, digits) for units in UNITS]
-    sufficient = [training.units for training in trained if min(training.accuracies) > STATED_ACCURACY]
+    trainings = [_train(units, digits) for units in UNITS]
+    sufficient = [training.units for training in trainings if min(training.accuracies) > STATED_ACCURACY]
     fewest = min(sufficient, default=2 * max(UNITS))
     return judge(
         note("images to train and to test with", (len(digits.train_labels), len(digits.test_labels))),
-        *(training.evidence() for training in trained),
+        *(training.evidence() for training in trainings),
         at_most(f"fewest units whose test accuracy is over {STATED_ACCURACY} with every seed", fewest, FAR_FEWER),
     )
 
 
 def plot_accuracy(finding: Finding, path: str | Path) -> None:
-    """Draw test accuracy over units to a file; its suffix (.png, .svg) says the format.
+    """Draw test accuracy over units to a file; its suffix (.png, .svg) is the format.
 
     Raises:
         ValueError: the finding holds no accuracies.

@@ -1,4 +1,4 @@
-"""Claims about the number of parameters, and what each parameter is for."""
+"""Claims about the number of parameters and the gates that use them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import Recorder, build_lstm, default_lstm, random_inputs, random_state, random_weights
 from conformance.claims.model import Evidence, Finding
-from conformance.claims.recorded import recorded
+from conformance.claims.recorded import recorded_adapter
 from conformance.claims.sizes import INPUT_DIMS, UNITS
 from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS
 from lstm_ref.arrays import Array
@@ -25,12 +25,13 @@ def twelve_parameters() -> Finding:
 
 
 def second_feature_adds_four() -> Finding:
-    """LSTM(1) on two features against one: what is added, and which parameters the second feature reaches the gates through."""
-    alone, both = _parameters_by_gate(1, 1), _parameters_by_gate(1, 2)
+    """LSTM(1) on two features and on one: the parameters added to each gate, and the weights of the second feature that act."""
+    one_feature, two_features = _parameters_by_gate(1, 1), _parameters_by_gate(1, 2)
+    added = {gate: two_features[gate] - one_feature[gate] for gate in two_features}
     kernel_rows = np.count_nonzero(_kernel_gradient(1, 2), axis=1)
     return judge(
         equal("parameters at (1, 2) less those at (1, 1)", _count(1, 2) - _count(1, 1), 4),
-        equal("added to each gate", {gate: both[gate] - alone[gate] for gate in both}, dict.fromkeys(both, 1)),
+        equal("added to each gate", added, dict.fromkeys(added, 1)),
         equal("weights of the second feature that act on the output", kernel_rows[1], 4),
     )
 
@@ -55,13 +56,13 @@ def count_formula() -> Finding:
     sizes = [(units, input_dim) for units in UNITS for input_dim in INPUT_DIMS]
     with_bias = {size: _count(*size) for size in sizes}
     without = {size: _count(*size, use_bias=False) for size in sizes}
-    named = [(1, 1), (1, 2), (2, 1), (2, 2), (10, 5)]
-    missed = [size for size in sizes if with_bias[size] != _formula(*size)]
+    stated = [(1, 1), (1, 2), (2, 1), (2, 2), (10, 5)]
+    misses = [size for size in sizes if with_bias[size] != _formula(*size)]
     return judge_under(
         "use_bias is True; without bias the count is 4(x + h)h",
         when=[
-            equal(f"parameters at (units, input_dim) = {named}", [with_bias[size] for size in named], [12, 16, 32, 40, 640]),
-            equal(f"with bias: sizes of {len(sizes)} that miss 4((x + h)h + h)", len(missed), 0),
+            equal(f"parameters at (units, input_dim) = {stated}", [with_bias[size] for size in stated], [12, 16, 32, 40, 640]),
+            equal(f"with bias: sizes of {len(sizes)} that miss 4((x + h)h + h)", len(misses), 0),
         ],
         otherwise=[
             equal(
@@ -82,19 +83,19 @@ def timesteps_free_count() -> Finding:
 
 
 def summary_table() -> Finding:
-    """What `model.summary()` prints of LSTM(10) on (13, 5), by the Keras run here and by the recorded versions."""
+    """The output of `model.summary()` for LSTM(10) on (13, 5), of the installed Keras and of the recorded versions."""
     keras = import_keras()
     lines: list[str] = []
     keras.Sequential([keras.Input((13, 5)), keras.layers.LSTM(10)]).summary(print_fn=lines.append, line_length=80)
-    older = {spec: str(recorded(spec).describe()["summary"]) for spec in (*KERAS_1, *KERAS_2, *reversed(TF_KERAS))}
+    older = {spec: str(recorded_adapter(spec).describe()["summary"]) for spec in (*KERAS_1, *KERAS_2, *reversed(TF_KERAS))}
     return judge(
-        _of_summary(f"Keras {keras.__version__}, run here", "\n".join(lines)),
-        *(_of_summary(f"{spec}, recorded", summary) for spec, summary in older.items()),
+        _summary_evidence(f"Keras {keras.__version__}, run here", "\n".join(lines)),
+        *(_summary_evidence(f"{spec}, recorded", summary) for spec, summary in older.items()),
     )
 
 
-def _of_summary(label: str, summary: str) -> Evidence:
-    """Output shape and parameters in the layer's row, and the totals below."""
+def _summary_evidence(label: str, summary: str) -> Evidence:
+    """Output shape and parameters in the layer's row, and the totals below it."""
     row = re.search(r"\(LSTM\)\W+(\(.*?\))\W+([\d,.]+)", summary)
     totals = [_total(kind, summary) for kind in ("Total", "Trainable", "Non-trainable")]
     return equal(
@@ -106,12 +107,12 @@ def _of_summary(label: str, summary: str) -> Evidence:
 
 def _total(kind: str, summary: str) -> int:
     """The number in the line "<kind> params: 640 (2.50 KB)"; -1 where there is none."""
-    found = re.search(rf"^\s*{kind} params: ([\d,.]+)", summary, re.MULTILINE)
-    return _number(found[1]) if found else -1
+    match = re.search(rf"^\s*{kind} params: ([\d,.]+)", summary, re.MULTILINE)
+    return _number(match[1]) if match else -1
 
 
 def _number(printed: str) -> int:
-    """Keras 2.0.0 counts in floats."""
+    """A printed number as an integer; Keras 2.0.0 prints floats."""
     return int(float(printed.replace(",", "")))
 
 
@@ -124,7 +125,7 @@ def _formula(units: int, input_dim: int) -> int:
 
 
 def _parameters_by_gate(units: int, input_dim: int) -> dict[str, int]:
-    """How many of the layer's parameters have a gradient in each gate's pre-activation, one step from a nonzero state."""
+    """Number of parameters with a gradient in each gate's pre-activation, one step from a nonzero state."""
     tf = import_tensorflow()
     recorder = Recorder()
     layer = build_lstm(random_weights(units, input_dim), (1, 1, input_dim), **recorder.arguments())
@@ -133,8 +134,10 @@ def _parameters_by_gate(units: int, input_dim: int) -> dict[str, int]:
         layer(random_inputs(1, 1, input_dim), initial_state=random_state(1, units))
     (step,) = recorder.iterations()
     gates = {"f": step.f, "i": step.i, "candidate": step.candidate, "o": step.o}
-    gradients = {name: tape.gradient(gate.argument, variables) for name, gate in gates.items()}
-    return {name: sum(int(np.count_nonzero(gradient)) for gradient in found) for name, found in gradients.items()}
+    return {
+        name: sum(int(np.count_nonzero(gradient)) for gradient in tape.gradient(gate.argument, variables))
+        for name, gate in gates.items()
+    }
 
 
 def _kernel_gradient(units: int, input_dim: int) -> Array:

@@ -1,4 +1,4 @@
-"""Claims about how the units of one layer hang together: coupling, elementwise activations, the four gates' equations."""
+"""Claims about the units of one layer: their coupling, elementwise activations, the equations of the four gates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from conformance.claims.measure import (
     run_lstm,
 )
 from conformance.claims.model import Evidence, Finding
-from conformance.claims.recorded import recorded
+from conformance.claims.recorded import recorded_adapter
 from conformance.reference.run import expected_calls
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
@@ -40,32 +40,32 @@ def independent_copies() -> Finding:
     units, input_dim = 4, 5
     initializers = import_keras().initializers
     seeded = {"kernel_initializer": initializers.GlorotUniform(seed=0), "recurrent_initializer": initializers.Orthogonal(seed=1)}
-    fresh = LSTMWeights.from_arrays(*default_lstm(units, (2, 6, input_dim), **seeded).get_weights())
+    initial = LSTMWeights.from_arrays(*default_lstm(units, (2, 6, input_dim), **seeded).get_weights())
     dense = random_weights(units, input_dim)
     return judge(
-        *_against_copies("as initialised by Keras", fresh),
-        *_against_copies("dense recurrent kernel", dense),
+        *_compare_with_copies("as initialised by Keras", initial),
+        *_compare_with_copies("dense recurrent kernel", dense),
         exception="every gate's block of the recurrent kernel is diagonal",
-        under_exception=_against_copies("diagonal recurrent blocks", _diagonal(dense)),
+        under_exception=_compare_with_copies("diagonal recurrent blocks", _diagonal(dense)),
     )
 
 
-def _against_copies(name: str, weights: LSTMWeights) -> list[Evidence]:
+def _compare_with_copies(name: str, weights: LSTMWeights) -> list[Evidence]:
     inputs = random_inputs(2, 6, weights.input_dim)
     layer = build_lstm(weights, inputs.shape)
-    together = as_arrays(layer(inputs))
-    apart = np.concatenate([run_lstm(_copy_of_unit(weights, k), inputs) for k in range(weights.units)], axis=-1)
+    outputs = as_arrays(layer(inputs))
+    copies = np.concatenate([run_lstm(_copy_of_unit(weights, k), inputs) for k in range(weights.units)], axis=-1)
     coupling = hidden_jacobian(layer, inputs[:1, :1], random_state(1, weights.units))
     return [
-        at_most(f"{name}: largest difference from n one-unit LSTMs", gap(together, apart), rounding_limit(weights, inputs)),
-        # A product with an exact zero is zero in any precision, so independence leaves nothing to round.
+        at_most(f"{name}: largest difference from n one-unit LSTMs", gap(outputs, copies), rounding_limit(weights, inputs)),
+        # A product with an exact zero is zero in any precision, so independent units have no rounding here.
         at_most(f"{name}: largest |∂h_t/∂h_(t-1)| off the diagonal", np.abs(coupling - np.diag(np.diag(coupling))).max(), 0),
         note(f"{name}: smallest |∂h_t/∂h_(t-1)| on the diagonal", np.abs(np.diag(coupling)).min()),
     ]
 
 
 def _copy_of_unit(weights: LSTMWeights, unit: int) -> LSTMWeights:
-    """A one-unit LSTM with unit k's own column of each gate; its recurrent weight is the one that it gives itself."""
+    """A one-unit LSTM with the unit's column of each gate; its recurrent weight is the unit's weight of itself."""
     columns = np.s_[unit :: weights.units]
     bias = None if weights.bias is None else weights.bias[columns]
     return LSTMWeights(weights.kernel[:, columns], weights.recurrent_kernel[unit : unit + 1, columns], bias)
@@ -97,7 +97,7 @@ def each_unit_sees_all_features() -> Finding:
 
 
 def elementwise_tanh() -> Finding:
-    """Permuted units against permuted outputs, and what one unit's bias moves in one step."""
+    """Permuted units against permuted outputs, and the units that one unit's bias changes in one step."""
     units, input_dim = 5, 3
     weights, inputs = random_weights(units, input_dim), random_inputs(2, 6, input_dim)
     order = np.array([2, 0, 4, 1, 3])
@@ -118,18 +118,18 @@ def elementwise_tanh() -> Finding:
 
 
 def _permute(weights: LSTMWeights, order: Array) -> LSTMWeights:
-    """The same layer with its units in another order: columns of every gate, and rows of the recurrent kernel."""
+    """The same layer with its units in another order: the columns of every gate and the rows of the recurrent kernel."""
     columns = np.concatenate([order + gate * weights.units for gate in range(len(GATE_ORDER))])
     bias = None if weights.bias is None else weights.bias[columns]
     return LSTMWeights(weights.kernel[:, columns], weights.recurrent_kernel[np.ix_(order, columns)], bias)
 
 
 def _moved_by_unit(weights: LSTMWeights, unit: int, **arguments: Any) -> list[int]:
-    """Units of the first output that change with the biases of one unit; from the zero state, no other way leads to them."""
+    """Units whose first output changes with the biases of one unit; from the zero state, nothing else can change them."""
     inputs = random_inputs(1, 1, weights.input_dim)
-    assert weights.bias is not None  # noqa: S101  # for the type checker; only weights with a bias are asked
-    raised = np.where(np.arange(weights.bias.size) % weights.units == unit, weights.bias + 1, weights.bias)
-    changed = LSTMWeights(weights.kernel, weights.recurrent_kernel, raised)
+    assert weights.bias is not None  # noqa: S101  # for the type checker; all callers have a bias
+    larger_bias = np.where(np.arange(weights.bias.size) % weights.units == unit, weights.bias + 1, weights.bias)
+    changed = LSTMWeights(weights.kernel, weights.recurrent_kernel, larger_bias)
     difference = run_lstm(changed, inputs, **arguments) - run_lstm(weights, inputs, **arguments)
     return [int(k) for k in np.flatnonzero(difference[0])]
 
@@ -144,7 +144,7 @@ def input_times_matrix() -> Finding:
     computed = {name: as_arrays(gate.argument) for name, gate in gates.items()}
     products = {name: _product(inputs[:, 0], weights.gate(name).kernel) for name in GATE_ORDER}
     # Each of the input_dim products and sums rounds once, in any order, so |fl(xW) - xW| ≤ input_dim u |x||W| to first order.
-    limits = {name: input_dim * FLOAT32_ROUNDOFF * _product(*_sizes(inputs[:, 0], weights, name)).max() for name in GATE_ORDER}
+    limits = {name: input_dim * FLOAT32_ROUNDOFF * _product(*_magnitudes(inputs[:, 0], weights, name)).max() for name in GATE_ORDER}
     return judge_under(
         "it is said of each gate: four such matrices lie side by side in `kernel`, [input_dim, 4 units]",
         when=[
@@ -170,7 +170,7 @@ def _product(vectors: Array, matrix: Array) -> Array:
     return np.asarray(vectors.astype(np.float64) @ matrix.astype(np.float64))
 
 
-def _sizes(x_t: Array, weights: LSTMWeights, gate: str) -> tuple[Array, Array]:
+def _magnitudes(x_t: Array, weights: LSTMWeights, gate: str) -> tuple[Array, Array]:
     return np.abs(x_t), np.abs(weights.gate(gate).kernel)
 
 
@@ -203,15 +203,15 @@ KERAS_2_BEFORE_SIGMOID = ("keras==2.0.6", "keras==2.2.4")
 
 
 def _default_of(spec: str) -> str:
-    return str(ast.literal_eval(recorded(spec).describe()["arguments"]["recurrent_activation"]))
+    return str(ast.literal_eval(recorded_adapter(spec).describe()["arguments"]["recurrent_activation"]))
 
 
 def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evidence:
-    """How far the recorded outputs of a layer with this recurrent activation lie from the equations."""
+    """The difference of a layer's recorded outputs, with this recurrent activation, from the equations."""
     case = Case.from_id("u3-d2-t5-b4-seq-s0").replace(recurrent_activation=recurrent_activation)
     stimulus = draw([case])
     (call,), ((weights,), (sigma,)) = case.calls, (stimulus.weights_of(case), expected_calls(case, stimulus).sigma)
-    observed = recorded(spec).observe(case, stimulus).calls[0].outputs[:, -1]
+    observed = recorded_adapter(spec).observe(case, stimulus).calls[0].outputs[:, -1]
     written_out = _concatenated_lstm(weights, stimulus.inputs_of(case, call).astype(np.float32))
     return at_most(
         f'{spec}, {words}recurrent_activation="{recurrent_activation}", recorded: largest difference from these equations',
@@ -221,7 +221,7 @@ def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evid
 
 
 def _concatenated_lstm(weights: LSTMWeights, inputs: Array) -> Array:
-    """The last h of the four layers over [h_{t-1}, x_t]: (batch, units), from inputs (batch, timesteps, input_dim), in float64."""
+    """The last h of the equations over [h_{t-1}, x_t], in float64: (batch, units), from inputs (batch, timesteps, input_dim)."""
     exact = weights.astype(np.float64)
     gates = [exact.gate(name) for name in ("f", "i", "c", "o")]
     W_f, W_i, W_C, W_o = (np.concatenate([gate.recurrent_kernel, gate.kernel]) for gate in gates)

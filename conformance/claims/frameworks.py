@@ -1,11 +1,11 @@
-"""The one door to Keras: claims import no framework themselves."""
+"""Imports Keras and TensorFlow for the claims, which import no framework themselves."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-# Only where the caller has not decided: Keras fixes its backend and TensorFlow its log level when they are first imported;
+# Set only where the caller has not set them: Keras fixes its backend and TensorFlow its log level at their first import.
 # oneDNN's kernels would make the rounding depend on the processor.
 _ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -13,14 +13,14 @@ EXTRA = "pip install 'keras-lstm-conformance[claims]'"
 
 
 class MissingFrameworkError(ImportError):
-    """A framework that a claim runs is not here; the message says what to install."""
+    """A framework that a claim needs is not installed; the message says what to install."""
 
 
 def import_keras() -> Any:
     """Keras 3 on TensorFlow.
 
     Raises:
-        MissingFrameworkError: it is not installed, or another Keras or backend is in this process.
+        MissingFrameworkError: Keras 3 is not installed, or this process has another Keras or backend.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)

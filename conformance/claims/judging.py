@@ -1,8 +1,8 @@
-"""From measurements to a verdict: the only place where one is computed.
+"""Computes verdicts from measurements.
 
 all evidence agrees                                           holds
 some evidence disagrees                                       fails
-under a condition all agrees, outside it all disagrees        holds only when
+under a condition all agrees, without it all disagrees        holds only when
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from conformance.claims.model import ClaimVerdict, Evidence, Finding, Side, plai
 
 
 def note(label: str, measured: Any) -> Evidence:
-    """A measurement that the statement says nothing about."""
+    """A measurement for which the statement gives no value."""
     return Evidence(label=label, measured=plain(measured))
 
 
 def equal(label: str, measured: Any, stated: Any) -> Evidence:
-    """A measurement that the statement puts a value to."""
+    """A measurement for which the statement gives a value."""
     measured, stated = plain(measured), plain(stated)
     return Evidence(label=label, measured=measured, relation="=", stated=stated, agrees=measured == stated)
 
 
 def at_most(label: str, measured: Any, limit: float) -> Evidence:
-    """A number that is at most `limit` if the statement is right; NaN is not."""
+    """A number that is at most `limit` if the statement is right; NaN disagrees."""
     value, bound = float(measured), float(limit)
     return Evidence(label=label, measured=value, relation="≤", stated=bound, agrees=value <= bound)
 
 
 def above(label: str, measured: Any, limit: float) -> Evidence:
-    """A number that exceeds `limit` if the statement is right; NaN does not."""
+    """A number that exceeds `limit` if the statement is right; NaN disagrees."""
     value, bound = float(measured), float(limit)
     return Evidence(label=label, measured=value, relation=">", stated=bound, agrees=value > bound)
 
@@ -41,22 +41,22 @@ def judge(*evidence: Evidence, exception: str = "", under_exception: Sequence[Ev
     """Judge a statement that names no condition.
 
     Args:
-        evidence: what was measured of the statement as it stands.
-        exception: a special case in which the statement would hold though it fails as it stands.
-        under_exception: what was measured in that case; unless all of it agrees, the case is not named.
+        evidence: the measurements of the statement.
+        exception: a special case in which the statement would hold although it fails in general.
+        under_exception: the measurements in the special case; it is named only if all of them agree.
     """
     verdict = ClaimVerdict.HOLDS if _all_agree(evidence) else ClaimVerdict.FAILS
-    shown = exception if verdict is ClaimVerdict.FAILS and _all_agree(under_exception) else ""
-    return Finding(verdict=verdict, evidence=(*evidence, *_on(Side.WHEN, under_exception)), condition=shown)
+    condition = exception if verdict is ClaimVerdict.FAILS and _all_agree(under_exception) else ""
+    return Finding(verdict=verdict, evidence=(*evidence, *_with_side(Side.WHEN, under_exception)), condition=condition)
 
 
 def judge_under(condition: str, *, when: Sequence[Evidence], otherwise: Sequence[Evidence]) -> Finding:
-    """Judge a statement by both sides of a condition; a side that is not what the condition says makes it fail.
+    """Judge a statement by measurements under a condition and without it.
 
     Args:
         condition: under which the statement is expected to hold.
-        when: what was measured under it.
-        otherwise: what was measured outside it; what agrees there says that the condition is not the right one.
+        when: the measurements under the condition.
+        otherwise: the measurements without it; if only some of them agree, the condition is wrong and the statement fails.
     """
     if not _all_agree(when):
         verdict = ClaimVerdict.FAILS
@@ -68,16 +68,16 @@ def judge_under(condition: str, *, when: Sequence[Evidence], otherwise: Sequence
         verdict = ClaimVerdict.HOLDS_ONLY_WHEN
     return Finding(
         verdict=verdict,
-        evidence=(*_on(Side.WHEN, when), *_on(Side.OTHERWISE, otherwise)),
+        evidence=(*_with_side(Side.WHEN, when), *_with_side(Side.OTHERWISE, otherwise)),
         condition=condition if verdict is ClaimVerdict.HOLDS_ONLY_WHEN else "",
     )
 
 
 def _all_agree(evidence: Sequence[Evidence]) -> bool:
-    """Whether something was stated and all of it is borne out: no evidence is no agreement."""
+    """Whether at least one value was stated and all stated values agree."""
     verdicts = [item.agrees for item in evidence if item.agrees is not None]
     return bool(verdicts) and all(verdicts)
 
 
-def _on(side: Side, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+def _with_side(side: Side, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
     return tuple(replace(item, side=side) for item in evidence)

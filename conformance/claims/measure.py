@@ -1,6 +1,6 @@
-"""Measuring a real `keras.layers.LSTM`: seeded weights and inputs, gates as they are computed, Jacobians, and rounding limits.
+"""Measures a real `keras.layers.LSTM`: seeded weights and inputs, the values of its gates, Jacobians, and rounding limits.
 
-Every layer is looked up as `keras.layers.LSTM` at the time it is built, so whatever stands there is what is measured.
+Every layer is looked up as `keras.layers.LSTM` when it is built, so a replacement of that class is measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty.model import rounding_sigma
 
-# float32 keeps 24 bits of significand, so rounding to nearest errs by at most half of 2^-23.
+# float32 has 24 bits of significand, so rounding to nearest has an error of at most half of 2^-23.
 FLOAT32_ROUNDOFF = 2.0**-24
 
 # lstm_ref.uncertainty.model derives it: P(|err| > 8σ) = 3e-8 per element even if every rounding were as large as it can be.
@@ -46,7 +46,7 @@ def random_weights(units: int, input_dim: int, *, use_bias: bool = True, seed: i
 
 
 def build_lstm(weights: LSTMWeights, shape: tuple[int, int, int], **arguments: Any) -> Any:
-    """A float32 `keras.layers.LSTM` built for inputs of `shape` (batch, timesteps, input_dim), carrying the weights."""
+    """A float32 `keras.layers.LSTM` with these weights, built for inputs of `shape` (batch, timesteps, input_dim)."""
     keras = import_keras()
     layer = keras.layers.LSTM(weights.units, use_bias=weights.bias is not None, dtype="float32", **arguments)
     layer.build(shape)
@@ -55,13 +55,13 @@ def build_lstm(weights: LSTMWeights, shape: tuple[int, int, int], **arguments: A
 
 
 def run_lstm(weights: LSTMWeights, inputs: Array, *, mask: Any = None, initial_state: Any = None, **arguments: Any) -> Any:
-    """What a fresh layer with these weights returns for inputs (batch, timesteps, input_dim), as arrays."""
+    """The arrays that a new layer with these weights returns for inputs (batch, timesteps, input_dim)."""
     layer = build_lstm(weights, inputs.shape, **arguments)
     return as_arrays(layer(inputs, mask=mask, initial_state=initial_state))
 
 
 def default_lstm(units: int, shape: tuple[int, int, int], **arguments: Any) -> Any:
-    """A `keras.layers.LSTM` built with its own initialisers."""
+    """A `keras.layers.LSTM` with the weights of its initialisers."""
     layer = import_keras().layers.LSTM(units, **arguments)
     layer.build(shape)
     return layer
@@ -82,7 +82,7 @@ def gap(first: Array, second: Array) -> float:
 
 
 def rounding_limit(weights: LSTMWeights, inputs: Array, *, runs: int = 2) -> float:
-    """How far correct float32 runs from the zero state may lie apart in any output, h or c.
+    """The largest difference of correct float32 runs from the zero state in any output, h or c.
 
     `lstm_ref.uncertainty.model` propagates one rounding of at most 2^-24 per operation, with the dot products' n multiplications
     and n - 1 additions, through the equations; one run stays within 8σ of the exact answer, so two stay within 16σ of each other.
@@ -105,7 +105,7 @@ def reference_lstm(weights: LSTMWeights, **arguments: Any) -> lstm_ref.LSTM:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Activated:
+class ActivationCall:
     """One application of an activation; argument and value are tensors, (batch, units) each."""
 
     argument: Any
@@ -116,22 +116,22 @@ class Activated:
 class Iteration:
     """The five activations of one iteration of the cell, in the order of Keras' fused equations."""
 
-    i: Activated
-    f: Activated
-    candidate: Activated
-    o: Activated
-    cell: Activated
+    i: ActivationCall
+    f: ActivationCall
+    candidate: ActivationCall
+    o: ActivationCall
+    cell: ActivationCall
 
 
 class Recorder:
-    """Keeps what passes through a layer's activations; an unrolled layer run eagerly calls them once per iteration."""
+    """Keeps the arguments and values of a layer's activations; an unrolled eager layer calls them once per iteration."""
 
     def __init__(self) -> None:
-        self._activation: list[Activated] = []
-        self._recurrent_activation: list[Activated] = []
+        self._activation: list[ActivationCall] = []
+        self._recurrent_activation: list[ActivationCall] = []
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor arguments that put the recorder into a layer: tanh and sigmoid, as by default, and recorded."""
+        """The layer's constructor arguments: the default activations, tanh and sigmoid, which record their calls."""
         ops = import_keras().ops
         return {
             "activation": _recording(ops.tanh, self._activation),
@@ -140,7 +140,7 @@ class Recorder:
         }
 
     def iterations(self) -> list[Iteration]:
-        """What was recorded since the layer was built, by iteration."""
+        """The recorded calls by iteration."""
         gates, cells = self._recurrent_activation, self._activation
         if len(gates) % 3 or len(cells) % 2 or len(gates) // 3 != len(cells) // 2:
             raise ValueError(f"{len(gates)} gates and {len(cells)} other activations are no whole number of LSTM iterations")
@@ -150,17 +150,17 @@ class Recorder:
         ]
 
 
-def _recording(function: Callable[[Any], Any], calls: list[Activated]) -> Callable[[Any], Any]:
+def _recording(function: Callable[[Any], Any], calls: list[ActivationCall]) -> Callable[[Any], Any]:
     def recorded(argument: Any) -> Any:
         value = function(argument)
-        calls.append(Activated(argument=argument, value=value))
+        calls.append(ActivationCall(argument=argument, value=value))
         return value
 
     return recorded
 
 
 def record(weights: LSTMWeights, inputs: Array, **arguments: Any) -> tuple[list[Iteration], Any]:
-    """The iterations of a fresh layer over inputs (batch, timesteps, input_dim), and what it returned as arrays."""
+    """The iterations of a new layer over inputs (batch, timesteps, input_dim), and the arrays that it returned."""
     recorder = Recorder()
     layer = build_lstm(weights, inputs.shape, **recorder.arguments(), **arguments)
     outputs = as_arrays(layer(inputs))
@@ -170,7 +170,7 @@ def record(weights: LSTMWeights, inputs: Array, **arguments: Any) -> tuple[list[
 def jacobian(function: Callable[[Any], Any], point: Array) -> Array:
     """Derivative of every output of `function` by every entry of `point`, (units, *point.shape).
 
-    `function` maps a batch of points to (batch, units) row by row. Row k of a batch of equal points is asked for output k only, so
+    `function` maps a batch of points to (batch, units) row by row. Of row k of a batch of equal points only output k is used, so
     one backward pass gives all rows.
     """
     tf = import_tensorflow()

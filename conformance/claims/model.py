@@ -1,4 +1,4 @@
-"""What a claim is, what running it finds, and how claims are settled one by one."""
+"""Claims, their findings, and the function that runs them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-# What JSON can hold.
+# A value that JSON can hold.
 Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value]"
 
 
 class ClaimVerdict(StrEnum):
-    """What a run can find out about a statement."""
+    """The verdict on a statement."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -21,7 +21,7 @@ class ClaimVerdict(StrEnum):
 
 
 class Side(StrEnum):
-    """Where a measurement was taken, as seen from the condition that a finding names."""
+    """Whether a measurement was made under the condition of a finding."""
 
     ALWAYS = ""
     WHEN = "under the condition"
@@ -33,12 +33,12 @@ class Evidence:
     """One measurement.
 
     Attributes:
-        label: what was measured.
+        label: of the measured quantity.
         measured: the value.
-        relation: how `measured` must relate to `stated` for the statement to be right here; empty where nothing is stated.
-        stated: what the statement says, or the limit that it must meet.
-        agrees: whether the measurement bears the statement out; None where nothing is stated.
-        side: where it was measured, as seen from the finding's condition.
+        relation: between `measured` and `stated` if the statement is right; empty where nothing is stated.
+        stated: the value in the statement, or the limit.
+        agrees: whether the measurement agrees with the statement; None where nothing is stated.
+        side: whether it was measured under the finding's condition.
     """
 
     label: str
@@ -57,13 +57,12 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What running a claim found.
+    """The finding of a claim's experiment.
 
     Attributes:
         verdict: computed from the evidence.
         evidence: the measurements, at least one.
-        condition: for "holds only when" the condition; for "fails" the special case in which the statement would hold, if there is
-            one.
+        condition: for "holds only when" the condition; for "fails" the special case in which the statement would hold, if any.
     """
 
     verdict: ClaimVerdict
@@ -79,13 +78,13 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement that the documents make, and the experiment that settles it.
+    """A statement of the documents, and the experiment that tests it.
 
     Attributes:
-        id: its name, stable.
-        documents: which documents make it, "D0" to "D3".
-        statement: what is stated, in one sentence of ours.
-        expected: the verdict that we expect here; the run decides.
+        id: a stable name.
+        documents: that make the statement, "D0" to "D3".
+        statement: in one sentence of our own.
+        expected: the verdict that we expect.
         run: the experiment.
     """
 
@@ -102,8 +101,8 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
-    """A claim after its run: a finding, or the error that ended it; never both."""
+class ClaimResult:
+    """The result of a claim: a finding or an error, never both."""
 
     claim: Claim
     finding: Finding | None
@@ -121,27 +120,27 @@ class Settled:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the run found what was expected; an error never is."""
+        """Whether the verdict is the expected one; an error never is."""
         return self.finding is not None and self.finding.verdict is self.claim.expected
 
 
-def settle(claims: Iterable[Claim]) -> Iterator[Settled]:
-    """Run the claims one by one; what a claim raises is its result, not the end of the run."""
+def run_claims(claims: Iterable[Claim]) -> Iterator[ClaimResult]:
+    """Run the claims one by one; an exception is the result of its claim and does not end the run."""
     for claim in claims:
         start = time.perf_counter()
         finding, error = _attempt(claim.run)
-        yield Settled(claim=claim, finding=finding, error=error, seconds=time.perf_counter() - start)
+        yield ClaimResult(claim=claim, finding=finding, error=error, seconds=time.perf_counter() - start)
 
 
 def _attempt(run: Callable[[], Finding]) -> tuple[Finding | None, str]:
     try:
         return run(), ""
-    except Exception as error:  # noqa: BLE001  # whatever a layer under test raises is the claim's result
+    except Exception as error:  # noqa: BLE001  # any exception of the layer under test is the claim's result
         return None, f"{type(error).__name__}: {error}"
 
 
 def plain(value: Any) -> Value:
-    """The value in Python's own types: NumPy's scalars and arrays and every kind of sequence become what JSON can hold."""
+    """The value in Python's own types, so that JSON can hold it; arrays and sequences become tuples."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):

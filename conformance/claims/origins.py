@@ -1,4 +1,4 @@
-"""Claims about where the layer comes from: its signature and its source."""
+"""Claims about the layer's signature and its paper."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import build_lstm, random_inputs, random_state, random_weights
 from conformance.claims.model import Evidence, Finding
-from conformance.claims.recorded import recorded, signatures
+from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.systems import TF_KERAS
 
 # The signature that the documents print, argument by argument.
@@ -45,7 +45,7 @@ STATED_DEFAULTS = {
 }
 
 
-# The versions of stand-alone Keras whose signature it is.
+# The versions of stand-alone Keras that have this signature.
 FIRST, LAST = Version("2.0.9"), Version("2.2.5")
 
 _NO_ARGUMENT = "no argument"
@@ -58,43 +58,46 @@ def defaults_of_the_signature() -> Finding:
     here = {
         Version(keras.__version__): _defaults({name: repr(default) for name, default in signature_of(keras.layers.LSTM).items()})
     }
-    inside = {version: found for version, found in defaults.items() if FIRST <= version <= LAST}
-    outside = {version: found for version, found in defaults.items() if version not in inside}
+    inside = {version: values for version, values in defaults.items() if FIRST <= version <= LAST}
+    outside = {version: values for version, values in defaults.items() if version not in inside}
     return judge_under(
         f"Keras is stand-alone Keras {FIRST} to {LAST}",
         when=list(_spans(inside, ", recorded")),
         otherwise=[
             *_spans(outside, ", recorded"),
-            *(_as_stated(f"{spec}, recorded", _defaults(recorded(spec).describe()["arguments"])) for spec in reversed(TF_KERAS)),
+            *(
+                _difference_from_stated(f"{spec}, recorded", _defaults(recorded_adapter(spec).describe()["arguments"]))
+                for spec in reversed(TF_KERAS)
+            ),
             *_spans(here, ", run here"),
             *_changes({**defaults, **here}),
         ],
     )
 
 
-def _spans(defaults: Mapping[Version, Mapping[str, str]], words: str) -> Iterator[Evidence]:
-    """Successive versions with the same defaults at once."""
+def _spans(defaults: Mapping[Version, Mapping[str, str]], suffix: str) -> Iterator[Evidence]:
+    """One measurement for successive versions with the same defaults."""
     for _, group in itertools.groupby(defaults, key=defaults.__getitem__):
         versions = list(group)
         several = f" to {versions[-1]}, {len(versions)} versions" if len(versions) > 1 else ""
-        yield _as_stated(f"Keras {versions[0]}{several}{words}", defaults[versions[0]])
+        yield _difference_from_stated(f"Keras {versions[0]}{several}{suffix}", defaults[versions[0]])
 
 
 def _defaults(arguments: Mapping[str, str]) -> dict[str, str]:
-    """Of the stated arguments, as Python writes them."""
+    """The defaults of the stated arguments, as Python writes them."""
     return {name: arguments.get(name, _NO_ARGUMENT) for name in STATED_DEFAULTS}
 
 
-def _as_stated(label: str, found: Mapping[str, str]) -> Evidence:
-    """How many defaults are not as stated, and which, unless they are too many to be of this signature."""
-    differing = [f"{name} {found[name]}" for name, value in STATED_DEFAULTS.items() if found[name] != repr(value)]
+def _difference_from_stated(label: str, defaults: Mapping[str, str]) -> Evidence:
+    """The number of defaults that are not as stated, and their names where they are fewer than half."""
+    differing = [f"{name} {defaults[name]}" for name, value in STATED_DEFAULTS.items() if defaults[name] != repr(value)]
     which = f" ({', '.join(differing)})" if 0 < len(differing) < len(STATED_DEFAULTS) // 2 else ""
     return equal(f"{label}: defaults that are not as stated{which}", len(differing), 0)
 
 
 def _changes(defaults: Mapping[Version, Mapping[str, str]]) -> Iterator[Evidence]:
-    """Since which version each default is what it is, of those that have changed since Keras 2.0.0."""
-    of_keras_2 = {version: found for version, found in defaults.items() if version.major > 1}
+    """The versions at which a default changed, for each default that has changed since Keras 2.0.0."""
+    of_keras_2 = {version: values for version, values in defaults.items() if version.major > 1}
     for name in STATED_DEFAULTS:
         since = {
             str(next(iter(group))): value
@@ -105,7 +108,7 @@ def _changes(defaults: Mapping[Version, Mapping[str, str]]) -> Iterator[Evidence
 
 
 def no_paper() -> Finding:
-    """The papers that the class' docstring names, and whether the computed cell is the one of the paper of 1997."""
+    """The papers in the docstring of the class, and whether the cell is that of the paper of 1997."""
     keras = import_keras()
     docstring = inspect.getdoc(keras.layers.LSTM) or ""
     citations = re.findall(r"[A-Z][a-z]+(?: et al\.,?| and [A-Z][a-z]+| & [A-Z][a-z]+)? \(?(?:19|20)\d\d", docstring)
@@ -117,7 +120,7 @@ def no_paper() -> Finding:
 
 
 def _carry_derivative() -> list[float]:
-    """∂c_t/∂c_{t-1} of each unit, one step from a nonzero state; h_{t-1} is held."""
+    """∂c_t/∂c_{t-1} of each unit, one step from a nonzero state; h_{t-1} is constant."""
     tf = import_tensorflow()
     layer = build_lstm(random_weights(4, 5), (1, 1, 5), return_state=True)
     hidden, cell = (tf.constant(array) for array in random_state(1, 4))

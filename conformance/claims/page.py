@@ -1,4 +1,4 @@
-"""Settled claims, as their JSON holds them, as a page for people."""
+"""The HTML page of claims, made from the report's JSON."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.claims.model import ClaimVerdict
-from conformance.claims.text import shown
+from conformance.claims.text import AGREEMENT, format_value
 from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 
 Claim = Mapping[str, Any]
 System = Mapping[str, Any]
 
-_LOOKS = {
+_VERDICTS = {
     ClaimVerdict.HOLDS.value: Verdict.PASS,
     ClaimVerdict.FAILS.value: Verdict.FAIL,
     ClaimVerdict.HOLDS_ONLY_WHEN.value: Verdict.KNOWN_DIFFERENCE,
     "error": Verdict.ERROR,
 }
-_AGREES = {True: "agrees", False: "disagrees", None: "measured"}
 
 
-def page_of(said: Mapping[str, Any]) -> Page:
+def page_of(report: Mapping[str, Any]) -> Page:
     """The page of one report."""
-    claims: Sequence[Claim] = said["claims"]
+    claims: Sequence[Claim] = report["claims"]
+    systems: Sequence[System] = report["systems"]
     counts = collections.Counter(claim["outcome"] for claim in claims)
     documents = sorted({document for claim in claims for document in claim["documents"]})
     return Page(
         title="What the documents say of an LSTM layer, settled by running it",
-        outcome=_outcome(claims, said["systems"]),
+        outcome=_outcome(claims, systems),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
-        counts=[Count(verdict=_LOOKS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
+        counts=[Count(verdict=_VERDICTS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
         grids=[
             Grid(
                 title="Claims by document",
@@ -43,16 +43,16 @@ def page_of(said: Mapping[str, Any]) -> Page:
                 ],
             )
         ],
-        tables=[_systems(said["systems"])],
-        caveats=_caveats(said["systems"]),
+        tables=[_systems(systems)],
+        caveats=_caveats(systems),
         entries=[_entry(claim) for claim in claims],
-        groups=list(_unexplained(said["systems"])),
-        opened="What was found",
+        groups=list(_unexplained(systems)),
+        entries_title="What was found",
     )
 
 
 def _mark(claim: Claim) -> Mark:
-    return Mark(verdict=_LOOKS[claim["outcome"]], text=claim["outcome"])
+    return Mark(verdict=_VERDICTS[claim["outcome"]], text=claim["outcome"])
 
 
 def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:
@@ -88,7 +88,7 @@ def _systems(systems: Sequence[System]) -> Table:
 
 
 def _unexplained(systems: Sequence[System]) -> Iterator[Group]:
-    """What no description of a system explains."""
+    """The results that no description of a system explains."""
     for system in systems:
         if system["unexplained"]:
             yield Group(
@@ -129,16 +129,11 @@ def _evidence(evidence: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
         (
             each["label"],
-            _said(each["measured"]),
-            f"{each['relation']} {_said(each['stated'])}" if each["relation"] else "",
-            _AGREES[each["agrees"]],
+            format_value(each["measured"]),
+            f"{each['relation']} {format_value(each['stated'])}" if each["relation"] else "",
+            AGREEMENT[each["agrees"]],
             each["side"],
         )
         for each in evidence
     ]
     return Table(title="evidence", columns=("measured", "value", "stated", "", "where"), rows=rows)
-
-
-def _said(value: Any) -> str:
-    """As the terminal shows it; JSON has no tuples."""
-    return shown(tuple(value) if isinstance(value, list) else value)

@@ -1,4 +1,4 @@
-"""What environments answered when they were recorded: claims on other systems read it, and so need none of them here."""
+"""Recorded answers of environments, so that claims about other systems need none of these environments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SIGNATURES = FOLDER / "signatures"
 
 
 @cache
-def recorded(spec: str) -> EnvironmentAdapter:
-    """The recording of an environment, started."""
+def recorded_adapter(spec: str) -> EnvironmentAdapter:
+    """The recording of an environment, as a started adapter."""
     adapter = EnvironmentAdapter(str(recording_path(spec)))
     adapter.start()
     return adapter
@@ -24,10 +24,10 @@ def recorded(spec: str) -> EnvironmentAdapter:
 
 @cache
 def signatures() -> Mapping[Version, Mapping[str, Any]]:
-    """What versions of stand-alone Keras say of their layer's interface, in the order of versions."""
-    found = {}
+    """The recorded interfaces of the layer in versions of stand-alone Keras, in the order of versions."""
+    interfaces = {}
     for path in SIGNATURES.glob("*.npz"):
         adapter = EnvironmentAdapter(str(path))
         version = Version(adapter.start()["keras"])
-        found[version] = adapter.describe()
-    return dict(sorted(found.items()))
+        interfaces[version] = adapter.describe()
+    return dict(sorted(interfaces.items()))

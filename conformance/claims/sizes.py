@@ -1,4 +1,4 @@
-"""Claims about what `units` is the size of."""
+"""Claims about the meaning of `units`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from conformance.claims.measure import (
     run_lstm,
 )
 from conformance.claims.model import Evidence, Finding
-from conformance.claims.recorded import recorded
+from conformance.claims.recorded import recorded_adapter
 from lstm_ref.arrays import Array
 
 # The values that the documents name.
@@ -47,13 +47,13 @@ def units_are_output_size() -> Finding:
 
 
 def states_have_size_units() -> Finding:
-    """Shapes of h, c and o, o being read from the cell itself and known by h = o tanh(c)."""
+    """Shapes of h, c and o; o is recorded in the cell and checked by h = o tanh(c)."""
     batch, timesteps, input_dim, units = 2, 6, 5, 4
     weights, inputs = random_weights(units, input_dim), random_inputs(batch, timesteps, input_dim)
     iterations, (_, hidden, cell) = record(weights, inputs, return_state=True)
     output_gate = as_arrays(iterations[-1].o.value)
-    # tanh's value and the product round once each around numbers below 1, and the two tanh may differ by the same amount again:
-    # within the limit of whole runs, which counts these roundings among others.
+    # tanh and the product round once each, for numbers below 1, and the two tanh may differ by as much again. The limit of whole
+    # runs includes these roundings.
     return judge(
         equal("shape of the hidden state h", hidden.shape, (batch, units)),
         equal("shape of the cell state c", cell.shape, (batch, units)),
@@ -90,7 +90,7 @@ def one_block_of_width_units() -> Finding:
 
 
 def scalars_at_one_unit() -> Finding:
-    """How many numbers each gate and state holds per sample, at one unit and at five."""
+    """Number of values in each gate and state per sample, at one unit and at five."""
     return judge(*(_numbers_per_sample(units) for units in (1, 5)))
 
 
@@ -128,10 +128,10 @@ def _state_sizes(units: int, input_dim: int, timesteps: int) -> tuple[int, int]:
 
 
 def num_units_is_hidden_size() -> Finding:
-    """Sizes of what TensorFlow's cells return, as they were recorded, with and without a projection; and of Keras' own layer."""
+    """Sizes of the recorded outputs of TensorFlow's cells, with and without a projection, and of Keras' layer."""
     keras = import_keras()
-    basic, plain = WIDE.ask(recorded("basic-lstm-cell")), WIDE.ask(recorded("lstm-cell"))
-    projected = PROJECTED.ask(recorded("lstm-cell"))
+    basic, plain = WIDE.observe(recorded_adapter("basic-lstm-cell")), WIDE.observe(recorded_adapter("lstm-cell"))
+    projected = PROJECTED.observe(recorded_adapter("lstm-cell"))
     weights, inputs = random_weights(128, 28), random_inputs(2, 6, 28)
     output, hidden, _ = run_lstm(weights, inputs, return_state=True)
     arguments = inspect.signature(keras.layers.LSTM.__init__).parameters
@@ -153,16 +153,16 @@ def num_units_is_hidden_size() -> Finding:
 
 
 def _sizes_of(observed: Observation) -> tuple[int, int]:
-    """Of output and hidden state of a cell, which returns its states as (c, h)."""
+    """Sizes of output and hidden state of a cell, which returns its states as (c, h)."""
     return _returned(observed, "outputs").shape[-1], _returned(observed, "cell").shape[-1]
 
 
-def _returned(observed: Observation, place: str) -> Array:
-    return np.asarray(getattr(observed.calls[0], place))
+def _returned(observed: Observation, name: str) -> Array:
+    return np.asarray(getattr(observed.calls[0], name))
 
 
 def num_units_is_capacity() -> Finding:
-    """Trainable parameters at growing units."""
+    """Trainable parameters at increasing units."""
     units = (1, 2, 4, 8, 10, 16, 32, 64, 100, 128)
     counts = [_trainable(default_lstm(size, (2, 6, 28))) for size in units]
     return judge(
@@ -201,7 +201,7 @@ def shapes_3_50() -> Finding:
 
 
 def timesteps_equal_neurons() -> Finding:
-    """LSTM(32) at several lengths: what it accepts, and what it returns."""
+    """The outputs of LSTM(32) at several numbers of timesteps."""
     units, lengths = 32, (1, 10, 13, 100)
     outputs = [default_lstm(units, (2, timesteps, 64))(random_inputs(2, timesteps, 64)) for timesteps in lengths]
     return judge(

@@ -1,4 +1,4 @@
-"""Claims about the state that a sequence starts from and leaves behind."""
+"""Claims about the initial and final state of a sequence."""
 
 from __future__ import annotations
 
@@ -28,28 +28,31 @@ def stateful_carries() -> Finding:
     weights, inputs = random_weights(4, 5), random_inputs(3, 12, 5)
     parts = np.split(inputs, 3, axis=1)
     limit = rounding_limit(weights, inputs)
-    long = run_lstm(weights, inputs, return_sequences=True)
-    expected = np.split(long, 3, axis=1)
+    expected = np.split(run_lstm(weights, inputs, return_sequences=True), 3, axis=1)
     layer = build_lstm(weights, parts[0].shape, stateful=True, return_sequences=True)
-    called = [as_arrays(layer(part)) for part in parts]
+    calls = [as_arrays(layer(part)) for part in parts]
     layer.reset_state()
     after_reset = as_arrays(layer(parts[0]))
-    fresh = run_lstm(weights, parts[1], return_sequences=True)
+    from_zeros = run_lstm(weights, parts[1], return_sequences=True)
     return judge(
         *(
-            at_most(f"call {k}: largest difference from steps of one long call", gap(called[k - 1], expected[k - 1]), limit)
+            at_most(f"call {k}: largest difference from steps of one long call", gap(calls[k - 1], expected[k - 1]), limit)
             for k in (1, 2, 3)
         ),
-        above("call 2: largest difference from a call that starts from zeros", gap(called[1], fresh), limit),
-        above("call 2: difference if samples had swapped states", gap(called[1][:, 0], _swapped(weights, parts)[:, 0]), limit),
-        at_most("after reset_state(): largest difference from the first call", gap(after_reset, called[0]), limit),
+        above("call 2: largest difference from a call that starts from zeros", gap(calls[1], from_zeros), limit),
+        above(
+            "call 2: difference if samples had swapped states",
+            gap(calls[1][:, 0], _with_swapped_states(weights, parts)[:, 0]),
+            limit,
+        ),
+        at_most("after reset_state(): largest difference from the first call", gap(after_reset, calls[0]), limit),
         *_through_predict(weights, parts, expected, limit),
         equal("a call with a batch of 2 on a layer that holds 3 states", _outcome_of_batch(layer, parts[0][:2]), "ValueError"),
     )
 
 
-def _swapped(weights: LSTMWeights, parts: list[Array]) -> Array:
-    """The second part's outputs, were each sample to go on from its neighbour's state."""
+def _with_swapped_states(weights: LSTMWeights, parts: list[Array]) -> Array:
+    """The second part's outputs where each sample continues from another sample's state."""
     _, hidden, cell = run_lstm(weights, parts[0], return_state=True)
     return np.asarray(
         run_lstm(weights, parts[1], initial_state=[np.roll(h, 1, axis=0) for h in (hidden, cell)], return_sequences=True)
@@ -62,11 +65,11 @@ def _through_predict(weights: LSTMWeights, parts: list[Array], expected: list[Ar
     model = keras.Sequential([keras.Input(batch_shape=parts[0].shape), layer])
     first, second = (model.predict(part, batch_size=len(part), verbose=0) for part in parts[:2])
     layer.reset_state()
-    again = model.predict(parts[0], batch_size=len(parts[0]), verbose=0)
+    after_reset = model.predict(parts[0], batch_size=len(parts[0]), verbose=0)
     return [
         at_most("predict 1: largest difference from steps of one long call", gap(first, expected[0]), limit),
         at_most("predict 2: largest difference from steps of one long call", gap(second, expected[1]), limit),
-        at_most("predict after reset_state(): largest difference from predict 1", gap(again, first), limit),
+        at_most("predict after reset_state(): largest difference from predict 1", gap(after_reset, first), limit),
     ]
 
 
@@ -83,10 +86,10 @@ def initial_state_zero() -> Finding:
     weights, inputs = random_weights(units, 5), random_inputs(batch, 6, 5)
     limit = rounding_limit(weights, inputs)
     default = run_lstm(weights, inputs)
-    deaf = LSTMWeights(weights.kernel, np.zeros_like(weights.recurrent_kernel), weights.bias)
+    without_recurrence = LSTMWeights(weights.kernel, np.zeros_like(weights.recurrent_kernel), weights.bias)
     zeros = [np.zeros((batch, units), np.float32)] * 2
     layer, stateful = build_lstm(weights, inputs.shape), build_lstm(weights, inputs.shape, stateful=True)
-    calls, stateful_calls = ([as_arrays(one(inputs)) for _ in range(2)] for one in (layer, stateful))
+    calls, stateful_calls = ([as_arrays(called(inputs)) for _ in range(2)] for called in (layer, stateful))
     label = "largest difference from a start at zeros"
     return judge_under(
         "no initial_state is passed, and the layer is not stateful or has just been built or reset",
@@ -95,7 +98,7 @@ def initial_state_zero() -> Finding:
             # From h = 0 the recurrent kernel multiplies zeros only, and a product with zero is exact.
             at_most(
                 "first step: what the recurrent kernel contributes",
-                gap(run_lstm(weights, inputs[:, :1]), run_lstm(deaf, inputs[:, :1])),
+                gap(run_lstm(weights, inputs[:, :1]), run_lstm(without_recurrence, inputs[:, :1])),
                 0,
             ),
             at_most(f"second call of the same layer: {label}", gap(calls[1], default), limit),

@@ -1,4 +1,4 @@
-"""Claims about timesteps: how many iterations there are, what is returned of them, what is fed to them."""
+"""Claims about timesteps: the number of iterations, the outputs that are returned, and the inputs of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from conformance.claims.model import Finding
 
 
 def output_is_n_steps() -> Finding:
-    """Iterations counted in the real cell, and the outputs returned, at units and timesteps that differ."""
+    """Iterations of the real cell and number of outputs, at units and timesteps that differ."""
     sizes = [(4, 1), (4, 6), (2, 6), (6, 2)]
     runs = [record(random_weights(units, 3), random_inputs(2, steps, 3), return_sequences=True) for units, steps in sizes]
     return judge(
@@ -63,7 +63,7 @@ def return_sequences_shapes() -> Finding:
 
 
 def manual_lagging() -> Finding:
-    """A layer of four units fed one feature per step: what it needs, and how far back it reaches on its own."""
+    """A layer of four units on one feature per step: the features that it reads, and the lags that its output depends on."""
     units, timesteps = 4, 6
     weights, inputs = random_weights(units, 1), random_inputs(2, timesteps, 1)
     layer = build_lstm(weights, inputs.shape)
@@ -113,7 +113,7 @@ def zero_pad_after_first_step() -> Finding:
 
 
 def cells_equal_window() -> Finding:
-    """What grows with the window: weights, units and states do not; copies of the cell in an unrolled graph do."""
+    """Weights, units and states do not grow with the window; copies of the cell in an unrolled graph do."""
     units, windows = 4, (6, 12)
     layers = [default_lstm(units, (2, window, 3)) for window in windows]
     one = default_lstm(units, (2, 1, 3)).count_params()
@@ -131,7 +131,7 @@ def cells_equal_window() -> Finding:
 
 
 def _cells_in_graph(window: int, *, unroll: bool) -> int:
-    """Cells that TensorFlow's graph of the layer holds, loop bodies counted once: a cell splits z into gates once."""
+    """Number of cells in TensorFlow's graph of the layer, loop bodies counted once: each cell splits z into gates once."""
     tf = import_tensorflow()
     layer = default_lstm(4, (2, window, 3), unroll=unroll)
     graph = tf.function(layer).get_concrete_function(tf.TensorSpec((2, window, 3))).graph.as_graph_def()
@@ -151,9 +151,9 @@ def last_step_feeds_dense() -> Finding:
     outputs = as_arrays(model(inputs))
     every = run_lstm(weights, inputs, return_sequences=True)
     by_hand = every.astype(np.float64) @ kernel + bias[0]
-    # Dense rounds a product and the sums after it, at most 33 times for any term; the last step's own error enters by |W|.
-    own = 33 * FLOAT32_ROUNDOFF * (np.abs(every) @ np.abs(kernel) + np.abs(bias)).max()
-    limit = own + rounding_limit(weights, inputs) * np.abs(kernel).sum(axis=0).max()
+    # Dense rounds each term at most 33 times: the product, and the sums after it. The last step's error is multiplied by |W|.
+    dense_limit = 33 * FLOAT32_ROUNDOFF * (np.abs(every) @ np.abs(kernel) + np.abs(bias)).max()
+    limit = dense_limit + rounding_limit(weights, inputs) * np.abs(kernel).sum(axis=0).max()
     return judge(
         equal("parameters of LSTM(32) on (10, 64) and of Dense(2)", [lstm.count_params(), dense.count_params()], [12_416, 66]),
         equal("inputs and outputs of the Dense", tuple(dense.kernel.shape), (32, 2)),

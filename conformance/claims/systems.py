@@ -1,4 +1,4 @@
-"""The systems that the documents name: the environments that stand for each, and the claims that run it."""
+"""The systems that the documents name, with the environments that stand for each and the claims that run it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class System:
     """A system that the documents name.
 
     Attributes:
-        name: the system.
-        documents: which documents name it.
-        environments: specs of those that are verified for it; those of a system with claims are what its claims run or read.
-        claims: ids of the claims that run it, where it is no LSTM that cases can be asked of.
+        name: of the system.
+        documents: that name it.
+        environments: specs of the environments that are verified for it; with claims, those that the claims run or read.
+        claims: ids of the claims that test it, where it is no LSTM that can run cases.
     """
 
     name: str

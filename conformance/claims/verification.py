@@ -1,4 +1,4 @@
-"""Whether systems are as described, Keras 3 plus named deviations: the quick level, answered by recordings or by running."""
+"""Verifies that systems are as described, as Keras 3 plus deviations: runs the quick level on them or reads their recordings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LEVEL = "quick"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verified:
-    """What came of asking an environment.
+class SystemResult:
+    """The results of an environment.
 
     Attributes:
         environment: its spec.
@@ -41,22 +41,32 @@ class Verified:
 
     @property
     def unexplained(self) -> tuple[Result, ...]:
-        """Those that the description does not explain, and those that were to be asked and are not in the recording."""
-        return tuple(each for each in self.results if not each.verdict.is_expected)
+        """The results that the description does not explain, and those that the recording lacks."""
+        return tuple(result for result in self.results if not result.verdict.is_expected)
 
     @property
-    def asked(self) -> int:
-        """Number of cases that it has."""
+    def supported(self) -> int:
+        """Number of cases that it supports."""
         return len(self.results) - self.count(Verdict.UNSUPPORTED)
 
+    @property
+    def as_described(self) -> int:
+        """Number of cases that are as the description says."""
+        return self.supported - len(self.unexplained)
+
+    @property
+    def recording_date(self) -> str:
+        """The date of the recording; "" where it was run."""
+        return self.recorded.partition(" on ")[0]
+
     def count(self, verdict: Verdict) -> int:
-        """How many cases came out so."""
-        return sum(each.verdict is verdict for each in self.results)
+        """Number of cases with this verdict."""
+        return sum(result.verdict is verdict for result in self.results)
 
 
 @dataclass(kw_only=True)
-class _Subject:
-    """An environment that answers, and what it has answered so far."""
+class _RunningEnvironment:
+    """A started environment and its results so far."""
 
     spec: str
     adapter: EnvironmentAdapter
@@ -66,64 +76,66 @@ class _Subject:
         self.environment = self.adapter.start()
         self.diagnose = diagnostician(self.environment, searches=0).explain
 
-    def verified(self) -> Verified:
-        """All of it, as the description has it."""
+    def result(self) -> SystemResult:
+        """All results, judged by the description of the environment."""
         environment = self.environment
         judged = mark_fixed(
-            [classify_by_description(classify(each, environment), environment) for each in self.results], environment
+            [classify_by_description(classify(result, environment), environment) for result in self.results], environment
         )
-        own = [variant.judge(self.adapter, parse(self.spec).system) for variant in variants_of(self.spec)]
-        return Verified(
+        variants = [variant.judge(self.adapter, parse(self.spec).system) for variant in variants_of(self.spec)]
+        return SystemResult(
             environment=self.spec,
             described=environment.get(DESCRIBED_BY, ""),
             recorded=environment.get("recorded", ""),
-            results=(*judged, *own),
+            results=(*judged, *variants),
         )
 
 
 def environments_of(systems: Iterable[System]) -> list[str]:
-    """The environments that are verified for the systems; those that claims run are settled by them."""
+    """The environments that are verified for the systems; claims test the other ones."""
     return [spec for system in systems if not system.claims for spec in system.environments]
 
 
-def verify_recorded(specs: Sequence[str]) -> list[Verified]:
-    """Environments as they answered when they were recorded; what is expected of a case is computed once for all of them."""
-    return _verify([_Subject(spec=spec, adapter=EnvironmentAdapter(str(recording_path(spec)))) for spec in specs])
+def verify_recorded(specs: Sequence[str]) -> list[SystemResult]:
+    """The results of recorded environments; the expected answer of a case is computed once for all of them."""
+    return _verify([_RunningEnvironment(spec=spec, adapter=EnvironmentAdapter(str(recording_path(spec)))) for spec in specs])
 
 
 def verify_live(
-    specs: Sequence[str], say: Callable[[str], None], finished: Callable[[Result], object] = lambda _: None
-) -> list[Verified]:
-    """Environments as they answer now, one after the other, each built where it is not there.
+    specs: Sequence[str], print_status: Callable[[str], None], finished: Callable[[Result], object] = lambda _: None
+) -> list[SystemResult]:
+    """Run environments one after the other; each is built where it does not exist.
 
     Args:
         specs: of the environments.
-        say: is told what is done.
-        finished: is given each result as it comes, under its environment.
+        print_status: prints what is done.
+        finished: called with each result, whose group is the environment.
     """
-    verified = []
+    results = []
     for spec in specs:
         adapter = EnvironmentAdapter(spec)
-        adapter.prepare(say)
-        say(f"{spec} is asked")
-        verified += _verify([_Subject(spec=spec, adapter=adapter)], finished)
-    return verified
+        adapter.prepare(print_status)
+        print_status(f"{spec} is asked")
+        results += _verify([_RunningEnvironment(spec=spec, adapter=adapter)], finished)
+    return results
 
 
-def _verify(subjects: Sequence[_Subject], finished: Callable[[Result], object] = lambda _: None) -> list[Verified]:
-    asked: dict[Case, list[_Subject]] = {}
-    for subject in subjects:
-        for case in cases_for(subject.adapter.describe(), surface(LEVEL)):
-            asked.setdefault(case, []).append(subject)
-    for members in families(list(asked)):
+def _verify(
+    environments: Sequence[_RunningEnvironment], finished: Callable[[Result], object] = lambda _: None
+) -> list[SystemResult]:
+    by_case: dict[Case, list[_RunningEnvironment]] = {}
+    for environment in environments:
+        for case in cases_for(environment.adapter.describe(), surface(LEVEL)):
+            by_case.setdefault(case, []).append(environment)
+    for members in families(list(by_case)):
         stimulus = draw(members)
         for case in members:
-            for subject in asked[case]:
-                result = run_case(case, stimulus, subject.adapter, subject.diagnose)
-                subject.results.append(result)
-                finished(replace(result, group=subject.spec))
+            for environment in by_case[case]:
+                result = run_case(case, stimulus, environment.adapter, environment.diagnose)
+                environment.results.append(result)
+                finished(replace(result, group=environment.spec))
     try:
-        return [subject.verified() for subject in subjects]
+        return [environment.result() for environment in environments]
     finally:
-        for subject in subjects:
-            subject.adapter.stop()
+        for environment in environments:
+            environment.adapter.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import difflib
 import sys
 from collections.abc import Sequence
@@ -13,10 +12,10 @@ import click
 from rich.console import Console
 
 from conformance import matrix
-from conformance.claims import CLAIMS, SYSTEMS, Claim, Settled, plot_accuracy, settle, text
+from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimResult, plot_accuracy, run_claims, text
 from conformance.claims.page import page_of
 from conformance.claims.summary import blocks_of
-from conformance.claims.verification import LEVEL, Verified, environments_of, verify_live, verify_recorded
+from conformance.claims.verification import LEVEL, SystemResult, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options, pages
 from conformance.report import files
 from conformance.report.console import stdout
@@ -71,10 +70,8 @@ def claims(
     console = stdout()
     settled = _settled(chosen, console, verbosity)
     verified = [] if ids else _ask_systems(settled, console, verbosity, live=live)
-    counts = collections.Counter(outcome.outcome for outcome in settled)
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    said = "; ".join(filter(None, [counted, text.recorded_note(verified)]))
-    console.print(f"\n{said}", style="bold", highlight=False, soft_wrap=True)
+    summary = "; ".join(filter(None, [text.outcome_counts(settled), text.recorded_note(verified)]))
+    console.print(f"\n{summary}", style="bold", highlight=False, soft_wrap=True)
     drawn = [outcome.finding for outcome in settled if outcome.claim.id == DRAWN_CLAIM and outcome.finding]
     systems = [text.system_as_json(each) for each in verified]
     document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
@@ -84,16 +81,15 @@ def claims(
         (html_file, lambda path: pages.write_page(page_of(document), path)),
         (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path)),
     )
-    expected = all(outcome.as_expected for outcome in settled) and not any(each.unexplained for each in verified)
-    sys.exit(0 if expected else FAILED)
+    sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 
-def _settled(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[Settled]:
+def _settled(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[ClaimResult]:
     """Each printed as soon as it is settled."""
     settled = []
     with Progress({"": len(chosen)}, doing="settling", unit="claims", verbosity=verbosity) as progress:
         progress.started({})
-        for outcome in settle(chosen):
+        for outcome in run_claims(chosen):
             if verbosity is not Verbosity.QUIET or not outcome.as_expected:
                 with progress.paused():
                     text.render(outcome, console, verbosity)
@@ -112,7 +108,7 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[claim_id] for claim_id in ids] or list(CLAIMS)
 
 
-def _ask_systems(settled: Sequence[Settled], console: Console, verbosity: Verbosity, *, live: bool) -> list[Verified]:
+def _ask_systems(settled: Sequence[ClaimResult], console: Console, verbosity: Verbosity, *, live: bool) -> list[SystemResult]:
     """Print what came of the systems."""
     specs = environments_of(SYSTEMS)
     verified = _verify_live(specs, verbosity) if live else verify_recorded(specs)
@@ -121,7 +117,7 @@ def _ask_systems(settled: Sequence[Settled], console: Console, verbosity: Verbos
     return verified
 
 
-def _verify_live(specs: Sequence[str], verbosity: Verbosity) -> list[Verified]:
+def _verify_live(specs: Sequence[str], verbosity: Verbosity) -> list[SystemResult]:
     """With the progress of all their cases; those that a system cannot be asked are left over at the end."""
     each = len(matrix.surface(LEVEL))
     with Progress(dict.fromkeys(specs, each), verbosity=verbosity) as progress:

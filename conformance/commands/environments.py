@@ -107,7 +107,7 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
                 progress.advance("")
         for variant in () if describe_only else variants_of(spec):
             with suppress(LSTMError):  # what it raised is recorded too
-                variant.ask(adapter)
+                variant.observe(adapter)
         path = output or recording_path(environment["environment"])
         _write(recorder.recording, path)
     finally:

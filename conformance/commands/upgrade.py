@@ -38,7 +38,7 @@ from conformance.upgrade.history import History
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
-from lstm_ref.deviations import DEVIATIONS, combined
+from lstm_ref.deviations import DEVIATIONS, combine
 
 
 def implementation(spec: str, verbosity: Verbosity = Verbosity.NORMAL, *, recorded: bool = False) -> Implementation:
@@ -70,7 +70,7 @@ def named(spec: str) -> tuple[str, bool]:
         if name not in DEVIATIONS and not difflib.get_close_matches(name, DEVIATIONS):
             raise LSTMError(f"{name!r} is no deviation of the {REFERENCE}; `lstm-conformance deviations` lists them")
     if names:
-        combined(names)
+        combine(names)
     return spec.strip(), True
 
 

@@ -1,4 +1,4 @@
-"""Why a case fails: the deviation that explains it, the smallest case that still shows it, and a picture of the difference.
+"""Explains why a case fails: the deviation that explains it, the smallest failing case, and a picture of the difference.
 
-It imports `known`, `judging`, `reference` and what is below.
+It imports `known`, `judging`, `reference` and the layers below.
 """

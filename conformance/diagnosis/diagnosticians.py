@@ -1,4 +1,4 @@
-"""What explains the failing cases of an implementation, from what is known of it: its description, its known differences."""
+"""Makes the diagnostician of an implementation from its description and its known differences."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from conformance.known.known_differences import expected_deviations, expected_pr
 
 
 def diagnostician(environment: Mapping[str, str], searches: int = 8) -> Diagnostician:
-    """What explains failing cases of an implementation: by its description, by the known differences of a case, by a search."""
+    """Return the diagnostician for an implementation: it tries the description, the known differences of a case, and a search."""
     return Diagnostician(
-        described=environment.get(DESCRIBED_BY, ""),
-        expected=partial(expected_deviations, environment=environment),
-        wider=partial(expected_precision, environment=environment),
+        description=environment.get(DESCRIBED_BY, ""),
+        expected_deviations=partial(expected_deviations, environment=environment),
+        sigma_factor=partial(expected_precision, environment=environment),
         conventions=CONVENTIONS.get(environment.get("backend", ""), DEFAULT_CONVENTIONS),
         searches_left=searches,
     )

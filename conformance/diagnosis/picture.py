@@ -1,7 +1,7 @@
-"""What a difference looks like: a corner of the array that is furthest off, and the gates of the deviation that explains it.
+"""Makes a picture of a difference: a part of the array with the largest error, and the gates of the explaining deviation.
 
-Outputs are shown over timesteps, a line for each unit. Where only the last timestep is returned, and of states, the units of a row
-are one line; gradients of weights are shown as the weights lie.
+Outputs are drawn over timesteps, with a line for each unit. If only the last timestep is returned, and for states, the units of a
+row are one line. Gradients of weights keep the layout of the weights.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMConfig, LSTMWeights, State
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.deviations import Deviation, combined
+from lstm_ref.deviations import Deviation, combine
 
-# What a picture holds at most: lines, and places along them; of more places, those from so many before the first difference on.
+# The largest number of lines and of places in a picture. If there are more places, the picture starts BEFORE the first difference.
 LINES, PLACES, BEFORE = 8, 32, 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Sheet:
-    """Two arrays as lines: (lines, places) each.
+class _View:
+    """Two arrays as lines, (lines, places) each.
 
     Attributes:
-        of: what they are.
+        of: name of the arrays.
         call: from 0.
-        across, down: what places and lines are.
-        row: of the batch that is shown; None of arrays that have no batch.
+        across, down: names of the axes of places and of lines.
+        row: of the batch; None for arrays without a batch.
         worst: largest |error| in σ of the whole array.
     """
 
@@ -50,12 +50,12 @@ class _Sheet:
     sigma: Array
 
     def name(self, line: int) -> str:
-        """What a line is; the one line of a state is the row of the batch."""
+        """The name of a line. The single line of a state is a row of the batch."""
         return f"{self.down} {self.row if self.across == 'unit' else line}"
 
     @property
     def errors(self) -> Array:
-        """In σ; what agrees though it is not finite is 0 apart."""
+        """Errors in σ; 0 for equal values that are not finite."""
         with np.errstate(invalid="ignore", over="ignore"):
             errors = (self.got.astype(np.float64) - self.expected) / self.sigma
         agree = (self.got == self.expected) | (np.isnan(self.got) & np.isnan(self.expected))
@@ -63,46 +63,44 @@ class _Sheet:
 
 
 def picture_of(evidence: Evidence, explained_by: Sequence[str]) -> Picture | None:
-    """The outputs where they differ, else the array that is furthest off; None where none differs that can be drawn."""
-    sheets = [sheet for sheet in _sheets(evidence) if sheet.worst > ELEMENT_LIMIT]
-    if not sheets:
+    """Make the picture of the outputs if they differ, else of the array with the largest error; None if no array can be drawn."""
+    views = [view for view in _views(evidence) if view.worst > ELEMENT_LIMIT]
+    if not views:
         return None
-    sheet = max(sheets, key=lambda sheet: (sheet.of == "outputs", sheet.worst))
-    off = np.nan_to_num(np.abs(sheet.errors), nan=np.inf)
-    furthest = off.max(axis=1)
-    lines = sorted(np.argsort(-furthest, kind="stable")[:LINES].tolist())
-    places = _places(off)
-    worst = int(np.argmax(furthest))
-    gates_of = next(iter(explained_by), "") if sheet.across == "timestep" and not sheet.call else ""
-    gates = _gates(evidence, combined(gates_of.split("+")), (sheet.row or 0, worst), places) if gates_of else ()
-    call = f" of call {sheet.call + 1}" if evidence.case.config.stateful else ""
+    view = max(views, key=lambda view: (view.of == "outputs", view.worst))
+    sizes = np.nan_to_num(np.abs(view.errors), nan=np.inf)
+    largest = sizes.max(axis=1)
+    lines = sorted(np.argsort(-largest, kind="stable")[:LINES].tolist())
+    places = _places(sizes)
+    worst = int(np.argmax(largest))
+    gates_of = next(iter(explained_by), "") if view.across == "timestep" and not view.call else ""
+    gates = _gates(evidence, combine(gates_of.split("+")), (view.row or 0, worst), places) if gates_of else ()
+    call = f" of call {view.call + 1}" if evidence.case.config.stateful else ""
     return Picture(
-        of=f"{sheet.of}{call}" + ("" if sheet.row is None else f", row {sheet.row}"),
-        across=sheet.across,
+        of=f"{view.of}{call}" + ("" if view.row is None else f", row {view.row}"),
+        across=view.across,
         places=tuple(places),
-        lines=tuple(_line(sheet.name(each), *(part[each, places] for part in _parts(sheet))) for each in lines),
-        worst=sheet.name(worst),
+        lines=tuple(
+            _line(view.name(line), *(part[line, places] for part in (view.expected, view.got, view.errors))) for line in lines
+        ),
+        worst=view.name(worst),
         gates_of=gates_of if gates else "",
         gates=gates,
     )
 
 
-def _parts(sheet: _Sheet) -> tuple[Array, Array, Array]:
-    return sheet.expected, sheet.got, sheet.errors
-
-
-def _sheets(evidence: Evidence) -> Iterator[_Sheet]:
-    """Every array that can be compared element by element; a loss is one number."""
+def _views(evidence: Evidence) -> Iterator[_View]:
+    """Yield a view of every array that can be compared element by element; a loss is a single number."""
     calls = zip(evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma, strict=True)
     for number, (got, expected, sigma) in enumerate(calls):
         allowed = sigma.computed
         for name, array in expected.computed.items():
             ours = got.computed.get(name)
             if name != "loss" and ours is not None and ours.shape == array.shape == allowed[name].shape and array.size:
-                yield _sheet(name, number, ours, array, allowed[name])
+                yield _view(name, number, ours, array, allowed[name])
 
 
-def _sheet(name: str, call: int, got: Array, expected: Array, sigma: Array) -> _Sheet:
+def _view(name: str, call: int, got: Array, expected: Array, sigma: Array) -> _View:
     gap = measure(got, expected, sigma)
     row, across, down = None, "column", "row"
     if expected.ndim == 3:
@@ -113,14 +111,14 @@ def _sheet(name: str, call: int, got: Array, expected: Array, sigma: Array) -> _
         expected, got, sigma = (array[[gap.where[0]]] for array in (expected, got, sigma))
         row = gap.where[0]
     expected, got, sigma = (np.atleast_2d(array) for array in (expected, got, sigma))
-    shown = {"expected": expected, "got": got, "sigma": sigma}
-    return _Sheet(of=name, call=call, across=across, down=down, row=row, worst=gap.worst, **shown)
+    arrays = {"expected": expected, "got": got, "sigma": sigma}
+    return _View(of=name, call=call, across=across, down=down, row=row, worst=gap.worst, **arrays)
 
 
-def _places(off: Array) -> list[int]:
-    """All, or those around the first difference."""
-    count = off.shape[1]
-    first = int(np.argmax((off > ELEMENT_LIMIT).any(axis=0)))
+def _places(errors: Array) -> list[int]:
+    """All places, or those around the first difference if there are more than PLACES."""
+    count = errors.shape[1]
+    first = int(np.argmax((errors > ELEMENT_LIMIT).any(axis=0)))
     start = max(0, min(first - BEFORE, count - PLACES))
     return list(range(start, min(count, start + PLACES)))
 
@@ -131,18 +129,19 @@ def _line(name: str, expected: Array, got: Array, errors: Array | None = None) -
 
 
 def _gates(evidence: Evidence, deviation: Deviation, at: tuple[int, int], places: Sequence[int]) -> tuple[Line, ...]:
-    """Of one row and unit, as they should be and as the deviation has them; none where no gate is another one, or not known."""
+    """The gates of one row and unit, of the reference and of the deviation; empty if the gates are equal or unknown."""
     case, stimulus = evidence.case, evidence.stimulus
     if case.architecture != "lstm" or case.in_training:
         return ()
-    right, wrong = (_recorded(each, case, stimulus, at) for each in (Deviation(name="", summary=""), deviation))
-    if right.shape != wrong.shape or np.array_equal(right, wrong):
+    expected = _record_gates(Deviation(name="", summary=""), case, stimulus, at)
+    got = _record_gates(deviation, case, stimulus, at)
+    if expected.shape != got.shape or np.array_equal(expected, got):
         return ()
-    return tuple(_line(f"gate {gate}", right[places, column], wrong[places, column]) for column, gate in enumerate(GATE_ORDER))
+    return tuple(_line(f"gate {gate}", expected[places, column], got[places, column]) for column, gate in enumerate(GATE_ORDER))
 
 
-def _recorded(deviation: Deviation, case: Case, stimulus: Stimulus, at: tuple[int, int]) -> Array:
-    """The gates of all timesteps of the first call, (timesteps, 4), in the order in which they are read."""
+def _record_gates(deviation: Deviation, case: Case, stimulus: Stimulus, at: tuple[int, int]) -> Array:
+    """The gates of all timesteps of the first call, (timesteps, 4), in the order of processing."""
     recorded: list[list[float]] = []
 
     def build(config: LSTMConfig, weights: LSTMWeights) -> LSTM:
@@ -150,9 +149,9 @@ def _recorded(deviation: Deviation, case: Case, stimulus: Stimulus, at: tuple[in
         gates_of = layer.gates
 
         def gates(x_t: Array, state: State) -> Gates:
-            found = gates_of(x_t, state)
-            recorded.append([float(gate[at]) for gate in found])
-            return found
+            result = gates_of(x_t, state)
+            recorded.append([float(gate[at]) for gate in result])
+            return result
 
         vars(layer)["gates"] = gates
         return layer

@@ -1,4 +1,4 @@
-"""From a case that differs to a smaller one that still does: the fewest features, then the smallest sizes."""
+"""Reduces a failing case to a smaller one that still fails: the fewest features, then the smallest sizes."""
 
 from __future__ import annotations
 
@@ -11,75 +11,77 @@ from lstm_ref import LSTMError
 
 SIZES = ("timesteps", "batch", "units", "input_dim")
 
-_FEW = range(1, 7)  # the masks' patterns all differ at 6 timesteps
+_SMALL_SIZES = range(1, 7)  # with 6 timesteps all patterns of masks differ
 
-# One greedy pass tries each of the 30 features once, and few passes follow: no reduction comes near this.
+# A greedy pass tries each of the 30 features once, and there are few passes: no reduction comes near this limit.
 MAX_TRIES = 400
 
 Judge = Callable[[Case], bool]
 
 
 def reduce_case(case: Case, still_differs: Judge, is_valid: Judge = lambda case: True) -> Case:  # noqa: ARG005  # every case
-    """The smallest case that greedy steps reach.
+    """Return the smallest case that greedy steps reach.
 
-    Features go back to their defaults one at a time, until none can, and sizes shrink to 1 or as near as the difference
-    allows. This is done once with the features of the answer first and once with those of the execution first; the smaller
-    result is returned. No case is tried twice, and at most MAX_TRIES are; a case that cannot be asked does not differ.
+    Features are reset to their defaults one at a time, and sizes are shrunk, as long as the case still differs. This is done twice:
+    with the semantic features first, and with the features of the execution first. The smaller result is returned. No case is tried
+    twice, and at most MAX_TRIES cases are tried. A case that cannot be run counts as one that does not differ.
 
     Args:
-        case: one that differs.
-        still_differs: whether another one does; it may raise LSTMError where that is not askable.
-        is_valid: whether a case is one that the matrix could hold.
+        case: a case that differs.
+        still_differs: whether another case differs; it may raise LSTMError for a case that cannot be run.
+        is_valid: whether the matrix could contain a case.
     """
-    tried = _Tried(still_differs=still_differs, is_valid=is_valid, known={case: True})
+    search = _Search(still_differs=still_differs, is_valid=is_valid, results={case: True})
     semantic = tuple(feature for feature in FEATURES if feature.is_semantic)
     execution = tuple(feature for feature in FEATURES if not feature.is_semantic)
-    results = [_shrunk(_plainer(case, order, tried), tried) for order in ((*execution, *semantic), (*semantic, *execution))]
+    results = [
+        _shrink_sizes(_reset_features(case, order, search), search) for order in ((*execution, *semantic), (*semantic, *execution))
+    ]
     return min(results, key=_size)
 
 
 @dataclass
-class _Tried:
-    """What is known of the cases that were tried."""
+class _Search:
+    """Runs candidates and caches whether they differ."""
 
     still_differs: Judge
     is_valid: Judge
-    known: dict[Case, bool] = field(default_factory=dict)
+    results: dict[Case, bool] = field(default_factory=dict)
 
     def first(self, candidates: Iterable[Case]) -> Case | None:
-        """The first candidate that differs."""
+        """Return the first candidate that differs."""
         return next((case for case in candidates if self.differs(case)), None)
 
     def differs(self, case: Case) -> bool:
-        """Whether a case differs, asked at most once."""
-        if case not in self.known:
-            if len(self.known) > MAX_TRIES:
+        """Whether a case differs; each case is run at most once."""
+        if case not in self.results:
+            if len(self.results) > MAX_TRIES:
                 return False
             try:
-                self.known[case] = self.is_valid(case) and self.still_differs(case)
+                self.results[case] = self.is_valid(case) and self.still_differs(case)
             except LSTMError:
-                self.known[case] = False
-        return self.known[case]
+                self.results[case] = False
+        return self.results[case]
 
 
-def _plainer(case: Case, order: tuple[Feature, ...], tried: _Tried) -> Case:
-    """With as many features as possible at their defaults."""
-    while (plainer := tried.first(_without_one(case, order))) is not None:
-        case = plainer
+def _reset_features(case: Case, order: tuple[Feature, ...], search: _Search) -> Case:
+    """Reset as many features as possible to their defaults."""
+    while (simpler := search.first(_with_one_default(case, order))) is not None:
+        case = simpler
     return case
 
 
-def _without_one(case: Case, order: tuple[Feature, ...]) -> Iterator[Case]:
-    """The case without one of its features, and without what only that one gives a meaning."""
+def _with_one_default(case: Case, order: tuple[Feature, ...]) -> Iterator[Case]:
+    """Yield the case with one feature at its default, together with the features that require it."""
     for feature in order:
-        if feature.name in case.said:
-            needing = {name for name, needed in _NEEDED.items() if needed == feature.name}
-            defaults = {other.name: other.default for other in FEATURES if other.name in needing | {feature.name}}
-            yield from _askable(case, **defaults)
+        if feature.name in case.non_default_features:
+            names = {feature.name, *(name for name, required in _REQUIRED_FEATURE.items() if required == feature.name)}
+            defaults = {feature.name: feature.default for feature in FEATURES if feature.name in names}
+            yield from _valid(case, **defaults)
 
 
-# Features that say nothing unless another one departs from its default.
-_NEEDED = {
+# Features that have an effect only if another feature is not at its default.
+_REQUIRED_FEATURE = {
     "mask_source": "mask",
     "zero_output_for_mask": "mask",
     "merge_mode": "architecture",
@@ -87,22 +89,22 @@ _NEEDED = {
 }
 
 
-def _shrunk(case: Case, tried: _Tried) -> Case:
-    """With sizes as near to 1 as possible: a few, half, or one less."""
-    while (smaller := tried.first(_one_smaller(case))) is not None:
+def _shrink_sizes(case: Case, search: _Search) -> Case:
+    """Shrink the sizes as far as possible: to a few, to half, or by one."""
+    while (smaller := search.first(_with_one_smaller(case))) is not None:
         case = smaller
     return case
 
 
-def _one_smaller(case: Case) -> Iterator[Case]:
+def _with_one_smaller(case: Case) -> Iterator[Case]:
     for name in SIZES:
         size = case.config.units if name == "units" else getattr(case, name)
-        for less in sorted({*_FEW, size // 2, size - 1}):
+        for less in sorted({*_SMALL_SIZES, size // 2, size - 1}):
             if 0 < less < size:
-                yield from _askable(case, **{name: less})
+                yield from _valid(case, **{name: less})
 
 
-def _askable(case: Case, **changes: object) -> Iterator[Case]:
+def _valid(case: Case, **changes: object) -> Iterator[Case]:
     try:
         yield case.replace(**changes)
     except LSTMError:
@@ -110,5 +112,5 @@ def _askable(case: Case, **changes: object) -> Iterator[Case]:
 
 
 def _size(case: Case) -> tuple[int, int, str]:
-    """Fewest features, then smallest sizes; the id decides between equals."""
-    return len(case.said), case.timesteps + case.batch + case.config.units + case.input_dim, case.id
+    """The sort key: fewest features, then smallest sizes, then the id."""
+    return len(case.non_default_features), case.timesteps + case.batch + case.config.units + case.input_dim, case.id

@@ -112,7 +112,7 @@ def claims() -> str:
 def layouts() -> str:
     """How other systems lay out an LSTM."""
     rows = (
-        [code(name), one.system, ", ".join(one.gates), ", ".join(one.states), one.forget_bias, one.settled]
+        [code(name), one.system, ", ".join(one.gates), ", ".join(one.states), one.forget_bias, one.evidence]
         for name, one in LAYOUTS.items()
     )
     return table(["layout", "system", "gates", "states", "adds to the forget bias", "settled"], rows)

@@ -69,7 +69,7 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
             lines = [wrapped for line in script.lines() for wrapped in _wrapped(line)]
             if len(lines) <= MAX_LINES:
                 return "\n".join(lines) + "\n"
-    features = ", ".join(f"{name}={value}" for name, value in case.said.items())
+    features = ", ".join(f"{name}={value}" for name, value in case.non_default_features.items())
     raise LSTMError(f"a script for {case.id} would have more than {MAX_LINES} lines; reduce the case first: it combines {features}")
 
 

@@ -1,8 +1,8 @@
-"""Whose an exception is: the implementation's, which is its ERROR, or the suite's or the machine's, which is UNRESOLVED.
+"""Attributes an exception to the implementation (ERROR), or to the suite or the machine (UNRESOLVED).
 
-The implementation's is what its own code has raised. An exception that no frame but the suite's, Python's and NumPy's has seen is a
-mistake of the suite, unless it says that the implementation lacks an attribute or an argument. One whose words tell of the machine,
-as of a full disk or a missing package, is never the implementation's, wherever it was raised.
+An exception belongs to the implementation if its own code raised it. It is an error of the suite if its traceback has frames of the
+suite, Python and NumPy only, unless it reports a missing attribute or argument of the implementation. An exception whose message
+names a fault of the machine, for example a full disk or a missing package, never belongs to the implementation.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from conformance.judging.verdict import Verdict, exception_line
 from conformance.system.infrastructure import Fault, infrastructure_fault
 from lstm_ref import LSTMError
 
-# Under the name that it is imported by; the reference, which may stand in for an implementation, lies inside where it is installed.
+# The package of the suite. When installed, it may contain the reference and tests, which can replace an implementation.
 _SUITE = __name__.partition(".")[0]
-_OTHERS = (f"{_SUITE}.tests.", f"{_SUITE}.lstm_ref.")
-# What Python says of a call that the other side does not take.
-_OF_A_CALL = re.compile(r"\(\) (got|takes|missing) ")
+_NOT_SUITE = (f"{_SUITE}.tests.", f"{_SUITE}.lstm_ref.")
+# Python's message for a call with wrong arguments.
+_SIGNATURE_ERROR = re.compile(r"\(\) (got|takes|missing) ")
 
 
 def verdict_of_exception(error: Exception) -> tuple[Verdict, str]:
-    """What a case ends as that raised this while it was asked: UNSUPPORTED, ERROR or UNRESOLVED, and why, in one line."""
+    """Return the verdict for an exception, UNSUPPORTED, ERROR or UNRESOLVED, and the reason in one line."""
     if isinstance(error, UnsupportedError):
         return Verdict.UNSUPPORTED, str(error)
     if isinstance(error, UnresolvedError):
@@ -37,39 +37,40 @@ def verdict_of_exception(error: Exception) -> tuple[Verdict, str]:
     reason = str(error) if isinstance(error, RaisedError) else exception_line(error)
     if fault := infrastructure_fault(reason):
         return Verdict.UNRESOLVED, f"{fault}: {reason}"
-    if not isinstance(error, RaisedError) and _is_of_suite(error):
+    if not isinstance(error, RaisedError) and _is_suite_error(error):
         return Verdict.UNRESOLVED, suite_error_message(error)
     return Verdict.ERROR, reason
 
 
 def suite_error_message(error: Exception) -> str:
-    """A mistake of the suite's own, in one line: what was raised, where, and what to do."""
+    """Describe an error of the suite in one line: the exception, the place, and the next step."""
     fault = infrastructure_fault(exception_line(error)) or Fault.SUITE
-    if isinstance(error, LSTMError):  # which says where, and what to do
+    if isinstance(error, LSTMError):  # its message states the place and the next step
         return f"{fault}: {error}"
-    frame = traceback.extract_tb(error.__traceback__)[-1:]
-    where = "".join(f" ({Path(each.filename).name}:{each.lineno})" for each in frame)
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in frames)
     return f"{fault}: {exception_line(error)}{where}; run it again, and report it if it stays"
 
 
-def _is_of_suite(error: Exception) -> bool:
-    if isinstance(error, AttributeError) and not _is_own(_module_of(error.obj)):
+def _is_suite_error(error: Exception) -> bool:
+    if isinstance(error, AttributeError) and not _is_suite_module(_defining_module(error.obj)):
         return False
-    if isinstance(error, TypeError) and _OF_A_CALL.search(str(error)):
+    if isinstance(error, TypeError) and _SIGNATURE_ERROR.search(str(error)):
         return False
-    return all(_is_own(_name_of(frame)) for frame, _ in traceback.walk_tb(error.__traceback__))
+    return all(_is_suite_module(_module_name(frame)) for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-def _module_of(value: object) -> str:
-    found = value if inspect.ismodule(value) else value if inspect.isclass(value) else type(value)
-    return str(found.__name__ if inspect.ismodule(found) else found.__module__)
+def _defining_module(value: object) -> str:
+    if inspect.ismodule(value):
+        return value.__name__
+    return str((value if inspect.isclass(value) else type(value)).__module__)
 
 
-def _name_of(frame: FrameType) -> str:
+def _module_name(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def _is_own(module: str) -> bool:
-    """Whether it is the suite's, without the implementations that its tests make up, or what the suite stands on."""
+def _is_suite_module(module: str) -> bool:
+    """Whether a module belongs to the suite, to Python or to NumPy. Implementations inside the suite's tests do not count."""
     package = module.partition(".")[0]
-    return not module.startswith(_OTHERS) and (package in (_SUITE, "numpy") or package in sys.stdlib_module_names)
+    return not module.startswith(_NOT_SUITE) and (package in (_SUITE, "numpy") or package in sys.stdlib_module_names)

@@ -1,6 +1,6 @@
-"""The checks: each judges one property of an observation against the reference, within derived limits.
+"""The checks. Each judges one property of an observation against the reference, within derived limits.
 
-Every check says which deviations it is there to reject, and the kill matrix proves it.
+Every check names a deviation that it rejects, and the kill matrix proves that it does.
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ VALUES = ("outputs", "hidden", "cell")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What a check may look at.
+    """The data that a check may use.
 
     Attributes:
-        related: what the case's relation says must be equal to what was observed, call by call.
-        not_related: what was raised in asking for that, in its place.
+        case: what was compared.
+        stimulus: its weights and inputs.
+        observed: the results of the implementation.
+        conventions: of its backend.
+        related_calls: results that must equal the observed ones by the case's relation, call by call.
+        relation_error: the exception that was raised in place of the related calls.
 
     Raises:
-        LSTMError: other calls were observed than the case makes.
+        LSTMError: the number of observed calls is not the case's.
     """
 
     case: Case
@@ -47,27 +51,27 @@ class Evidence:
     relation_error: Exception | None = None
 
     def __post_init__(self) -> None:
-        if (observed := len(self.observed.calls)) != (asked := len(self.case.calls)):
+        if (observed := len(self.observed.calls)) != (expected := len(self.case.calls)):
             raise LSTMError(
-                f"what was observed has {observed} calls, expected {asked}: one for each of the case's `calls`, in order"
+                f"what was observed has {observed} calls, expected {expected}: one for each of the case's `calls`, in order"
             )
 
     @cached_property
     def expected(self) -> ExpectedCalls:
-        """What each call must return, and σ of each element of it."""
+        """The expected results of each call, and σ of each element."""
         return expected_calls(self.case, self.stimulus, self.conventions, self.observed.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One property that a Keras LSTM has.
+    """One property of a Keras LSTM.
 
     Attributes:
         name: stable identifier.
         asserts: the property, in one sentence.
-        kills: a deviation that shows in this check, for a case where it applies.
-        judge: the judgement.
-        applies_to: whether a case has the property at all.
+        kills: a deviation that the check rejects.
+        judge: judges the property.
+        applies_to: whether a case has the property.
     """
 
     name: str
@@ -78,14 +82,14 @@ class Check:
 
 
 def judge(evidence: Evidence) -> tuple[CheckResult, ...]:
-    """Every check that applies to the case, judged; one that raises is UNRESOLVED, and the others stand."""
-    return tuple(_judged(check, evidence) for check in CHECKS if check.applies_to(evidence.case))
+    """Judge every check that applies to the case. A check that raises is UNRESOLVED; the others keep their verdicts."""
+    return tuple(_run_check(check, evidence) for check in CHECKS if check.applies_to(evidence.case))
 
 
-def _judged(check: Check, evidence: Evidence) -> CheckResult:
+def _run_check(check: Check, evidence: Evidence) -> CheckResult:
     try:
         return check.judge(evidence)
-    except Exception as error:  # noqa: BLE001  # what no check foresaw says nothing of the implementation
+    except Exception as error:  # noqa: BLE001  # an unforeseen error in a check says nothing about the implementation
         return CheckResult(
             check=check.name, verdict=Verdict.UNRESOLVED, message=f"could not be judged: {suite_error_message(error)}"
         )
@@ -123,7 +127,7 @@ def _judge_gradients(evidence: Evidence) -> CheckResult:
                 label=_label(f"gradient of {name}", number, evidence.case),
                 got=got.gradients.get(name),
                 expected=gradient,
-                sigma=_as_returned(name, gradient, sigma.gradients[name], evidence.case),
+                sigma=_with_output_rounding(name, gradient, sigma.gradients[name], evidence.case),
                 place=partial(_place_in_gradient, name.rpartition(" ")[2], gradient.shape[-1]),
             )
             for number, (got, expected, sigma) in enumerate(calls, 1)
@@ -132,26 +136,26 @@ def _judge_gradients(evidence: Evidence) -> CheckResult:
     )
 
 
-def _as_returned(name: str, gradient: Array, sigma: Array, case: Case) -> Array:
-    """σ of a gradient in the dtype that it comes in: that of inputs is as coarse as they are."""
+def _with_output_rounding(name: str, gradient: Array, sigma: Array, case: Case) -> Array:
+    """σ of a gradient with the rounding of its dtype: the gradient of inputs has the dtype of the inputs."""
     rounding = UNIT_ROUNDOFF.get(case.input_dtype, 0.0) if name == "inputs" else 0.0
     return np.hypot(sigma, rounding * gradient) if rounding > UNIT_ROUNDOFF[case.precision] else sigma
 
 
 def _place(where: tuple[int, ...]) -> str:
-    """Of outputs and states; a loss has none."""
+    """The place of an element of outputs or states, in words; "" for a loss."""
     if not where or len(where) == 1:
         return ""
     timestep = f"timestep {where[1]}, " if len(where) == 3 else ""
     return f"{timestep}row {where[0]}, unit {where[-1]}"
 
 
-def _place_in_gradient(of: str, columns: int, where: tuple[int, ...]) -> str:
-    """Of weights, the gate and its unit."""
-    if of in ("kernel", "recurrent_kernel", "bias"):
+def _place_in_gradient(array: str, columns: int, where: tuple[int, ...]) -> str:
+    """The place of an element of a gradient, in words: for weights, the gate and its unit."""
+    if array in ("kernel", "recurrent_kernel", "bias"):
         gate, unit = divmod(where[-1], columns // len(GATE_ORDER))
         return f"gate {GATE_ORDER[gate]}, unit {unit}"
-    return f"timestep {where[1]}, row {where[0]}, feature {where[2]}" if of == "inputs" else _place(where)
+    return f"timestep {where[1]}, row {where[0]}, feature {where[2]}" if array == "inputs" else _place(where)
 
 
 def _label(value: str, number: int, case: Case) -> str:
@@ -160,7 +164,7 @@ def _label(value: str, number: int, case: Case) -> str:
 
 
 def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
-    """Compares the implementation with itself: the call after the reset read what calls 1 and 2 read in two pieces."""
+    """Compare the implementation with itself: the call after the reset read in one piece what calls 1 and 2 read in two."""
     first, second, _, whole = evidence.observed.calls
     sigma = evidence.expected.sigma[-1]
     outputs = second.outputs
@@ -183,7 +187,7 @@ def _judge_cut_sequence(evidence: Evidence) -> CheckResult:
 
 
 def _judge_relation(evidence: Evidence) -> CheckResult:
-    """Two runs of the implementation, each within σ of the truth."""
+    """Compare two runs of the implementation, each within σ of the exact result."""
     if evidence.relation_error is not None:
         verdict, reason = verdict_of_exception(evidence.relation_error)
         return CheckResult(check="relation", verdict=verdict, message=reason)
@@ -195,13 +199,13 @@ def _judge_relation(evidence: Evidence) -> CheckResult:
             Comparison(
                 label=f"{_label(value, number, evidence.case)} ({relation.asserts})",
                 got=getattr(got, value),
-                expected=getattr(again, value).astype(np.float64),
+                expected=getattr(related, value).astype(np.float64),
                 sigma=TWO_RUNS * getattr(sigma, value),
                 place=_place,
             )
-            for number, (got, again, sigma) in enumerate(calls, 1)
+            for number, (got, related, sigma) in enumerate(calls, 1)
             for value in VALUES
-            if getattr(got, value) is not None and getattr(again, value) is not None
+            if getattr(got, value) is not None and getattr(related, value) is not None
         ],
     )
 
@@ -214,7 +218,11 @@ def _judge_shapes(evidence: Evidence) -> CheckResult:
     return judge_facts(
         "shapes",
         [
-            (f"the shape of what {_call(number, evidence.case)} returned", _listed(got.returned), _listed(expected.returned))
+            (
+                f"the shape of what {_call(number, evidence.case)} returned",
+                _shapes_text(got.returned),
+                _shapes_text(expected.returned),
+            )
             for number, (got, expected) in enumerate(calls, 1)
         ],
     )
@@ -239,7 +247,7 @@ def _call(number: int, case: Case) -> str:
     return f"call {number}" if case.config.stateful else "the call"
 
 
-def _listed(shapes: tuple[tuple[int, ...], ...]) -> str:
+def _shapes_text(shapes: tuple[tuple[int, ...], ...]) -> str:
     return " and ".join(map(str, shapes)) or "missing"
 
 
@@ -256,7 +264,7 @@ def _judge_weight_shapes(evidence: Evidence) -> CheckResult:
 
 
 def _judge_stored_state(evidence: Evidence) -> CheckResult:
-    """Bit for bit: storing a state, or zeroing it, is no arithmetic."""
+    """Compare bit for bit: storing a state, or setting it to zero, is no arithmetic."""
     facts: list[tuple[str, object, object]] = []
     for number, call in enumerate(evidence.observed.calls, 1):
         for value in ("hidden", "cell"):
@@ -271,7 +279,7 @@ def _judge_stored_state(evidence: Evidence) -> CheckResult:
 
 
 def _judge_dropout(evidence: Evidence) -> CheckResult:
-    """One mask per call, constant over time, of as many rows as there are sequences; kept values scaled by 1 / (1 - rate)."""
+    """Judge the masks of each call: constant over time, one row per sequence, kept values scaled by 1 / (1 - rate)."""
     case, observed = evidence.case, evidence.observed.dropout
     if not case.in_training:
         return judge_facts("dropout", [("the number of dropout masks drawn at inference", len(observed), 0)])
@@ -286,10 +294,10 @@ def _judge_dropout(evidence: Evidence) -> CheckResult:
                     what = f"of the dropout masks of {kind} in {_call(number, case)}"
                     facts.append((f"the shape {what}", None if drawn is None else drawn.shape, shape))
                     if drawn is not None:
-                        kept = 1 / (1 - rate)
-                        strange = (drawn != 0) & (np.abs(drawn - kept) > ELEMENT_LIMIT * unit_roundoff * kept)
+                        scale = 1 / (1 - rate)
+                        invalid = (drawn != 0) & (np.abs(drawn - scale) > ELEMENT_LIMIT * unit_roundoff * scale)
                         facts.append(
-                            (f"the number of values {what} that are neither 0 nor 1 / (1 - {rate:g})", int(strange.sum()), 0)
+                            (f"the number of values {what} that are neither 0 nor 1 / (1 - {rate:g})", int(invalid.sum()), 0)
                         )
     return judge_facts("dropout", facts)
 

@@ -1,4 +1,4 @@
-"""How far apart two arrays are, in units of σ. Measures; has no opinion."""
+"""Measures the distance of two arrays in units of σ. It does not judge."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lstm_ref.arrays import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """The distance between what was got and what was expected.
+    """The distance between an array and the expected array.
 
     Attributes:
-        where: index of the element furthest off in σ.
+        where: index of the element with the largest |got - expected| / σ.
         got: its value.
-        expected: the value it should have.
-        worst: |got - expected| / σ there; infinite where just one of the two is finite, or the finite signs of infinity differ.
+        expected: its expected value.
+        worst: its |got - expected| / σ; infinite if only one of the two values is finite, or if they are different infinities.
         rms: root mean square of (got - expected) / σ over the array.
         size: number of elements compared.
     """
@@ -36,16 +36,16 @@ class Gap:
 
 
 def measure(got: Array, expected: Array, sigma: Array) -> Gap:
-    """The gap between two arrays of one shape, with σ > 0 for each element; NaN agrees with NaN only, infinity with itself only.
+    """Measure the gap between two arrays of one shape, with σ > 0 for each element. NaN equals NaN only, infinity itself only.
 
     Raises:
-        ValueError: the shapes differ, or there is nothing to compare.
+        ValueError: the shapes differ, or the arrays are empty.
     """
     if not got.shape == expected.shape == sigma.shape or got.size == 0:
         raise ValueError(f"cannot measure a gap between shapes {got.shape} and {expected.shape} with σ of shape {sigma.shape}")
-    # Overflow and inf - inf are expected here: what is not finite is judged apart, below.
+    # Overflow and inf - inf may happen here. Values that are not finite are handled below.
     with np.errstate(over="ignore", invalid="ignore"):
-        ratio = np.asarray(np.subtract(got, expected, dtype=np.float64))  # an array where both are single numbers, too
+        ratio = np.asarray(np.subtract(got, expected, dtype=np.float64))  # an array also if both are single numbers
         ratio /= sigma
         square = float(np.vdot(ratio, ratio))
     np.abs(ratio, out=ratio)

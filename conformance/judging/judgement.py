@@ -1,4 +1,4 @@
-"""How what was measured becomes a check's verdict: numbers by σ and the limits, facts by being equal."""
+"""Turns measurements into a check's verdict: numbers must lie within the limits of σ, and facts must be equal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lstm_ref.arrays import Array
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """Two arrays to compare, and how to speak of them.
+    """Two arrays to compare, with their names for messages.
 
     Attributes:
-        label: of what they are.
-        got, expected: of one shape, or there is nothing to compare.
+        label: name of the arrays.
+        got, expected: two arrays; different shapes fail the check.
         sigma: of each element.
-        place: an index in words; "" for nothing beyond the index.
+        place: formats an index in words; "" for nothing beyond the index.
     """
 
     label: str
@@ -33,7 +33,7 @@ class Comparison:
 
 
 def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
-    """Each array within 8σ at every element and within 2σ in the root mean square."""
+    """Judge that each array lies within 8σ at every element and within 2σ in the root mean square."""
     gaps: list[tuple[Comparison, Gap]] = []
     for pair in comparisons:
         if pair.got is None or not pair.got.shape == pair.expected.shape == pair.sigma.shape:
@@ -41,24 +41,24 @@ def judge_values(check: str, comparisons: Iterable[Comparison]) -> CheckResult:
             return CheckResult(check=check, verdict=Verdict.FAIL, message=message, largest=math.inf)
         if pair.expected.size:
             gaps.append((pair, measure(pair.got, pair.expected, pair.sigma)))
-    complaints = [(pair, message) for pair, gap in gaps if (message := _complaint(pair, gap))]
-    messages = [message for _, message in complaints]
+    failures = [(pair, message) for pair, gap in gaps if (message := _failure_message(pair, gap))]
+    messages = [message for _, message in failures]
     return CheckResult(
         check=check,
         verdict=Verdict.FAIL if messages else Verdict.PASS,
-        message=_first_of(messages),
+        message=_summary(messages),
         worst=max((gap.worst for _, gap in gaps), default=None),
         rms=max((gap.rms for _, gap in gaps), default=None),
         size=sum(gap.size for _, gap in gaps),
         squares=sum(gap.size * gap.rms**2 for _, gap in gaps),
-        largest=max((_largest(pair) for pair, _ in complaints), default=0.0),
-        not_finite=bool(complaints) and all(_agrees_where_finite(pair) for pair, _ in complaints),
-        blind=sum(_blind(pair) for pair, _ in gaps),
+        largest=max((_largest_error(pair) for pair, _ in failures), default=0.0),
+        not_finite=bool(failures) and all(_agrees_where_finite(pair) for pair, _ in failures),
+        blind=sum(_count_blind(pair) for pair, _ in gaps),
     )
 
 
-def _largest(pair: Comparison) -> float:
-    """Of the elements beyond their limit; of all of them, where it takes more than leaving those out to make an array agree."""
+def _largest_error(pair: Comparison) -> float:
+    """Largest |error| of the elements beyond their limit; of all elements, if the array fails without those elements too."""
     got, expected, sigma = (np.asarray(array, np.float64) for array in (pair.got, pair.expected, pair.sigma))
     same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -71,7 +71,7 @@ def _largest(pair: Comparison) -> float:
 
 
 def _agrees_where_finite(pair: Comparison) -> bool:
-    """Whether a pair of arrays lies within the limits where both are finite."""
+    """Whether two arrays lie within the limits at the elements that are finite in both."""
     got, expected = np.asarray(pair.got, np.float64), np.asarray(pair.expected)
     finite = np.isfinite(got) & np.isfinite(expected)
     if not finite.any():
@@ -81,17 +81,17 @@ def _agrees_where_finite(pair: Comparison) -> bool:
 
 
 def exceeds_limits(gap: Gap) -> bool:
-    """Whether an element, or the array as a whole, is further off than its limit."""
+    """Whether an element, or the array as a whole, exceeds its limit."""
     return gap.worst > ELEMENT_LIMIT or gap.rms > rms_limit(gap.size)
 
 
-def _blind(pair: Comparison) -> int:
-    """Elements that may differ by as much as any two numbers of the expected array's size do."""
+def _count_blind(pair: Comparison) -> int:
+    """Count elements with so large a limit that no value of the expected array's size could fail."""
     most = np.abs(pair.expected).max()
     return int(np.count_nonzero(ELEMENT_LIMIT * pair.sigma >= 2 * most)) if most > 0 else 0
 
 
-def _complaint(pair: Comparison, gap: Gap) -> str:
+def _failure_message(pair: Comparison, gap: Gap) -> str:
     if gap.worst > ELEMENT_LIMIT:
         index = f"[{', '.join(map(str, gap.where))}]" if gap.where else ""
         place = pair.place(gap.where)
@@ -105,12 +105,12 @@ def _complaint(pair: Comparison, gap: Gap) -> str:
     return ""
 
 
-def _first_of(messages: list[str]) -> str:
+def _summary(messages: list[str]) -> str:
     more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
     return messages[0] + more if messages else ""
 
 
 def judge_facts(check: str, facts: Iterable[tuple[str, object, object]]) -> CheckResult:
-    """Each (label, got, expected) equal."""
+    """Judge that got equals expected in each fact (label, got, expected)."""
     messages = [f"{label} is {got}, expected {expected}" for label, got, expected in facts if got != expected]
-    return CheckResult(check=check, verdict=Verdict.FAIL if messages else Verdict.PASS, message=_first_of(messages))
+    return CheckResult(check=check, verdict=Verdict.FAIL if messages else Verdict.PASS, message=_summary(messages))

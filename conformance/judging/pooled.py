@@ -159,7 +159,7 @@ def _sizes(precision: str, sampled: Sequence[tuple[Result, Sample]]) -> list[Poo
                     estimate=mean,
                     standard_error=error,
                     allowed=MEAN_SQUARE,
-                    p=_tail(mean - MEAN_SQUARE, error, count - 1),
+                    p=_student_tail(mean - MEAN_SQUARE, error, count - 1),
                     verdict=Verdict.PASS,
                 )
             )
@@ -172,18 +172,20 @@ def _biases(precision: str, samples: Sequence[Sample]) -> list[PooledTest]:
         return []
     # An operation to which nothing responds, as the bias where no case has one, cannot be judged.
     judged = [k for k in range(len(OPERATIONS)) if grams[:, k, k].any()]
-    told = _told_apart(grams, judged)
-    if not told:
+    distinguishable = _distinguishable(grams, judged)
+    if not distinguishable:
         return []
-    left_out = [k for k in judged if k not in told]
+    left_out = [k for k in judged if k not in distinguishable]
     total = grams.sum(axis=0)
-    coefficients = np.eye(len(OPERATIONS))[told]
-    coefficients[:, left_out] = np.linalg.inv(total[np.ix_(told, told)]) @ total[np.ix_(told, left_out)]
+    coefficients = np.eye(len(OPERATIONS))[distinguishable]
+    coefficients[:, left_out] = (
+        np.linalg.inv(total[np.ix_(distinguishable, distinguishable)]) @ total[np.ix_(distinguishable, left_out)]
+    )
     sizes = np.abs(coefficients)
     named = sizes >= sizes.max(axis=0) / 2
-    regression = _Regression(projections[:, told], grams[:, told][:, :, told])
+    regression = _Regression(projections[:, distinguishable], grams[:, distinguishable][:, :, distinguishable])
     tests = []
-    for n, k in enumerate(told):
+    for n, k in enumerate(distinguishable):
         allowed = ALLOWED_BIAS * max(1.0, float(sizes[n, [OPERATIONS.index(each) for each in ELEMENTARY]].sum()))
         estimate = float(regression.estimates[n])
         contributions = regression.contributions(n, float(np.copysign(allowed, estimate)))
@@ -197,25 +199,25 @@ def _biases(precision: str, samples: Sequence[Sample]) -> list[PooledTest]:
                 estimate=estimate,
                 standard_error=float(np.linalg.norm(regression.contributions(n, estimate))),
                 allowed=allowed,
-                p=min(1.0, 2 * _chance(contributions, abs(estimate) - allowed)),
+                p=min(1.0, 2 * _random_sign_probability(contributions, abs(estimate) - allowed)),
                 verdict=Verdict.PASS,
             )
         )
     return tests
 
 
-def _told_apart(grams: Array, judged: Sequence[int]) -> list[int]:
+def _distinguishable(grams: Array, judged: Sequence[int]) -> list[int]:
     """Those of the operations whose biases these responses tell apart; each of the others is left out for them."""
-    told = [k for k in judged if OPERATIONS[k] not in ALIASED]
-    while told:
-        lost = [k for k in told if not _is_told(k, [other for other in told if other != k], grams)]
+    distinguishable = [k for k in judged if OPERATIONS[k] not in ALIASED]
+    while distinguishable:
+        lost = [k for k in distinguishable if not _is_distinguishable(k, [other for other in distinguishable if other != k], grams)]
         if not lost:
             break
-        told.remove(min(lost, key=lambda k: _LEFT_OUT_FIRST.index(OPERATIONS[k])))
-    return told
+        distinguishable.remove(min(lost, key=lambda k: _LEFT_OUT_FIRST.index(OPERATIONS[k])))
+    return distinguishable
 
 
-def _is_told(k: int, others: Sequence[int], grams: Array) -> bool:
+def _is_distinguishable(k: int, others: Sequence[int], grams: Array) -> bool:
     """Whether the families have enough of the operation's response that the others' do not explain."""
     total = grams.sum(axis=0)
     own = np.eye(len(OPERATIONS))[k]
@@ -266,7 +268,7 @@ def _by_family(samples: Sequence[Sample]) -> tuple[Array, Array]:
     return means[:, :count], grams
 
 
-def _chance(contributions: Array, distance: float) -> float:
+def _random_sign_probability(contributions: Array, distance: float) -> float:
     """At most the probability that these contributions, each of a random sign, add up to that distance or more."""
     sizes = np.abs(contributions[contributions != 0])
     if distance <= 0:
@@ -285,7 +287,7 @@ def _chance(contributions: Array, distance: float) -> float:
     return float(np.exp((np.logaddexp(low * sizes, -low * sizes) - np.log(2)).sum() - low * distance))
 
 
-def _tail(distance: float, standard_error: float, freedom: int) -> float:
+def _student_tail(distance: float, standard_error: float, freedom: int) -> float:
     """P(t > distance / standard error) of Student's t (Abramowitz & Stegun 26.7.1)."""
     from mpmath import betainc  # noqa: PLC0415  # takes its time to load, and is needed once, at the end of a run
 

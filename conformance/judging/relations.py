@@ -1,4 +1,4 @@
-"""Metamorphic relations: what must give the same answer as a case does, asked of the implementation itself, beside the oracle."""
+"""Metamorphic relations: two different runs of the implementation that must give the same results."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ PADDING = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """One way of asking again.
+    """One metamorphic relation.
 
     Attributes:
         name: as in a case's `relation`.
-        asserts: what is equal, in one sentence.
-        holds_for: the cases of which it can be asked.
-        ask: the same answer, by the other way.
+        asserts: the equality, in one sentence.
+        applies_to: whether a case has the relation.
+        run: runs the case in the other way, and returns the results that must be equal.
     """
 
     name: str
     asserts: str
-    holds_for: Callable[[Case], bool]
-    ask: Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]
+    applies_to: Callable[[Case], bool]
+    run: Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]
 
 
 def observe_relation(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
-    """What the case's relation says must be equal to what the case itself returned, call by call."""
-    return RELATIONS[case.relation].ask(case.replace(relation=""), stimulus, observe)
+    """Return the results that must equal those of the case by its relation, call by call."""
+    return RELATIONS[case.relation].run(case.replace(relation=""), stimulus, observe)
 
 
-def _otherwise(**changes: object) -> Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]:
-    """The same case, run in another way."""
+def _with_features(**changes: object) -> Callable[[Case, Stimulus, Observe], tuple[CallObservation, ...]]:
+    """Run the same case with other features."""
     return lambda case, stimulus, observe: observe(case.replace(**changes), stimulus).calls
 
 
@@ -60,7 +60,7 @@ def _two_calls(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallOb
         return (second,)
     pieces = [_outputs(first), _outputs(second)]
     if len({piece.shape[:1] + piece.shape[2:] for piece in pieces}) > 1:
-        return (second,)  # of a shape that cannot be joined, and that is not the whole's either
+        return (second,)  # the outputs cannot be joined; their shape fails the check
     return (replace(second, outputs=np.concatenate(pieces, axis=1)),)
 
 
@@ -84,7 +84,7 @@ def _rows_permuted(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[Ca
     if mask is not None:
         changed = replace(changed, given_mask=mask[order])
     back = np.argsort(order)
-    return tuple(_mapped(call, lambda array: array[back]) for call in observe(case, changed).calls)
+    return tuple(_map_arrays(call, lambda array: array[back]) for call in observe(case, changed).calls)
 
 
 def _units_permuted(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
@@ -100,7 +100,7 @@ def _units_permuted(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[C
     if states is not None:
         changed = replace(changed, given_states=tuple(State(s.hidden[:, order], s.cell[:, order]) for s in states))
     back = np.argsort(order)
-    return tuple(_mapped(call, lambda array: array[..., back]) for call in observe(case, changed).calls)
+    return tuple(_map_arrays(call, lambda array: array[..., back]) for call in observe(case, changed).calls)
 
 
 def _time_reversed(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[CallObservation, ...]:
@@ -111,7 +111,7 @@ def _time_reversed(case: Case, stimulus: Stimulus, observe: Observe) -> tuple[Ca
     return observe(case.replace(go_backwards=not case.config.go_backwards), changed).calls
 
 
-def _mapped(call: CallObservation, change: Callable[[Array], Array]) -> CallObservation:
+def _map_arrays(call: CallObservation, change: Callable[[Array], Array]) -> CallObservation:
     arrays: dict[str, Any] = {name: getattr(call, name) for name in ("outputs", "hidden", "cell")}
     changed: dict[str, Any] = {name: change(array) for name, array in arrays.items() if array is not None}
     return replace(call, **changed)
@@ -122,84 +122,89 @@ def _outputs(call: CallObservation) -> Array:
 
 
 def _single_call(case: Case) -> bool:
-    return case.architecture == "lstm" and not case.config.stateful and _shown(case) and case.values == "finite"
+    return case.architecture == "lstm" and not case.config.stateful and _has_outputs(case) and case.values == "finite"
 
 
-def _shown(case: Case) -> bool:
+def _has_outputs(case: Case) -> bool:
     return not case.returns_loss and case.dropout == "none"
 
 
-def _movable(case: Case) -> bool:
-    """Whether another mask or other inputs reach the layer as given."""
+def _takes_any_input(case: Case) -> bool:
+    """Whether the layer gets inputs and mask unchanged."""
     return _single_call(case) and case.mask_source == "argument"
 
 
-_ALL = (
+_RELATIONS = (
     Relation(
         name="eager_call",
         asserts="the route gives what an eager call gives",
-        holds_for=_shown,
-        ask=_otherwise(route="call", compiled=False, jit_compile=False),
+        applies_to=_has_outputs,
+        run=_with_features(route="call", compiled=False, jit_compile=False),
     ),
     Relation(
         name="predict",
         asserts="the route gives what predict gives",
-        holds_for=lambda case: _shown(case) and case.batch > 0,
-        ask=_otherwise(route="predict"),
+        applies_to=lambda case: _has_outputs(case) and case.batch > 0,
+        run=_with_features(route="predict"),
     ),
     Relation(
         name="training",
         asserts="without dropout, training=True changes nothing",
-        holds_for=_shown,
-        ask=_otherwise(route="training"),
+        applies_to=_has_outputs,
+        run=_with_features(route="training"),
     ),
-    Relation(name="loop", asserts="an unrolled loop gives what a loop gives", holds_for=_shown, ask=_other_loop),
+    Relation(name="loop", asserts="an unrolled loop gives what a loop gives", applies_to=_has_outputs, run=_other_loop),
     Relation(
         name="no_cudnn",
         asserts="use_cudnn='auto' gives what use_cudnn=False gives",
-        holds_for=_shown,
-        ask=_otherwise(use_cudnn=False),
+        applies_to=_has_outputs,
+        run=_with_features(use_cudnn=False),
     ),
     Relation(
         name="two_calls",
         asserts="one long call gives what two give, the second from the first's states",
-        holds_for=lambda case: (
-            _movable(case)
+        applies_to=lambda case: (
+            _takes_any_input(case)
             and case.mask == "none"
             and case.config.return_state
             and case.timesteps > 1
             and not case.initial_state
             and not case.config.go_backwards
         ),
-        ask=_two_calls,
+        run=_two_calls,
     ),
     Relation(
         name="padded",
         asserts="masked padding at the end changes nothing",
-        holds_for=lambda case: (
-            _movable(case) and case.mask == "none" and not case.config.go_backwards and not case.config.zero_output_for_mask
+        applies_to=lambda case: (
+            _takes_any_input(case) and case.mask == "none" and not case.config.go_backwards and not case.config.zero_output_for_mask
         ),
-        ask=_padded,
+        run=_padded,
     ),
     Relation(
         name="rows_permuted",
         asserts="rows in another order give the same rows in that order",
-        holds_for=lambda case: _movable(case) and case.batch > 1,
-        ask=_rows_permuted,
+        applies_to=lambda case: _takes_any_input(case) and case.batch > 1,
+        run=_rows_permuted,
     ),
     Relation(
         name="units_permuted",
         asserts="units in another order give the same units in that order",
-        holds_for=lambda case: _movable(case) and case.config.units > 1,
-        ask=_units_permuted,
+        applies_to=lambda case: _takes_any_input(case) and case.config.units > 1,
+        run=_units_permuted,
     ),
-    Relation(name="time_reversed", asserts="go_backwards gives what reversed inputs give", holds_for=_movable, ask=_time_reversed),
+    Relation(
+        name="time_reversed",
+        asserts="go_backwards gives what reversed inputs give",
+        applies_to=_takes_any_input,
+        run=_time_reversed,
+    ),
     Relation(
         name="in_float64",
         asserts="float32 lies near float64",
-        holds_for=lambda case: _shown(case) and case.dtype == "float32",
-        ask=_otherwise(dtype="float64"),
+        applies_to=lambda case: _has_outputs(case) and case.dtype == "float32",
+        run=_with_features(dtype="float64"),
     ),
 )
 
-RELATIONS = {relation.name: relation for relation in _ALL}
+RELATIONS = {relation.name: relation for relation in _RELATIONS}

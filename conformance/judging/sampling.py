@@ -1,13 +1,14 @@
-"""What a case gives to the pooled tests: how far its errors resemble what a systematic error of each operation would do.
+"""Computes the contribution of a case to the pooled tests: how its errors resemble a systematic error of each operation.
 
-To first order, an error of ε_j unit roundoffs u that operation j makes every time moves a result v by Σ_j ε_j u ∂v/∂ε_j. With
-e = error / σ and r_j = u ∂v/∂ε_j / σ of every element, ε is the least squares solution of e ≈ Σ_j ε_j r_j, which needs no more of a
-case than Σ r_j e and Σ r_j r_k.
+To first order, an error of ε_j unit roundoffs u in every result of operation j moves a result v by Σ_j ε_j u ∂v/∂ε_j. With
+e = error / σ and r_j = u ∂v/∂ε_j / σ of every element, ε is the least squares solution of e ≈ Σ_j ε_j r_j. It needs only the sums
+Σ r_j e and Σ r_j r_k of a case.
 
-One operation is no more than two others at once. With every gate i, f, o off by 1 + ε, c = f c_prev + i candidate is off by 1 + ε,
-and h = o act(c) by another 1 + ε: r of recurrent_activation is that of cell plus that of output, whatever the weights and inputs.
-That also shows where the first order holds: what the sum lacks is of second order, and an element where one u makes more of it than
-rounding does, as at the end of a chaotic sequence, says nothing of ε and is left out.
+The response to one operation is the sum of two others. If every gate i, f, o has a factor 1 + ε, then c = f c_prev + i candidate
+has a factor 1 + ε, and h = o act(c) has another. So r of recurrent_activation is r of cell plus r of output, for all weights and
+inputs.
+The difference of the two sides is of second order. It shows where the first order holds: an element where an error of one u makes a
+larger second-order term than rounding, as at the end of a chaotic sequence, says nothing about ε and is left out.
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ from conformance.reference.run import oracle_of, reference_run
 from conformance.reference.tolerance import ROUNDING_IN_SIGMA, UNIT_ROUNDOFF
 from lstm_ref import LSTMConfig
 from lstm_ref.arrays import Array
-from lstm_ref.uncertainty.responses import OPERATIONS, ErringLSTM, one_each
+from lstm_ref.uncertainty.responses import OPERATIONS, PerturbedLSTM, one_error_per_copy
 
-# Of a family's one run, a corner says enough: rows and timesteps.
+# Rows and timesteps of a family's run that are used. This part gives enough errors.
 ROWS, STEPS = 8, 32
 
-# The error by which a derivative is found as a difference quotient: its square, and float64's rounding over it, are small.
+# The step of the difference quotient. Its square is small, and so is float64's rounding divided by it.
 _ERROR = 2.0**-26
 
-# What responds as others do together.
+# An operation whose response is the sum of the responses of others.
 ALIASED = MappingProxyType({"recurrent_activation": ("cell", "output")})
 
 _VALUES = ("outputs", "hidden", "cell", "loss")
 
 
 def sample_of(evidence: Evidence) -> Sample:
-    """What the case gives; of a family whose cases are slices of one run, only the cases that return all outputs give errors."""
+    """Return the contribution of a case. Of the slices of a family's run, only cases that return all outputs contribute errors."""
     case = evidence.case
     precision = evidence.conventions.compute_dtype(case.precision)
     bare = Sample(family=f"{case.family}-s{case.seed}", precision=precision)
     if case.is_plain and (case.config.stateful or not case.config.return_sequences):
         return bare
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is left out
+    with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are left out
         errors, responses = _of_run(evidence) if case.is_plain else _of_case(evidence)
         responses = responses * UNIT_ROUNDOFF[precision]
         usable = np.isfinite(errors) & np.isfinite(responses).all(axis=0) & _is_first_order(responses, UNIT_ROUNDOFF[precision])
@@ -61,37 +62,37 @@ def sample_of(evidence: Evidence) -> Sample:
 
 
 def _is_first_order(responses: Array, unit_roundoff: float) -> Array:
-    """Where an error of one u, or that of the difference quotient if it is larger, has no second order to speak of, (elements,)."""
+    """Where an error of one u, or the step of the difference quotient if larger, has a small second-order term, (elements,)."""
     by_name = dict(zip(OPERATIONS, responses, strict=True))
     second_order = [by_name[name] - sum(by_name[part] for part in parts) for name, parts in ALIASED.items()]
     return np.asarray(np.abs(second_order).max(axis=0) * max(1.0, unit_roundoff / _ERROR) <= ROUNDING_IN_SIGMA)
 
 
 def _of_run(evidence: Evidence) -> tuple[Array, Array]:
-    """Errors of the corner of all outputs, (elements,), and their responses, (operations, elements)."""
+    """Errors of a part of all outputs, (elements,), and their responses, (operations, elements)."""
     (got,), (expected,), (sigma,) = evidence.observed.calls, evidence.expected.calls, evidence.expected.sigma
-    corner = np.s_[:ROWS, :STEPS]
-    allowed = sigma.outputs[corner]
+    part = np.s_[:ROWS, :STEPS]
+    allowed = sigma.outputs[part]
     responses = _responses_of_run(evidence.stimulus, evidence.conventions.products)[:, : allowed.shape[0], : allowed.shape[1]]
-    return ((got.outputs[corner] - expected.outputs[corner]) / allowed).ravel(), (responses / allowed).reshape(len(OPERATIONS), -1)
+    return ((got.outputs[part] - expected.outputs[part]) / allowed).ravel(), (responses / allowed).reshape(len(OPERATIONS), -1)
 
 
 @lru_cache(maxsize=2)
 def _responses_of_run(stimulus: Stimulus, products: str) -> Array:
-    """∂h/∂ε of the corner of a family's one run, (operations, rows, timesteps, units)."""
+    """∂h/∂ε of a part of a family's run, (operations, rows, timesteps, units)."""
     hidden = reference_run(stimulus, products).trajectory.hidden[:ROWS, :STEPS]
     inputs = stimulus.inputs[:ROWS, :STEPS].astype(stimulus.precision).astype("float64")
-    lstm = ErringLSTM(LSTMConfig(units=stimulus.family.units), stimulus.weights, errors=one_each(_ERROR))
+    lstm = PerturbedLSTM(LSTMConfig(units=stimulus.family.units), stimulus.weights, errors=one_error_per_copy(_ERROR))
     inputs = np.tile(inputs, (len(OPERATIONS), 1, 1))
     disturbed = lstm.run(inputs, lstm.zero_state(len(inputs))).hidden
     return np.asarray((disturbed.reshape(len(OPERATIONS), *hidden.shape) - hidden) / _ERROR)
 
 
 def _of_case(evidence: Evidence) -> tuple[Array, Array]:
-    """Errors of all that the calls return, one after the other, and their responses."""
+    """Errors of all results of the calls, in order, and their responses."""
     case = evidence.case.replace(route="training") if evidence.case.execution.route == "gradient" else evidence.case
     oracle = oracle_of(case, evidence.conventions, evidence.observed.dropout)
-    erring = oracle.repeated(len(OPERATIONS), partial(ErringLSTM, errors=one_each(_ERROR)))
+    erring = oracle.repeated(len(OPERATIONS), partial(PerturbedLSTM, errors=one_error_per_copy(_ERROR)))
     calls = zip(
         evidence.observed.calls,
         evidence.expected.calls,

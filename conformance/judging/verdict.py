@@ -1,4 +1,4 @@
-"""The seven verdicts, and what a check and a case come out as."""
+"""The seven verdicts, and the results of a check and of a case."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from conformance.system.streams import printable
 
 
 class Verdict(StrEnum):
-    """How a case or a check ended; no booleans, and none stands for another.
+    """The outcome of a case or a check.
 
-    ERROR is the implementation's: it raised, crashed or hung. UNRESOLVED is the suite's or the machine's, as a full disk, a killed
-    process or a mistake of ours: it says nothing of the implementation (the term is that of POSIX 1003.3).
+    ERROR: the implementation raised an exception, crashed or hung. UNRESOLVED: a fault of the suite or of the machine, for example
+    a full disk or a killed process; it says nothing about the implementation (the term is that of POSIX 1003.3).
     """
 
     PASS = "PASS"  # noqa: S105  # a verdict, not a password
@@ -29,13 +29,13 @@ class Verdict(StrEnum):
 
     @property
     def is_expected(self) -> bool:
-        """Whether a run that ends so is as it should be; FIXED is not, until its entry is closed."""
+        """Whether the verdict is as expected. FIXED is not expected until its entry is closed."""
         return self in (Verdict.PASS, Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE)
 
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
-# The worst first: a case is as good as its worst check, and what is proven wrong is worse than what raised.
+# From the worst verdict to the best. A case gets the worst verdict of its checks. A proven difference is worse than an exception.
 _SEVERITY = (
     Verdict.FAIL,
     Verdict.ERROR,
@@ -49,19 +49,19 @@ _SEVERITY = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
-    """How one check judged one case.
+    """The result of one check of one case.
 
     Attributes:
-        check: its name.
-        verdict: PASS or FAIL; of a relation that could not be asked, also any other that an exception comes to.
-        message: what differs and where, or why it was not judged; empty for PASS.
-        worst: largest |error| / σ met, where the check compares numbers; None where it compares facts.
-        rms: largest root mean square of error / σ over an array, likewise.
-        size: numbers compared.
-        squares: sum of the squares of error / σ over all of them.
-        largest: largest |error| of what fails: of numbers, or of whole arrays; infinite where they cannot be compared.
-        not_finite: whether all that is off is so where just one of what was got and what was expected is finite, or neither.
-        blind: how many of them nothing of the expected array's size could make fail, since rounding may do as much.
+        check: name of the check.
+        verdict: PASS or FAIL; the verdict of the exception if a relation raised one; UNRESOLVED if the check itself raised.
+        message: the difference and its place, or the reason why there is no judgement; empty for PASS.
+        worst: largest |error| / σ, if the check compares numbers; None if it compares facts.
+        rms: largest root mean square of error / σ over an array; None if the check compares facts.
+        size: number of compared numbers.
+        squares: sum of the squares of error / σ over them.
+        largest: largest |error| of the failing numbers or arrays; infinite if they cannot be compared.
+        not_finite: whether the arrays differ only at elements where the result or the expected value is not finite.
+        blind: number of elements with so large a limit that no value of the expected array's size could fail.
     """
 
     check: str
@@ -78,14 +78,14 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """What a case gives to the tests that pool the cases of a run.
+    """The contribution of a case to the tests that pool the cases of a run.
 
     Attributes:
-        family: the weights and inputs that it shares with others, whose errors are no other than its own.
-        precision: that it was computed in.
-        size: number of errors that were projected.
+        family: of the case. Cases of one family share weights and inputs, and so their errors.
+        precision: of the computation.
+        size: number of projected errors.
         projections: Σ r_j e over them, with e = error / σ and r_j the response to an error of one u in operation j, in σ.
-        gram: Σ r_j r_k, the rows of the upper triangle one after the other.
+        gram: Σ r_j r_k, the rows of the upper triangle in order.
     """
 
     family: str
@@ -97,12 +97,12 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """The same places of two arrays, in order.
+    """The same elements of two arrays, in order.
 
     Attributes:
-        name: of what lies there: `unit 2`, `gate i`.
+        name: `unit 2`, `gate i`.
         expected, got: the values.
-        errors: (got - expected) / σ; empty where no σ is known.
+        errors: (got - expected) / σ; empty if no σ is known.
     """
 
     name: str
@@ -113,16 +113,16 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A corner of the array that is furthest off: small enough to be drawn, and to be kept.
+    """A part of the array with the largest error, small enough to be drawn and stored.
 
     Attributes:
-        of: what the array is, and which row of it: `outputs, row 0`.
-        across: what a line runs over: `timestep`, `unit`, `column`.
-        places: indices along it, from 0.
-        lines: a line for each unit or row of weights that is shown.
-        worst: name of the line that is furthest off.
+        of: name of the array, and its row: `outputs, row 0`.
+        across: the axis along a line: `timestep`, `unit`, `column`.
+        places: indices along this axis, from 0.
+        lines: a line for each unit or row of weights.
+        worst: name of the line with the largest error.
         gates_of: the deviation that `gates` compares with the reference; "" for none.
-        gates: of the unit that is furthest off, over the same timesteps.
+        gates: of the unit with the largest error, over the same timesteps.
     """
 
     of: str
@@ -136,24 +136,24 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """How one case came out.
+    """The result of one case.
 
     Attributes:
-        case_id: which case.
-        group: the family it belongs to, as reports group by it.
+        case_id: of the case.
+        group: the group of the case in reports.
         verdict: of the whole case.
-        checks: how each check judged it; none where the implementation raised.
-        path: what really ran.
-        not_run: what of the execution was asked for and did not run.
-        seconds: in the implementation under test, tracing included.
-        suite_seconds: in the suite: drawing what is asked, the oracle, its uncertainty, judgement, diagnosis.
+        checks: the result of each check; empty if the implementation raised.
+        path: the code path that ran.
+        not_run: the part of the requested execution that did not run.
+        seconds: time in the implementation under test, tracing included.
+        suite_seconds: time in the suite: stimulus, oracle, its uncertainty, judgement, diagnosis.
         explained_by: names of the deviations that turn the reference into this implementation.
-        reason: why it is ERROR, UNRESOLVED or UNSUPPORTED, or which known difference it is.
-        known: id of the known difference that it shows.
-        minimal: id of the smallest case that still differs in the same way; "" where none was sought.
-        sample: what it gives to the pooled tests; None where it is not pooled.
-        picture: what a difference looks like; None where there is none, or enough are pictured.
-        not_explained: why its diagnosis, picture, sample or smallest case is missing; "" where none was kept from being made.
+        reason: why the verdict is ERROR, UNRESOLVED or UNSUPPORTED, or the known difference.
+        known: id of the known difference.
+        minimal: id of the smallest case that differs in the same way; "" if none was searched.
+        sample: the contribution to the pooled tests; None if the case is not pooled.
+        picture: of a difference; None if there is none, or if enough pictures are kept.
+        not_explained: the error that prevented diagnosis, picture, sample or smallest case; "" for none.
     """
 
     case_id: str
@@ -173,7 +173,7 @@ class Result:
     not_explained: str = ""
 
     def fails_like(self, other: Result) -> bool:
-        """Whether both raise the same kind of exception, or fail some check in common."""
+        """Whether both raise the same type of exception, or both fail the same check."""
         if self.verdict is not other.verdict or self.verdict not in (Verdict.FAIL, Verdict.ERROR):
             return False
         if self.verdict is Verdict.ERROR:
@@ -183,12 +183,18 @@ class Result:
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of a case from those of its checks; a case without a check has not been judged: UNRESOLVED."""
+    """Return the verdict of a case from the verdicts of its checks; UNRESOLVED if there is no check."""
     return min(verdicts, key=_SEVERITY.index, default=Verdict.UNRESOLVED)
 
 
 def limit_pictures(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
-    """The results with no more pictures than these: of what differs alike, of the first; of what is unexpected, before all else."""
+    """Keep the pictures of some results, unexpected results first.
+
+    Args:
+        results: of a run.
+        most: number of pictures to keep.
+        alike: number of pictures to keep of results that differ in the same way.
+    """
     seen = Counter[tuple[Any, ...]]()
     kept: set[str] = set()
     for result in sorted(results, key=lambda result: result.verdict.is_expected):
@@ -200,5 +206,5 @@ def limit_pictures(results: Sequence[Result], most: int, alike: int = 3) -> list
 
 
 def exception_line(error: BaseException) -> str:
-    """An exception in one line, without the colours that Keras puts into its messages, or what else a terminal would obey."""
+    """Format an exception as one line, without the colours in Keras' messages and other control characters."""
     return printable(" ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split()))

@@ -1,4 +1,4 @@
 """Known differences of released Keras versions, and systems that are described as Keras 3 plus deviations, as dated data.
 
-It imports `judging`, `environments` and what is below.
+It imports `judging`, `environments` and the layers below.
 """

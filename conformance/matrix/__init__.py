@@ -1,6 +1,6 @@
-"""Which cases there are: the documents' matrix, and the surface in three levels, each exclusion with its reason.
+"""Lists the cases: the documents' matrix, and the surface in three levels. Every exclusion has a reason.
 
-It imports `probes`, `judging` and `cases`; no other room lists cases.
+It imports `probes`, `judging` and `cases`. No other room lists cases.
 """
 
 from conformance.matrix.documents import cell_count, documents_matrix

@@ -1,4 +1,4 @@
-"""Which pairs and triples of feature values a set of cases holds, of those that no exclusion forbids."""
+"""Counts the pairs and triples of feature values that a set of cases covers. Excluded combinations do not count."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from conformance.cases.case import Case
 from conformance.cases.features import FEATURES, Feature
 from conformance.matrix.exclusions import EXCLUSIONS
 
-# A relation is asked beside a case; it is none of its features.
-_COUNTED = tuple(feature for feature in FEATURES if feature.name != "relation")
+# A relation is an additional run of a case, so it is not counted as a feature.
+_FEATURES = tuple(feature for feature in FEATURES if feature.name != "relation")
 
 Combination = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How much of the combinations of `strength` features' values was run.
+    """The number of combinations of the values of `strength` features that cases cover.
 
     Attributes:
         strength: 2 for pairs, 3 for triples.
-        covered: combinations that some case holds.
-        possible: combinations that no exclusion forbids by itself.
-        missing: those that no case holds.
+        covered: number of combinations in some case.
+        possible: number of combinations that no single exclusion forbids.
+        missing: combinations in no case.
     """
 
     strength: int
@@ -37,17 +37,17 @@ class Coverage:
 
 
 def coverage(cases: Sequence[Case], strength: int) -> Coverage:
-    """Count the combinations of the features' values; values that no feature lists, as most activations, count for themselves."""
-    codes = {feature.name: _codes(feature, cases) for feature in _COUNTED}
+    """Count the covered combinations of feature values. Values that no feature lists, as most activations, do not count."""
+    codes = {feature.name: _codes(feature, cases) for feature in _FEATURES}
     missing: list[Combination] = []
     covered = 0
-    for features in itertools.combinations(_COUNTED, strength):
+    for features in itertools.combinations(_FEATURES, strength):
         sizes = [len(feature.values) for feature in features]
-        met = np.zeros(sizes, bool)
+        found = np.zeros(sizes, bool)
         columns = np.stack([codes[feature.name] for feature in features])
-        met[tuple(columns[:, (columns >= 0).all(axis=0)])] = True
+        found[tuple(columns[:, (columns >= 0).all(axis=0)])] = True
         for position, combination in _possible(features):
-            if met[position]:
+            if found[position]:
                 covered += 1
             else:
                 missing.append(combination)

@@ -1,7 +1,7 @@
-"""Pairwise covering arrays: few cases in which every two values of any two features meet.
+"""Pairwise covering arrays: few cases that contain every pair of values of any two features.
 
-`python -m conformance.matrix.covering` makes `pairs.txt` anew with the covertable library, which takes minutes; a test shows
-that the file covers every pair that the exclusions allow.
+`python -m conformance.matrix.covering` regenerates `pairs.txt` with the covertable library, which takes minutes. A test shows that
+the file covers every pair that the exclusions allow.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from lstm_ref import LSTMConfig
 
 PAIRS = Path(__file__).with_name("pairs.txt")
 
-# Two of the axes have grids of their own instead: compilers, since one of them takes half a minute a case, and relations.
-_APART = ("jit_compile", "relation")
+# Two features have their own grids instead: compilers, because one of them takes half a minute for each case, and relations.
+_SEPARATE = ("jit_compile", "relation")
 
 FACTORS: dict[str, tuple[Any, ...]] = {"units": (3, 1), "input_dim": (2, 1), "timesteps": (5, 1, 2), "batch": (4, 1, 7)} | {
-    feature.name: feature.values for feature in FEATURES if feature.name not in _APART
+    feature.name: feature.values for feature in FEATURES if feature.name not in _SEPARATE
 }
 
 
 def pairs(seed: int) -> Iterator[Case]:
-    """The cases of the checked-in array, each with weights and inputs of its own."""
+    """Yield the cases of the stored array, each with weights and inputs of its own."""
     for number, line in enumerate(PAIRS.read_text(encoding="utf-8").split()):
         yield Case.from_id(line).replace(seed=seed + number)
 
 
 def make(strength: int = 2) -> list[Case]:
-    """A covering array, made anew."""
+    """Generate a covering array."""
     constraints = [
         {"operator": "fn", "requires": list(exclusion.of), "evaluate": _allows(exclusion)}
         for exclusion in EXCLUSIONS

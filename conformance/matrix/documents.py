@@ -1,4 +1,4 @@
-"""The documents' matrix: every value that the four documents name, crossed in full."""
+"""The documents' matrix: the full product of all values that the four documents name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCHES = (3, 32)
 
 
 def documents_matrix(seed: int = 0, *, compiled: bool = True) -> Iterator[Case]:
-    """The documents' matrix; cases that share weights and inputs come one after the other."""
+    """Yield the documents' matrix. Cases that share weights and inputs follow each other."""
     axes = itertools.product(UNITS, INPUT_DIMS, STATEFUL, RETURN_SEQUENCES, TIMESTEPS, BATCHES)
     for units, input_dim, stateful, return_sequences, timesteps, batch in axes:
         yield Case(
@@ -32,5 +32,5 @@ def documents_matrix(seed: int = 0, *, compiled: bool = True) -> Iterator[Case]:
 
 
 def cell_count(cases: Sequence[Case]) -> int:
-    """Number of cells of the documents' matrix among the cases: a cell is a case without its batch size."""
+    """Return the number of cells of the documents' matrix among the cases. A cell is a case without its batch size."""
     return len({(case.family, case.timesteps, case.config) for case in cases})

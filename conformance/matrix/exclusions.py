@@ -1,4 +1,4 @@
-"""Which combinations of features are no case, each with its reason."""
+"""The combinations of features that are excluded from the cases, each with its reason."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SIZES = ("units", "input_dim", "timesteps", "batch")
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusion:
-    """Combinations that are no case.
+    """Excluded combinations.
 
     Attributes:
-        reason: why not, in one sentence.
-        of: names of the features and sizes that decide it.
-        forbids: whether values of those, in that order, are excluded.
+        reason: of the exclusion, in one sentence.
+        of: names of the features and sizes that determine it.
+        forbids: whether the values of those, in that order, are excluded.
     """
 
     reason: str
@@ -34,7 +34,7 @@ class Exclusion:
     forbids: Callable[..., bool]
 
     def excludes(self, values: Mapping[str, Any]) -> bool:
-        """Whether the values, if they say enough, are excluded."""
+        """Whether the values are excluded; False if a value is missing."""
         return all(name in values for name in self.of) and self.forbids(*(values[name] for name in self.of))
 
 
@@ -184,7 +184,7 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
 
 
 def exclusion_of(case: Case) -> Exclusion | None:
-    """The exclusion that forbids a case, or nothing."""
+    """Return the exclusion that forbids a case; None if no exclusion does."""
     values = {name: getattr(case.config if name == "units" else case, name) for name in SIZES}
     values |= {feature.name: case.feature(feature) for feature in FEATURES}
     return next((exclusion for exclusion in EXCLUSIONS if exclusion.excludes(values)), None)

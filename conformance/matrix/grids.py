@@ -1,4 +1,4 @@
-"""Full grids where features interact, around one base case: few features depart at once, so that what differs can be told."""
+"""Full grids of interacting features around one base case. Few features change at once, so that a difference can be located."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from conformance.judging.relations import RELATIONS
 from conformance.matrix.exclusions import DROPPING, EXPORTED, TRAINED, exclusion_of
 from lstm_ref import activations
 
-# Units, input_dim, timesteps and batch all differ, and all outputs are seen.
+# Units, input_dim, timesteps and batch all differ, and all outputs are returned.
 BASE = "u3-d2-t5-b4-seq-s0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Values of some features, crossed in full.
+    """The full product of the values of some features.
 
     Attributes:
         name: for reports.
-        axes: feature or size → values; a tuple of names is several that change together, its values tuples.
+        axes: feature or size → values. The features in a tuple of names change together; their values are tuples.
     """
 
     name: str
     axes: Mapping[str | tuple[str, ...], Sequence[Any]]
 
     def cases(self, base: Case) -> Iterator[Case]:
-        """Those that no exclusion forbids, once each."""
+        """Yield the allowed cases, each once."""
         seen = set()
         for values in itertools.product(*self.axes.values()):
             changes: dict[str, Any] = {}
@@ -43,12 +43,12 @@ class Grid:
 
 
 def allowed(case: Case) -> bool:
-    """Whether no exclusion forbids the case, and its relation, if any, can be asked of it."""
-    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].holds_for(case))
+    """Whether no exclusion forbids the case, and its relation, if any, applies to it."""
+    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].applies_to(case))
 
 
 def with_required_features(case: Case) -> Case:
-    """The case with what its features cannot do without: an unrolled loop knows its length, a loss has no states."""
+    """Return the case with the features that its other features require: an unrolled loop needs a known length."""
     route = case.execution.route
     changes: dict[str, Any] = {}
     if case.execution.unroll:
@@ -162,7 +162,7 @@ GRIDS: tuple[Grid, ...] = (
             "unroll": (False, True),
         },
     ),
-    # Of a single unit, whose output gate is nearly shut.
+    # An LSTM of a single unit, whose output gate is nearly closed.
     Grid(name="smallest exports", axes={"route": EXPORTED, ("units", "input_dim", "timesteps", "batch"): ((1, 1, 1, 1),)}),
     Grid(name="exported shapes", axes={"route": EXPORTED, "static_time": (False, True), "static_batch": (False, True)}),
     Grid(
@@ -233,7 +233,7 @@ GRIDS: tuple[Grid, ...] = (
         axes={
             "weights": ("chaotic",),
             ("units", "input_dim"): ((16, 8),),
-            # Long enough for errors to fill the range of the states, if all outputs show where that begins; else short of it.
+            # With all outputs: long enough for errors to fill the range of the states. Otherwise: shorter than that.
             ("timesteps", "return_sequences", "stateful"): (
                 (1000, True, False),
                 (100, False, False),
@@ -261,13 +261,13 @@ GRIDS: tuple[Grid, ...] = (
 
 
 def single_features(base: Case) -> Iterator[Case]:
-    """Every value of every feature, alone."""
+    """Yield every value of every feature, alone."""
     for feature in FEATURES:
         yield from Grid(name=feature.name, axes={feature.name: feature.values}).cases(_base_for(feature.name, base))
 
 
 def _base_for(name: str, base: Case) -> Case:
-    """The simplest case in which a feature can be seen."""
+    """Return the simplest case in which a feature has an effect."""
     hosts = {
         "zero_output_for_mask": {"mask": "left"},
         "mask_source": {"mask": "left"},

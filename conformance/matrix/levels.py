@@ -1,4 +1,4 @@
-"""The surface in three levels, each containing the one before."""
+"""The surface in three levels. Each level contains the level before."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from conformance.probes import PROBES
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """How much of the surface is run.
+    """A part of the surface.
 
     Attributes:
         name: as on the command line.
-        meaning: what it holds, beyond the level before.
-        cases: from a base case, all of them, some perhaps more than once.
+        meaning: its cases beyond the level before.
+        cases: makes all cases from a base case; a case may come more than once.
     """
 
     name: str
@@ -39,8 +39,9 @@ def _standard(base: Case) -> Iterator[Case]:
 
 
 def _deep(base: Case) -> Iterator[Case]:
-    for one, other in itertools.combinations(FEATURES, 2):
-        yield from Grid(name=f"{one.name} and {other.name}", axes={one.name: one.values, other.name: other.values}).cases(base)
+    for first, second in itertools.combinations(FEATURES, 2):
+        axes: dict[str | tuple[str, ...], Sequence[Any]] = {first.name: first.values, second.name: second.values}
+        yield from Grid(name=f"{first.name} and {second.name}", axes=axes).cases(base)
     yield from random_cases(base, 3000)
 
 
@@ -57,41 +58,43 @@ LEVELS: dict[str, Level] = {
 
 
 def surface(level: str, seed: int = 0) -> list[CaseOrProbe]:
-    """The cases of a level and of those before it, once each, in order; above quick, the probes too."""
+    """Return the cases of a level and of the levels before it, each once, in order; above quick, the probes too."""
     base = Case.from_id(BASE).replace(seed=seed)
-    found: dict[str, Case] = {}
-    for each in itertools.islice(LEVELS.values(), list(LEVELS).index(level) + 1):
-        found |= {case.id: case for case in each.cases(base) if case.id not in found}
-    return [*found.values(), *([] if level == "quick" else PROBES)]
+    cases: dict[str, Case] = {}
+    for part in itertools.islice(LEVELS.values(), list(LEVELS).index(level) + 1):
+        cases |= {case.id: case for case in part.cases(base) if case.id not in cases}
+    return [*cases.values(), *([] if level == "quick" else PROBES)]
 
 
-def supported_cases(cases: Sequence[Case], described: Sequence[Mapping[str, Any]]) -> tuple[list[Case], tuple[SkippedCases, ...]]:
-    """What implementations can all be asked: a layer that knows no return_state is asked for outputs only, each case once.
+def supported_cases(
+    cases: Sequence[Case], descriptions: Sequence[Mapping[str, Any]]
+) -> tuple[list[Case], tuple[SkippedCases, ...]]:
+    """Return the cases that all implementations support. A layer without return_state runs cases without states, each once.
 
     Args:
-        cases: that were chosen.
-        described: what each of them says of its interface; one that says nothing is taken to know return_state.
+        cases: the selected cases.
+        descriptions: the interface of each implementation. An empty description stands for an interface with return_state.
 
     Returns:
-        The cases that are asked, and those that are not, nor in another form.
+        The supported cases, and those that are skipped or changed.
     """
-    if all(_has_return_state(each) for each in described):
+    if all(_has_return_state(description) for description in descriptions):
         return list(cases), ()
     outputs_only = {case: case.replace(return_state=False) for case in cases}
-    asked = [case for case in dict.fromkeys(outputs_only.values()) if allowed(case)]
-    lost = tuple(case.id for case, other in outputs_only.items() if case != other and not allowed(other))
-    replaced = tuple(case.id for case, other in outputs_only.items() if case != other and allowed(other))
-    reasons = {"they need return_state, which is no argument there": lost, _OUTPUTS_ONLY: replaced}
-    return asked, tuple(SkippedCases(reason=reason, case_ids=ids) for reason, ids in reasons.items() if ids)
+    supported = [case for case in dict.fromkeys(outputs_only.values()) if allowed(case)]
+    skipped = tuple(case.id for case, changed in outputs_only.items() if case != changed and not allowed(changed))
+    replaced = tuple(case.id for case, changed in outputs_only.items() if case != changed and allowed(changed))
+    reasons = {"they need return_state, which is no argument there": skipped, _OUTPUTS_ONLY: replaced}
+    return supported, tuple(SkippedCases(reason=reason, case_ids=ids) for reason, ids in reasons.items() if ids)
 
 
 _OUTPUTS_ONLY = "return_state is no argument there, so the same cases are asked for outputs only"
 
 
-def _has_return_state(described: Mapping[str, Any]) -> bool:
-    return bool(described.get("returns_states")) or "return_state" in described.get("arguments", ("return_state",))
+def _has_return_state(description: Mapping[str, Any]) -> bool:
+    return bool(description.get("returns_states")) or "return_state" in description.get("arguments", ("return_state",))
 
 
-def cases_for(described: Mapping[str, Any], planned: Iterable[CaseOrProbe]) -> list[Case]:
-    """What an implementation in another process can be asked of all that is planned: no probes, and what is `supported_cases`."""
-    return supported_cases([each for each in planned if isinstance(each, Case)], [described])[0]
+def cases_for(description: Mapping[str, Any], planned: Iterable[CaseOrProbe]) -> list[Case]:
+    """Return the planned cases that an implementation in another process supports, without probes."""
+    return supported_cases([item for item in planned if isinstance(item, Case)], [description])[0]

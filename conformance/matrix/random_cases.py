@@ -1,4 +1,4 @@
-"""Cases drawn at random: a few features that depart from the base, and any sizes."""
+"""Random cases: a few features that differ from the base case, and random sizes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.matrix.grids import allowed, with_required_features
 
-DEPARTURES = 5
+MOST_FEATURES = 5
 _LARGEST = {"units": 5, "input_dim": 4, "timesteps": 8, "batch": 9}
-# A compiler that takes half a minute a case has a grid of its own.
-_DEPARTING = [feature for feature in FEATURES if feature.name != "jit_compile"]
+# A compiler that takes half a minute for each case has a grid of its own.
+_FEATURES = [feature for feature in FEATURES if feature.name != "jit_compile"]
 
 
 def random_cases(base: Case, count: int) -> list[Case]:
-    """That many different cases; the same for the same seed of the base, whatever is installed."""
+    """Draw so many different cases. They depend on the seed of the base only, and on no installed version."""
     # As in stimulus.py: RandomState's streams stay as they are with every version of NumPy.
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(base.seed)))
-    found: dict[str, Case] = {}
-    while len(found) < count:
+    cases: dict[str, Case] = {}
+    while len(cases) < count:
         sizes = {name: int(random.randint(1, largest + 1)) for name, largest in _LARGEST.items()}
-        features = [_DEPARTING[number] for number in random.permutation(len(_DEPARTING))[: random.randint(1, DEPARTURES + 1)]]
-        departures = {feature.name: feature.values[random.randint(1, len(feature.values))] for feature in features}
-        # Weights and inputs of its own: what cases share, they cannot tell apart.
-        case = with_required_features(base.replace(**sizes, **departures, seed=base.seed + len(found)))
+        features = [_FEATURES[number] for number in random.permutation(len(_FEATURES))[: random.randint(1, MOST_FEATURES + 1)]]
+        changes = {feature.name: feature.values[random.randint(1, len(feature.values))] for feature in features}
+        # Each case gets its own weights and inputs, because shared ones could hide a difference in all cases.
+        case = with_required_features(base.replace(**sizes, **changes, seed=base.seed + len(cases)))
         if allowed(case):
-            found[case.id] = case
-    return list(found.values())
+            cases[case.id] = case
+    return list(cases.values())

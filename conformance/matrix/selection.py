@@ -1,4 +1,4 @@
-"""Choosing among cases by id or pattern, and what of the chosen an implementation cannot be asked."""
+"""Selects cases by id or pattern, and records the selected cases that an implementation does not run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lstm_ref import LSTMError
 
 CaseOrProbe = Case | Probe
 
-# How a user finds the id of a case.
+# Tells a user how to find the id of a case.
 HOW_TO_LIST = "`lstm-conformance list` prints those of the documents' matrix, and with --level LEVEL those of a level"
 
 CaseOrProbeType = TypeVar("CaseOrProbeType", Case, CaseOrProbe)
 
 
 def select(cases: Sequence[CaseOrProbeType], patterns: Sequence[str]) -> list[CaseOrProbeType]:
-    """The cases whose id is one of, or matches one of, the patterns (`*`, `?`, `[…]`); all without patterns.
+    """Return the cases whose id equals or matches one of the patterns (`*`, `?`, `[…]`); all cases if there are no patterns.
 
-    A whole id stands for its case, whether that is among the cases or not.
+    A complete id selects its case, also if the case is not among the given ones.
 
     Raises:
         LSTMError: a pattern matches no case; the message offers the nearest ids.
@@ -32,7 +32,7 @@ def select(cases: Sequence[CaseOrProbeType], patterns: Sequence[str]) -> list[Ca
     if not patterns:
         return list(cases)
     ids: dict[str, CaseOrProbeType] = {case.id: case for case in cases}
-    chosen: dict[str, CaseOrProbeType] = {}
+    selected: dict[str, CaseOrProbeType] = {}
     for pattern in patterns:
         matching = fnmatch.filter(ids, pattern)
         if not matching and (case_named := _case_of_id(pattern)):
@@ -43,16 +43,16 @@ def select(cases: Sequence[CaseOrProbeType], patterns: Sequence[str]) -> list[Ca
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
             raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {HOW_TO_LIST}")
-        chosen |= {case_id: ids[case_id] for case_id in matching}
-    return [case for case_id, case in ids.items() if case_id in chosen]
+        selected |= {case_id: ids[case_id] for case_id in matching}
+    return [case for case_id, case in ids.items() if case_id in selected]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SkippedCases:
-    """Cases or probes that were chosen and are not asked.
+    """Selected cases or probes that are not run.
 
     Attributes:
-        reason: why.
+        reason: why they are not run.
         case_ids: their ids, at least one.
     """
 
@@ -60,23 +60,23 @@ class SkippedCases:
     case_ids: tuple[str, ...]
 
     def __str__(self) -> str:
-        """In one line."""
+        """One line for messages."""
         return f"not asked: {len(self.case_ids):,} of what was chosen: {self.reason}"
 
 
-def without_probes(chosen: Iterable[CaseOrProbe], patterns: Sequence[str]) -> tuple[list[Case], tuple[SkippedCases, ...]]:
-    """The cases alone, for what is asked in a process of its own or is no Keras; and the probes, which are not asked of it.
+def without_probes(selected: Iterable[CaseOrProbe], patterns: Sequence[str]) -> tuple[list[Case], tuple[SkippedCases, ...]]:
+    """Split a selection into cases and probes. Probes run only on the Keras of this interpreter.
 
     Args:
-        chosen: what patterns have chosen.
-        patterns: by which.
+        selected: by the patterns.
+        patterns: of the selection.
 
     Raises:
-        LSTMError: a pattern has chosen probes only.
+        LSTMError: a pattern selects probes only.
     """
-    chosen = list(chosen)
-    cases = [each for each in chosen if isinstance(each, Case)]
-    probes = tuple(each.id for each in chosen if not isinstance(each, Case))
+    selected = list(selected)
+    cases = [item for item in selected if isinstance(item, Case)]
+    probes = tuple(item.id for item in selected if not isinstance(item, Case))
     for pattern in patterns:
         if not fnmatch.filter([case.id for case in cases], pattern):
             raise _probes_only_error(pattern, fnmatch.filter(probes, pattern))

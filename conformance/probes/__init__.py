@@ -1,9 +1,9 @@
-"""Probes: properties of `keras.layers.LSTM` that are not "its outputs are the reference's".
+"""Probes: properties of `keras.layers.LSTM` other than "its outputs are the reference's".
 
 It imports `judging`, `reference`, the adapter of Keras and `cases`.
 
-Initialisers, regularisers, constraints, dropout's masks, states, configuration and refusals. Each probe runs on every backend and
-ends in one `Result` of the group "probes", as a case does.
+They test initialisers, regularisers, constraints, masks of dropout, states, configuration and refusals. Each probe runs on every
+backend. Its result is one `Result` of the group "probes", as that of a case.
 
 >>> len({probe.id for probe in PROBES}) == len(PROBES)
 True
@@ -45,25 +45,25 @@ _BY_ID = {probe.id: probe for probe in PROBES}
 
 
 def probe_of(probe_id: str) -> Probe:
-    """The probe of that id, as worker processes are sent it.
+    """Return the probe of an id. Worker processes get the id only.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such probe.
     """
     return _BY_ID[probe_id]
 
 
 def run_probe(probe: Probe, keras: Any, layer_class: Any = None) -> Result:
-    """Judge `keras.layers.LSTM`, or another class in its place; what it raises is the probe's ERROR, or UNRESOLVED."""
+    """Judge `keras.layers.LSTM`, or another class in its place. An exception makes the verdict ERROR or UNRESOLVED."""
     keras.utils.clear_session(free_memory=False)
     started = time.perf_counter()
 
-    def result(**said: Any) -> Result:
-        return Result(case_id=probe.id, group=probe.group, seconds=time.perf_counter() - started, **said)
+    def result(**fields: Any) -> Result:
+        return Result(case_id=probe.id, group=probe.group, seconds=time.perf_counter() - started, **fields)
 
     try:
         checks = probe.run(keras, layer_class or keras.layers.LSTM)
-    except Exception as error:  # noqa: BLE001  # whatever the implementation raises is its result
+    except Exception as error:  # noqa: BLE001  # any exception of the implementation is its result
         if probe.needs_training and isinstance(error, NotImplementedError):
             reason = f"not implemented on the {keras.backend.backend()} backend: {error}"
             return result(verdict=Verdict.UNSUPPORTED, reason=reason)

@@ -1,4 +1,4 @@
-"""get_config and from_config: every constructor argument comes back; and every activation's name is accepted."""
+"""Probes of get_config and from_config, which must keep every constructor argument, and of the names of activations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, verdict
+from conformance.probes.checks import check_equal, check_message
 from conformance.probes.model import Probe, Subject
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
@@ -21,54 +21,54 @@ class Argument:
     """A constructor argument of `keras.layers.LSTM`.
 
     Attributes:
-        value: one that is not its default, as a user gives it.
-        holder: the attribute of the layer that it ends up in; "" for the layer itself.
-        shown: what that attribute then looks like.
+        value: a value that is not the default, as a user gives it.
+        holder: the attribute of the layer that stores it; "" for the layer itself.
+        compared: makes the value that is compared, from the stored one.
     """
 
     value: Any
     holder: str = ""
-    shown: Callable[[Subject, Any], Any] = lambda _, value: repr(value)
+    compared: Callable[[Subject, Any], Any] = lambda _, value: repr(value)
 
 
-# Where activations, regularisers and constraints are asked what they compute: all that Keras has differ there.
+# The inputs at which activations, regularisers and constraints are compared. All those of Keras differ there.
 POINTS = np.linspace(-8, 8, 33, dtype=np.float32).reshape(3, 11)
 
 
 def _computed(subject: Subject, function: Any) -> list[Any]:
-    """What a function, a regulariser or a constraint makes of the points; its name is no evidence."""
+    """The values of a function, a regulariser or a constraint at the points. Its name would prove nothing."""
     points = subject.keras.ops.convert_to_tensor(POINTS)
     returned: list[Any] = subject.read(points if function is None else function(points)).tolist()
     return returned
 
 
 def _drawn(subject: Subject, initializer: Any) -> list[Any]:
-    """What an initialiser without chance gives."""
+    """The values of an initialiser that is not random."""
     returned: list[Any] = subject.read(initializer((2,), dtype="float32")).tolist()
     return returned
 
 
 def _class_of(_: Subject, initializer: Any) -> type:
-    """The class itself, which no other has, of an initialiser whose numbers are random; what it draws is probed on its own."""
+    """The class of a random initialiser. Other probes test the numbers that it draws."""
     return type(initializer)
 
 
 ARGUMENTS: Mapping[str, Argument] = {
     "units": Argument(value=UNITS),
-    "activation": Argument(value="relu", shown=_computed),
-    "recurrent_activation": Argument(value="hard_sigmoid", shown=_computed),
+    "activation": Argument(value="relu", compared=_computed),
+    "recurrent_activation": Argument(value="hard_sigmoid", compared=_computed),
     "use_bias": Argument(value=False),
-    "kernel_initializer": Argument(value="he_normal", shown=_class_of),
-    "recurrent_initializer": Argument(value="he_uniform", shown=_class_of),
-    "bias_initializer": Argument(value="ones", shown=_drawn),
+    "kernel_initializer": Argument(value="he_normal", compared=_class_of),
+    "recurrent_initializer": Argument(value="he_uniform", compared=_class_of),
+    "bias_initializer": Argument(value="ones", compared=_drawn),
     "unit_forget_bias": Argument(value=False),
-    "kernel_regularizer": Argument(value="l1", shown=_computed),
-    "recurrent_regularizer": Argument(value="l2", shown=_computed),
-    "bias_regularizer": Argument(value="l1", shown=_computed),
-    "activity_regularizer": Argument(value="l2", shown=_computed),
-    "kernel_constraint": Argument(value="max_norm", shown=_computed),
-    "recurrent_constraint": Argument(value="unit_norm", shown=_computed),
-    "bias_constraint": Argument(value="non_neg", shown=_computed),
+    "kernel_regularizer": Argument(value="l1", compared=_computed),
+    "recurrent_regularizer": Argument(value="l2", compared=_computed),
+    "bias_regularizer": Argument(value="l1", compared=_computed),
+    "activity_regularizer": Argument(value="l2", compared=_computed),
+    "kernel_constraint": Argument(value="max_norm", compared=_computed),
+    "recurrent_constraint": Argument(value="unit_norm", compared=_computed),
+    "bias_constraint": Argument(value="non_neg", compared=_computed),
     "dropout": Argument(value=0.25),
     "recurrent_dropout": Argument(value=0.25),
     "seed": Argument(value=7, holder="cell"),
@@ -81,14 +81,14 @@ ARGUMENTS: Mapping[str, Argument] = {
     "use_cudnn": Argument(value=False),
     "implementation": Argument(value=1, holder="cell"),
     "trainable": Argument(value=False),
-    "dtype": Argument(value="float64", holder="cell", shown=lambda _, policy: str(policy)),
+    "dtype": Argument(value="float64", holder="cell", compared=lambda _, policy: str(policy)),
     "name": Argument(value="given"),
 }
 
 
 def _attribute(subject: Subject, layer: Any, name: str) -> Any:
     argument = ARGUMENTS[name]
-    return argument.shown(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
+    return argument.compared(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
 
 
 def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
@@ -96,8 +96,10 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     config = layer.get_config()
     rebuilt = subject.layer_class.from_config(config)
     return (
-        verdict("config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"),
-        equal(
+        check_message(
+            "config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"
+        ),
+        check_equal(
             "rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _attribute(subject, layer, name)
         ),
     )
@@ -106,32 +108,32 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
 def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
     layer = subject.lstm(**{name: argument.value for name, argument in ARGUMENTS.items()})
     config = layer.get_config()
-    again = subject.layer_class.from_config(config).get_config()
-    differing = sorted(key for key in config.keys() | again.keys() if config.get(key) != again.get(key))
-    return (equal("config", "what differs in the config of the layer from the config", differing, []),)
+    rebuilt = subject.layer_class.from_config(config).get_config()
+    differing = sorted(key for key in config.keys() | rebuilt.keys() if config.get(key) != rebuilt.get(key))
+    return (check_equal("config", "what differs in the config of the layer from the config", differing, []),)
 
 
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
-    """Accepted, kept as what the name means, and computable."""
+    """A layer accepts the name, stores the named activation, and computes with it."""
     results = []
     for argument in ("activation", "recurrent_activation"):
         layer = subject.lstm(UNITS, **{argument: name})
         outputs = subject.read(layer(np.full((2, 1, INPUT_DIM), 0.5, np.float32)))
-        kept = getattr(layer, argument)
+        stored = getattr(layer, argument)
         results += [
-            equal(
+            check_equal(
                 argument,
                 f"what {argument} of the layer computes",
-                _computed(subject, kept),
+                _computed(subject, stored),
                 _computed(subject, subject.keras.activations.get(name)),
             ),
-            equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
+            check_equal(f"{argument}_outputs", "whether all outputs are finite", bool(np.isfinite(outputs).all()), True),
         ]
     return tuple(results)
 
 
 def configuration_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of configuration."""
     yield Probe(trait="config-round-trip", judge=_round_trip, asserts="the config of a layer from a config is that config")
     for name in ARGUMENTS:
         yield Probe(

@@ -1,4 +1,4 @@
-"""Dropout: the structure of its masks, when it acts, its seeds, and its extreme rates."""
+"""Probes of dropout: the structure of its masks, training and inference, seeds, and extreme rates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.masks import BATCH, CALLS, SIZE, TIMESTEPS, Reader
 from conformance.probes.model import SEED, Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER
@@ -20,7 +20,7 @@ UNITS, INPUT_DIM, ROWS = 3, 5, 4
 FALSE_ALARM = 1e-9
 RATES = {"input": {"dropout": 0.5}, "recurrent": {"recurrent_dropout": 0.5}}
 
-# Written in the id → the layer that is read, and how many masks the four gates have.
+# Word of the id → the layer that is read, and the number of masks of the four gates.
 READERS: dict[str, tuple[Reader, int]] = {
     "input": (Reader(kind="input", arguments={}), 1),
     "input-no-cudnn": (Reader(kind="input", arguments={"use_cudnn": False}), 1),
@@ -45,10 +45,10 @@ READERS: dict[str, tuple[Reader, int]] = {
 
 
 def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckResult, ...]:
-    """Two of the thousand-bit masks met here are equal by chance with a probability far below 1e-9.
+    """Judge the masks of several calls.
 
-    Of n draws, the part that is kept lies within √(ln(2 / 1e-9) / 2n) of its expectation, but for a probability of 1e-9
-    (Hoeffding).
+    Two of these masks of a thousand bits are equal by chance with a probability far below 1e-9. The kept fraction of n draws lies
+    within √(ln(2 / 1e-9) / 2n) of its expectation with a probability of 1 - 1e-9 (Hoeffding).
     """
     layer = reader.layer(subject)
     outputs = np.stack([reader.outputs(subject, layer) for _ in range(CALLS)])
@@ -58,15 +58,17 @@ def _structure(subject: Subject, *, reader: Reader, masks: int) -> tuple[CheckRe
     by_gate = [len({call[:, position].tobytes() for position in range(len(GATE_ORDER))}) for call in drawn]
     sample = drawn if masks > 1 else drawn[:, :, :1]
     by_chance = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * sample.size))
-    kept_part = float(sample.mean())
-    near = abs(kept_part - (1 - reader.rate)) <= by_chance
+    kept_fraction = float(sample.mean())
+    near = abs(kept_fraction - (1 - reader.rate)) <= by_chance
     return (
-        within("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
-        equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
-        equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
-        equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
-        equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
-        equal("keep_rate", f"whether {kept_part:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True),
+        check_close("scale", "outputs in training", outputs, np.where(kept_here, kept, dropped), reader.sigma),
+        check_equal("constant", "the number of timesteps whose masks are not the first's", _changes(kept_here), 0),
+        check_equal("gates", "the number of different masks among the four gates, call by call", by_gate, [masks] * CALLS),
+        check_equal("calls", "the number of different masks in as many calls", len({call.tobytes() for call in drawn}), CALLS),
+        check_equal("rows", "whether all rows have one mask", bool((drawn == drawn[:, :1]).all()), False),
+        check_equal(
+            "keep_rate", f"whether {kept_fraction:.3f}, the part that is kept, is {1 - reader.rate} but for chance", near, True
+        ),
     )
 
 
@@ -75,44 +77,44 @@ def _changes(kept_here: Array) -> int:
 
 
 def _outputs(subject: Subject, inputs: Array, *, training: bool | None, **arguments: Any) -> Array:
-    """Of a plain layer on these inputs, in the precision that it runs in."""
-    layer = subject.loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
+    """The outputs of a plain layer for these inputs."""
+    layer = subject.build_loaded(dyadic_weights(UNITS, INPUT_DIM), return_sequences=True, **arguments)
     return subject.read(layer(inputs.astype("float32"), **({} if training is None else {"training": training})))
 
 
 def _inputs() -> Array:
-    return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # none is 0, so that none looks dropped
+    return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # no input is 0, so that none looks dropped
 
 
 def _inference(subject: Subject, *, training: bool | None, rates: dict[str, float]) -> tuple[CheckResult, ...]:
-    """Bit for bit: without masks the same operations run, in the implementation that recurrent dropout enforces."""
+    """Compare bit for bit: without masks the same operations run, with the implementation that recurrent dropout requires."""
     plain = {"implementation": 1, "use_cudnn": False} if "recurrent_dropout" in rates else {}
     got = _outputs(subject, _inputs(), training=training, **rates, **plain)
-    return (within("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
+    return (check_close("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
 
 
 def _rate_zero(subject: Subject) -> tuple[CheckResult, ...]:
     got = _outputs(subject, _inputs(), training=True, dropout=0.0, recurrent_dropout=0.0)
     expected = _outputs(subject, _inputs(), training=False)
-    return (within("outputs", "outputs in training with both rates 0", got, expected),)
+    return (check_close("outputs", "outputs in training with both rates 0", got, expected),)
 
 
 def _rate_one_inputs(subject: Subject, *, arguments: dict[str, Any]) -> tuple[CheckResult, ...]:
-    """Nothing of the inputs is left: bit for bit, since 0 times a weight is 0."""
+    """Compare with inputs of 0, bit for bit, because 0 times a weight is 0."""
     got = _outputs(subject, _inputs(), training=True, dropout=1.0, **arguments)
     expected = _outputs(subject, np.zeros_like(_inputs()), training=False, **arguments)
-    return (within("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
+    return (check_close("outputs", "outputs in training with dropout=1 (expected: those of inputs that are 0)", got, expected),)
 
 
 def _rate_one_hidden(subject: Subject) -> tuple[CheckResult, ...]:
-    """Nothing of the hidden state is left: as with a recurrent kernel of zeros."""
+    """Compare with a recurrent kernel of zeros."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
     got = _outputs(subject, _inputs(), training=True, recurrent_dropout=1.0)
     weights.recurrent_kernel[:] = 0
-    layer = subject.loaded(weights, return_sequences=True, implementation=1, use_cudnn=False)
+    layer = subject.build_loaded(weights, return_sequences=True, implementation=1, use_cudnn=False)
     expected = subject.read(layer(_inputs().astype("float32"), training=False))
     what = "outputs in training with recurrent_dropout=1 (expected: those of a recurrent kernel of zeros)"
-    return (within("outputs", what, got, expected),)
+    return (check_close("outputs", what, got, expected),)
 
 
 def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
@@ -120,24 +122,24 @@ def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
 
 
 def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResult, ...]:
-    """Of a fresh layer each: the same seed draws the same first masks, another one, or none, draws others."""
+    """Compare new layers: the same seed draws the same first masks, and another seed, or none, draws others."""
     reader = READERS[kind][0]
     first, again, others = (_first_outputs(subject, reader, seed) for seed in (1, 1, other))
     return (
-        within("same", "outputs of a second layer with the same seed", again, first),
-        equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
+        check_close("same", "outputs of a second layer with the same seed", again, first),
+        check_equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
     )
 
 
 def _training_steps(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """Of random targets, so that two masks give the same loss with a probability far below 1e-9; the learning rate is 0."""
+    """Count different losses. With random targets, two masks give the same loss with a probability far below 1e-9."""
     layer = READERS[kind][0].layer(subject)
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, SIZE), batch_size=BATCH), layer])
     model.compile(optimizer=subject.keras.optimizers.SGD(0.0), loss="mse")
     targets = np.random.default_rng(SEED).normal(size=(BATCH, TIMESTEPS, layer.units))
     data = np.ones((BATCH, TIMESTEPS, SIZE), np.float32), targets.astype("float32")
     losses = [float(model.train_on_batch(*data)) for _ in range(CALLS)]
-    return (equal("calls", "the number of different losses in as many training steps", len(set(losses)), CALLS),)
+    return (check_equal("calls", "the number of different losses in as many training steps", len(set(losses)), CALLS),)
 
 
 def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
@@ -149,8 +151,8 @@ def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
     rebuilt.set_weights(layer.get_weights())
     first = reader.outputs(subject, layer)
     return (
-        equal("config", "the seed in the config", config.get("seed"), SEED + 5),
-        within("outputs", "outputs of the layer from the config", reader.outputs(subject, rebuilt), first),
+        check_equal("config", "the seed in the config", config.get("seed"), SEED + 5),
+        check_close("outputs", "outputs of the layer from the config", reader.outputs(subject, rebuilt), first),
     )
 
 
@@ -186,7 +188,7 @@ def _extreme_rates() -> Iterator[Probe]:
 
 
 def dropout_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of dropout."""
     for label, (reader, masks) in READERS.items():
         yield Probe(
             trait="dropout-masks",

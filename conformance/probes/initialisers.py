@@ -1,4 +1,4 @@
-"""Initialisers, by property: their seeded values differ between backends."""
+"""Probes of initialisers. They test properties, because seeded values differ between backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.cases.features import POLICIES
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, verdict, within
+from conformance.probes.checks import check_close, check_equal, check_message
 from conformance.probes.model import SEED, Judge, Probe, Subject
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTMWeights
@@ -28,18 +28,19 @@ def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> t
     weights = subject.read_weights(layer)
     blocks = {gate: np.full(UNITS, 1.0 if unit_forget_bias and gate == "f" else value or 0.0) for gate in GATE_ORDER}
     return tuple(
-        within(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
+        check_close(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
         for gate, block in blocks.items()
     )
 
 
 def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResult, ...]:
-    """R Rᵀ = I on the whole (units, 4 · units).
+    """Judge that R Rᵀ = I for the whole (units, 4 · units).
 
-    Householder's QR of an m × n matrix leaves Q within √n √(mn) u of an orthogonal matrix in the Frobenius norm, where roundings
-    are random (Connolly & Higham 2023; mn without the root where they conspire), so Q Qᵀ, of n² elements, within twice that of the
-    identity: √m √n u · 2 / √n in the root mean square of an element. No library has a QR in bfloat16: what is stored in it was
-    computed in float32 and rounded, each element by v of itself; the rows have norm 1, so their products are off by √2 v at most.
+    Householder's QR of an m × n matrix leaves Q within √n √(mn) u of an orthogonal matrix in the Frobenius norm, if roundings are
+    random (Connolly & Higham 2023; mn without the root in the worst case). So Q Qᵀ, of n² elements, lies within twice that of the
+    identity: √m √n u · 2 / √n in the root mean square of an element. No library has a QR in bfloat16. A matrix in bfloat16 was
+    computed in float32 and rounded, each element by v of itself. The rows have norm 1, so their products have an error of √2 v at
+    most.
     """
     layer = subject.lstm(units, dtype=policy)
     layer.build((None, None, INPUT_DIM))
@@ -49,7 +50,7 @@ def _orthogonal(subject: Subject, *, policy: str, units: int) -> tuple[CheckResu
     rows, columns = 4 * units, units
     sigma = math.hypot(2 * math.sqrt(rows * columns) * u, math.sqrt(2) * v if v > u else 0.0)
     product = recurrent_kernel @ recurrent_kernel.T
-    return (within("orthogonal", "R Rᵀ", product, np.eye(units), sigma),)
+    return (check_close("orthogonal", "R Rᵀ", product, np.eye(units), sigma),)
 
 
 def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:
@@ -62,9 +63,9 @@ def _glorot_given_as(keras: Any, given: str) -> dict[str, Any]:
 
 
 def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
-    """Uniform in ±√(6 / (input_dim + 4 · units)): within the limit, and reaching it as n draws do.
+    """Judge that the kernel is uniform in ±√(6 / (input_dim + 4 · units)): within the limit, and close to it as n draws are.
 
-    The largest of n draws stays below 1 - δ of the limit with probability (1 - δ)^n, which is 1e-9 for the δ taken here.
+    The largest of n draws stays below 1 - δ of the limit with probability (1 - δ)^n. Here δ is chosen so that this is 1e-9.
     """
     units, input_dim = 8, 16
     layer = subject.lstm(units, **_glorot_given_as(subject.keras, given))
@@ -75,11 +76,11 @@ def _glorot(subject: Subject, *, given: str) -> tuple[CheckResult, ...]:
     # The limit, its product with a draw, and the draw are each rounded once.
     above = f"the largest |kernel|: got {largest:.9g}, expected at most {limit:.9g}" if largest > limit * (1 + 3 * u) else ""
     below = f"the largest |kernel|: got {largest:.9g}, expected at least {reached:.9g}" if largest < reached else ""
-    return verdict("within_limit", above), verdict("reaches_limit", below)
+    return check_message("within_limit", above), check_message("reaches_limit", below)
 
 
-def _given(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
-    """Each of the three initialisers alone decides its weights."""
+def _named_initialisers(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
+    """Judge that each of the three initialisers sets its weights."""
     constants = {"kernel": 0.25, "recurrent": -0.5, "bias": 2.0}
     values: dict[str, float] = dict(constants) if form == "object" else {"kernel": 1.0, "recurrent": 0.0, "bias": 1.0}
     names = {1.0: "ones", 0.0: "zeros"}
@@ -90,10 +91,12 @@ def _given(subject: Subject, *, form: str) -> tuple[CheckResult, ...]:
     layer = subject.lstm(UNITS, unit_forget_bias=False, **arguments)
     layer.build((None, None, INPUT_DIM))
     arrays = zip(values.items(), subject.read_weights(layer).arrays.items(), strict=True)
-    return tuple(within(name, f"the initial {name}", array, np.full_like(array, value)) for (_, value), (name, array) in arrays)
+    return tuple(
+        check_close(name, f"the initial {name}", array, np.full_like(array, value)) for (_, value), (name, array) in arrays
+    )
 
 
-def _built(subject: Subject, *, seeded: bool) -> LSTMWeights:
+def _build_weights(subject: Subject, *, seeded: bool) -> LSTMWeights:
     initializers = subject.keras.initializers
     seeds = {"kernel_initializer": initializers.GlorotUniform(seed=1), "recurrent_initializer": initializers.Orthogonal(seed=2)}
     layer = subject.lstm(UNITS, **(seeds if seeded else {}))
@@ -106,26 +109,26 @@ def _same_seed(subject: Subject, *, by: str) -> tuple[CheckResult, ...]:
     for _ in range(2):
         if by == "global":
             subject.keras.utils.set_random_seed(SEED)
-        pair.append(_built(subject, seeded=by == "initializer"))
-    one, other = pair
+        pair.append(_build_weights(subject, seeded=by == "initializer"))
+    first, second = pair
     return (
-        within("kernel", "the second kernel", other.kernel, one.kernel),
-        within("recurrent_kernel", "the second recurrent kernel", other.recurrent_kernel, one.recurrent_kernel),
+        check_close("kernel", "the second kernel", second.kernel, first.kernel),
+        check_close("recurrent_kernel", "the second recurrent kernel", second.recurrent_kernel, first.recurrent_kernel),
     )
 
 
 def _no_seed(subject: Subject) -> tuple[CheckResult, ...]:
     """Two random kernels of 60 float32 numbers are equal with a probability far below 1e-9."""
-    one, other = (_built(subject, seeded=False) for _ in range(2))
+    first, second = (_build_weights(subject, seeded=False) for _ in range(2))
     return tuple(
-        equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, other.arrays[name]), False)
-        for name, array in one.arrays.items()
+        check_equal(name, f"whether two layers' {name}s are equal", np.array_equal(array, second.arrays[name]), False)
+        for name, array in first.arrays.items()
         if name != "bias"
     )
 
 
 def initialiser_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of initialisers."""
     for (word, value), unit_forget_bias in itertools.product(BIAS_INITIALIZERS.items(), (True, False)):
         yield Probe(
             trait="unit-forget-bias",
@@ -143,14 +146,14 @@ def initialiser_probes() -> Iterator[Probe]:
             label=f"{policy}-u{units}",
         )
     glorot = "the initial kernel is uniform within √(6 / (input_dim + 4 · units)), not within a limit per gate"
-    yield from _one_each("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
+    yield from _probe_per_value("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
     given = "each initialiser decides the weights that it is named for"
-    yield from _one_each("initializer-given", _given, given, "form", ("name", "object"))
+    yield from _probe_per_value("initializer-given", _named_initialisers, given, "form", ("name", "object"))
     same = "layers built with the same seed have the same weights"
-    yield from _one_each("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
+    yield from _probe_per_value("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
     yield Probe(trait="initializer-no-seed", judge=_no_seed, asserts="layers built without a seed have different weights")
 
 
-def _one_each(trait: str, judge: Judge, asserts: str, parameter: str, values: Iterable[str]) -> Iterator[Probe]:
+def _probe_per_value(trait: str, judge: Judge, asserts: str, parameter: str, values: Iterable[str]) -> Iterator[Probe]:
     for value in values:
         yield Probe(trait=trait, judge=judge, asserts=asserts, parameters={parameter: value}, label=value)

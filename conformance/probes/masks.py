@@ -1,7 +1,7 @@
-"""How dropout masks are read off a layer's outputs, by any route, without a look inside.
+"""Reads dropout masks from a layer's outputs, on any route, without access to the layer's internals.
 
-Each of four groups of units reads one gate: in group g, gate g's preactivation is one masked number and all other gates are fixed.
-The outputs then tell for each gate, row, timestep and feature whether it was dropped, and by what it was scaled.
+Each of four groups of units reads one gate. In group g, the preactivation of gate g is one masked number, and all other gates are
+fixed. So the outputs show, for each gate, row, timestep and feature, whether it was dropped, and its scale.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from lstm_ref.arrays import Array
 SIZE, BATCH, TIMESTEPS, CALLS = 16, 64, 3, 4
 UNITS = (len(GATE_ORDER) + 1) * SIZE
 
-# What fixes a gate at 1 and at 0: exactly, or with sigmoid and tanh to less than float32 shows.
+# Preactivations that fix a gate at 1 and at 0: exactly, or, with sigmoid and tanh, within the rounding of float32.
 OPEN_AND_SHUT = {"linear": (1.0, 0.0), "native": (40.0, -40.0)}
 ACTIVATIONS = {"linear": ("linear", "linear"), "native": ("tanh", "sigmoid")}
 
-# Roundings on the way to an output in one timestep, each of at most u on numbers of at most 1: activations three (as in
-# `lstm_ref.uncertainty.model`), products and sums one. The source's h takes 15, and is scaled by 2; the reader's h takes 19 more.
+# Number of roundings for an output of one timestep, each of at most u on numbers of at most 1: three for an activation (as in
+# `lstm_ref.uncertainty.model`), one for a product or a sum. The source's h needs 15 and is scaled by 2; the reader's h needs 19
+# more.
 ROUNDINGS = 2 * 15 + 19
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A layer whose outputs show its masks.
+    """A layer whose outputs show its dropout masks.
 
     Attributes:
-        kind: "input" or "recurrent": which dropout is read.
+        kind: "input" or "recurrent": the kind of dropout.
         rate: fraction that is dropped.
-        activations: "linear", whose outputs are exact, or "native", tanh and sigmoid, which all fast paths want.
+        activations: "linear", with exact outputs, or "native", tanh and sigmoid, which all fast paths require.
         arguments: further arguments of the layer.
         wrapped: whether the cell runs in a `keras.layers.RNN`.
     """
@@ -49,7 +50,7 @@ class Reader:
 
     @property
     def weights(self) -> LSTMWeights:
-        """Groups i, f, c, o read by their gate; the units after them always emit the same h, which recurrent dropout masks."""
+        """Weights: groups i, f, c, o read their gate. The units after them emit a constant h, which recurrent dropout masks."""
         is_open, is_shut = OPEN_AND_SHUT[self.activations]
         identity, shape = np.eye(SIZE), (len(GATE_ORDER) + 1, SIZE, len(GATE_ORDER))
         bias = np.full(shape, is_open)  # (group, unit, gate)
@@ -69,15 +70,15 @@ class Reader:
         return LSTMWeights(kernel, recurrent, np.moveaxis(bias, 2, 0).reshape(-1))
 
     @property
-    def _named(self) -> dict[str, str]:
+    def _activation_arguments(self) -> dict[str, str]:
         return dict(zip(("activation", "recurrent_activation"), ACTIVATIONS[self.activations], strict=True))
 
     def layer(self, subject: Subject, **further: Any) -> Any:
-        """A new layer, loaded and of a fixed batch size."""
+        """Make a new layer with these weights and a fixed batch size."""
         rates = {"dropout" if self.kind == "input" else "recurrent_dropout": self.rate}
         own = dict(self.arguments)
         sequence = {"return_sequences": True} | {name: own.pop(name) for name in ("unroll", "stateful") if name in own}
-        cell = self._named | rates | own | further
+        cell = self._activation_arguments | rates | own | further
         layer = subject.lstm(UNITS, **cell, **sequence)
         if self.wrapped:
             layer = subject.keras.layers.RNN(layer.cell, **sequence)
@@ -86,14 +87,14 @@ class Reader:
         return layer
 
     def outputs(self, subject: Subject, layer: Any) -> Array:
-        """Of one call in training: (batch, timesteps, group, feature)."""
+        """Return the outputs of one call in training, (batch, timesteps, group, feature)."""
         ones = np.ones((BATCH, TIMESTEPS, SIZE), np.float32)
         states = [np.ones((BATCH, UNITS), np.float32) for _ in range(2)]
         outputs = subject.read(layer(ones, initial_state=states, training=True))
         return outputs.reshape(BATCH, TIMESTEPS, -1, SIZE)[:, :, : len(GATE_ORDER)]
 
     def levels(self) -> tuple[Array, Array]:
-        """Outputs where all is dropped and where all is kept, (timesteps, group, 1) each, by the reference."""
+        """Return the reference's outputs if all is dropped and if all is kept, (timesteps, group, 1) each."""
         config = LSTMConfig(UNITS, *ACTIVATIONS[self.activations], return_sequences=True)
         ones, states = np.ones((1, TIMESTEPS, SIZE)), [np.ones((1, UNITS))] * 2
         size = SIZE if self.kind == "input" else UNITS
@@ -105,7 +106,7 @@ class Reader:
 
     @property
     def sigma(self) -> float | None:
-        """Of an output; none where every number is a power of 2 or 0."""
+        """σ of an output; None if every number is a power of 2 or 0."""
         if self.activations == "linear" and np.log2(1 - self.rate).is_integer():
             return None
         largest = max(1.0, (1 / (1 - self.rate)) ** TIMESTEPS)

@@ -1,4 +1,4 @@
-"""A probe: one property of `keras.layers.LSTM` that no comparison of outputs with the reference shows."""
+"""The model of a probe: one property of `keras.layers.LSTM` that a comparison of outputs with the reference does not test."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ INITIALIZERS = ("kernel_initializer", "recurrent_initializer", "bias_initializer
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a probe is given.
+    """The layer class under test.
 
     Attributes:
         keras: the module, started on one backend.
-        layer_class: `keras.layers.LSTM`, or what is to behave like it.
+        layer_class: `keras.layers.LSTM`, or a class that must behave like it.
     """
 
     keras: Any
     layer_class: Any
 
     def lstm(self, units: int, **arguments: Any) -> Any:
-        """A new layer."""
+        """Make a new layer."""
         return self.layer_class(units, **arguments)
 
-    def loaded(self, weights: LSTMWeights, **arguments: Any) -> Any:
-        """A new layer with these weights, its initialisers the cheapest: what initialisers do is probed on its own."""
+    def build_loaded(self, weights: LSTMWeights, **arguments: Any) -> Any:
+        """Make a new layer with these weights. Its initialisers are the cheapest, because other probes test initialisers."""
         zeros = dict.fromkeys(INITIALIZERS, "zeros")
         layer = self.lstm(weights.units, **zeros, **arguments)
         layer.build((None, None, weights.input_dim))
@@ -44,20 +44,20 @@ class Subject:
         return layer
 
     def read(self, tensor: Any) -> Array:
-        """The values of a tensor or variable, in float64."""
+        """Return the values of a tensor or variable, in float64."""
         return np.asarray(self.keras.ops.convert_to_numpy(tensor)).astype(np.float64)
 
     def read_weights(self, layer: Any) -> LSTMWeights:
-        """The layer's weights, in float64."""
+        """Return the layer's weights, in float64."""
         return LSTMWeights(*map(self.read, (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)))
 
     def precision_of(self, variable: Any) -> str:
-        """What its values were computed in: its dtype, or what the backend by its convention computes in for float64."""
+        """Return the precision of a variable's values: its dtype, or the one in which the backend computes for that dtype."""
         dtype = str(self.keras.backend.standardize_dtype(variable.dtype))
         return BACKENDS[self.keras.backend.backend()].conventions.compute_dtype(dtype)
 
     def arithmetic(self, precision: str) -> Arithmetic:
-        """How exactly the backend computes in a precision, here."""
+        """Return the arithmetic of the backend in a precision."""
         return arithmetic_of(precision, BACKENDS[self.keras.backend.backend()].products())
 
 
@@ -69,12 +69,12 @@ class Probe:
     """One property, for one set of parameters.
 
     Attributes:
-        trait: what is probed, in words joined by hyphens.
-        judge: looks at a subject, given the parameters, and judges each check of the property.
+        trait: name of the property, in words joined by hyphens.
+        judge: judges each check of the property for a subject and the parameters.
         asserts: the property, in one sentence.
         parameters: the judge's keyword arguments.
-        label: the parameters in the id's words; "" where there are none.
-        needs_training: whether it asks for a training step, which not every backend has; all else every backend must have.
+        label: the parameters in the words of the id; "" if there are none.
+        needs_training: whether it needs a training step. Not every backend has one; all other features are required.
     """
 
     trait: str
@@ -97,11 +97,11 @@ class Probe:
 
 
 def dyadic(*shape: int, key: int) -> Array:
-    """Random multiples of 1/8 in [-2, 2]: sums of some thousands of them, and of their squares, are exact in float32."""
+    """Random multiples of 1/8 in [-2, 2]. Sums of thousands of them, and of their squares, are exact in float32."""
     return np.random.default_rng([SEED, key]).integers(-16, 17, shape) / 8
 
 
 def dyadic_weights(units: int, input_dim: int) -> LSTMWeights:
-    """Weights of that kind."""
+    """Weights of random multiples of 1/8."""
     shapes = ((input_dim, 4 * units), (units, 4 * units), (4 * units,))
     return LSTMWeights(*(dyadic(*shape, key=key) for key, shape in enumerate(shapes)))

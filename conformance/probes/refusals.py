@@ -1,4 +1,4 @@
-"""What does not fit is refused: an exception rather than an answer."""
+"""Probes of invalid arguments: the layer must raise an exception."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import refused
+from conformance.probes.checks import check_raises
 from conformance.probes.model import Probe, Subject
 from lstm_ref.arrays import Array
 
@@ -19,27 +19,27 @@ def _ones(*shape: int) -> Array:
     return np.ones(shape, np.float32)
 
 
-def _called(*shape: int, **keywords: Any) -> Callable[[Any], object]:
-    """A call of a layer that has been built for (batch, timesteps, input_dim)."""
+def _call_with(*shape: int, **keywords: Any) -> Callable[[Any], object]:
+    """Return a call of a layer that was built for (batch, timesteps, input_dim)."""
     return lambda layer: layer(_ones(*shape), **keywords)
 
 
 FITS = (BATCH, TIMESTEPS, INPUT_DIM)
 STATE = _ones(BATCH, UNITS)
 
-# Written in the id → what is wrong, and the call.
+# Word of the id → the fault, and the call.
 CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "rank2": ("inputs of rank 2", _called(BATCH, INPUT_DIM)),
-    "rank4": ("inputs of rank 4", _called(BATCH, TIMESTEPS, INPUT_DIM, 1)),
-    "fewer-features": ("inputs of one feature less", _called(BATCH, TIMESTEPS, INPUT_DIM - 1)),
-    "more-features": ("inputs of one feature more", _called(BATCH, TIMESTEPS, INPUT_DIM + 1)),
-    "one-state": ("one initial state", _called(*FITS, initial_state=[STATE])),
-    "three-states": ("three initial states", _called(*FITS, initial_state=[STATE] * 3)),
-    "state-of-fewer-units": ("initial states of one unit less", _called(*FITS, initial_state=[_ones(BATCH, UNITS - 1)] * 2)),
-    "state-of-one-unit": ("initial states of one unit, not broadcast", _called(*FITS, initial_state=[_ones(BATCH, 1)] * 2)),
-    "state-of-one-row": ("initial states of one row, not broadcast", _called(*FITS, initial_state=[_ones(1, UNITS)] * 2)),
-    "mask-too-long": ("a mask of one timestep more", _called(*FITS, mask=np.ones((BATCH, TIMESTEPS + 1), bool))),
-    "mask-too-short": ("a mask of one timestep less", _called(*FITS, mask=np.ones((BATCH, TIMESTEPS - 1), bool))),
+    "rank2": ("inputs of rank 2", _call_with(BATCH, INPUT_DIM)),
+    "rank4": ("inputs of rank 4", _call_with(BATCH, TIMESTEPS, INPUT_DIM, 1)),
+    "fewer-features": ("inputs of one feature less", _call_with(BATCH, TIMESTEPS, INPUT_DIM - 1)),
+    "more-features": ("inputs of one feature more", _call_with(BATCH, TIMESTEPS, INPUT_DIM + 1)),
+    "one-state": ("one initial state", _call_with(*FITS, initial_state=[STATE])),
+    "three-states": ("three initial states", _call_with(*FITS, initial_state=[STATE] * 3)),
+    "state-of-fewer-units": ("initial states of one unit less", _call_with(*FITS, initial_state=[_ones(BATCH, UNITS - 1)] * 2)),
+    "state-of-one-unit": ("initial states of one unit, not broadcast", _call_with(*FITS, initial_state=[_ones(BATCH, 1)] * 2)),
+    "state-of-one-row": ("initial states of one row, not broadcast", _call_with(*FITS, initial_state=[_ones(1, UNITS)] * 2)),
+    "mask-too-long": ("a mask of one timestep more", _call_with(*FITS, mask=np.ones((BATCH, TIMESTEPS + 1), bool))),
+    "mask-too-short": ("a mask of one timestep less", _call_with(*FITS, mask=np.ones((BATCH, TIMESTEPS - 1), bool))),
 }
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -55,17 +55,17 @@ def _call(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
     what, call = CALLS[label]
     layer = subject.lstm(UNITS)
     layer(_ones(*FITS))
-    # Read, since a backend may put off computing.
-    return (refused("refused", what, lambda: subject.read(call(layer))),)
+    # The values are read, because a backend may delay the computation.
+    return (check_raises("refused", what, lambda: subject.read(call(layer))),)
 
 
 def _argument(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
     given = ", ".join(f"{name}={value!r}" for name, value in ARGUMENTS[label].items())
-    return (refused("refused", f"LSTM({given})", lambda: subject.lstm(**({"units": UNITS} | ARGUMENTS[label]))),)
+    return (check_raises("refused", f"LSTM({given})", lambda: subject.lstm(**({"units": UNITS} | ARGUMENTS[label]))),)
 
 
 def refusal_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of invalid calls and arguments."""
     for label in CALLS:
         yield Probe(
             trait="refused-call",

@@ -1,4 +1,4 @@
-"""Regularisers: what they add to the loss. All numbers here are dyadic and small, so sums are exact in float32, in any order."""
+"""Probes of regularisers and their losses. All numbers are dyadic and small, so sums in any order are exact in float32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.arrays import Array
@@ -30,31 +30,31 @@ def _regularizer(keras: Any, kind: str) -> Any:
 
 
 def _losses(check: str, subject: Subject, losses: list[Any], expected: list[float]) -> tuple[CheckResult, ...]:
-    number = equal(f"number_of_{check}", "the number of losses", len(losses), len(expected))
+    number = check_equal(f"number_of_{check}", "the number of losses", len(losses), len(expected))
     got = np.array([float(subject.read(loss)) for loss in losses])
-    return number, within(check, "the losses", got, np.array(expected))
+    return number, check_close(check, "the losses", got, np.array(expected))
 
 
 def _weights(subject: Subject, *, of: str, kind: str) -> tuple[CheckResult, ...]:
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, kind)})
+    layer = subject.build_loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, kind)})
     return _losses("losses", subject, layer.losses, [PENALTIES[kind](weights.arrays[ARRAY_OF[of]])])
 
 
 def _none(subject: Subject) -> tuple[CheckResult, ...]:
-    layer = subject.loaded(dyadic_weights(UNITS, INPUT_DIM))
+    layer = subject.build_loaded(dyadic_weights(UNITS, INPUT_DIM))
     layer(np.ones((BATCH, TIMESTEPS, INPUT_DIM), np.float32))
-    return (equal("losses", "the number of losses", len(layer.losses), 0),)
+    return (check_equal("losses", "the number of losses", len(layer.losses), 0),)
 
 
 def _counting_weights() -> LSTMWeights:
-    """Linear candidates and open gates: with linear activations, h_t = c_t = c_(t-1) + STEP, whatever the inputs."""
+    """Weights of linear candidates and open gates: with linear activations, h_t = c_t = c_(t-1) + STEP for all inputs."""
     bias = np.concatenate([STEP if gate == "c" else np.ones(UNITS) for gate in GATE_ORDER])
     return LSTMWeights(np.zeros((INPUT_DIM, 4 * UNITS)), np.zeros((UNITS, 4 * UNITS)), bias)
 
 
-def _counted() -> Array:
-    """The last outputs of a layer with these weights, (batch, units)."""
+def _counting_outputs() -> Array:
+    """The last outputs of a layer with the counting weights, (batch, units)."""
     return np.tile(TIMESTEPS * STEP, (BATCH, 1))
 
 
@@ -63,19 +63,19 @@ COUNTING = {"activation": "linear", "recurrent_activation": "linear"}
 
 
 def _activity(subject: Subject, *, return_sequences: bool, return_state: bool) -> tuple[CheckResult, ...]:
-    """One loss per tensor that is returned, states among them, each divided by the batch size."""
+    """Judge that there is one loss for each returned tensor, states included, divided by the batch size."""
     flags = {"return_sequences": return_sequences, "return_state": return_state}
     regularizer = _regularizer(subject.keras, "l1l2")
-    layer = subject.loaded(_counting_weights(), **COUNTING, **flags, activity_regularizer=regularizer)
+    layer = subject.build_loaded(_counting_weights(), **COUNTING, **flags, activity_regularizer=regularizer)
     layer(np.zeros((BATCH, TIMESTEPS, INPUT_DIM), np.float32))
-    final = _counted()
+    final = _counting_outputs()
     outputs = np.stack([final * (t + 1) / TIMESTEPS for t in range(TIMESTEPS)], axis=1) if return_sequences else final
     returned = [outputs, final, final] if return_state else [outputs]
     return _losses("losses", subject, layer.losses, [PENALTIES["l1l2"](array) / BATCH for array in returned])
 
 
 def _silent_weights() -> LSTMWeights:
-    """No candidate, hence no cell state and no output: outputs are exactly 0, and so is their squared error from 0."""
+    """Weights without a candidate, so that states and outputs are exactly 0, and so is their squared error from 0."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
     for block in weights.gate("c"):
         block[:] = 0  # type: ignore[index]  # there is a bias
@@ -83,13 +83,13 @@ def _silent_weights() -> LSTMWeights:
 
 
 def trained_model(subject: Subject, layer: Any, input_dim: int, **compiling: Any) -> Any:
-    """The layer as a model with a learning rate of 0, which updates weights by nothing."""
+    """Make a model of the layer. Its learning rate is 0, so that a step leaves the weights unchanged."""
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, input_dim), batch_size=BATCH), layer])
     model.compile(**({"optimizer": subject.keras.optimizers.SGD(0.0), "loss": "mse"} | compiling))
     return model
 
 
-def _reported(subject: Subject, layer: Any, targets: Array, route: str) -> Array:
+def _reported_loss(subject: Subject, layer: Any, targets: Array, route: str) -> Array:
     model = trained_model(subject, layer, INPUT_DIM)
     data = dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), targets.astype("float32")
     loss = model.train_on_batch(*data) if route == "train_on_batch" else model.evaluate(*data, batch_size=BATCH, verbose=0)
@@ -97,24 +97,28 @@ def _reported(subject: Subject, layer: Any, targets: Array, route: str) -> Array
 
 
 def _total_of_weights(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
-    """Outputs are the targets, so the penalties are all of the loss."""
+    """Judge the loss of penalties on weights: outputs equal the targets, so the loss is the sum of the penalties."""
     weights = _silent_weights()
-    layer = subject.loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, "l1l2") for of in ARRAY_OF})
+    layer = subject.build_loaded(weights, **{f"{of}_regularizer": _regularizer(subject.keras, "l1l2") for of in ARRAY_OF})
     expected = sum(PENALTIES["l1l2"](array) for array in weights.arrays.values())
-    loss = _reported(subject, layer, np.zeros((BATCH, UNITS)), route)
-    return (within("loss", f"the loss of {route}", loss, np.asarray(expected)),)
+    loss = _reported_loss(subject, layer, np.zeros((BATCH, UNITS)), route)
+    return (check_close("loss", f"the loss of {route}", loss, np.asarray(expected)),)
 
 
 def _total_of_activity(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
-    """Likewise."""
+    """Judge the loss of a penalty on outputs: outputs equal the targets, so the loss is the penalty."""
     regularizer = _regularizer(subject.keras, "l1l2")
-    layer = subject.loaded(_counting_weights(), **COUNTING, activity_regularizer=regularizer)
-    expected = PENALTIES["l1l2"](_counted()) / BATCH
-    return (within("loss", f"the loss of {route}", _reported(subject, layer, _counted(), route), np.asarray(expected)),)
+    layer = subject.build_loaded(_counting_weights(), **COUNTING, activity_regularizer=regularizer)
+    expected = PENALTIES["l1l2"](_counting_outputs()) / BATCH
+    return (
+        check_close(
+            "loss", f"the loss of {route}", _reported_loss(subject, layer, _counting_outputs(), route), np.asarray(expected)
+        ),
+    )
 
 
 def regularisation_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of regularisers."""
     for of, kind in itertools.product(ARRAY_OF, PENALTIES):
         yield Probe(
             trait="regularizer",

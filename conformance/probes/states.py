@@ -1,4 +1,4 @@
-"""Stateful layers: what they refuse, and what a reset does."""
+"""Probes of stateful layers: invalid calls, and resets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, refused, within
+from conformance.probes.checks import check_close, check_equal, check_raises
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref.arrays import Array
 
@@ -31,42 +31,42 @@ def _other_batch(subject: Subject, *, after_reset: bool) -> tuple[CheckResult, .
     if after_reset:
         layer.reset_state()
     what = f"a batch of {OTHER_BATCH} given to a stateful layer that has read one of {BATCH}"
-    return (refused("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
+    return (check_raises("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
 
 
 def _dynamic_batch(subject: Subject) -> tuple[CheckResult, ...]:
     layer = subject.lstm(UNITS, stateful=True)
     inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM))
-    return (refused("refused", "a stateful layer without a static batch size", lambda: layer(inputs), naming=("batch size",)),)
+    return (check_raises("refused", "a stateful layer without a static batch size", lambda: layer(inputs), naming=("batch size",)),)
 
 
 def _reset_unbuilt(subject: Subject) -> tuple[CheckResult, ...]:
-    """It is harmless: the layer answers afterwards as one that was never reset."""
-    weights, answers = dyadic_weights(UNITS, INPUT_DIM), []
+    """Judge that the reset has no effect: the layer returns the same as a layer that was never reset."""
+    weights, outputs = dyadic_weights(UNITS, INPUT_DIM), []
     for resets in (True, False):
         layer = subject.lstm(UNITS, stateful=True)
         if resets:
             layer.reset_state()
         layer.build((BATCH, TIMESTEPS, INPUT_DIM))
         layer.set_weights(list(weights.arrays.values()))
-        answers.append(subject.read(layer(_inputs(BATCH))))
-    return (within("outputs", "outputs after a reset before the layer was built", *answers),)
+        outputs.append(subject.read(layer(_inputs(BATCH))))
+    return (check_close("outputs", "outputs after a reset before the layer was built", *outputs),)
 
 
 def _reset_first_call(subject: Subject, layer: Any) -> tuple[CheckResult, ...]:
-    """The state is zeros after the reset, and the next call gives what the first gave; the second gave something else."""
+    """Judge that the state is zero after the reset, and that the next call returns what the first returned, unlike the second."""
     first, second = (subject.read(layer(_inputs(BATCH))) for _ in range(2))
     layer.reset_state()
     states = np.concatenate([subject.read(state).ravel() for state in subject.keras.tree.flatten(layer.states)])
     return (
-        equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
-        within("zeros", "the state after a reset", states, np.zeros_like(states)),
-        within("outputs", "outputs after a reset", subject.read(layer(_inputs(BATCH))), first),
+        check_equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
+        check_close("zeros", "the state after a reset", states, np.zeros_like(states)),
+        check_close("outputs", "outputs after a reset", subject.read(layer(_inputs(BATCH))), first),
     )
 
 
 def _reset(subject: Subject, *, cells: int) -> tuple[CheckResult, ...]:
-    """`cells` is 0 for the layer itself, else the number of cells that a `keras.layers.RNN` is given as a list."""
+    """Judge a reset of the layer itself (`cells` is 0), or of a `keras.layers.RNN` with a list of so many cells."""
     layer = _stateful(subject)
     if cells:
         stack = [subject.lstm(UNITS).cell for _ in range(cells)]
@@ -76,34 +76,34 @@ def _reset(subject: Subject, *, cells: int) -> tuple[CheckResult, ...]:
 
 
 def _reset_model(subject: Subject) -> tuple[CheckResult, ...]:
-    """As documented by `keras.layers.RNN`: "call `.reset_state()` on either a specific layer, or on your entire model"."""
+    """Judge what `keras.layers.RNN` documents: "call `.reset_state()` on either a specific layer, or on your entire model"."""
     layer = _stateful(subject)
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
     model(_inputs(BATCH))
-    exists = equal("exists", "whether a model has reset_state", hasattr(model, "reset_state"), True)
+    exists = check_equal("exists", "whether a model has reset_state", hasattr(model, "reset_state"), True)
     if not hasattr(model, "reset_state"):
         return (exists,)
     model.reset_state()
     states = np.concatenate([subject.read(state).ravel() for state in layer.states])
-    return exists, within("zeros", "the state after the model's reset", states, np.zeros_like(states))
+    return exists, check_close("zeros", "the state after the model's reset", states, np.zeros_like(states))
 
 
 def _reset_to_states(subject: Subject) -> tuple[CheckResult, ...]:
-    """As documented by `keras.layers.RNN`: "by calling `reset_state()` with the keyword argument `states`"."""
+    """Judge what `keras.layers.RNN` documents: "by calling `reset_state()` with the keyword argument `states`"."""
     layer = _stateful(subject)
-    given = [np.full((BATCH, UNITS), value, np.float32) for value in (0.25, -0.5)]
+    new_states = [np.full((BATCH, UNITS), value, np.float32) for value in (0.25, -0.5)]
     try:
-        layer.reset_state(states=given)
+        layer.reset_state(states=new_states)
     except TypeError as error:
-        return (equal("accepted", "reset_state(states=…)", f"TypeError: {error}", "the states stored"),)
-    pairs = zip(("hidden", "cell"), layer.states, given, strict=True)
+        return (check_equal("accepted", "reset_state(states=…)", f"TypeError: {error}", "the states stored"),)
+    pairs = zip(("hidden", "cell"), layer.states, new_states, strict=True)
     return tuple(
-        within(name, f"the {name} state after reset_state(states=…)", subject.read(got), state) for name, got, state in pairs
+        check_close(name, f"the {name} state after reset_state(states=…)", subject.read(got), state) for name, got, state in pairs
     )
 
 
 def state_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of states."""
     for after_reset in (False, True):
         yield Probe(
             trait="stateful-other-batch",

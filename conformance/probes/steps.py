@@ -1,4 +1,4 @@
-"""Steps of training: the weights after one and after ten steps of SGD and Adam are the reference's, penalties included."""
+"""Probes of training steps: the weights after one and after ten steps of SGD and Adam equal the reference's, with penalties too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import within
+from conformance.probes.checks import check_close
 from conformance.probes.model import SEED, Probe, Subject
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array, representable
@@ -27,7 +27,7 @@ ARGUMENT_OF = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bia
 
 
 def _task(*, penalised: bool) -> Task:
-    """Dense random weights, inputs and targets, all of which float32 holds."""
+    """A task of dense random weights, inputs and targets, all exact in float32."""
     random = np.random.default_rng([SEED, 11])
 
     def drawn(*shape: int) -> Array:
@@ -41,12 +41,12 @@ def _task(*, penalised: bool) -> Task:
 
 @lru_cache
 def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: bool) -> tuple[LSTMWeights, dict[str, Array]]:
-    """The weights after the steps, and σ of each element from replicas of the whole training."""
+    """The expected weights after the steps, and σ of each element from replicas of the whole training."""
     task, make = _task(penalised=penalised), OPTIMIZERS[optimizer]
     random = np.random.Generator(np.random.SFC64(SEED))
     build = partial(RoundingLSTM, arithmetic=arithmetic, random=random)
-    exact = task.trained(make(), steps)
-    replicas = [task.trained(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
+    exact = task.train(make(), steps)
+    replicas = [task.train(make(), steps, build, Rounding(arithmetic, random).rounded).arrays for _ in range(REPLICAS)]
     sigma = {
         name: root_mean_square(np.stack([each[name] for each in replicas]), array, arithmetic)
         for name, array in exact.arrays.items()
@@ -55,16 +55,16 @@ def _expected(optimizer: str, steps: int, arithmetic: Arithmetic, *, penalised: 
 
 
 def _regularizers(keras: Any) -> dict[str, Any]:
-    made = {
+    regularizers = {
         f"{ARGUMENT_OF[name]}_regularizer": keras.regularizers.L1L2(penalty.l1, penalty.l2) for name, penalty in PENALTIES.items()
     }
-    return made | {"activity_regularizer": keras.regularizers.L1L2(ACTIVITY.l1, ACTIVITY.l2)}
+    return regularizers | {"activity_regularizer": keras.regularizers.L1L2(ACTIVITY.l1, ACTIVITY.l2)}
 
 
-def _trained(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> tuple[CheckResult, ...]:
-    """By `train_on_batch`, the whole batch at every step."""
+def _train(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -> tuple[CheckResult, ...]:
+    """Judge training with `train_on_batch` on the whole batch at every step."""
     task = _task(penalised=penalised)
-    layer = subject.loaded(task.weights, **(_regularizers(subject.keras) if penalised else {}))
+    layer = subject.build_loaded(task.weights, **(_regularizers(subject.keras) if penalised else {}))
     model = subject.keras.Sequential([subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH), layer])
     make = {"sgd": subject.keras.optimizers.SGD, "adam": subject.keras.optimizers.Adam}[optimizer]
     model.compile(optimizer=make(OPTIMIZERS[optimizer]().learning_rate), loss="mse")
@@ -73,16 +73,16 @@ def _trained(subject: Subject, *, optimizer: str, steps: int, penalised: bool) -
     expected, sigma = _expected(optimizer, steps, subject.arithmetic("float32"), penalised=penalised)
     got = subject.read_weights(layer).arrays
     what = f"after {steps} step{'s' if steps > 1 else ''} of {optimizer}"
-    return tuple(within(name, f"the {name} {what}", got[name], array, sigma[name]) for name, array in expected.arrays.items())
+    return tuple(check_close(name, f"the {name} {what}", got[name], array, sigma[name]) for name, array in expected.arrays.items())
 
 
 def step_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of training steps."""
     for optimizer, steps, penalised in itertools.product(OPTIMIZERS, STEPS, (False, True)):
         words = (optimizer, str(steps), "penalised" if penalised else "")
         yield Probe(
             trait="steps",
-            judge=_trained,
+            judge=_train,
             asserts="steps of training move the weights as back-propagation through time and the optimizer's equations do",
             parameters={"optimizer": optimizer, "steps": steps, "penalised": penalised},
             label="-".join(filter(None, words)),

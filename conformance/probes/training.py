@@ -1,4 +1,4 @@
-"""Constraints and trainable=False: what a training step leaves of the weights."""
+"""Probes of constraints and of trainable=False: the weights after a training step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.checks import equal, within
+from conformance.probes.checks import check_close, check_equal
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from conformance.probes.regularisation import ARRAY_OF, BATCH, INPUT_DIM, TIMESTEPS, UNITS, trained_model
 from conformance.reference.tolerance import UNDERFLOW, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
 
-# Most columns of dyadic weights are longer than 2; those shorter stay as they are.
+# Most columns of dyadic weights are longer than 2. Shorter ones stay unchanged.
 LONGEST, SHORTEST, RATE = 2.0, 1.0, 0.5
 
 
@@ -27,7 +27,7 @@ def _scaled(w: Array, length: Array, epsilon: float) -> Array:
     return np.asarray(w * length / (_norms(w) + epsilon))
 
 
-# The projection on the constraint's set, from its definition; norms are those of columns, to which Keras adds epsilon().
+# The projection on the constraint's set, by its definition. Norms are those of columns; Keras adds epsilon() to them.
 PROJECTIONS: dict[str, Callable[[Array, float], Array]] = {
     "max_norm": lambda w, epsilon: _scaled(w, np.minimum(_norms(w), LONGEST), epsilon),
     "non_neg": lambda w, _: np.maximum(w, 0),
@@ -46,13 +46,14 @@ def _constraint(keras: Any, kind: str) -> Any:
     }[kind]()
 
 
-def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
-    """A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`); a root halves errors.
+def _project(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
+    """Judge the projected weights.
 
-    The root, the wished length's four operations, the sum with epsilon(), the quotient and the product round once each.
+    A sum of n squares has a relative variance of at most (n/3 + 3/2) u² (`lstm_ref.uncertainty.model`), and a root halves errors.
+    The root, the four operations for the new length, the sum with epsilon(), the quotient and the product round once each.
     """
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
+    layer = subject.build_loaded(weights, **{f"{of}_constraint": _constraint(subject.keras, kind) for of in ARRAY_OF})
     model = trained_model(subject, layer, INPUT_DIM)
     model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.ones((BATCH, UNITS), np.float32))
     results = []
@@ -61,38 +62,38 @@ def _projected(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:
         expected = PROJECTIONS[kind](before, subject.keras.config.epsilon())
         relative = math.sqrt((len(before) / 3 + 3 / 2) / 4 + 8) * UNIT_ROUNDOFF["float32"]
         sigma = None if kind == "non_neg" else np.abs(expected) * relative + UNDERFLOW["float32"]
-        results.append(within(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
+        results.append(check_close(name, f"the {name} after a step with learning rate 0", after, expected, sigma))
     return tuple(results)
 
 
-def _frozen(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
-    """Whether the step trains at all is seen at a layer behind."""
+def _freeze(subject: Subject, *, when: str) -> tuple[CheckResult, ...]:
+    """Judge frozen weights. The layer after the LSTM shows whether the step trains at all."""
     weights = dyadic_weights(UNITS, INPUT_DIM)
-    layer = subject.loaded(weights, **({"trainable": False} if when == "built" else {}))
+    layer = subject.build_loaded(weights, **({"trainable": False} if when == "built" else {}))
     if when == "later":
         layer.trainable = False
-    behind = subject.keras.layers.Dense(1, kernel_initializer="ones")
+    dense = subject.keras.layers.Dense(1, kernel_initializer="ones")
     inputs = subject.keras.Input((TIMESTEPS, INPUT_DIM), batch_size=BATCH)
-    model = subject.keras.Model(inputs, behind(layer(inputs)))
+    model = subject.keras.Model(inputs, dense(layer(inputs)))
     model.compile(optimizer=subject.keras.optimizers.SGD(1.0), loss="mse")
     model.train_on_batch(dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), np.full((BATCH, 1), 9, np.float32))
-    moved = bool((subject.read(behind.kernel) != 1).any())
+    moved = bool((subject.read(dense.kernel) != 1).any())
     return (
-        equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
-        equal("step", "whether the step moved the layer behind", moved, True),
+        check_equal("trainable_weights", "the number of trainable weights", len(layer.trainable_weights), 0),
+        check_equal("step", "whether the step moved the layer behind", moved, True),
         *(
-            within(name, f"the {name} after a step with learning rate 1", after, weights.arrays[name])
+            check_close(name, f"the {name} after a step with learning rate 1", after, weights.arrays[name])
             for name, after in subject.read_weights(layer).arrays.items()
         ),
     )
 
 
 def training_probes() -> Iterator[Probe]:
-    """All of them."""
+    """Yield all probes of constraints and frozen layers."""
     for kind in PROJECTIONS:
         yield Probe(
             trait="constraint",
-            judge=_projected,
+            judge=_project,
             asserts="after a training step with learning rate 0 each weight is its own projection on its constraint's set",
             parameters={"kind": kind},
             label=kind.replace("_", "-"),
@@ -101,7 +102,7 @@ def training_probes() -> Iterator[Probe]:
     for when in ("built", "later"):
         yield Probe(
             trait="not-trainable",
-            judge=_frozen,
+            judge=_freeze,
             asserts="trainable=False keeps all weights as they are while the layers around it are trained",
             parameters={"when": when},
             label=when,

@@ -1,4 +1,4 @@
-"""The expected side: the oracle's answer to a case, its σ, and the reference as an adapter.
+"""The expected side of a comparison: the oracle's results for a case, their σ, and the reference as an adapter.
 
-It imports `adapters`, `cases` and `lstm_ref`; never an implementation under test.
+It imports `adapters`, `cases` and `lstm_ref`, and never an implementation under test.
 """

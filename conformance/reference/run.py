@@ -1,7 +1,7 @@
-"""One run of the oracle, and its rounding σ, for a whole family: every case of it is a slice.
+"""One run of the oracle, and its rounding σ, for a whole family. Every plain case of the family is a slice of this run.
 
-The LSTM is causal and treats rows apart, so the run over the longest horizon and the largest batch holds the answer for every
-shorter sequence, every smaller batch, both values of return_sequences, and every chain of stateful calls that starts from zeros.
+An LSTM is causal, and its rows are independent. So the run over the longest horizon and the largest batch contains the result of
+every shorter sequence, of every smaller batch, of both values of return_sequences, and of every chain of stateful calls from zeros.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square, sigma_
 
 @dataclass(frozen=True, eq=False)
 class ReferenceRun:
-    """Hidden and cell state at every timestep from zeros on, and σ of each element, (batch, timesteps, units) each."""
+    """Hidden and cell state at every timestep of a run from zeros, and σ of each element, (batch, timesteps, units) each."""
 
     trajectory: Trajectory
     sigma: RoundingSigma
@@ -36,11 +36,11 @@ class ReferenceRun:
 
 @lru_cache(maxsize=2)
 def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
-    """The run over the whole stimulus, in float64, from inputs rounded to the tested precision as Keras rounds them.
+    """Run the reference over the whole stimulus, in float64, on inputs rounded to the tested precision as Keras rounds them.
 
     Args:
         stimulus: of the family.
-        products: what the operands of matrix products are read in, by convention.
+        products: the format of the operands of matrix products, by convention.
     """
     config = LSTMConfig(units=stimulus.family.units)
     inputs = stimulus.inputs.astype(stimulus.precision).astype("float64")
@@ -52,24 +52,24 @@ def reference_run(stimulus: Stimulus, products: str = "") -> ReferenceRun:
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCalls:
-    """What each call of a case must return, and σ of every element in the same places."""
+    """The expected results of each call of a case, and σ of every element."""
 
     calls: tuple[CallObservation, ...]
     sigma: tuple[CallObservation, ...]
 
 
-# Many implementations are judged by one answer, and then explained by it.
+# Cached, because many implementations are judged and diagnosed with the same expected results.
 @lru_cache(maxsize=2)
 def expected_calls(
     case: Case, stimulus: Stimulus, conventions: Conventions = DEFAULT_CONVENTIONS, dropout: Masks = ()
 ) -> ExpectedCalls:
-    """The oracle's answer: a slice of the family's one run where the case is plain, else a run of its own.
+    """Return the oracle's results: for a plain case a slice of the family's run, else those of a run of its own.
 
     Args:
-        case: what is asked.
-        stimulus: with what.
-        conventions: of the backend that is tested.
-        dropout: the masks that the implementation drew; empty where it drew none.
+        case: whose results are expected.
+        stimulus: weights and inputs.
+        conventions: of the tested backend.
+        dropout: the masks that the implementation drew; empty if it drew none.
     """
     if case.is_plain:
         run = reference_run(stimulus, conventions.products)
@@ -82,7 +82,7 @@ def expected_calls(
 
 
 def oracle_of(case: Case, conventions: Conventions, dropout: Masks) -> Oracle:
-    """What answers a case of its own, for a backend of these conventions that drew these dropout masks."""
+    """Return the oracle for a backend with these conventions that drew these dropout masks."""
     precision, emits_initial_state = conventions.compute_dtype(case.precision), conventions.emits_initial_state(case)
     return Oracle(precision=precision, dropout=dropout, emits_initial_state=emits_initial_state)
 
@@ -96,7 +96,7 @@ def replicated_sigma(
     *,
     rounding: type[RoundingLSTM] = RoundingLSTM,
 ) -> tuple[CallObservation, ...]:
-    """σ of every element from replicas of the case's own run, each an LSTM that rounds so."""
+    """Return σ of every element, from replicas of the case's run with LSTMs of the class `rounding`."""
     build = partial(rounding, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
     replicas = oracle.repeated(REPLICAS, build).observe(case, stimulus)
     return tuple(_spread(*pair, arithmetic) for pair in zip(calls, replicas, strict=True))
@@ -115,7 +115,7 @@ def _spread(expected: CallObservation, replicas: CallObservation, arithmetic: Ar
 
 
 def _slices(case: Case, hidden: Array, cell: Array) -> tuple[CallObservation, ...]:
-    """A stateful call starts where the calls since the last reset have stopped, so it returns what the one long run has there."""
+    """Cut the calls of a case out of the long run. A stateful call continues where the last call has stopped."""
     calls = []
     for call in case.calls:
         h, c = (array[: case.batch, call.start : call.stop] for array in (hidden, cell))

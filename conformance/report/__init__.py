@@ -1,4 +1,4 @@
-"""Verdicts, for people and for machines: text, tables, JSON, JUnit, Markdown and pages.
+"""Reports of verdicts for people and for machines: text, tables, JSON, JUnit, Markdown and HTML pages.
 
-It imports `matrix`, `known`, `judging` and `cases` for names and counts; it never sees an array.
+It may import `matrix`, `known`, `judging` and `cases` for names and counts. It never reads an array.
 """

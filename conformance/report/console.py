@@ -1,4 +1,4 @@
-"""The console that results are printed to."""
+"""The console for results."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from rich.text import Text
 
 from conformance.system.streams import in_encoding
 
-# Wide enough for the tables when there is no terminal to ask.
+# Width of the output when there is no terminal. It is enough for the tables.
 PIPED_WIDTH = 110
-# Columns that no table needs.
-_ENDLESS = 100_000
+# A width that is larger than any table needs.
+_UNLIMITED_WIDTH = 100_000
 
 
-class _Unread(Console):
-    """One whose reader may leave before the end: what is still to be said is dropped, and the exit code is what was found."""
+class _PipeConsole(Console):
+    """A console whose reader may close the pipe. The rest of the output is dropped, and the exit code does not change."""
 
     def on_broken_pipe(self) -> None:
-        """Go on without a reader; the interpreter's own flush at its end has one in the null device."""
+        """Continue without output. The interpreter's flush at its end goes to the null device."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stdout(piped_width: int = PIPED_WIDTH) -> Console:
-    """Standard output: as wide as its terminal, or of a fixed width."""
-    return _Unread() if sys.stdout.isatty() else _Unread(width=piped_width)
+    """Standard output, as wide as the terminal, or of a fixed width in a pipe."""
+    return _PipeConsole(width=None if sys.stdout.isatty() else piped_width)
 
 
 def show_table(table: Table, console: Console) -> None:
-    """The table; a line for each row, with the names of its columns, where the terminal is too narrow for its longest words."""
+    """Print the table. If the terminal is too narrow for it, print a line for each row, with the names of the columns."""
     table = table if console.encoding.startswith("utf") else _spelled(table, console.encoding)
-    if console.measure(table, options=console.options.update(max_width=_ENDLESS)).minimum <= console.width:
+    if console.measure(table, options=console.options.update(max_width=_UNLIMITED_WIDTH)).minimum <= console.width:
         console.print(table)
         return
     if table.title:
@@ -48,7 +48,7 @@ def show_table(table: Table, console: Console) -> None:
 
 
 def _spelled(table: Table, encoding: str) -> Table:
-    """The table in characters that the encoding has: what is spelled may be wider."""
+    """The table in the characters of the encoding. A replacement may be wider than its character."""
     copy = Table(box=table.box, title=table.title)
     for column in table.columns:
         header = in_encoding(_text(column.header).plain, encoding)
@@ -59,7 +59,7 @@ def _spelled(table: Table, encoding: str) -> Table:
 
 
 def _rows(table: Table) -> Iterator[tuple[Text, ...]]:
-    """Its cells, as text."""
+    """The cells of each row as text."""
     cells = ([_text(cell) for cell in column.cells] for column in table.columns)
     return zip(*cells, strict=True)
 

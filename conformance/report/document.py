@@ -1,4 +1,4 @@
-"""A page of headings, lines, tables and scripts, and how a terminal shows it; `markdown` writes it to a file."""
+"""A document of headings, lines, tables and scripts, and its output in a terminal. `markdown` writes it to a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.report.console import show_table
 
 @dataclass(frozen=True)
 class Heading:
-    """A line above what follows; level 1 is that of a whole file."""
+    """A heading. Level 1 is the title of a file."""
 
     text: str
     level: int = 2
@@ -23,7 +23,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Lines:
-    """One or more paragraphs of one line each."""
+    """Paragraphs of one line each."""
 
     lines: Sequence[str]
     style: str = ""
@@ -31,7 +31,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Rows:
-    """A table; every row has a cell for each column."""
+    """A table. Every row has a cell for each column."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -39,19 +39,19 @@ class Rows:
 
 @dataclass(frozen=True)
 class Script:
-    """Code, which a terminal names only, with its title."""
+    """Code with a title. A terminal shows the title only."""
 
     title: str
     code: str
 
 
-# The script that shows a case in an environment; None where there is none.
+# Makes the script that reproduces a case in an environment; None if there is no such script.
 ScriptOf = Callable[[str, Mapping[str, str]], Script | None]
 
 
 @dataclass(frozen=True)
 class Collapsible:
-    """What a file shows when its title is clicked."""
+    """Blocks that a file shows when the reader clicks their title."""
 
     title: str
     blocks: Sequence[Block]
@@ -61,7 +61,7 @@ Block = Heading | Lines | Rows | Script | Collapsible
 
 
 def show(blocks: Sequence[Block], console: Console) -> None:
-    """In colour in a terminal, plain when piped."""
+    """Print the blocks: in colour in a terminal, plain in a pipe."""
     for block in blocks:
         match block:
             case Heading(text):

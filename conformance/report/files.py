@@ -1,6 +1,7 @@
-"""Reports as files: JSON and JUnit XML, written whole or not at all; into a pipe, a device or what a link leads to, as they come.
+"""Writes reports to files: JSON, JUnit XML and text.
 
-What cannot be written raises FileWriteError.
+A file is written completely or not at all. Output to a pipe, a device or a link is written directly.
+A file that cannot be written raises FileWriteError.
 """
 
 from __future__ import annotations
@@ -18,60 +19,60 @@ from lstm_ref import LSTMError
 
 
 class FileWriteError(LSTMError):
-    """A file that was asked for could not be written; the message says which, why, and what to do."""
+    """A file could not be written. The message names the file, the reason and the next step."""
 
 
-def write_files(*asked: tuple[Path | None, Callable[[Path], None]]) -> None:
-    """The files that were asked for; one that cannot be written keeps none of the others from it.
+def write_files(*outputs: tuple[Path | None, Callable[[Path], None]]) -> None:
+    """Write each output that has a path. An error in one does not prevent the others.
 
     Raises:
-        FileWriteError: of all that cannot.
+        FileWriteError: for all files that could not be written.
     """
-    unwritten = []
-    for path, write in asked:
+    errors = []
+    for path, write in outputs:
         try:
             if path is not None:
                 write(path)
         except FileWriteError as error:
-            unwritten.append(str(error))
-    if unwritten:
-        raise FileWriteError("; ".join(unwritten))
+            errors.append(str(error))
+    if errors:
+        raise FileWriteError("; ".join(errors))
 
 
 def write_json(report: Report, path: Path) -> None:
-    """The whole report, result by result."""
+    """Write the report as JSON."""
     write_document(report.as_dict(), path)
 
 
-def write_document(said: Mapping[str, Any], path: Path) -> None:
-    """A document for machines, part by part: thousands of results are never held as text."""
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write a document as JSON, in parts, so that the whole text is never in memory."""
 
     def write(file: str) -> None:
-        with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as written:
-            json.dump(said, written, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
-            written.write("\n")
+        with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            json.dump(document, stream, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
+            stream.write("\n")
 
     _write_atomically(path, write)
 
 
 def write_junit(report: Report, path: Path) -> None:
-    """As CI services read it; case by case, likewise."""
+    """Write the report as JUnit XML, for CI services."""
 
     def write(file: str) -> None:
-        with Path(file).open("wb") as written:
-            junit.write(report, written)
+        with Path(file).open("wb") as stream:
+            junit.write(report, stream)
 
     _write_atomically(path, write)
 
 
 def write_text(text: str, path: Path) -> None:
-    """Any text, in UTF-8; half a surrogate pair, which is none, becomes its escape, which in JSON stands for it."""
+    """Write a text in UTF-8. A lone surrogate becomes its escape sequence."""
     _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n"))
 
 
 def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, say: a file must not take its place
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, for example, must not be replaced
             write(str(path))
             return
         path.parent.mkdir(parents=True, exist_ok=True)

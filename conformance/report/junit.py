@@ -1,7 +1,7 @@
-"""A report as JUnit XML, as CI services read it: a suite for each family, a test case for each case, written as it is made.
+"""Writes a report as JUnit XML for CI services: a test suite for each family, a test case for each case.
 
-The schema that most of them go by (Jenkins' junit-10.xsd) gives properties to suites only. What is known of one case beside its
-outcome stands in its output as `[[PROPERTY|name=value]]`, which is how services read properties of cases there.
+In the schema that most services use (Jenkins' junit-10.xsd), only suites have properties. Properties of a case stand in its output
+as `[[PROPERTY|name=value]]`, where services read them.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from conformance.judging.pooled import PooledTest, indistinguishable_operations
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.model import Report
 
-# What an exception may say and XML may not hold: terminal colours and other control characters, halves of surrogate pairs.
+# Characters that XML does not allow: terminal colours and other control characters, lone surrogates.
 _NOT_XML = re.compile("\x1b\\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _ROOT = "lstm-conformance"
 _CLASS = "lstm_conformance"
-# What the root says of all suites.
-_COUNTED = ("tests", "failures", "errors")
+# Totals of all suites in the root element.
+_TOTALS = ("tests", "failures", "errors")
 _ERRORS = (Verdict.ERROR, Verdict.UNRESOLVED)
 _SKIPPED = (Verdict.UNSUPPORTED, Verdict.KNOWN_DIFFERENCE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TestCase:
-    """What a test case says.
+    """A test case.
 
     Attributes:
-        name: of it.
-        suite: that it is in.
-        seconds: that it took.
-        outcome: the element that says how it ended: skipped, failure or error; "" where it passed.
-        kind: of that.
-        lines: of what that says, the first its message.
-        facts: what else is known of it, by name.
+        name: of the test case.
+        suite: that contains it.
+        seconds: duration.
+        outcome: name of the element of its outcome: skipped, failure or error; "" if it passed.
+        kind: type of the outcome.
+        lines: text of the outcome; the first line is its message.
+        facts: properties, by name.
     """
 
     name: str
@@ -54,7 +54,7 @@ class _TestCase:
 
 
 def write(report: Report, file: BinaryIO) -> None:
-    """One test case per case of the plan; a case that did not run is an error, and so is a test over all cases that fails."""
+    """Write one test case per case of the plan and per pooled test. A case that did not run is an error."""
     results = {result.case_id: result for result in report.results}
     suites: dict[str, list[Result | PooledTest | str]] = collections.defaultdict(list)
     for case_id in report.plan.case_ids:
@@ -65,7 +65,7 @@ def write(report: Report, file: BinaryIO) -> None:
     xml = _Writer(file)
     xml.startDocument()
     total = _counts(each for members in suites.values() for each in members)
-    with xml.element("testsuites", {"name": _ROOT, "time": f"{report.seconds:.3f}", **{name: total[name] for name in _COUNTED}}):
+    with xml.element("testsuites", {"name": _ROOT, "time": f"{report.seconds:.3f}", **{name: total[name] for name in _TOTALS}}):
         for name, members in suites.items():
             _write_suite(xml, name, members, _properties(report, members))
     xml.ignorableWhitespace("\n")
@@ -85,8 +85,8 @@ def _write_suite(
 
 
 def _write_case(xml: _Writer, case: _TestCase) -> None:
-    said = {"name": case.name, "classname": f"{_CLASS}.{case.suite}", "time": f"{case.seconds:.3f}"}
-    with xml.element("testcase", said):
+    attributes = {"name": case.name, "classname": f"{_CLASS}.{case.suite}", "time": f"{case.seconds:.3f}"}
+    with xml.element("testcase", attributes):
         if case.outcome:
             text = "\n".join(case.lines)
             xml.leaf(case.outcome, {"message": text.partition("\n")[0], "type": case.kind}, text)
@@ -109,7 +109,7 @@ def _outcome(member: Result | PooledTest | str) -> str:
 
 
 def _properties(report: Report, members: Iterable[Result | PooledTest | str]) -> Iterator[tuple[str, str]]:
-    """What was tested and how, and which known differences and mistakes the cases of a suite show."""
+    """The environment and the plan, and the known differences and deviations in the cases of a suite."""
     yield from report.environment.items()
     plan = report.plan
     yield from (("not_run", line) for line in report.caveats)
@@ -133,9 +133,9 @@ def _case_of(member: Result | PooledTest | str) -> _TestCase:
             name=member, suite="did not run", outcome=outcome, kind="NOT_RUN", lines=["the run ended before this case"]
         )
     if isinstance(member, PooledTest):
-        found = f"{member.estimate:.3g} ± {member.standard_error:.2g}, allowed {member.allowed:g} (p = {member.p:.1g})"
+        estimate = f"{member.estimate:.3g} ± {member.standard_error:.2g}, allowed {member.allowed:g} (p = {member.p:.1g})"
         name = f"{member.name} in {member.precision}"
-        return _TestCase(name=name, suite="pooled", outcome=outcome, kind=member.verdict.value, lines=[found])
+        return _TestCase(name=name, suite="pooled", outcome=outcome, kind=member.verdict.value, lines=[estimate])
     return _TestCase(
         name=member.case_id,
         suite=member.group,
@@ -173,32 +173,32 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
 
 
 class _Writer(XMLGenerator):
-    """Writes elements one below the other, their texts without what XML does not have."""
+    """Writes indented elements, without the characters that XML does not allow."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, "utf-8", short_empty_elements=True)
         self._depth = 0
 
     @contextmanager
-    def element(self, name: str, said: Mapping[str, str]) -> Iterator[None]:
-        """One that holds what is written within."""
-        self._begin(name, said)
+    def element(self, name: str, attributes: Mapping[str, str]) -> Iterator[None]:
+        """Write an element around the elements that are written inside the context."""
+        self._begin(name, attributes)
         self._depth += 1
         yield
         self._depth -= 1
         self._new_line()
         self.endElement(name)
 
-    def leaf(self, name: str, said: Mapping[str, str], text: str = "") -> None:
-        """One that holds text only."""
-        self._begin(name, said)
+    def leaf(self, name: str, attributes: Mapping[str, str], text: str = "") -> None:
+        """Write an element that contains text only."""
+        self._begin(name, attributes)
         if text:
             self.characters(_xml(text))
         self.endElement(name)
 
-    def _begin(self, name: str, said: Mapping[str, str]) -> None:
+    def _begin(self, name: str, attributes: Mapping[str, str]) -> None:
         self._new_line()
-        self.startElement(name, AttributesImpl({key: _xml(value) for key, value in said.items()}))
+        self.startElement(name, AttributesImpl({key: _xml(value) for key, value in attributes.items()}))
 
     def _new_line(self) -> None:
         self.ignorableWhitespace("\n" + "  " * self._depth)

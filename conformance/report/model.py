@@ -1,4 +1,4 @@
-"""A report: what ran where, what was planned, what came out, and the counts that follow."""
+"""A report: the environment, the plan, the results, and their counts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from conformance.report.speed import Work
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run set out to do.
+    """The plan of a run.
 
     Attributes:
         matrix: name of the matrix that the cases come from.
-        selection: patterns that chose among them; empty for all.
+        selection: patterns that selected them; empty for all.
         seed: of weights and inputs.
-        cases: number of cases chosen.
+        cases: number of cases.
         cells: number of cells of the matrix among them; a cell is a case without its batch size.
-        case_ids: the ids of all chosen cases, in order.
+        case_ids: ids of all cases, in order.
         checks: names of the checks.
-        not_asked: what else was chosen, and why it is not asked.
-        surface: whether some lie outside the documents' matrix.
+        not_asked: further cases that the patterns select, and the reason why they do not run.
+        surface: whether some cases lie outside the documents' matrix.
         element_limit: largest |error| / σ of an element.
         rms_limit: largest root mean square of error / σ of an array.
     """
@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSummary:
-    """How one check fared over all the cases that it judged."""
+    """The results of one check in all cases that it judged."""
 
     check: str
     judged: int
@@ -63,14 +63,14 @@ class Report:
     """One run in one environment.
 
     Attributes:
-        environment: what was tested: implementation, versions, backend.
-        plan: what was to run.
-        results: what ran, in the plan's order.
-        seconds: of the whole run, from the start of the implementation on.
-        work: what its processes did in that time; None where that was not measured.
-        stopped: why the run ended before its plan did; empty where it did not.
-        coverage: which combinations of feature values the results hold; empty for the documents' matrix, which is full.
-        pooled: tests over all that passed; empty where too few sets of weights and inputs did.
+        environment: implementation, versions, backend.
+        plan: of the run.
+        results: of the cases that ran, in the plan's order.
+        seconds: of the whole run, including the start of the implementation.
+        work: of the processes in that time; None if it was not measured.
+        stopped: why the run ended before its plan; empty if it did not.
+        coverage: of combinations of feature values; empty for the documents' matrix, which is complete.
+        pooled: tests over all cases that passed; empty if there were too few sets of weights and inputs.
     """
 
     environment: Mapping[str, str]
@@ -88,28 +88,28 @@ class Report:
 
     @property
     def caveats(self) -> list[str]:
-        """What a reader must know first: that this is no run but a recording, and what was not asked."""
+        """Notes for the top of a report: that it shows a recording, and which cases were not asked."""
         return [*recorded_notes({"": self.environment}), *map(str, self.plan.not_asked)]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of cases by verdict, each verdict named."""
+        """Number of cases by the name of every verdict."""
         return {verdict.value: sum(result.verdict is verdict for result in self.results) for verdict in Verdict}
 
     @property
     def not_run(self) -> int:
-        """Cases of the plan without a result."""
+        """Number of cases of the plan without a result."""
         return self.plan.cases - len(self.results)
 
     @property
     def as_expected(self) -> bool:
-        """Whether the whole plan ran and every verdict is an expected one; nothing ran is a failure."""
-        whole = bool(self.results) and not self.not_run and not self.stopped
-        return whole and all(verdict.is_expected for verdict in self._verdicts)
+        """Whether the whole plan ran and every verdict is an expected one. A run without results is a failure."""
+        is_complete = bool(self.results) and not self.not_run and not self.stopped
+        return is_complete and all(verdict.is_expected for verdict in self._verdicts)
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether nothing that was judged is unexpected, but some cases are UNRESOLVED: run again, it may be green."""
+        """Whether the only unexpected verdict is UNRESOLVED. Another run may succeed."""
         unexpected = {verdict for verdict in self._verdicts if not verdict.is_expected}
         return unexpected == {Verdict.UNRESOLVED}
 
@@ -124,7 +124,7 @@ class Report:
 
     @property
     def speed(self) -> dict[str, float]:
-        """Cases a second, and what the work consists of, in seconds and as shares of it; empty where nothing was measured."""
+        """Cases per second, and the parts of the work in seconds and as shares; empty if the work was not measured."""
         if self.work is None:
             return {}
         parts = {name: getattr(self.work, name) for name in ("implementation", "suite", "loading")}
@@ -158,7 +158,7 @@ class Report:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for machines: a document of the format `verify`; all of it JSON but the results, which `as_json` turns."""
+        """The report as a document of the format `verify`. Its results are objects, which `as_json` converts."""
         summary = {
             **self.counts,
             "planned": self.plan.cases,
@@ -176,36 +176,39 @@ class Report:
             ],
             "coverage": [
                 {
-                    "strength": each.strength,
-                    "covered": each.covered,
-                    "possible": each.possible,
-                    "missing": [" & ".join(f"{name}={value}" for name, value in one) for one in each.missing]
-                    if each.strength == 2
+                    "strength": coverage.strength,
+                    "covered": coverage.covered,
+                    "possible": coverage.possible,
+                    "missing": [" & ".join(f"{name}={value}" for name, value in values) for values in coverage.missing]
+                    if coverage.strength == 2
                     else [],
                 }
-                for each in self.coverage
+                for coverage in self.coverage
             ],
         }
         report = {"environment": dict(self.environment), "plan": asdict(self.plan), "results": (), "summary": summary}
         return as_document("verify", report) | {"results": self.results}
 
     def as_parsed_json(self) -> dict[str, Any]:
-        """The report as whoever reads its JSON has it."""
+        """The document after its JSON file has been read."""
         return self.as_dict() | {"results": [as_json(result) for result in self.results]}
 
 
 def recorded_notes(environments: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """A line for each environment, by its name, that was not run: its answers are those of a recording.
+    """A line for each environment, by its name, whose results come from a recording.
 
     >>> recorded_notes({"keras==1.2.2": {"recorded": "2026-11-21 on Linux"}, "installed": {}})
     ['keras==1.2.2: recorded, not run: answers of 2026-11-21 on Linux']
     """
-    recorded = {name: said["recorded"] for name, said in environments.items() if "recorded" in said}
-    return [f"{f'{name}: ' if name else ''}recorded, not run: answers of {when}" for name, when in recorded.items()]
+    return [
+        f"{f'{name}: ' if name else ''}recorded, not run: answers of {environment['recorded']}"
+        for name, environment in environments.items()
+        if "recorded" in environment
+    ]
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """A result for machines; what the pooled tests were made from is of no use on its own."""
-    said: dict[str, Any] = without_infinity(asdict(replace(result, sample=None)))
-    del said["sample"]
-    return said
+    """A result for JSON, without its sample, which only the pooled tests use."""
+    document: dict[str, Any] = without_infinity(asdict(replace(result, sample=None)))
+    del document["sample"]
+    return document

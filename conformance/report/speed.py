@@ -1,4 +1,4 @@
-"""How fast a run was, and whose time it took: the implementation's, the suite's, or that of loading."""
+"""The speed of a run, and its time in the implementation, in the suite and in loading."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from conformance.judging.verdict import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What the processes of a run have done, all of them together; what a journal had from an earlier run is not among it.
+    """The work of all processes of a run. Results from the journal of an earlier run do not count.
 
     Attributes:
-        cases: that they have observed and judged, those of reductions included.
-        workers: processes.
+        cases: number of observed and judged cases, including those of reductions.
+        workers: number of processes.
         implementation: seconds in the implementation under test, tracing included.
-        suite: seconds in the suite: drawing what is asked, the oracle, its uncertainty, judgement, diagnosis.
-        loading: seconds until the implementation was loaded, in each process that has answered.
+        suite: seconds in the suite: stimulus, reference, uncertainty, judgement, diagnosis.
+        loading: seconds until the implementation was loaded, in each process that has returned results.
     """
 
     cases: int
@@ -28,21 +28,21 @@ class Work:
 
     @property
     def seconds(self) -> float:
-        """All that was worked; a process that waits does not."""
+        """All work. Waiting does not count."""
         return self.implementation + self.suite + self.loading
 
     def share(self, seconds: float) -> float:
-        """How much of it these are, from 0 to 1; nothing of nothing."""
+        """The share of these seconds in all work, from 0 to 1; 0 if there was no work."""
         return seconds / self.seconds if self.seconds else 0.0
 
 
 @dataclass
 class Tally:
-    """Counts what processes answer.
+    """Adds up the work of processes.
 
     Attributes:
         cases, implementation, suite: as in `Work`.
-        loading: seconds, by process.
+        loading: seconds by process id.
     """
 
     cases: int = 0
@@ -51,14 +51,14 @@ class Tally:
     loading: dict[int, float] = field(default_factory=dict)
 
     def add(self, results: Sequence[Result], worker: int, loading: float) -> None:
-        """Results of one process, which took so many seconds to load."""
+        """Add results of one process, and the seconds that it took to load the implementation."""
         self.cases += len(results)
         self.implementation += sum(result.seconds for result in results)
         self.suite += sum(result.suite_seconds for result in results)
         self.loading[worker] = loading
 
     def work(self, workers: int) -> Work:
-        """What so many processes have done."""
+        """The work so far, of that number of processes."""
         return Work(
             cases=self.cases,
             workers=workers,

@@ -1,4 +1,4 @@
-"""How verdicts look: in a terminal, and the symbol that says them without colour."""
+"""The style of each verdict in a terminal, and a symbol that identifies it without colour."""
 
 from conformance.judging.verdict import Verdict
 

@@ -1,4 +1,4 @@
-"""A run of `verify` as a page that fits the summary of a CI run: counts, the grid, and each unexpected difference, folded."""
+"""The report of `verify` for the summary of a CI run: counts, the grid, and a collapsed part for each unexpected difference."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from conformance.report.surface import by_feature
 from conformance.report.text import by_size, in_sigma, size_summary
 from lstm_ref.deviations import summary_of
 
-# Differences with their numbers; of as many more a page has the ids.
-SHOWN, NAMED = 100, 1_000
+# Number of differences with details, and of further ones with an id only.
+MOST_DETAILS, MOST_IDS = 100, 1_000
 
 
 def blocks_of(report: Report, script_of: ScriptOf) -> list[Block]:
-    """The whole page."""
-    return [*_head(report), *_grid(report), *_together(report), *_differences(report, script_of), *_expected(report)]
+    """The whole document."""
+    return [*_head(report), *_grid(report), *_pooled_tests(report), *_differences(report, script_of), *_expected(report)]
 
 
 def _head(report: Report) -> Iterator[Block]:
     environment, plan = report.environment, report.plan
-    said = "✅ as expected" if report.as_expected else "❔ incomplete" if report.is_unresolved else "❌ not as expected"
+    outcome = "✅ as expected" if report.as_expected else "❔ incomplete" if report.is_unresolved else "❌ not as expected"
     recorded = " (recorded, not run)" if "recorded" in environment else ""
-    yield Heading(f"{environment.get('implementation', 'implementation')}: {said}{recorded}")
+    yield Heading(f"{environment.get('implementation', 'implementation')}: {outcome}{recorded}")
     if report.caveats:
         yield Lines([f"⚠️ {line}" for line in report.caveats])
     yield Lines([", ".join(f"{name} {value}" for name, value in environment.items() if name != "implementation")])
@@ -51,14 +51,14 @@ def _grid(report: Report) -> Iterator[Block]:
         yield Rows(("units", *columns), [(units, *map(size_summary, cells)) for units, cells in rows.items()])
     checks = [
         (
-            each.check,
-            f"{each.judged:,}",
-            f"{each.passed:,}",
-            f"{each.numbers:,}",
-            in_sigma(each.worst),
-            in_sigma(each.rms, digits=2),
+            check.check,
+            f"{check.judged:,}",
+            f"{check.passed:,}",
+            f"{check.numbers:,}",
+            in_sigma(check.worst),
+            in_sigma(check.rms, digits=2),
         )
-        for each in report.by_check()
+        for check in report.by_check()
     ]
     limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
     yield Collapsible(f"checks, with limits {limits}", [Rows(("check", "judged", "passed", "numbers", "worst", "rms"), checks)])
@@ -71,8 +71,8 @@ def _feature_rows(report: Report) -> Rows:
     return Rows(("feature", "cases", *Verdict), rows)
 
 
-def _together(report: Report) -> Iterator[Block]:
-    """What all cases say together, where that is not as it should be, and what they cannot say."""
+def _pooled_tests(report: Report) -> Iterator[Block]:
+    """The pooled tests that fail, and the operations that they cannot tell apart."""
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:
         yield Lines(["❌ all cases together differ, though each alone may be within its limits"])
@@ -80,11 +80,11 @@ def _together(report: Report) -> Iterator[Block]:
             (test.name, test.precision, f"{test.estimate:.3g} ± {test.standard_error:.2g}", f"{test.allowed:g}") for test in failed
         ]
         yield Rows(("test", "precision", "found", "allowed"), rows)
-    if said := [
+    if lines := [
         describe_indistinguishable(operations, precisions)
         for operations, precisions in indistinguishable_operations(report.pooled).items()
     ]:
-        yield Lines(said)
+        yield Lines(lines)
 
 
 def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
@@ -94,10 +94,12 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
     yield Heading(f"{len(differing):,} results are not as expected", level=3)
     causes = collections.Counter(name for result in differing for name in result.explained_by)
     yield Lines([f"{count:,} match the reference if {summary_of(name)} ({name})" for name, count in causes.most_common(3)])
-    yield from (_difference(result, report.environment, script_of) for result in differing[:SHOWN])
-    if more := differing[SHOWN:]:
-        beyond = [f"… and {len(more) - NAMED:,} more; --json FILE holds them all"] if len(more) > NAMED else []
-        yield Collapsible(f"{len(more):,} more", [Lines([*(f"{each.verdict} {each.case_id}" for each in more[:NAMED]), *beyond])])
+    yield from (_difference(result, report.environment, script_of) for result in differing[:MOST_DETAILS])
+    if more := differing[MOST_DETAILS:]:
+        rest = [f"… and {len(more) - MOST_IDS:,} more; --json FILE holds them all"] if len(more) > MOST_IDS else []
+        yield Collapsible(
+            f"{len(more):,} more", [Lines([*(f"{result.verdict} {result.case_id}" for result in more[:MOST_IDS]), *rest])]
+        )
 
 
 def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Collapsible:
@@ -111,7 +113,7 @@ def _difference(result: Result, environment: Mapping[str, str], script_of: Scrip
 
 
 def _expected(report: Report) -> Iterator[Block]:
-    """What differs or is not there, as is known."""
+    """The known differences and the unsupported cases."""
     for verdict, title in ((Verdict.KNOWN_DIFFERENCE, "known differences"), (Verdict.UNSUPPORTED, "not there")):
         counts = collections.Counter(result.reason for result in report.results if result.verdict is verdict)
         if counts:

@@ -1,4 +1,4 @@
-"""The tables of a run over the surface: verdicts by feature, what really ran, known differences, what is not there."""
+"""Tables of a run over the surface: verdicts by feature, inner loops, known differences, unsupported cases."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from conformance.report.console import show_table
 from conformance.report.model import Report
 from conformance.report.style import STYLE
 
-_SHORT = {Verdict.KNOWN_DIFFERENCE: "KNOWN"}
+_SHORT_NAMES = {Verdict.KNOWN_DIFFERENCE: "KNOWN"}
 
 
 def show_surface(report: Report, console: Console) -> None:
-    """All of them, those with nothing in them left out."""
+    """Print all tables that are not empty."""
     console.print("\nverdicts by route, architecture and policy", highlight=False)
     show_table(_verdict_table(report.results), console)
     console.print("what really ran, and what was asked for and did not run", highlight=False)
@@ -29,10 +29,12 @@ def show_surface(report: Report, console: Console) -> None:
         console, "not there on this backend", (result.reason for result in report.results if result.verdict is Verdict.UNSUPPORTED)
     )
     _show_counted(console, "known differences", (result.reason for result in report.results if result.known))
-    for each in report.coverage:
-        share = each.covered / each.possible if each.possible else 1.0
-        name = {2: "pairs", 3: "triples"}[each.strength]
-        console.print(f"{each.covered:,} of {each.possible:,} {name} of feature values were run ({share:.1%})", highlight=False)
+    for coverage in report.coverage:
+        share = coverage.covered / coverage.possible if coverage.possible else 1.0
+        name = {2: "pairs", 3: "triples"}[coverage.strength]
+        console.print(
+            f"{coverage.covered:,} of {coverage.possible:,} {name} of feature values were run ({share:.1%})", highlight=False
+        )
 
 
 def _verdict_table(results: Sequence[Result]) -> Table:
@@ -40,14 +42,14 @@ def _verdict_table(results: Sequence[Result]) -> Table:
     table.add_column("feature")
     table.add_column("cases", justify="right")
     for verdict in Verdict:
-        table.add_column(_SHORT.get(verdict, verdict.value), justify="right")
+        table.add_column(_SHORT_NAMES.get(verdict, verdict.value), justify="right")
     for name, members in by_feature(results).items():
         table.add_row(name, *_counts(members))
     return table
 
 
 def by_feature(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """The results by route, by architecture and by dtype, each in words; the probes by themselves."""
+    """The results by route, architecture and dtype, and the results of the probes."""
     features: dict[str, Callable[[Case], str]] = {
         "route": lambda case: case.execution.route,
         "architecture": lambda case: case.architecture,
@@ -80,11 +82,11 @@ def _path_table(results: Sequence[Result]) -> Table:
     return table
 
 
-def _show_counted(console: Console, title: str, said: Iterable[str]) -> None:
-    counts = collections.Counter(said)
-    if counts:
-        console.print(f"{title}:", highlight=False)
-    for text, count in counts.most_common():
-        console.print(Text(f"  {count:5,}  {text}"), soft_wrap=True)
-    if counts:
-        console.print()
+def _show_counted(console: Console, title: str, reasons: Iterable[str]) -> None:
+    counts = collections.Counter(reasons)
+    if not counts:
+        return
+    console.print(f"{title}:", highlight=False)
+    for reason, count in counts.most_common():
+        console.print(Text(f"  {count:5,}  {reason}"), soft_wrap=True)
+    console.print()

@@ -1,4 +1,4 @@
-"""A report that a person reads: in colour in a terminal, plain lines when piped."""
+"""The report for people: in colour in a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from conformance.report.surface import show_surface
 from conformance.report.verbosity import Verbosity
 from lstm_ref.deviations import summary_of
 
-SHOWN = 10
-# Cases of which a rate says something: of fewer, it says how long the start of a process took.
+# Number of unexpected results with details.
+MOST_DETAILS = 10
+# With fewer cases, a rate would mostly measure how long a process takes to start.
 MIN_CASES_FOR_RATE = 10
 
 
 def show(report: Report, console: Console, verbosity: Verbosity = Verbosity.NORMAL, script_of: ScriptOf = lambda *_: None) -> None:
-    """What was not asked, what ran, how each size and each check fared, what differs, and the counts.
+    """Print the report: caveats, environment, tables of sizes and checks, differences, and counts.
 
     `script_of` makes the script of a case.
     """
@@ -38,10 +39,10 @@ def show(report: Report, console: Console, verbosity: Verbosity = Verbosity.NORM
         console.print(Text(line, style=STYLE[Verdict.UNSUPPORTED]), soft_wrap=True)
     if verbosity is not Verbosity.QUIET:
         _show_all(report, console, verbosity)
-    for result in report.unexpected[:SHOWN]:
+    for result in report.unexpected[:MOST_DETAILS]:
         show_result(result, console, report.environment, script_of)
-    if len(report.unexpected) > SHOWN:
-        console.print(f"… and {len(report.unexpected) - SHOWN} more; --json FILE holds them all", highlight=False)
+    if len(report.unexpected) > MOST_DETAILS:
+        console.print(f"… and {len(report.unexpected) - MOST_DETAILS} more; --json FILE holds them all", highlight=False)
     if len(report.unexpected) > 1:
         _show_causes(report.unexpected, console)
     if report.work and report.work.cases >= MIN_CASES_FOR_RATE and verbosity is not Verbosity.QUIET:
@@ -50,9 +51,9 @@ def show(report: Report, console: Console, verbosity: Verbosity = Verbosity.NORM
 
 
 def _show_all(report: Report, console: Console, verbosity: Verbosity) -> None:
-    """What ran, and the tables of it."""
-    unsaid = {"implementation", "conventions", *(() if verbosity is Verbosity.VERBOSE else ("suite", "platform"))}
-    environment = ", ".join(f"{name} {value}" for name, value in report.environment.items() if name not in unsaid)
+    """Print the environment and the tables."""
+    omitted = {"implementation", "conventions", *(() if verbosity is Verbosity.VERBOSE else ("suite", "platform"))}
+    environment = ", ".join(f"{name} {value}" for name, value in report.environment.items() if name not in omitted)
     console.print(f"{report.environment.get('implementation', 'implementation')}: {environment}", highlight=False)
     if report.environment.get("conventions"):
         console.print(f"by convention, {report.environment['conventions']}", highlight=False, soft_wrap=True)
@@ -70,7 +71,7 @@ def _show_all(report: Report, console: Console, verbosity: Verbosity) -> None:
 
 
 def show_result(result: Result, console: Console, environment: Mapping[str, str], script_of: ScriptOf) -> None:
-    """One case that is not as expected: what, where, got, expected, why, next step."""
+    """Print a case that is not as expected: the difference, its explanation, and the next step."""
     console.print(Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id), soft_wrap=True)
     if result.reason:
         console.print(f"  {escape(result.reason)}", highlight=False, soft_wrap=True)
@@ -82,7 +83,7 @@ def show_result(result: Result, console: Console, environment: Mapping[str, str]
     for name in result.explained_by[:3]:
         console.print(f"  matches the reference if {summary_of(name)} ({name})", highlight=False, soft_wrap=True)
     if result.verdict is Verdict.UNRESOLVED:
-        console.print("  it says nothing of the implementation: run it again", highlight=False, soft_wrap=True)
+        console.print("  the implementation was not judged: run it again", highlight=False, soft_wrap=True)
         return
     if result.minimal:
         console.print(f"  smallest case that still differs: {result.minimal}", highlight=False, soft_wrap=True)
@@ -90,7 +91,7 @@ def show_result(result: Result, console: Console, environment: Mapping[str, str]
 
 
 def _next_step(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> str:
-    """A command that shows more of a case in what it failed in: by numbers and gates, as a script, or once more."""
+    """A command for a closer look at the case: its numbers and gates, a script, or the same case again."""
     case = None if result.minimal or result.case_id.startswith("probe-") else Case.from_id(result.case_id)
     in_this_process = "keras" in environment and "environment" not in environment
     if case is not None and case.is_plain and not case.returns_loss and in_this_process:
@@ -100,15 +101,15 @@ def _next_step(result: Result, environment: Mapping[str, str], script_of: Script
 
 
 def _show_causes(unexpected: Sequence[Result], console: Console) -> None:
-    """The mistakes that explain the most cases, over all that failed."""
+    """Print the deviations that explain the most cases."""
     causes = collections.Counter(name for result in unexpected for name in result.explained_by)
     for name, count in causes.most_common(3):
-        said = f"{count:,} of {len(unexpected):,} cases match the reference if {summary_of(name)} ({name})"
-        console.print(said, style="bold", highlight=False, soft_wrap=True)
+        line = f"{count:,} of {len(unexpected):,} cases match the reference if {summary_of(name)} ({name})"
+        console.print(line, style="bold", highlight=False, soft_wrap=True)
 
 
 def _size_table(results: Sequence[Result]) -> Table:
-    """Units down, input features across: cases passed of cases run, and the worst error in σ."""
+    """Rows of units, columns of input_dim, cells with the passed and the judged cases and the largest error in σ."""
     columns, rows = by_size(results)
     table = Table(box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     table.add_column("units", justify="right")
@@ -120,7 +121,7 @@ def _size_table(results: Sequence[Result]) -> Table:
 
 
 def by_size(results: Sequence[Result]) -> tuple[list[str], dict[str, list[Sequence[Result]]]]:
-    """The numbers of input features there are, and for each number of units the results at each of them."""
+    """All values of input_dim, and for each number of units the results at each of them."""
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(result.group, []).append(result)
@@ -136,7 +137,7 @@ def _size_cell(results: Sequence[Result]) -> Text:
 
 
 def size_summary(results: Sequence[Result]) -> str:
-    """Passed of run, and the worst error."""
+    """The number of passed and of judged cases, and the largest error."""
     if not results:
         return "–"
     passed = sum(result.verdict is Verdict.PASS for result in results)
@@ -149,7 +150,7 @@ def _worst(checks: Iterable[CheckResult]) -> float | None:
 
 
 def in_sigma(value: float | None, digits: int = 1) -> str:
-    """An error in σ, in few characters."""
+    """An error in σ as a short text."""
     return "" if value is None else f"{value:.{digits}f}σ" if value < 1000 else f"{value:.0e}σ"
 
 
@@ -174,11 +175,11 @@ def _check_table(report: Report) -> Table:
 
 
 def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
-    """What all cases say together, which each alone is too noisy for: tests down, precisions across."""
-    said = (
+    """Print the pooled tests, with a column for each precision."""
+    title = (
         f"all cases together: bias in unit roundoffs, mean square of |error| / σ; one false alarm in {1 / SIGNIFICANCE:,.0f} runs"
     )
-    console.print(said, highlight=False, soft_wrap=True)
+    console.print(title, highlight=False, soft_wrap=True)
     order = list(dict.fromkeys(test.of for test in tests))
     precisions = list(dict.fromkeys(test.precision for test in tests))
     table = Table(box=box.SIMPLE)
@@ -190,13 +191,13 @@ def _show_pooled(tests: Sequence[PooledTest], console: Console) -> None:
     for (what, of), members in itertools.groupby(
         sorted(tests, key=lambda test: (test.what, order.index(test.of))), lambda test: (test.what, test.of)
     ):
-        found = {test.precision: test for test in members}
-        allowed = next(iter(found.values())).allowed
-        cells = (_pooled_cell(found.get(precision)) for precision in precisions)
+        by_precision = {test.precision: test for test in members}
+        allowed = next(iter(by_precision.values())).allowed
+        cells = (_pooled_cell(by_precision.get(precision)) for precision in precisions)
         table.add_row(f"{what} of {of}", f"{'±' if what == BIAS else ''}{allowed:.2f}", *cells)
     show_table(table, console)
-    for operations, among in indistinguishable_operations(tests).items():
-        console.print(describe_indistinguishable(operations, among), highlight=False, soft_wrap=True)
+    for operations, shared_precisions in indistinguishable_operations(tests).items():
+        console.print(describe_indistinguishable(operations, shared_precisions), highlight=False, soft_wrap=True)
 
 
 def _pooled_cell(test: PooledTest | None) -> Text:
@@ -208,7 +209,7 @@ def _pooled_cell(test: PooledTest | None) -> Text:
 
 
 def _speed(report: Report) -> str:
-    """How fast, and whose time that was."""
+    """The speed, and the shares of the implementation, the suite and loading."""
     speed = report.speed
     processes = f"{speed['workers']} worker{'s' if speed['workers'] > 1 else ''}"
     implementation = report.environment.get("implementation", "the implementation")
@@ -222,22 +223,22 @@ def _speed(report: Report) -> str:
 def _show_summary(report: Report, console: Console) -> None:
     plan, unresolved = report.plan, report.counts[Verdict.UNRESOLVED]
     if unresolved:
-        said = (
+        warning = (
             f"INCOMPLETE: {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again"
         )
-        console.print(Text(said, style=STYLE[Verdict.UNRESOLVED]), soft_wrap=True)
+        console.print(Text(warning, style=STYLE[Verdict.UNRESOLVED]), soft_wrap=True)
     ordered = sorted(report.counts.items(), key=lambda pair: pair[0] != Verdict.UNRESOLVED)
     counts = Text(", ").join(
         Text(f"{count:,} {name}", style=STYLE[Verdict(name)]) for name, count in ordered if count or name == "PASS"
     )
-    what = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
-    planned = f" of {plan.cases:,} cases ({what}, seed {plan.seed}) in {report.seconds:.0f} s"
-    by = f"; recorded, not run: answers of {report.environment['recorded']}" if "recorded" in report.environment else ""
-    console.print(counts + Text(planned + by), soft_wrap=True)
+    matrix = plan.matrix if plan.surface else f"{plan.cells:,} cells of {plan.matrix}"
+    planned = f" of {plan.cases:,} cases ({matrix}, seed {plan.seed}) in {report.seconds:.0f} s"
+    recording = f"; recorded, not run: answers of {report.environment['recorded']}" if "recorded" in report.environment else ""
+    console.print(counts + Text(planned + recording), soft_wrap=True)
     failed = [test for test in report.pooled if not test.verdict.is_expected]
     if failed:
-        named = ", ".join(f"{test.name} in {test.precision}" for test in failed)
-        console.print(Text(f"FAIL of all cases together: {named}", style="bold red"), soft_wrap=True)
+        names = ", ".join(f"{test.name} in {test.precision}" for test in failed)
+        console.print(Text(f"FAIL of all cases together: {names}", style="bold red"), soft_wrap=True)
     if report.stopped or report.not_run:
         console.print(
             Text(f"{report.not_run:,} cases did not run: {report.stopped or 'no reason was given'}", style="bold red"),
@@ -245,5 +246,5 @@ def _show_summary(report: Report, console: Console) -> None:
         )
     if missing := sum(bool(result.not_explained) for result in report.results):
         first = next(result for result in report.results if result.not_explained)
-        said = f"{missing:,} cases could not be explained, which changes no verdict: {first.case_id}: {first.not_explained}"
-        console.print(Text(said), soft_wrap=True)
+        line = f"{missing:,} cases could not be explained, which changes no verdict: {first.case_id}: {first.not_explained}"
+        console.print(Text(line), soft_wrap=True)

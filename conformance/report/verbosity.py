@@ -1,4 +1,4 @@
-"""How much a command says."""
+"""How much a command prints."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import Enum
 
 
 class Verbosity(Enum):
-    """How much a command says.
+    """How much a command prints.
 
-    `--quiet`: no progress, and of the report what is not as expected, and its last line. `--verbose`: each result as it comes, and
-    all of what ran.
+    `--quiet` prints no progress, and of the report only what is not as expected, and the last line. `--verbose` prints each result
+    when its case has finished, and the whole environment.
     """
 
     QUIET = "quiet"

@@ -22,7 +22,7 @@ from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter, cast_call, observation
 from conformance.reference.oracle import Oracle
 from conformance.running.runner import run_case
-from lstm_ref.uncertainty.responses import OPERATIONS, ErringLSTM
+from lstm_ref.uncertainty.responses import OPERATIONS, PerturbedLSTM
 
 SIZES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 ERRORS = tuple(itertools.product(OPERATIONS, SIZES))
@@ -42,7 +42,7 @@ class ErringAdapter(ReferenceAdapter):
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """Observe the case in float32."""
-        build = partial(ErringLSTM, dtype="float32", errors={self.operation: np.array([self.error])})
+        build = partial(PerturbedLSTM, dtype="float32", errors={self.operation: np.array([self.error])})
         oracle = Oracle(build=build, precision="float32")
         calls = [cast_call(call, "float32") for call in oracle.observe(case, stimulus)]
         return observation(oracle, case, stimulus, calls)

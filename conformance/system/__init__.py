@@ -1,4 +1,4 @@
-"""What the suite needs of the machine: files of arrays, scratch folders, lifetimes of processes, words for faults and refusals.
+"""Services of the machine: array files, scratch folders, the lifetime of processes, and messages for faults and errors.
 
 It imports `lstm_ref` and nothing else of the suite.
 """

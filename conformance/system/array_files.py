@@ -1,4 +1,4 @@
-"""Files of arrays, from anywhere: read as data, whole, or refused by one kind of error."""
+"""Reads array files from any source. A file is read as data only; every unreadable file raises the same error."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
-# What NumPy lets through of a file that is damaged, or another: its own errors, and those of zip archives, of what is compressed in
-# them, by a method that is not there (NotImplementedError) or with a password (RuntimeError), and of sizes that no memory holds.
+# Exceptions that NumPy raises for a damaged file or for another kind of file: its own, those of zip archives and of their
+# compression, of an unknown compression method (NotImplementedError), of a password (RuntimeError), and of sizes beyond the memory.
 _UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, BadZipFile, zlib.error)
 
 
 class ArrayFileError(LSTMError):
-    """The file holds no arrays, or cannot be read; the message is the reason alone."""
+    """The file holds no arrays, or cannot be read. The message holds the reason only."""
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an .npz file by name; that of an .npy file by the name "".
+    """Return the arrays of an .npz file by name. The array of an .npy file has the name "".
 
     Raises:
-        ArrayFileError: it is none.
+        ArrayFileError: the file holds no arrays or cannot be read.
     """
     try:
         with path.open("rb") as file:
-            held = np.load(file, allow_pickle=False)
-            arrays = {name: held[name] for name in held.files} if isinstance(held, np.lib.npyio.NpzFile) else {"": held}
+            content = np.load(file, allow_pickle=False)
+            arrays = {name: content[name] for name in content.files} if isinstance(content, np.lib.npyio.NpzFile) else {"": content}
     except _UNREADABLE as error:
         reason = "no array, but pickled objects, which may run code" if "pickle" in str(error) else str(error)
         raise ArrayFileError(reason or type(error).__name__) from error

@@ -1,4 +1,4 @@
-"""What a user is told of an exception, in one line: what, where, and the next step; whatever it is, it shows no traceback."""
+"""Formats an exception for a user in one line without a traceback: what failed, where, and the next step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lstm_ref import LSTMError
 
-# Names the variable that shows the traceback of a mistake of the suite's own.
+# If this variable is set, the traceback of an error in the suite is printed.
 TRACEBACK = "LSTM_CONFORMANCE_TRACEBACK"
 
 _ELSEWHERE = "name a place that you may write to"
@@ -27,17 +27,23 @@ _NEXT_STEPS = {
 }
 
 
-def file_error_message(done: str, path: str | Path, error: OSError) -> str:
-    """`report.json could not be written: No space left on device; make room on that disk, or name a place on another`."""
+def file_error_message(action: str, path: str | Path, error: OSError) -> str:
+    """`report.json could not be written: No space left on device; make room on that disk, or name a place on another`.
+
+    Args:
+        action: what failed, as a participle: `written`, `made`, `read`.
+        path: of the file or folder.
+        error: of the operating system.
+    """
     reason = error.strerror or str(error)
     step = _NEXT_STEPS.get(error.errno or 0, "name another path")
     if error.errno == errno.ENOENT:
-        is_written = done in ("written", "made")
+        is_written = action in ("written", "made")
         missing = "its folder is not there" if not Path(path).parent.is_dir() else "its folder takes no file" if is_written else ""
         step = f"{missing or 'it is not there'}: name another path"
-    elif step == _ELSEWHERE and done == "read":
+    elif step == _ELSEWHERE and action == "read":
         step = "name one that you may read"
-    return f"{path} could not be {done}: {reason}; {step}"
+    return f"{path} could not be {action}: {reason}; {step}"
 
 
 def repeated_option_message(option: str, times: int) -> str:
@@ -46,16 +52,16 @@ def repeated_option_message(option: str, times: int) -> str:
 
 
 def error_message(error: Exception, options: Collection[str] = ()) -> str:
-    """What to tell of it: the message of one of the suite's own, which teaches, or what is known of any other.
+    """Return the message of an error of the suite, or a line that explains another exception.
 
     Args:
-        error: that ended a command.
-        options: that the command has: no other is recommended.
+        error: the exception that ended a command.
+        options: the options of the command; the message recommends no others.
     """
     if isinstance(error, LSTMError):
         return str(error)
     if isinstance(error, ImportError):
-        return _missing(error)
+        return _import_error_message(error)
     if isinstance(error, OSError) and error.errno is not None:
         return file_error_message("read or written", error.filename or "a file or a pipe", error)
     if isinstance(error, MemoryError):
@@ -69,9 +75,9 @@ def error_message(error: Exception, options: Collection[str] = ()) -> str:
     )
 
 
-def _missing(error: ImportError) -> str:
+def _import_error_message(error: ImportError) -> str:
     if not error.name:
-        return str(error)  # the suite's own, which says what to install
+        return str(error)  # raised by the suite; the message says what to install
     package = error.name.partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
         return f"the package {package} is missing; install it with: pip install {distribution_of(package)}"
@@ -79,13 +85,13 @@ def _missing(error: ImportError) -> str:
 
 
 def distribution_of(package: str) -> str:
-    """What a package is installed as, by the name by which it is imported."""
+    """Return the name of the distribution to install for an imported package."""
     return _DISTRIBUTIONS.get(package, package)
 
 
-# Where that is not its own name.
+# Distributions whose names differ from their packages.
 _DISTRIBUTIONS = {
-    **dict.fromkeys((each.partition(".")[0] for each in (__name__, LSTMError.__module__)), "keras-lstm-conformance"),
+    **dict.fromkeys((module.partition(".")[0] for module in (__name__, LSTMError.__module__)), "keras-lstm-conformance"),
     "sklearn": "scikit-learn", "tree": "dm-tree", "tf_keras": "tf-keras",
     "google": "protobuf", "PIL": "pillow", "yaml": "pyyaml",
 }  # fmt: skip

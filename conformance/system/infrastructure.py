@@ -1,7 +1,8 @@
-"""Faults of where a case was run: what says nothing of the implementation under test, whatever it was asked.
+"""Faults of the machine or the environment. Such a fault says nothing about the implementation under test.
 
-A missing package, a full disk or memory, a refused permission, a lost connection, a time limit and a process that ended are such. A
-result keeps what was raised as one line, `Type: message`, across processes and Python versions: that line alone tells the fault.
+Examples are a missing package, a full disk, a full memory, a refused permission, a lost connection, a time limit and a process that
+ended. A result stores an exception as one line, `Type: message`, across processes and Python versions. The fault is recognised from
+that line.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What went wrong where a case was run, as a report names it."""
+    """A kind of fault, with its name in reports."""
 
     PACKAGE = "a package is missing or cannot be imported"
     DISK = "the disk cannot be written"
@@ -45,7 +46,7 @@ _TYPES = {
     Fault.SUITE: {"AdapterStartError", "PicklingError", "UnpicklingError", "WorkerError"},
 }
 
-# What the messages of other types say: of libraries that wrap the exception, and of this suite's own processes. The first decides.
+# Patterns for messages of other types, from libraries that wrap exceptions and from the suite's processes. The first match decides.
 _WORDS = {
     Fault.SUITE: r"^could not be (judged|run)\b|^not run: ",
     Fault.TIME: r"^(WorkerError: )?no answer within |\btimed out\b|DEADLINE_EXCEEDED",
@@ -73,10 +74,10 @@ _PATTERNS = {fault: re.compile(words) for fault, words in _WORDS.items()}
 
 
 def infrastructure_fault(reason: str) -> Fault | None:
-    """What was wrong where the case was run; None where the line is the implementation's own.
+    """Return the fault of the machine or the environment; None if the exception is the implementation's own.
 
     Args:
-        reason: a result's: an exception as `exception_line` writes it, or what the suite says of a process that gave no answer.
+        reason: an exception as `exception_line` formats it, or the suite's message about a process without an answer.
     """
     for fault, pattern in _PATTERNS.items():
         if pattern.search(reason):
@@ -85,18 +86,18 @@ def infrastructure_fault(reason: str) -> Fault | None:
     return next((fault for fault, names in _TYPES.items() if name in names), None)
 
 
-# Of a user, a batch system, or a kernel without memory; all others are a process' own doing.
+# Signals that a user, a batch system or a kernel without memory sends. Every other signal comes from the process itself.
 _FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM", "SIGXCPU", "SIGXFSZ")
 
 
 def exit_code_text(exit_code: int) -> str:
-    """How a process ended: `exit code 3`, or `exit code -11, SIGSEGV`."""
+    """Format an exit code: `exit code 3`, or `exit code -11, SIGSEGV`."""
     name = _signal_of(exit_code)
     return f"exit code {exit_code}, {name}" if name else f"exit code {exit_code}"
 
 
 def is_external_signal(exit_code: int) -> bool:
-    """Whether a signal has ended it that no crash of its own sends."""
+    """Whether a signal from outside ended the process. A crash of its own does not send such a signal."""
     return _signal_of(exit_code) in _FROM_OUTSIDE
 
 
@@ -104,12 +105,12 @@ def _signal_of(exit_code: int) -> str:
     return next((number.name for number in signal.Signals if number == -exit_code), "")
 
 
-# How a process ends that its own code brings down, as opposed to what ends it from outside.
+# Signals by which a process ends when its own code crashes.
 CRASH_SIGNALS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 
 
 def crash_signal(reason: str) -> str:
-    """Which of `CRASH_SIGNALS` a process that gave no answer came to; "" for any other, and for a reason of another sort."""
+    """Return the signal of `CRASH_SIGNALS` that ended a process without an answer; "" for every other reason."""
     fault = infrastructure_fault(reason)
     died = re.search(r"\bdied \(exit code -(\d+)\b", reason) if fault is Fault.PROCESS else None
     names = {number.value: number.name for number in signal.Signals}

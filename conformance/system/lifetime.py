@@ -1,7 +1,7 @@
-"""What a run leaves behind: what it was asked for, and nothing else, however it ends.
+"""Removes temporary files and worker processes at the end of a run, however the run ends.
 
-All temporary files, of frameworks and worker processes too, lie in one folder that goes with the run. One that was killed is swept
-by the next: a folder's owner holds a lock in it for as long as it lives. A worker process ends with the one that started it.
+All temporary files, also those of frameworks and worker processes, lie in one folder, which the run removes at its end. If a run
+was killed, the next run removes its folder: a running process holds a lock in its folder. A worker process ends with its parent.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from typing import Any, NoReturn
 
 PREFIX = "lstm-conformance-run-"
 _LOCK = "in-use.lock"
-# How the name of a file ends that is being written, behind the process that does.
+# Suffix of a file that is still being written. The id of the writing process stands before it.
 _UNFINISHED = ".unfinished"
 
-# Tenths of a second in which processes that have been told to end write no more.
+# Attempts to remove a folder, a tenth of a second apart. Processes that are ending stop writing within this time.
 _ENDING = 30
 
-# Settings and caches that are written where they are missing: the variable that names another place, and where they are looked for.
+# Settings and caches that frameworks write into the home folder if they are missing: environment variable → usual places.
 _WRITTEN_WHERE_MISSING = {
     "KERAS_HOME": (".keras/keras.json",),
     "MPLCONFIGDIR": (".config/matplotlib", ".cache/matplotlib", ".matplotlib"),
 }
 
-# Of Linux: the signal that a process gets when its parent ends.
+# Linux: the option of prctl that sets the signal for the end of the parent.
 _PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Within it, this process and those that it starts have one folder for temporary files; a polite kill ends it like Ctrl-C."""
+    """Give this process and its child processes one folder for temporary files; SIGTERM ends the run as Ctrl-C does."""
     here = Path(tempfile.gettempdir())
-    if (here / _LOCK).exists():  # one around it
+    if (here / _LOCK).exists():  # an outer call has made the folder
         yield here
         return
-    _sweep(here)
+    _remove_abandoned(here)
     with sigterm_as_keyboard_interrupt():
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
@@ -59,63 +59,66 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def sigterm_as_keyboard_interrupt() -> Iterator[None]:
-    """A polite kill, or a terminal that is closed, ends a run as Ctrl-C does: what finished is kept."""
+    """SIGTERM, or a closed terminal, ends a run as Ctrl-C does: finished results are kept."""
     polite = [signal.SIGTERM]
     if sys.platform != "win32":
         polite.append(signal.SIGHUP)
-    here = threading.current_thread() is threading.main_thread()  # which alone may say what is done
-    before = {number: signal.getsignal(number) for number in polite if here}
-    heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
-    for number in heeded:
+    is_main = threading.current_thread() is threading.main_thread()  # only this thread may set handlers
+    previous = {number: signal.getsignal(number) for number in polite if is_main}
+    replaced = {number: handler for number, handler in previous.items() if handler is not signal.SIG_IGN}  # nohup ignores SIGHUP
+    for number in replaced:
         signal.signal(number, lambda *_: _interrupt())
     try:
         yield
     finally:
-        for number, handler in heeded.items():
+        for number, handler in replaced.items():
             signal.signal(number, handler)
 
 
 def exit_with_parent() -> None:
-    """End this worker process, whatever it does, when the one that started it has ended, or was killed."""
+    """End this worker process as soon as its parent has ended or was killed."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    if sys.platform == "linux":  # where code in C++ that never returns, and keeps all threads waiting, can be ended too
+    if sys.platform == "linux":  # this also ends C++ code that never returns and holds the interpreter's lock
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> NoReturn:
         connection.wait([parent.sentinel])
         os._exit(1)
 
-    if not parent.is_alive():  # before it could be told to; the thread would wait for code that never lets it
+    if not parent.is_alive():  # the parent ended before prctl, and the thread might never run
         os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Where to write what is to be at `path`, in whose place it comes whole or not at all; what a killed process had begun goes."""
-    for left in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
-        process = left.name.removesuffix(_UNFINISHED).rpartition(".")[2]
+    """Yield a temporary path, and rename it to `path` at the end: the file is written whole or not at all.
+
+    Unfinished files of killed processes are removed.
+    """
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
+        process = unfinished.name.removesuffix(_UNFINISHED).rpartition(".")[2]
         if process.isdecimal() and not _is_running(int(process)):
-            left.unlink(missing_ok=True)
-    begun = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+            unfinished.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
     try:
-        yield begun
-        begun.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        begun.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:
-    """Whether there may be a process of that id."""
-    if sys.platform == "win32":  # where asking would end it
+    """Whether a process of that id may be running."""
+    if sys.platform == "win32":  # os.kill would end it there
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # of another user
+    except OSError:  # a process of another user
         return True
     return True
 
@@ -126,26 +129,26 @@ def _interrupt() -> NoReturn:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Those of Python, what it loads and starts; and what frameworks write at home where a user has nothing of theirs."""
+    """Redirect temporary files to the folder, and what frameworks would write into a home folder that has no files of theirs."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.home raises where there is none
     missing = [name for name, places in _WRITTEN_WHERE_MISSING.items() if not any((home / place).exists() for place in places)]
     variables = {"TMPDIR": str(folder), **{name: os.environ.get(name, str(folder / name.lower())) for name in missing}}
-    before = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
+    previous = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
     os.environ.update(variables)
     tempfile.tempdir = str(folder)
     try:
         yield
     finally:
-        environment, tempfile.tempdir = before
+        environment, tempfile.tempdir = previous
         for name, value in environment.items():
             os.environ.pop(name)
             os.environ.update({} if value is None else {name: value})
 
 
-def _sweep(place: Path) -> None:
-    """Remove the folders of runs that were killed: those of this user whose lock nobody holds."""
-    for folder in (lock.parent for lock in place.glob(f"{PREFIX}*/{_LOCK}")):
-        with suppress(OSError):  # it is held, or gone by now
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the folders of killed runs of this user: no process holds their locks."""
+    for folder in (lock.parent for lock in parent.glob(f"{PREFIX}*/{_LOCK}")):
+        with suppress(OSError):  # the lock is held, or the folder is gone
             if sys.platform == "win32" or folder.lstat().st_uid == os.getuid():
                 with _lock(folder):
                     pass
@@ -153,14 +156,14 @@ def _sweep(place: Path) -> None:
 
 
 def _lock(folder: Path) -> Any:
-    """Whose file nobody else may hold; it raises OSError where somebody does."""
-    from filelock import FileLock  # noqa: PLC0415  # it takes its time to load, and not every command starts a process
+    """Return the lock of a folder; it raises OSError if another process holds it."""
+    from filelock import FileLock  # noqa: PLC0415  # slow to import, and not every command starts a process
 
     return FileLock(folder / _LOCK, timeout=0)
 
 
 def _remove(folder: Path) -> None:
-    """The folder, into which processes that are ending may still write."""
+    """Remove the folder; processes that are ending may still write into it."""
     for _ in range(_ENDING):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

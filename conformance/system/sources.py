@@ -1,4 +1,4 @@
-"""Which program it was: a digest of its files' contents, which tells an edited file under an unchanged version."""
+"""Identifies a program by a digest of its files. An edited file changes the digest even if the version stays the same."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from pathlib import Path
 
 import lstm_ref
 
-# Of what a program is made of; what a framework has compiled is known by its version.
+# Suffixes of source files. The version of a framework identifies its compiled files.
 _SUFFIXES = (".py", ".toml", ".txt")
 _NO_SOURCE = ("__pycache__", "tests", "docs", "recordings")
 
 
 def digest_of(path: Path) -> str:
-    """Of a file, or of the sources in a folder, with their names; a compiled copy of one is none of them.
+    """Return the digest of a file, or of the names and contents of the source files in a folder, without compiled copies.
 
     Raises:
         OSError: a file cannot be read.
     """
-    found = hashlib.sha256()
-    for each in [path] if path.is_file() else _sources(path):
-        name = each.relative_to(path).as_posix()
-        content = each.read_bytes()
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16]
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else _sources(path):
+        name = file.relative_to(path).as_posix()
+        content = file.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def suite_digest() -> str:
-    """Of this suite: cases, weights, inputs and σ come from it."""
+    """Return the digest of this suite, which defines cases, weights, inputs and σ."""
     folders = (Path(__file__).parents[1], Path(str(lstm_ref.__file__)).parent)
     return hashlib.sha256("".join(map(digest_of, folders)).encode()).hexdigest()[:16]
 
 
 def source_digests(source: Path | None) -> dict[str, str]:
-    """What tells one run's programs from another's: the suite's and the implementation's; that of none is the suite's own."""
+    """Return the digests of the suite and of the implementation. An implementation without files belongs to the suite."""
     return {"suite_files": suite_digest(), **({"implementation_files": digest_of(source)} if source else {})}
 
 

@@ -1,6 +1,6 @@
-"""Standard output and error that take every character: where their encoding lacks one, it is spelled in those that it has.
+"""Makes standard output and error accept every character. A character that the encoding lacks is replaced by others.
 
-Windows gives a pipe the encoding of its code page, cp1252 or cp437 among others, and PYTHONIOENCODING may name any.
+On Windows a pipe has the encoding of the code page, for example cp1252 or cp437. PYTHONIOENCODING may name any encoding.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ _HANDLER = "lstm_conformance.spelled"
 
 
 def replace_missing_characters(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the characters that an encoding lacks: those of SPELLED in other words, any other as its escape.
+    """Replace characters that an encoding lacks: by REPLACEMENTS, or else by their escape sequences.
 
     Raises:
-        UnicodeError: of decoding, which this is no answer to.
+        UnicodeError: the error is one of decoding.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(REPLACEMENTS.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking), error.end
+    missing = error.object[error.start : error.end]
+    return "".join(REPLACEMENTS.get(each) or each.encode("ascii", "backslashreplace").decode() for each in missing), error.end
 
 
 codecs.register_error(_HANDLER, replace_missing_characters)
 
 
 def in_encoding(text: str, encoding: str) -> str:
-    """The text in characters that the encoding has, as it will be written."""
+    """Return the text as it will be written in the encoding."""
     return text.encode(encoding, _HANDLER).decode(encoding)
 
 
 def printable(line: str) -> str:
-    """A line of text from anywhere, without what a terminal would obey: control characters and other lines."""
+    """Return one line of untrusted text without control characters and line breaks, which a terminal would obey."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def accept_every_character() -> None:
-    """Standard output and error no longer raise UnicodeEncodeError; what is no text file of Python's own stays as it is."""
+    """Keep standard output and error from raising UnicodeEncodeError. Streams that are no text files of Python stay as they are."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)

@@ -137,9 +137,11 @@ def worst_first(changes: Iterable[Change]) -> list[Change]:
 
 def behaviour_of(case: Case) -> str:
     """The features in which a case differs from the base case of the levels: `mask=left, route=fit`."""
-    usual = Case.from_id(BASE).said
-    differing = {name: value for name, value in case.said.items() if usual.get(name) != value}
-    differing |= {feature.name: feature.default for feature in FEATURES if feature.name in usual.keys() - case.said.keys()}
+    usual = Case.from_id(BASE).non_default_features
+    differing = {name: value for name, value in case.non_default_features.items() if usual.get(name) != value}
+    differing |= {
+        feature.name: feature.default for feature in FEATURES if feature.name in usual.keys() - case.non_default_features.keys()
+    }
     return ", ".join(f"{name}={value}" for name, value in differing.items()) or "plain"
 
 

@@ -15,7 +15,7 @@ from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTM, LSTMError, State, activations
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.deviations import combined
+from lstm_ref.deviations import combine
 
 # The range of each activation's values.
 _RANGES = {
@@ -88,7 +88,7 @@ def _listed(gates: Sequence[str], last: str) -> str:
 
 def _gates_of(deviation: str, timestep: DifferingTimestep) -> Gates:
     reference = timestep.reference
-    layer = combined(deviation.split("+")).build(reference.config, reference.weights) if deviation else reference
+    layer = combine(deviation.split("+")).build(reference.config, reference.weights) if deviation else reference
     return layer.gates(timestep.inputs, timestep.state)
 
 

@@ -1,4 +1,4 @@
-"""Deviations that other cells are made of: peepholes, a projection of the hidden state, a limit to the cell state.
+"""Deviations of other cells: peepholes, a projection of the hidden state, a limit of the cell state.
 
 Their equations::
 
@@ -9,8 +9,8 @@ Their equations::
 Gers & Schmidhuber, Recurrent nets that time and count, 2000 (peepholes); Sak, Senior & Beaufays, Long short-term memory recurrent
 neural network architectures for large scale acoustic modeling, 2014 (projection).
 
-As a mistake, each has weights of its own that depend on the sizes only; a system that has such weights is described with its own.
-A projection to fewer values than units is one to `units` values of which the last are zeros, and which nothing reads.
+As mutants they use fixed weights that depend on the sizes only; the description of a system uses the system's own weights. A
+projection to fewer values than units is modelled as one to `units` values of which the last are zeros.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from lstm_ref.errors import ShapeError
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 
-# As a mistake: small enough to be reached by the first timestep of any case.
-MISTAKEN_LIMIT = 2.0**-7
+# As a mutant: the first timestep of every case exceeds it.
+MUTANT_LIMIT = 2.0**-7
 
 
 def _fixed(*shape: int) -> Array:
-    """Weights of cos 1, cos 2, …: dense, of both signs, no two alike."""
+    """Weights cos 1, cos 2, …: dense, of both signs, no two equal."""
     return np.asarray(np.cos(np.arange(1.0, np.prod(shape) + 1)).reshape(shape))
 
 
@@ -43,8 +43,8 @@ class Peepholes(LSTM):
         w_i, w_f, w_o = _checked("peepholes", self.peepholes, _fixed(3, units)).astype(self.dtype)
         z = dict(self.preactivations(x_t, state.hidden))
         z["i"], z["f"] = z["i"] + w_i * state.cell, z["f"] + w_f * state.cell
-        c_t = self.new_cell(self.gates_of(z), state)
-        return self.gates_of({**z, "o": z["o"] + w_o * c_t})
+        c_t = self.new_cell(self.activate_gates(z), state)
+        return self.activate_gates({**z, "o": z["o"] + w_o * c_t})
 
 
 class Projection(LSTM):
@@ -58,14 +58,14 @@ class Projection(LSTM):
 
 
 class CellClipped(LSTM):
-    cell_limit = MISTAKEN_LIMIT
+    cell_limit = MUTANT_LIMIT
 
     def new_cell(self, gates: Gates, state: State) -> Array:
         return np.clip(super().new_cell(gates, state), -self.cell_limit, self.cell_limit)
 
 
 def _checked(name: str, own: Array | None, fixed: Array) -> Array:
-    """The weights of a system's own, or those that stand for them."""
+    """The system's own weights, or else the fixed ones."""
     if own is None:
         return fixed
     if own.shape != fixed.shape:
@@ -93,15 +93,15 @@ DEVIATIONS = (PEEPHOLES, PROJECTION, CELL_CLIPPED)
 
 
 def with_peepholes(i: Array, f: Array, o: Array) -> Deviation:
-    """Peepholes of these weights, (units,) each."""
+    """Peepholes with these weights, (units,) each."""
     return replace(PEEPHOLES, layer=type("Peepholes", (Peepholes,), {"peepholes": np.stack([i, f, o])}))
 
 
 def with_projection(matrix: Array, limit: float = np.inf) -> Deviation:
-    """A projection by (units, values), at most `units` values; what it gives is kept within a limit.
+    """A projection by a matrix (units, values), of at most `units` values; the result is clipped to a limit.
 
     Raises:
-        ShapeError: to more values than units.
+        ShapeError: more values than units.
     """
     units, values = matrix.shape
     if values > units:
@@ -111,7 +111,7 @@ def with_projection(matrix: Array, limit: float = np.inf) -> Deviation:
 
 
 def with_cell_clip(limit: float) -> Deviation:
-    """The cell state kept within [-limit, limit]."""
+    """The cell state clipped to [-limit, limit]."""
     return replace(
         CELL_CLIPPED,
         name=f"cell_clipped_at_{limit:g}",

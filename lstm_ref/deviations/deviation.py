@@ -1,4 +1,4 @@
-"""What a deviation is, and what it needs of a case to show in it."""
+"""What a deviation is, and which properties of a case make it show."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import LSTMWeights
 
-# Dropout masks per call and LSTM; () where none are drawn.
+# The dropout masks of each call and LSTM; () without dropout.
 Draws = tuple[tuple[DropoutMasks, ...], ...]
 
 
 class Need(StrEnum):
-    """What a case must offer before a deviation can show in it; without it nothing differs that can be seen."""
+    """A property that a case must have for a deviation to show; without it, the results are those of the reference."""
 
     USED_STEP = "a timestep that is used"
     SEVERAL_UNITS = "more than one unit"
@@ -82,8 +82,8 @@ class Need(StrEnum):
     MASK_PER_GATE = "a dropout mask per gate"
 
 
-def needing(*needs: Need) -> frozenset[Need]:
-    """The needs of a deviation that shows in what a timestep computes."""
+def step_needs(*needs: Need) -> frozenset[Need]:
+    """The needs of a deviation that changes the computation of a timestep."""
     return frozenset({Need.USED_STEP, *needs})
 
 
@@ -93,23 +93,23 @@ class Deviation:
 
     Attributes:
         name: stable identifier.
-        summary: what a wrong implementation does, completing "matches Keras if …".
-        needs: what a case must offer for the deviation to show.
-        hides: why a case that offers it may accept the deviation all the same; "" where none may.
-        weights: how the deviating implementation reads Keras' weights.
-        config: fields of the configuration that it takes otherwise.
+        summary: what the wrong implementation does.
+        needs: the properties of a case in which the deviation shows.
+        hides: why such a case may accept the deviation nevertheless; "" where none may.
+        weights: maps Keras' weights to those that the deviating implementation uses.
+        config: the fields of the configuration that it changes.
         layer: the reference with one method changed.
-        stacked: the composition of layers one above the other, changed.
-        bidirectional: the composition of two directions, changed.
-        backpropagation: the chain rule, changed; what is computed forwards stays as it should be.
-        d_stacked: the composition of layers, its chain rule changed.
-        d_bidirectional: the composition of two directions, likewise.
-        dropout: the masks that it draws where masks should be drawn so in training (True), and none at inference.
+        stacked: composes stacked layers, with the change.
+        bidirectional: composes two directions, with the change.
+        backpropagation: the chain rule, with the change; the forward pass is right.
+        d_stacked: composes stacked layers, with the change in the chain rule.
+        d_bidirectional: composes two directions, with the change in the chain rule.
+        dropout: maps the right masks, and whether the call is in training, to the masks that are used.
     """
 
     name: str
     summary: str
-    needs: frozenset[Need] = field(default_factory=needing)
+    needs: frozenset[Need] = field(default_factory=step_needs)
     hides: str = ""
     weights: Callable[[LSTMWeights], LSTMWeights] = lambda weights: weights
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -122,5 +122,5 @@ class Deviation:
     dropout: Callable[[Draws, bool], Draws] = lambda drawn, training: drawn if training else ()
 
     def build(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> LSTM:
-        """The reference, deviating."""
+        """The reference with the deviation."""
         return self.layer(replace(config, **self.config), self.weights(weights), dtype)

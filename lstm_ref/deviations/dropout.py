@@ -1,4 +1,4 @@
-"""Deviations of dropout: which masks are drawn, how they are scaled, and what they are applied to."""
+"""Deviations of dropout: which masks are drawn, how they are scaled, and where they are applied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_ref.arrays import Array
-from lstm_ref.deviations.deviation import Deviation, Draws, Need, needing
+from lstm_ref.deviations.deviation import Deviation, Draws, Need, step_needs
 from lstm_ref.dropout import DropoutMasks
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
@@ -17,41 +17,41 @@ from lstm_ref.weights import GATE_ORDER
 class MaskPerTimestep(LSTM):
     def step(self, x_t: Array, state: State) -> State:
         new = super().step(x_t, state)
-        self.dropout = self.dropout and self.dropout.mapped(lambda masks: np.roll(masks, 1))
+        self.dropout = self.dropout and self.dropout.map(lambda masks: np.roll(masks, 1))
         return new
 
 
 class MaskOfFirstRow(LSTM):
-    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+    def gate_inputs(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
         if self.dropout is None:
-            return super().read_by(gate, x_t, hidden)
-        return self.dropout.mapped(lambda masks: masks[:, :1]).applied(gate, x_t, hidden)
+            return super().gate_inputs(gate, x_t, hidden)
+        return self.dropout.map(lambda masks: masks[:, :1]).apply(gate, x_t, hidden)
 
 
 class CellDropped(LSTM):
-    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
-        return super().read_by(gate, x_t, hidden)[0], hidden
+    def gate_inputs(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        return super().gate_inputs(gate, x_t, hidden)[0], hidden
 
     def step(self, x_t: Array, state: State) -> State:
-        _, dropped = super().read_by("f", x_t, state.cell)
+        _, dropped = super().gate_inputs("f", x_t, state.cell)
         return super().step(x_t, State(hidden=state.hidden, cell=dropped))
 
 
 class InputMaskOnHidden(LSTM):
-    def read_by(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
-        mask, _ = super().read_by(gate, np.ones_like(x_t), hidden)
-        x_t, hidden = super().read_by(gate, x_t, hidden)
+    def gate_inputs(self, gate: str, x_t: Array, hidden: Array) -> tuple[Array, Array]:
+        mask, _ = super().gate_inputs(gate, np.ones_like(x_t), hidden)
+        x_t, hidden = super().gate_inputs(gate, x_t, hidden)
         return x_t, hidden * np.resize(mask, hidden.shape)
 
 
 class MaskKeptInHidden(LSTM):
     def step(self, x_t: Array, state: State) -> State:
         new = super().step(x_t, state)
-        return State(hidden=super().read_by("o", x_t, new.hidden)[1], cell=new.cell)
+        return State(hidden=super().gate_inputs("o", x_t, new.hidden)[1], cell=new.cell)
 
 
-def _drawn(change: Callable[[DropoutMasks], DropoutMasks]) -> Callable[[Draws, bool], Draws]:
-    """Masks drawn in training only, and each changed."""
+def _changed_masks(change: Callable[[DropoutMasks], DropoutMasks]) -> Callable[[Draws, bool], Draws]:
+    """Masks in training only, each changed."""
     return lambda drawn, training: tuple(tuple(map(change, call)) for call in drawn) if training else ()
 
 
@@ -78,54 +78,54 @@ DEVIATIONS = (
         name="dropout_unscaled",
         summary="what dropout keeps is not scaled by 1 / (1 - rate)",
         needs=_IN_TRAINING,
-        dropout=_drawn(lambda masks: masks.mapped(np.sign)),
+        dropout=_changed_masks(lambda masks: masks.map(np.sign)),
     ),
     Deviation(
         name="dropout_scaled_twice",
         summary="what dropout keeps is scaled by 1 / (1 - rate) twice",
         needs=_IN_TRAINING,
-        dropout=_drawn(lambda masks: masks.mapped(np.square)),
+        dropout=_changed_masks(lambda masks: masks.map(np.square)),
     ),
     Deviation(
         name="dropout_mask_per_gate",
         summary="each gate has a dropout mask of its own where one is to serve all",
         needs=frozenset({Need.MASK_SHARED}),
-        dropout=_drawn(lambda masks: masks.mapped(_per_gate)),
+        dropout=_changed_masks(lambda masks: masks.map(_per_gate)),
     ),
     Deviation(
         name="dropout_mask_shared",
         summary="one dropout mask serves all gates where each is to have its own",
         needs=frozenset({Need.MASK_PER_GATE}),
-        dropout=_drawn(lambda masks: masks.mapped(lambda drawn: drawn[:1])),
+        dropout=_changed_masks(lambda masks: masks.map(lambda drawn: drawn[:1])),
     ),
     Deviation(
         name="dropout_mask_per_timestep",
         summary="dropout masks are drawn anew at every timestep",
-        needs=needing(Need.DROPOUT, Need.SEVERAL_STEPS),
+        needs=step_needs(Need.DROPOUT, Need.SEVERAL_STEPS),
         layer=MaskPerTimestep,
     ),
     Deviation(
         name="dropout_mask_of_first_row",
         summary="the dropout mask of the first row of the batch is taken for all rows",
-        needs=needing(Need.DROPOUT, Need.SEVERAL_ROWS),
+        needs=step_needs(Need.DROPOUT, Need.SEVERAL_ROWS),
         layer=MaskOfFirstRow,
     ),
     Deviation(
         name="input_dropout_of_hidden",
         summary="the mask of the inputs' dropout acts on the hidden state that the gates read, too",
-        needs=needing(Need.INPUT_DROPOUT, Need.PREVIOUS_STATE),
+        needs=step_needs(Need.INPUT_DROPOUT, Need.PREVIOUS_STATE),
         layer=InputMaskOnHidden,
     ),
     Deviation(
         name="recurrent_dropout_of_cell",
         summary="recurrent dropout acts on the cell state instead of the hidden state that the gates read",
-        needs=needing(Need.RECURRENT_DROPOUT, Need.PREVIOUS_STATE),
+        needs=step_needs(Need.RECURRENT_DROPOUT, Need.PREVIOUS_STATE),
         layer=CellDropped,
     ),
     Deviation(
         name="recurrent_dropout_of_output",
         summary="recurrent dropout acts on the hidden state that is emitted and kept, not only on what the gates read",
-        needs=needing(Need.RECURRENT_DROPOUT),
+        needs=step_needs(Need.RECURRENT_DROPOUT),
         layer=MaskKeptInHidden,
     ),
 )

@@ -1,4 +1,4 @@
-"""Deviations of the chain rule: what is computed forwards is right, its derivatives are not."""
+"""Deviations of the chain rule: the forward pass is right, its gradients are wrong."""
 
 from __future__ import annotations
 
@@ -11,158 +11,148 @@ from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
 from lstm_ref.composite import Bidirectional, Stacked
 from lstm_ref.deviations.deviation import Deviation, Need
-from lstm_ref.deviations.precision import OFF_BY
-from lstm_ref.gradients import Backpropagation, Gradients
+from lstm_ref.deviations.precision import RELATIVE_ERRORS
+from lstm_ref.gradients import Backpropagation, Gradients, StepRecord
 from lstm_ref.state import State
 from lstm_ref.weights import GATE_ORDER
 
-Taken = Sequence[tuple[Array, Array, Mapping[str, Array]]]
 
-
-def _nothing(like: State) -> State:
-    return State(hidden=0 * like.hidden, cell=0 * like.cell)
+def _zero(state: State) -> State:
+    return State(hidden=0 * state.hidden, cell=0 * state.cell)
 
 
 class RecurrentTermMissing(Backpropagation):
-    def of_what_is_read(self, d_z: Mapping[str, Array]) -> tuple[Array, Array]:
-        d_x, d_hidden = super().of_what_is_read(d_z)
+    def input_and_hidden_gradients(self, d_z: Mapping[str, Array]) -> tuple[Array, Array]:
+        d_x, d_hidden = super().input_and_hidden_gradients(d_z)
         return d_x, 0 * d_hidden
 
 
 class ForgetPathDropped(Backpropagation):
-    def of_cell_before(self, gates: Gates, d_cell: Array) -> Array:  # noqa: ARG002  # that is the deviation
+    def previous_cell_gradient(self, gates: Gates, d_cell: Array) -> Array:  # noqa: ARG002  # that is the deviation
         return 0 * d_cell
 
 
 class ForgetGateTakenAsOpen(Backpropagation):
-    def of_cell_before(self, gates: Gates, d_cell: Array) -> Array:  # noqa: ARG002  # that is the deviation
+    def previous_cell_gradient(self, gates: Gates, d_cell: Array) -> Array:  # noqa: ARG002  # that is the deviation
         return d_cell
 
 
 class HiddenPathDropped(Backpropagation):
-    def of_cell(self, gates: Gates, cell: Array, d_new: State) -> Array:  # noqa: ARG002  # that is the deviation
+    def cell_gradient(self, gates: Gates, cell: Array, d_new: State) -> Array:  # noqa: ARG002  # that is the deviation
         return d_new.cell
 
 
 class CellSlopeMissing(Backpropagation):
-    def of_cell(self, gates: Gates, cell: Array, d_new: State) -> Array:  # noqa: ARG002  # that is the deviation
+    def cell_gradient(self, gates: Gates, cell: Array, d_new: State) -> Array:  # noqa: ARG002  # that is the deviation
         return np.asarray(d_new.cell + d_new.hidden * gates.o)
 
 
 class CellNotActivated(Backpropagation):
-    def of_gates(self, gates: Gates, before: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
-        return super().of_gates(gates, before, cell, d_cell, d_hidden) | {"o": d_hidden * cell}
+    def gate_gradients(self, gates: Gates, previous: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
+        return super().gate_gradients(gates, previous, cell, d_cell, d_hidden) | {"o": d_hidden * cell}
 
 
 class ForgetGateReadsNewCell(Backpropagation):
-    def of_gates(self, gates: Gates, before: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
-        return super().of_gates(gates, before, cell, d_cell, d_hidden) | {"f": d_cell * cell}
+    def gate_gradients(self, gates: Gates, previous: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
+        return super().gate_gradients(gates, previous, cell, d_cell, d_hidden) | {"f": d_cell * cell}
 
 
 class GateConstant(Backpropagation):
-    """One gate has no derivative."""
+    """One gate has no gradient."""
 
     gate: str
 
-    def of_gates(self, gates: Gates, before: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
-        found = super().of_gates(gates, before, cell, d_cell, d_hidden)
-        return found | {self.gate: 0 * found[self.gate]}
+    def gate_gradients(self, gates: Gates, previous: State, cell: Array, d_cell: Array, d_hidden: Array) -> dict[str, Array]:
+        gradients = super().gate_gradients(gates, previous, cell, d_cell, d_hidden)
+        return gradients | {self.gate: 0 * gradients[self.gate]}
 
 
 class Truncated(Backpropagation):
-    """The state is a constant at the beginning of every `after` timesteps."""
+    """No gradient flows to the state before every n-th timestep."""
 
-    after: int
+    every: int
 
-    def of_state_before(self, k: int, use: Array, stepped: State, held: State) -> State:
-        before = super().of_state_before(k, use, stepped, held)
-        return _nothing(before) if k and k % self.after == 0 else before
+    def previous_state_gradient(self, k: int, use: Array, used: State, masked: State) -> State:
+        gradient = super().previous_state_gradient(k, use, used, masked)
+        return _zero(gradient) if k and k % self.every == 0 else gradient
 
 
 class MaskIgnored(Backpropagation):
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
         inputs = inputs if mask is None else np.where(mask[..., np.newaxis], inputs, np.nan_to_num(inputs, posinf=1.0))
-        return super().through_sequence(inputs, initial_state, None, d_outputs, d_final)
+        return super().backpropagate(inputs, initial_state, None, d_outputs, d_final)
 
 
 class StoppedByMask(Backpropagation):
-    def of_state_before(self, k: int, use: Array, stepped: State, held: State) -> State:
-        return super().of_state_before(k, use, stepped, _nothing(held))
+    def previous_state_gradient(self, k: int, use: Array, used: State, masked: State) -> State:
+        return super().previous_state_gradient(k, use, used, _zero(masked))
 
 
 class RepeatedOutputConstant(Backpropagation):
-    def of_repeated(self, d_emitted: Array) -> Array:
+    def repeated_output_gradient(self, d_emitted: Array) -> Array:
         return 0 * d_emitted
 
 
 class ZeroOutputTakenAsRepeated(Backpropagation):
-    def of_repeated(self, d_emitted: Array) -> Array:
+    def repeated_output_gradient(self, d_emitted: Array) -> Array:
         return d_emitted
 
 
 class FinalStateConstant(Backpropagation):
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
-        return super().through_sequence(inputs, initial_state, mask, d_outputs, _nothing(d_final))
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
+        return super().backpropagate(inputs, initial_state, mask, d_outputs, _zero(d_final))
 
 
 class InitialStateConstant(Backpropagation):
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
-        found = super().through_sequence(inputs, initial_state, mask, d_outputs, d_final)
-        return replace(found, initial_state=_nothing(found.initial_state))
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
+        gradients = super().backpropagate(inputs, initial_state, mask, d_outputs, d_final)
+        return replace(gradients, initial_state=_zero(gradients.initial_state))
 
 
 class InputsReversed(Backpropagation):
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
-        found = super().through_sequence(inputs, initial_state, mask, d_outputs, d_final)
-        return replace(found, inputs=found.inputs[:, ::-1] if self.lstm.config.go_backwards else found.inputs)
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
+        gradients = super().backpropagate(inputs, initial_state, mask, d_outputs, d_final)
+        return replace(gradients, inputs=gradients.inputs[:, ::-1] if self.lstm.config.go_backwards else gradients.inputs)
 
 
 class WeightsAveragedOverRows(Backpropagation):
-    def of_weights(self, taken: Taken) -> dict[str, Array]:
-        rows = len(taken[0][0]) / self.copies
-        return {name: array / rows for name, array in super().of_weights(taken).items()}
+    def weight_gradients(self, step_records: Sequence[StepRecord]) -> dict[str, Array]:
+        rows = len(step_records[0][0]) / self.copies
+        return {name: array / rows for name, array in super().weight_gradients(step_records).items()}
 
 
 class LastStepOnly(Backpropagation):
-    """The weights' derivatives are those of the last timestep."""
+    """The gradients of the weights are those of the last timestep."""
 
-    def of_weights(self, taken: Taken) -> dict[str, Array]:
-        return super().of_weights(taken[:1])
+    def weight_gradients(self, step_records: Sequence[StepRecord]) -> dict[str, Array]:
+        return super().weight_gradients(step_records[:1])
 
 
-class RecurrentKernelReadsInputsLate(Backpropagation):
-    """U's derivative pairs each timestep with the hidden state before the one before it."""
+class RecurrentKernelGradientLate(Backpropagation):
+    """The gradient of U pairs z_t with h_{t-2}."""
 
-    def of_weights(self, taken: Taken) -> dict[str, Array]:
-        earlier = [*(hidden for _, hidden, _ in taken[1:]), 0 * taken[-1][1]]
-        return super().of_weights([(x_t, hidden, d_z) for (x_t, _, d_z), hidden in zip(taken, earlier, strict=True)])
+    def weight_gradients(self, step_records: Sequence[StepRecord]) -> dict[str, Array]:
+        earlier = [*(hidden for _, hidden, _ in step_records[1:]), 0 * step_records[-1][1]]
+        return super().weight_gradients([(x_t, hidden, d_z) for (x_t, _, d_z), hidden in zip(step_records, earlier, strict=True)])
 
 
 class GatesInOnnxOrder(Backpropagation):
-    def of_weights(self, taken: Taken) -> dict[str, Array]:
-        found = super().of_weights(taken)
-        blocks = {name: dict(zip(GATE_ORDER, np.split(array, 4, axis=-1), strict=True)) for name, array in found.items()}
-        return {name: np.concatenate([of[gate] for gate in "iofc"], axis=-1) for name, of in blocks.items()}
+    def weight_gradients(self, step_records: Sequence[StepRecord]) -> dict[str, Array]:
+        blocks = {
+            name: dict(zip(GATE_ORDER, np.split(array, 4, axis=-1), strict=True))
+            for name, array in super().weight_gradients(step_records).items()
+        }
+        return {name: np.concatenate([gates[gate] for gate in "iofc"], axis=-1) for name, gates in blocks.items()}
 
 
-class Off(Backpropagation):
-    """All derivatives multiplied by `factor`."""
+class GradientsScaled(Backpropagation):
+    """All gradients are multiplied by `factor`."""
 
     factor: float
 
-    def through_sequence(
-        self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State
-    ) -> Gradients:
+    def backpropagate(self, inputs: Array, initial_state: State, mask: Array | None, d_outputs: Array, d_final: State) -> Gradients:
         scaled = State(hidden=self.factor * d_final.hidden, cell=self.factor * d_final.cell)
-        return super().through_sequence(inputs, initial_state, mask, self.factor * d_outputs, scaled)
+        return super().backpropagate(inputs, initial_state, mask, self.factor * d_outputs, scaled)
 
 
 class LowerLayerConstant(Stacked):
@@ -171,22 +161,22 @@ class LowerLayerConstant(Stacked):
 
 
 class AverageTakenAsSum(Bidirectional):
-    def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
-        return (d_outputs, d_outputs) if self.merge_mode == "ave" else super().unmerge(d_outputs, ahead, behind)
+    def unmerge(self, d_outputs: Array, forward: Array, backward: Array) -> tuple[Array, Array]:
+        return (d_outputs, d_outputs) if self.merge_mode == "ave" else super().unmerge(d_outputs, forward, backward)
 
 
 class ProductTakenAsSum(Bidirectional):
-    def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
-        return (d_outputs, d_outputs) if self.merge_mode == "mul" else super().unmerge(d_outputs, ahead, behind)
+    def unmerge(self, d_outputs: Array, forward: Array, backward: Array) -> tuple[Array, Array]:
+        return (d_outputs, d_outputs) if self.merge_mode == "mul" else super().unmerge(d_outputs, forward, backward)
 
 
 class ForwardHalfOnly(Bidirectional):
-    def unmerge(self, d_outputs: Array, ahead: Array, behind: Array) -> tuple[Array, Array]:
-        d_ahead, d_behind = super().unmerge(d_outputs, ahead, behind)
-        return d_ahead, 0 * d_behind
+    def unmerge(self, d_outputs: Array, forward: Array, backward: Array) -> tuple[Array, Array]:
+        d_forward, d_backward = super().unmerge(d_outputs, forward, backward)
+        return d_forward, 0 * d_backward
 
 
-def _as(kind: type[Backpropagation], **fields: object) -> type[Backpropagation]:
+def _subclass(kind: type[Backpropagation], **fields: object) -> type[Backpropagation]:
     return type(kind.__name__, (kind,), fields)
 
 
@@ -194,7 +184,7 @@ def _deviation(name: str, summary: str, kind: type[Backpropagation], *needs: Nee
     return Deviation(name=name, summary=summary, needs=frozenset({Need.GRADIENTS, *needs}), backpropagation=kind, hides=hides)
 
 
-def _of_halves(name: str, summary: str, kind: Callable[..., Bidirectional], *needs: Need) -> Deviation:
+def _merge_deviation(name: str, summary: str, kind: Callable[..., Bidirectional], *needs: Need) -> Deviation:
     return Deviation(name=name, summary=summary, needs=frozenset({Need.GRADIENTS, *needs}), d_bidirectional=kind)
 
 
@@ -227,20 +217,20 @@ DEVIATIONS = (
         _deviation(
             f"gradient_of_{gate}_dropped",
             f"no gradient flows through the {_GATES[gate]}",
-            _as(GateConstant, gate=gate),
+            _subclass(GateConstant, gate=gate),
             *((Need.GRADIENT_CHAIN,) if gate == "f" else ()),
         )
         for gate in GATE_ORDER
     ),
     *(
         _deviation(
-            f"truncated_every_{after}",
-            f"gradients are cut every {after} timestep{'s' if after > 1 else ''}",
-            _as(Truncated, after=after),
-            Need.GRADIENT_CHAIN if after == 1 else Need.LONG_GRADIENT_CHAIN,
+            f"truncated_every_{every}",
+            f"gradients are cut every {every} timestep{'s' if every > 1 else ''}",
+            _subclass(Truncated, every=every),
+            Need.GRADIENT_CHAIN if every == 1 else Need.LONG_GRADIENT_CHAIN,
             Need.SEVERAL_STEPS,
         )
-        for after in (1, 2)
+        for every in (1, 2)
     ),
     _deviation("mask_ignored_backwards", "gradients are those of the sequence without its mask", MaskIgnored, Need.MASKED_STEP),
     _deviation("gradient_stopped_by_mask", "gradients of the states end at a masked timestep", StoppedByMask, Need.HELD_GRADIENT),
@@ -282,21 +272,26 @@ DEVIATIONS = (
     _deviation(
         "recurrent_kernel_gradient_late",
         "the recurrent kernel's gradient pairs z_t with h_{t-2}",
-        RecurrentKernelReadsInputsLate,
+        RecurrentKernelGradientLate,
         Need.GRADIENT_CHAIN,
     ),
     _deviation("gradients_in_onnx_order", "the gradients of the weights are ordered i, o, f, c", GatesInOnnxOrder),
     *(
-        _deviation(f"gradients_off_by_{error}", f"all gradients are off by {error}", _as(Off, factor=1 + float(error)), hides=why)
-        for error, why in OFF_BY.items()
+        _deviation(
+            f"gradients_off_by_{error}",
+            f"all gradients are off by {error}",
+            _subclass(GradientsScaled, factor=1 + float(error)),
+            hides=reason,
+        )
+        for error, reason in RELATIVE_ERRORS.items()
     ),
-    _of_halves(
+    _merge_deviation(
         "average_taken_as_sum_backwards", "merge_mode 'ave' passes gradients on unhalved", AverageTakenAsSum, Need.MERGE_AVE
     ),
-    _of_halves(
+    _merge_deviation(
         "product_taken_as_sum_backwards", "merge_mode 'mul' passes gradients on unweighed", ProductTakenAsSum, Need.MERGE_MUL
     ),
-    _of_halves(
+    _merge_deviation(
         "backward_half_constant",
         "no gradient flows from the outputs to a Bidirectional's backward half",
         ForwardHalfOnly,

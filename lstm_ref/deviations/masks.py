@@ -1,4 +1,4 @@
-"""Deviations under a mask: which timesteps it hides, what the states do there, and what is emitted."""
+"""Deviations under a mask: the masked timesteps, their states, and their outputs."""
 
 from __future__ import annotations
 
@@ -70,23 +70,23 @@ class MaskedOutputNotHeld(LSTM):
 
 
 class ZeroOutputNotReversed(LSTM):
-    # Whether what it emits is in reverse order of the timesteps; None where that is as it reads.
+    # Whether the outputs are in reverse order of the timesteps; None: as go_backwards has it.
     emits_reversed: bool | None = None
 
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:
-        passed, config = super().run(inputs, initial_state, mask), self.config
+        trajectory, config = super().run(inputs, initial_state, mask), self.config
         is_reversed = config.go_backwards if self.emits_reversed is None else self.emits_reversed
         if mask is None or not (config.zero_output_for_mask and config.return_sequences and is_reversed):
-            return passed
+            return trajectory
         processed = mask[:, ::-1] if config.go_backwards else mask
         started = np.cumsum(processed, axis=1) > 0
-        return replace(passed, outputs=np.where((processed[:, ::-1] & started)[:, :, np.newaxis], passed.hidden, 0))
+        return replace(trajectory, outputs=np.where((processed[:, ::-1] & started)[:, :, np.newaxis], trajectory.hidden, 0))
 
 
 def _cells_not_reversed(layers: Sequence[LSTM]) -> Composite:
-    """Of several cells of one RNN the lowest alone reads backwards, for all; what the uppermost emits is zeroed."""
+    """Of several cells of one RNN only the lowest reads backwards, for all; the outputs of the uppermost are zeroed."""
     if layers[0].config.go_backwards and not layers[-1].config.go_backwards:
-        for layer in [each for each in layers if isinstance(each, ZeroOutputNotReversed)]:
+        for layer in (layer for layer in layers if isinstance(layer, ZeroOutputNotReversed)):
             layer.emits_reversed = layer is layers[-1]
     return Stacked(layers)
 

@@ -1,4 +1,4 @@
-"""Deviations in the states: which are given, returned, kept from call to call, and reset."""
+"""Deviations in the states: initial, returned, stored and reset ones."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_ref.arrays import Array
-from lstm_ref.deviations.deviation import Deviation, Need, needing
+from lstm_ref.deviations.deviation import Deviation, Need, step_needs
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
 
 
 class StatesExchanged(LSTM):
-    def present(self, trajectory: Trajectory) -> tuple[Array, State]:
-        return super().present(replace(trajectory, hidden=trajectory.cell, cell=trajectory.hidden))
+    def outputs_and_state(self, trajectory: Trajectory) -> tuple[Array, State]:
+        return super().outputs_and_state(replace(trajectory, hidden=trajectory.cell, cell=trajectory.hidden))
 
 
 class InitialStateIgnored(LSTM):
-    def start(self, given: State | None, batch: int) -> State:  # noqa: ARG002  # that is the deviation
-        return super().start(None, batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:  # noqa: ARG002  # that is the deviation
+        return super().starting_state(None, batch)
 
 
 class InitialStatesExchanged(LSTM):
-    def start(self, given: State | None, batch: int) -> State:
-        return super().start(given and State(hidden=given.cell, cell=given.hidden), batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        return super().starting_state(initial_state and State(hidden=initial_state.cell, cell=initial_state.hidden), batch)
 
 
 class InitialHiddenIgnored(LSTM):
-    def start(self, given: State | None, batch: int) -> State:
-        return super().start(given and replace(given, hidden=np.zeros_like(given.hidden)), batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        return super().starting_state(initial_state and replace(initial_state, hidden=np.zeros_like(initial_state.hidden)), batch)
 
 
 class InitialCellIgnored(LSTM):
-    def start(self, given: State | None, batch: int) -> State:
-        return super().start(given and replace(given, cell=np.zeros_like(given.cell)), batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        return super().starting_state(initial_state and replace(initial_state, cell=np.zeros_like(initial_state.cell)), batch)
 
 
 class InitialStateKept(LSTM):
-    kept: State | None = None
+    first_state: State | None = None
 
-    def start(self, given: State | None, batch: int) -> State:
-        self.kept = given or self.kept
-        return super().start(self.kept if self.config.stateful else given, batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        self.first_state = initial_state or self.first_state
+        return super().starting_state(self.first_state if self.config.stateful else initial_state, batch)
 
     def reset_state(self) -> None:
         super().reset_state()
-        self.kept = None
+        self.first_state = None
 
 
 class InitialStateNotStored(LSTM):
     was_given = False
 
-    def start(self, given: State | None, batch: int) -> State:
-        self.was_given = given is not None
-        return super().start(given, batch)
+    def starting_state(self, initial_state: State | None, batch: int) -> State:
+        self.was_given = initial_state is not None
+        return super().starting_state(initial_state, batch)
 
     def store(self, state: State) -> None:
         if not self.was_given:
@@ -90,30 +90,30 @@ class StoredStateUnmasked(LSTM):
 
 class ResetIgnored(LSTM):
     def reset_state(self) -> None:
-        """Keep everything."""
+        """Do nothing."""
 
 
 class CellNotReset(LSTM):
     def reset_state(self) -> None:
-        kept = self.state
+        before = self.state
         super().reset_state()
-        if kept is not None:
-            self.state = State(hidden=np.zeros_like(kept.hidden), cell=kept.cell)
+        if before is not None:
+            self.state = State(hidden=np.zeros_like(before.hidden), cell=before.cell)
 
 
 class HiddenNotReset(LSTM):
     def reset_state(self) -> None:
-        kept = self.state
+        before = self.state
         super().reset_state()
-        if kept is not None:
-            self.state = State(hidden=kept.hidden, cell=np.zeros_like(kept.cell))
+        if before is not None:
+            self.state = State(hidden=before.hidden, cell=np.zeros_like(before.cell))
 
 
 DEVIATIONS = (
     Deviation(
         name="states_exchanged",
         summary="cell state and hidden state are returned in exchanged places",
-        needs=needing(Need.STATES),
+        needs=step_needs(Need.STATES),
         layer=StatesExchanged,
     ),
     Deviation(
@@ -143,25 +143,25 @@ DEVIATIONS = (
     Deviation(
         name="initial_state_kept",
         summary="a stateful layer starts every later call from the initial_state that it was given once",
-        needs=needing(Need.INITIAL_STATE, Need.CARRIED_CALL),
+        needs=step_needs(Need.INITIAL_STATE, Need.CARRIED_CALL),
         layer=InitialStateKept,
     ),
     Deviation(
         name="initial_state_not_stored",
         summary="a stateful call that is given an initial_state leaves the stored state alone",
-        needs=needing(Need.INITIAL_STATE, Need.CARRIED_CALL),
+        needs=step_needs(Need.INITIAL_STATE, Need.CARRIED_CALL),
         layer=InitialStateNotStored,
     ),
     Deviation(
         name="state_not_carried",
         summary="a stateful call starts from zeros",
-        needs=needing(Need.CARRIED_CALL),
+        needs=step_needs(Need.CARRIED_CALL),
         layer=StateNotCarried,
     ),
     Deviation(
         name="state_carried_late",
         summary="a stateful call starts from the state before the last call",
-        needs=needing(Need.CARRIED_CALL),
+        needs=step_needs(Need.CARRIED_CALL),
         layer=StateCarriedLate,
     ),
     Deviation(
@@ -170,17 +170,17 @@ DEVIATIONS = (
         needs=frozenset({Need.MASKED_END, Need.CARRIED_CALL}),
         layer=StoredStateUnmasked,
     ),
-    Deviation(name="reset_ignored", summary="reset_state() resets nothing", needs=needing(Need.RESET), layer=ResetIgnored),
+    Deviation(name="reset_ignored", summary="reset_state() resets nothing", needs=step_needs(Need.RESET), layer=ResetIgnored),
     Deviation(
         name="cell_not_reset",
         summary="reset_state() leaves the cell state",
-        needs=needing(Need.RESET),
+        needs=step_needs(Need.RESET),
         layer=CellNotReset,
     ),
     Deviation(
         name="hidden_not_reset",
         summary="reset_state() leaves the hidden state",
-        needs=needing(Need.RESET),
+        needs=step_needs(Need.RESET),
         layer=HiddenNotReset,
     ),
 )

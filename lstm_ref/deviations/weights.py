@@ -1,4 +1,4 @@
-"""Deviations in the weights: their gates, axes and biases, and in what form they are stored."""
+"""Deviations in the weights: their gates, axes and biases, and the arrays that store them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_ref.arrays import Array
-from lstm_ref.deviations.deviation import Deviation, Need, needing
+from lstm_ref.deviations.deviation import Deviation, Need, step_needs
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
-# In which order Keras 1 stores the arrays of the gates.
+# The order in which Keras 1 stores the arrays of the gates.
 KERAS_1_ORDER = ("i", "c", "f", "o")
 
 PARTS = ("kernel", "recurrent_kernel", "bias")
@@ -41,8 +41,8 @@ class KernelsStacked(LSTM):
     @property
     def weight_arrays(self) -> dict[str, Array]:
         arrays = super().weight_arrays
-        below = {name: arrays.pop(f"recurrent_{name}") for name in list(arrays) if f"recurrent_{name}" in arrays}
-        return {name: np.concatenate([array, below[name]]) if name in below else array for name, array in arrays.items()}
+        recurrent = {name: arrays.pop(f"recurrent_{name}") for name in list(arrays) if f"recurrent_{name}" in arrays}
+        return {name: np.concatenate([array, recurrent[name]]) if name in recurrent else array for name, array in arrays.items()}
 
 
 class WeightsTransposed(LSTM):
@@ -84,30 +84,30 @@ CANDIDATE_FIRST = ("c", "f", "i", "o")
 def _gate_orders() -> list[Deviation]:
     """All 23 wrong gate orders: on the kernel only, the recurrent kernel only, the bias only, and on all three."""
     needs = {
-        ("kernel",): needing(),
-        ("recurrent_kernel",): needing(Need.PREVIOUS_STATE),
-        ("bias",): needing(Need.BIAS),
-        PARTS: needing(),
+        ("kernel",): step_needs(),
+        ("recurrent_kernel",): step_needs(Need.PREVIOUS_STATE),
+        ("bias",): step_needs(Need.BIAS),
+        PARTS: step_needs(),
     }
     return [
         Deviation(
             name=f"{'all' if parts == PARTS else parts[0]}_gates_{''.join(order)}",
             summary=f"the gates of {', '.join(parts)} are ordered {', '.join(order)}",
-            needs=needed | ({Need.ACTIVATIONS_APART} if parts == PARTS and order == CANDIDATE_FIRST else set()),
+            needs=part_needs | ({Need.ACTIVATIONS_APART} if parts == PARTS and order == CANDIDATE_FIRST else set()),
             weights=_read_as(order, parts),
         )
-        for parts, needed in needs.items()
+        for parts, part_needs in needs.items()
         for order in itertools.permutations(GATE_ORDER)
         if order != GATE_ORDER
     ]
 
 
-_RECURRENT = needing(Need.PREVIOUS_STATE, Need.SEVERAL_UNITS)
+_RECURRENT = step_needs(Need.PREVIOUS_STATE, Need.SEVERAL_UNITS)
 
 FORGET_BIAS_DOUBLED = Deviation(
     name="forget_bias_doubled",
     summary="a forget bias of 1 is added at run time to a bias that holds it already",
-    needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
+    needs=step_needs(Need.PREVIOUS_STATE, Need.BIAS),
     weights=_bias_plus(f=1),
 )
 
@@ -134,13 +134,13 @@ DEVIATIONS = (
     Deviation(
         name="recurrent_kernel_ignored",
         summary="the hidden state is not fed back",
-        needs=needing(Need.PREVIOUS_STATE),
+        needs=step_needs(Need.PREVIOUS_STATE),
         weights=lambda weights: replace(weights, recurrent_kernel=0 * weights.recurrent_kernel),
     ),
     Deviation(
         name="features_reversed",
         summary="the kernel reads the features from the last to the first",
-        needs=needing(Need.SEVERAL_FEATURES),
+        needs=step_needs(Need.SEVERAL_FEATURES),
         weights=lambda weights: replace(weights, kernel=weights.kernel[::-1]),
     ),
     Deviation(
@@ -153,7 +153,7 @@ DEVIATIONS = (
     Deviation(
         name="forget_bias_missing",
         summary="the forget gate's bias lacks the 1 of unit_forget_bias",
-        needs=needing(Need.PREVIOUS_STATE, Need.BIAS),
+        needs=step_needs(Need.PREVIOUS_STATE, Need.BIAS),
         weights=_bias_plus(f=-1),
     ),
     FORGET_BIAS_DOUBLED,
@@ -161,7 +161,7 @@ DEVIATIONS = (
         Deviation(
             name=f"forget_bias_on_{gate}",
             summary=f"the 1 of unit_forget_bias sits on block {gate} instead of f",
-            needs=needing(Need.BIAS),
+            needs=step_needs(Need.BIAS),
             weights=_bias_plus(**{"f": -1, gate: 1}),
         )
         for gate in ("i", "c", "o")
@@ -194,7 +194,7 @@ DEVIATIONS = (
 
 
 def with_forget_bias(value: float) -> Deviation:
-    """A forget bias of this value, added at run time."""
+    """A forget bias of this value that is added at run time."""
     if value == 1:
         return FORGET_BIAS_DOUBLED
     summary = f"a forget bias of {value:g} is added at run time"

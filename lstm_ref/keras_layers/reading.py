@@ -1,12 +1,12 @@
-"""The reference of a Keras layer, read by duck typing and held to what the layer computes.
+"""The reference of a Keras layer, read by duck typing and compared with what the layer computes.
 
-Neither a class nor a function is trusted for its name. Activations are told by their values (`identification`). Then the layer is
-run once, on a small input of the reference's making, and its answer compared with the reference's: a layer that has the attributes
-of an LSTM and computes something else, as a subclass with equations of its own does, is refused. What is allowed is 8 σ of a run in
-the layer's compute dtype, by the model of `rounding`. Inputs and states of that run are multiples of 1/8 below 2, which every dtype
-holds exactly; weights are rounded as the dtype does. Where the framework multiplies float32 matrices in fewer bits, as on a GPU
-in TensorFloat-32, its product of these inputs with the kernel shows it, and operands count as rounded to bfloat16. float64 is held
-to float32's rounding: some backends compute it, in part or whole, in float32.
+Names of classes and functions are not trusted. Activations are identified by their values (`identification`). Then the layer is run
+once on a small input, and its results are compared with the reference's. A layer that has the attributes of an LSTM and computes
+something else, such as a subclass with other equations, is refused. The limit is 8 σ of a run in the layer's compute dtype, by the
+model of `rounding`. Inputs and states of that run are multiples of 1/8 up to 2, which every dtype represents exactly; weights are
+rounded to the dtype. A framework may multiply float32 matrices with fewer bits, for example in TensorFloat-32 on a GPU. Its product
+of these inputs with the kernel shows that, and operands are then taken as rounded to bfloat16. float64 layers have the limit of
+float32: some backends compute them, in part or completely, in float32.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lstm_ref.arrays import Array, representable, to_numpy
 from lstm_ref.composite import Bidirectional, Stacked
 from lstm_ref.config import LSTMConfig
 from lstm_ref.errors import ShapeError, UnsupportedConfigError
-from lstm_ref.keras_layers.identification import identified
+from lstm_ref.keras_layers.identification import identify_activation
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
 from lstm_ref.uncertainty.model import ARITHMETIC, ELEMENT_LIMIT, REPLICAS, UNIT_ROUNDOFF, Arithmetic, dot_product
@@ -39,32 +39,32 @@ _ROWS, _STEPS = 2, 3
 
 
 def from_keras(layer: Any, dtype: str = "float64", *, engine: str = "oracle", threads: int = 1) -> Reference:
-    """The reference of a built Keras layer, of Keras 2 or 3 on any backend, with a copy of its weights and of its stored states.
+    """The reference of a built Keras layer, of Keras 2 or 3 on any backend, with copies of its weights and stored states.
 
-    The layer is run once, at inference, and is left as it was: the states of a stateful one are put back.
+    The layer is run once, at inference. It does not change: the states of a stateful layer are restored.
 
     Args:
-        layer: a `keras.layers.LSTM`, an `LSTMCell` or an `RNN` over one, each an `LSTM` here; a `StackedRNNCells` or an `RNN` over
-            several cells, a `Stacked`; a `Bidirectional` of two of the first kind, a `Bidirectional`. A bare cell has no sequence:
-            its flags are False, as are those that an older Keras does not have.
+        layer: a `keras.layers.LSTM`, an `LSTMCell` or an `RNN` over one, which give an `LSTM`; a `StackedRNNCells` or an `RNN` over
+            several cells, which give a `Stacked`; a `Bidirectional` of two layers of one LSTM each, which gives a `Bidirectional`.
+            The flags of a bare cell are False, and so are flags that an older Keras does not have.
         dtype: compute dtype of the reference; see `LSTM`.
         engine: see `LSTM`.
         threads: see `LSTM`.
 
     Raises:
-        UnsupportedConfigError: the layer is none of these, not built, time-major, has an activation that the reference does not
-            model, or computes something else than the reference; the message says what, and by how much.
+        UnsupportedConfigError: the layer is of another kind, is not built or is time-major, the reference does not model its
+            activation, or the layer computes something else than the reference; the message gives the difference.
         ShapeError: the weights are not those of an LSTM.
     """
-    read = _read(layer)
-    reference = read.composed(partial(LSTM, dtype=dtype, engine=engine, threads=threads))
-    _verify(layer, read)
+    structure = _read(layer)
+    reference = structure.build(partial(LSTM, dtype=dtype, engine=engine, threads=threads))
+    _verify(layer, structure)
     return reference
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One LSTM of a layer; state: the stored one, (batch, units) each, None where there is none."""
+    """One LSTM of a layer; state: the stored state, (batch, units) each, or None."""
 
     cell: Any
     config: LSTMConfig
@@ -73,17 +73,17 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What a layer consists of, and how it answers as one."""
+class _Structure:
+    """The LSTMs of a layer, and the function that composes them."""
 
     parts: Sequence[_Part]
     compose: Callable[[Sequence[LSTM]], Reference]
 
-    def composed(self, build: Callable[[LSTMConfig, LSTMWeights], LSTM], copies: int = 1) -> Reference:
-        """The reference, built of LSTMs of a kind, each of which goes on from the stored states of the layer's rows."""
+    def build(self, make: Callable[[LSTMConfig, LSTMWeights], LSTM], copies: int = 1) -> Reference:
+        """The composition of new LSTMs with the layer's stored states, which are repeated for copies of the batch."""
         layers = []
         for part in self.parts:
-            layers.append(build(part.config, part.weights))
+            layers.append(make(part.config, part.weights))
             if part.state is not None:
                 layers[-1].store(State(*(np.tile(array, (copies, 1)) for array in (part.state.hidden, part.state.cell))))
         return self.compose(layers)
@@ -92,20 +92,19 @@ class _Read:
 # --- reading ---------------------------------------------------------------------------------------------------------------------
 
 
-def _read(layer: Any) -> _Read:
+def _read(layer: Any) -> _Structure:
     if _has_halves(layer):
         halves = [_read(half) for half in (layer.forward_layer, layer.backward_layer)]
         if any(half.compose is Stacked for half in halves):
-            raise UnsupportedConfigError(f"{_EXPECTED}; got a {_kind(layer)} over several cells: take its halves one by one")
+            raise UnsupportedConfigError(f"{_EXPECTED}; got a {_class_name(layer)} over several cells: take its halves one by one")
         merge_mode = getattr(layer, "merge_mode", "concat")
-        return _Read(
-            [part for half in halves for part in half.parts], lambda layers: Bidirectional(layers[0], layers[1], merge_mode)
-        )
+        parts = [part for half in halves for part in half.parts]
+        return _Structure(parts, lambda layers: Bidirectional(layers[0], layers[1], merge_mode))
     cell = getattr(layer, "cell", layer)
     cells = getattr(cell, "cells", None)
-    several = isinstance(cells, list | tuple) and len(cells) > 0
-    parts = list(_parts(layer, list(cells or ()) if several else [cell]))
-    return _Read(parts, Stacked) if several else _Read(parts, lambda layers: layers[0])
+    if isinstance(cells, list | tuple) and cells:
+        return _Structure(list(_parts(layer, cells)), Stacked)
+    return _Structure(list(_parts(layer, [cell])), lambda layers: layers[0])
 
 
 def _has_halves(layer: Any) -> bool:
@@ -113,29 +112,32 @@ def _has_halves(layer: Any) -> bool:
 
 
 def _parts(layer: Any, cells: Sequence[Any]) -> Iterator[_Part]:
-    """Each cell as an LSTM: those below the last return sequences, and the first alone reads backwards, for all."""
+    """Each cell as an LSTM: all but the last return sequences, and with go_backwards only the first reads backwards."""
     if getattr(layer, "time_major", False):
         raise UnsupportedConfigError("time_major=True is not modelled; transpose the inputs to (batch, timesteps, input_dim)")
     flags = {flag: bool(getattr(layer, flag, False)) for flag in _FLAGS}
     stored = [to_numpy(variable) for variable in _state_variables(layer)]
     pairs: list[State | None] = [State(*stored[k : k + 2]) for k in range(0, len(stored), 2)] or [None] * len(cells)
     for position, (cell, state) in enumerate(zip(cells, pairs, strict=True)):
-        below = position + 1 < len(cells)
-        own = {"go_backwards": flags["go_backwards"] and not position, "return_sequences": flags["return_sequences"] or below}
-        yield _Part(cell, _config(layer, cell, flags | own), _weights(layer, cell), state)
+        is_last = position + 1 == len(cells)
+        changes = {
+            "go_backwards": flags["go_backwards"] and position == 0,
+            "return_sequences": flags["return_sequences"] or not is_last,
+        }
+        yield _Part(cell, _config(layer, cell, flags | changes), _weights(layer, cell), state)
 
 
 def _config(layer: Any, cell: Any, flags: dict[str, bool]) -> LSTMConfig:
     missing = [name for name in ("units", "activation", "recurrent_activation") if not hasattr(cell, name)]
     if missing or not callable(cell):
-        of_what = "" if cell is layer else f", whose cell {_kind(cell)}"
-        lacks = f"has no {', '.join(missing)}" if missing else "cannot be called"
+        whose_cell = "" if cell is layer else f", whose cell {_class_name(cell)}"
+        reason = f"has no {', '.join(missing)}" if missing else "cannot be called"
         hint = "; of a model, take the layers one by one" if hasattr(layer, "layers") else ""
-        raise UnsupportedConfigError(f"{_EXPECTED}; got {_kind(layer)}{of_what} {lacks}{hint}")
+        raise UnsupportedConfigError(f"{_EXPECTED}; got {_class_name(layer)}{whose_cell} {reason}{hint}")
     return LSTMConfig(
         units=int(cell.units),
-        activation=identified(cell.activation, partial(_tensor, cell)),
-        recurrent_activation=identified(cell.recurrent_activation, partial(_tensor, cell)),
+        activation=identify_activation(cell.activation, partial(_tensor, cell)),
+        recurrent_activation=identify_activation(cell.recurrent_activation, partial(_tensor, cell)),
         use_bias=bool(getattr(cell, "use_bias", True)),
         **flags,
     )
@@ -145,15 +147,15 @@ def _weights(layer: Any, cell: Any) -> LSTMWeights:
     arrays = [getattr(cell, name, None) for name in ("kernel", "recurrent_kernel", "bias")]
     if arrays[0] is None or arrays[1] is None:
         hint = "build it or call it once first" if getattr(layer, "built", None) is False else _EXPECTED
-        raise UnsupportedConfigError(f"{_kind(layer)} has no kernel and recurrent_kernel: {hint}")
+        raise UnsupportedConfigError(f"{_class_name(layer)} has no kernel and recurrent_kernel: {hint}")
     try:
         return LSTMWeights.from_arrays(*(None if array is None else to_numpy(array) for array in arrays))
     except ShapeError as error:
-        raise ShapeError(f"{_kind(layer)} has not the weights of an LSTM: {error}") from error
+        raise ShapeError(f"{_class_name(layer)} does not have the weights of an LSTM: {error}") from error
 
 
 def _state_variables(layer: Any) -> list[Any]:
-    """Of a stateful layer, where it holds some: h and c of each cell, in the order in which Keras lists them."""
+    """The stored states of a stateful layer, h and c of each cell in Keras' order; empty where it has none."""
     if _has_halves(layer):
         return [variable for half in (layer.forward_layer, layer.backward_layer) for variable in _state_variables(half)]
     states = _flat(getattr(layer, "states", None)) if getattr(layer, "stateful", False) else []
@@ -162,16 +164,16 @@ def _state_variables(layer: Any) -> list[Any]:
 
 def _flat(nested: Any) -> list[Any]:
     if isinstance(nested, list | tuple):
-        return [leaf for each in nested for leaf in _flat(each)]
+        return [leaf for item in nested for leaf in _flat(item)]
     return [nested]
 
 
-def _kind(layer: Any) -> str:
+def _class_name(layer: Any) -> str:
     return type(layer).__name__
 
 
 def _tensor(cell: Any, array: Array) -> Any:
-    """A float32 array as a tensor of the cell's framework: by the policy of Keras 3; of Keras 2, by what its states start from."""
+    """A float32 array as a tensor of the cell's framework: by the dtype policy in Keras 3, from initial states in Keras 2."""
     policy: Any = getattr(cell, "dtype_policy", None)
     if hasattr(policy, "convert_input"):
         return policy.convert_input(array, False, "float32")
@@ -180,47 +182,47 @@ def _tensor(cell: Any, array: Array) -> Any:
     return array
 
 
-# --- holding it to what the layer computes ---------------------------------------------------------------------------------------
+# --- comparing with what the layer computes --------------------------------------------------------------------------------------
 
 
-def _verify(layer: Any, read: _Read) -> None:
-    """Refuse a layer whose answer is not the reference's.
+def _verify(layer: Any, structure: _Structure) -> None:
+    """Refuse a layer whose results differ from the reference's.
 
     Raises:
-        UnsupportedConfigError: says what is off, by how much, and where.
+        UnsupportedConfigError: the message gives the difference and its place.
     """
-    first = read.parts[0]
+    first = structure.parts[0]
     rows = _ROWS if first.state is None else len(first.state.hidden)
     inputs = _eighths((rows, _STEPS, first.weights.input_dim), 0)
-    states = [_eighths((rows, part.config.units), seed) for part in read.parts for seed in (1, 2)]
+    states = [_eighths((rows, part.config.units), seed) for part in structure.parts for seed in (1, 2)]
     is_cell = not (hasattr(layer, "cell") or _has_halves(layer))
     try:
-        got = _step_of(layer, read, inputs, states) if is_cell else _call_of(layer, inputs)
+        got = _call_cell(layer, structure, inputs, states) if is_cell else _call_layer(layer, inputs)
     except Exception as error:
         raise UnsupportedConfigError(
-            f"{_kind(layer)} cannot be run on inputs {inputs.shape} to see what it computes "
+            f"{_class_name(layer)} cannot be run on inputs {inputs.shape} to see what it computes "
             f"({type(error).__name__}: {' '.join(str(error).split())})"
         ) from error
-    precision = _precision(layer, read)
-    rounded = _rounded(read, precision, is_cell=is_cell)
-    operands = _operands(first, inputs[:, 0]) if precision == "float32" else 0.0
+    precision = _precision(layer, structure)
+    rounded = _with_rounded_weights(structure, precision, is_cell=is_cell)
+    operands = _operand_roundoff(first, inputs[:, 0]) if precision == "float32" else 0.0
     arithmetic = replace(ARITHMETIC["float32" if precision == "float64" else precision], operands=operands)
-    given = (inputs[:, :1], states) if is_cell else (inputs, None)
-    with np.errstate(all="ignore"):  # a layer that overflows is compared for doing so alike
-        expected = _answer(rounded, LSTM, 1, *given)
-        build = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
-        replicas = _answer(rounded, build, REPLICAS, *given)
+    arguments = (inputs[:, :1], states) if is_cell else (inputs, None)
+    with np.errstate(all="ignore"):  # the reference has to overflow where the layer does
+        expected = _call_reference(rounded, LSTM, 1, *arguments)
+        make = partial(RoundingLSTM, arithmetic=arithmetic, random=np.random.Generator(np.random.SFC64(0)), copies=REPLICAS)
+        replicas = _call_reference(rounded, make, REPLICAS, *arguments)
         _compare(layer, got, expected, replicas, arithmetic)
 
 
 def _eighths(shape: tuple[int, ...], seed: int) -> Array:
-    """Multiples of 1/8 in [-2, 2], no zeros among them, float32."""
+    """Multiples of 1/8 in [-2, 2] without zeros, float32."""
     drawn = np.random.default_rng(seed).integers(1, 17, shape) * np.random.default_rng(seed + 100).choice([-1, 1], shape)
     return np.asarray(drawn / 8, np.float32)
 
 
-def _call_of(layer: Any, inputs: Array) -> list[Array]:
-    """What a layer returns; its stored states are put back."""
+def _call_layer(layer: Any, inputs: Array) -> list[Array]:
+    """The arrays that a layer returns; its stored states are restored."""
     variables = _state_variables(layer)
     before = [to_numpy(variable) for variable in variables]
     try:
@@ -230,16 +232,16 @@ def _call_of(layer: Any, inputs: Array) -> list[Array]:
             variable.assign(array)
 
 
-def _step_of(cell: Any, read: _Read, inputs: Array, states: Sequence[Array]) -> list[Array]:
-    """What a bare cell returns of one timestep: its output, and the states of each LSTM in it."""
-    tensors = [_tensor(read.parts[0].cell, state) for state in states]
+def _call_cell(cell: Any, structure: _Structure, inputs: Array, states: Sequence[Array]) -> list[Array]:
+    """The output and the states of each LSTM that a bare cell returns for one timestep."""
+    tensors = [_tensor(structure.parts[0].cell, state) for state in states]
     pairs = [tensors[k : k + 2] for k in range(0, len(tensors), 2)]
-    returned = cell(_tensor(read.parts[0].cell, inputs[:, 0]), pairs if read.compose is Stacked else pairs[0])
+    returned = cell(_tensor(structure.parts[0].cell, inputs[:, 0]), pairs if structure.compose is Stacked else pairs[0])
     return [to_numpy(array) for array in _flat(returned)]
 
 
-def _rounded(read: _Read, precision: str, *, is_cell: bool) -> _Read:
-    """The same with the weights as the layer computes with them; a bare cell's states are compared too."""
+def _with_rounded_weights(structure: _Structure, precision: str, *, is_cell: bool) -> _Structure:
+    """The structure with weights rounded to the layer's precision; a bare cell returns its states too."""
 
     def changed(part: _Part) -> _Part:
         config = replace(part.config, return_state=True) if is_cell else part.config
@@ -248,25 +250,30 @@ def _rounded(read: _Read, precision: str, *, is_cell: bool) -> _Read:
         arrays = {name: representable(array.astype(np.float64), precision) for name, array in part.weights.arrays.items()}
         return replace(part, config=config, weights=LSTMWeights(**arrays))
 
-    return replace(read, parts=[changed(part) for part in read.parts])
+    return replace(structure, parts=[changed(part) for part in structure.parts])
 
 
-def _answer(
-    read: _Read, build: Callable[[LSTMConfig, LSTMWeights], LSTM], copies: int, inputs: Array, states: Sequence[Array] | None
+def _call_reference(
+    structure: _Structure,
+    make: Callable[[LSTMConfig, LSTMWeights], LSTM],
+    copies: int,
+    inputs: Array,
+    states: Sequence[Array] | None,
 ) -> list[Array]:
-    composed = read.composed(build, copies)
+    reference = structure.build(make, copies)
     tiled = None if states is None else [np.tile(state, (copies, 1)) for state in states]
-    return _flat(composed(np.tile(inputs, (copies, 1, 1)), tiled))
+    return _flat(reference(np.tile(inputs, (copies, 1, 1)), tiled))
 
 
-def _precision(layer: Any, read: _Read) -> str:
-    """The coarsest dtype that is computed in; float32 where an older Keras does not say."""
-    said = [str(getattr(each, "compute_dtype", None) or "float32") for each in (layer, *(part.cell for part in read.parts))]
-    return max((name if name in UNIT_ROUNDOFF else "float32" for name in said), key=lambda name: UNIT_ROUNDOFF[name])
+def _precision(layer: Any, structure: _Structure) -> str:
+    """The coarsest compute dtype of the layer and its cells; float32 in an older Keras, which has none."""
+    objects = (layer, *(part.cell for part in structure.parts))
+    names = [str(getattr(item, "compute_dtype", None) or "float32") for item in objects]
+    return max((name if name in UNIT_ROUNDOFF else "float32" for name in names), key=UNIT_ROUNDOFF.__getitem__)
 
 
-def _operands(part: _Part, vectors: Array) -> float:
-    """Unit roundoff of what the framework rounds operands of float32 products to: none where its own product shows none."""
+def _operand_roundoff(part: _Part, vectors: Array) -> float:
+    """Unit roundoff of the operands of the framework's float32 products; 0 where its own product shows no such rounding."""
     exact, variance = dot_product(vectors.astype(np.float64), part.weights.kernel.astype(np.float64))
     variable = getattr(part.cell.kernel, "value", part.cell.kernel)
     try:
@@ -280,9 +287,11 @@ def _operands(part: _Part, vectors: Array) -> float:
 def _compare(
     layer: Any, got: Sequence[Array], expected: Sequence[Array], replicas: Sequence[Array], arithmetic: Arithmetic
 ) -> None:
-    shapes, wanted = [array.shape for array in got], [array.shape for array in expected]
-    if shapes != wanted:
-        raise UnsupportedConfigError(f"{_kind(layer)} is no LSTM of Keras': it returns arrays of shapes {shapes}, an LSTM {wanted}")
+    shapes, expected_shapes = [array.shape for array in got], [array.shape for array in expected]
+    if shapes != expected_shapes:
+        raise UnsupportedConfigError(
+            f"{_class_name(layer)} is not an LSTM: it returns arrays of shapes {shapes}, an LSTM {expected_shapes}"
+        )
     for number, (ours, theirs, many) in enumerate(zip(expected, got, replicas, strict=True)):
         sigma = root_mean_square(many.reshape(REPLICAS, *ours.shape), ours, arithmetic)
         with np.errstate(invalid="ignore"):
@@ -291,7 +300,8 @@ def _compare(
         if np.any(ratio > ELEMENT_LIMIT):
             at = np.unravel_index(np.argmax(ratio), ratio.shape)
             raise UnsupportedConfigError(
-                f"{_kind(layer)} computes something else than an LSTM of its weights and configuration: array {number} of what it "
-                f"returns holds {theirs[at]:.7g} at {[int(k) for k in at]}, the reference {ours[at]:.7g} ({ratio[at]:.3g} σ, "
-                f"where rounding explains {ELEMENT_LIMIT:g}); to compare all the same, build LSTM of LSTMConfig and LSTMWeights"
+                f"{_class_name(layer)} computes something else than an LSTM of its weights and configuration: array {number} of "
+                f"its results holds {theirs[at]:.7g} at {[int(k) for k in at]}, the reference {ours[at]:.7g} "
+                f"({ratio[at]:.3g} σ, where rounding explains {ELEMENT_LIMIT:g}); to compare nevertheless, build an LSTM from "
+                "LSTMConfig and LSTMWeights"
             )

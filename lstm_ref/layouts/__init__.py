@@ -19,7 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_ref.arrays import Array, real_array
-from lstm_ref.deviations import Deviation, combined
+from lstm_ref.deviations import Deviation, combine
 from lstm_ref.deviations.cells import with_cell_clip, with_peepholes, with_projection
 from lstm_ref.deviations.weights import with_forget_bias
 from lstm_ref.errors import LSTMError, ShapeError
@@ -59,7 +59,7 @@ class Layout:
     """
 
     system: str
-    settled: str
+    evidence: str
     source: str
     form: Form
     gates: tuple[str, ...] = GATE_ORDER
@@ -112,7 +112,7 @@ class Layout:
         exchanged = ["states_exchanged", "initial_states_exchanged"] if self.states == ("c", "h") else []
         clipped = [] if self.cell_clip is None else [with_cell_clip(self.cell_clip)]
         own = _extras_of(arrays, output_clip)
-        return combined([*named, *biased, *exchanged, *clipped, *own, *self.others, *self.form.deviations])
+        return combine([*named, *biased, *exchanged, *clipped, *own, *self.others, *self.form.deviations])
 
 
 def _ordered(weights: LSTMWeights, now: tuple[str, ...], then: tuple[str, ...]) -> LSTMWeights:
@@ -158,20 +158,20 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "keras": Layout(
             system="keras.layers.LSTM of Keras 2 and 3, and of tf.keras",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="keras/src/layers/rnn/lstm.py",
             form=APART,
         ),
         "keras-1": Layout(
             system="keras.layers.LSTM of Keras 1 with consume_less='cpu' or 'mem'; 'gpu' has the arrays of Keras 2",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="keras 1.2.2, keras/layers/recurrent.py",
             form=PER_GATE,
             others=("hard_sigmoid_keras2",),
         ),
         "basic-lstm-cell": Layout(
             system="tf.compat.v1.nn.rnn_cell.BasicLSTMCell in dynamic_rnn",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="tf_keras/src/layers/rnn/legacy_cells.py",
             form=OF_A_CELL,
             gates=_ICFO,
@@ -181,7 +181,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         ),
         "lstm-cell": Layout(
             system="tf.compat.v1.nn.rnn_cell.LSTMCell in dynamic_rnn",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="tf_keras/src/layers/rnn/legacy_cells.py",
             form=OF_A_CELL,
             gates=_ICFO,
@@ -191,7 +191,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         ),
         "block-lstm": Layout(
             system="tf.raw_ops.BlockLSTM",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="tensorflow/core/ops/rnn_ops.cc",
             form=OF_AN_OPERATION,
             gates=_ICFO,
@@ -201,24 +201,24 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         ),
         "block-lstm-v2": Layout(
             system="tf.raw_ops.BlockLSTMV2",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="tensorflow/core/ops/rnn_ops.cc",
             form=OF_AN_OPERATION,
             states=_CELL_HOLDS,
         ),
         "pytorch": Layout(
-            system="torch.nn.LSTM of one layer", settled=BY_RUNNING, source="documentation of torch.nn.LSTM", form=GATES_FIRST
+            system="torch.nn.LSTM of one layer", evidence=BY_RUNNING, source="documentation of torch.nn.LSTM", form=GATES_FIRST
         ),
         "onnx": Layout(
             system="operator LSTM of ONNX, forwards",
-            settled=BY_RUNNING,
+            evidence=BY_RUNNING,
             source="onnx/docs/Operators.md, LSTM",
             form=ONNX,
             gates=("i", "o", "f", "c"),
         ),
         "cudnn": Layout(
             system="CUDNN_LSTM with two biases",
-            settled=FROM_DOCUMENTATION,
+            evidence=FROM_DOCUMENTATION,
             source="cuDNN's cudnnRNNMode_t and cudnnGetRNNWeightParams",
             form=FLAT,
         ),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTMConfig, LSTMWeights, ShapeError
-from lstm_ref.deviations import DEVIATIONS, combined
+from lstm_ref.deviations import DEVIATIONS, combine
 from lstm_ref.deviations.cells import with_cell_clip, with_peepholes, with_projection
 
 Make = Callable[..., LSTMWeights]
@@ -72,7 +72,7 @@ def test_the_cell_with_all_of_it_is_that_of_plain_loops(make_weights: Make, valu
     rng = np.random.default_rng([values, UNITS])
     extras = Extras(rng.standard_normal((3, UNITS)), rng.standard_normal((UNITS, values)), *limits)
     weights, inputs = make_weights(UNITS, INPUT_DIM, scale=0.7), rng.standard_normal((2, 5, INPUT_DIM))
-    system = combined([with_cell_clip(limits[0]), with_peepholes(*extras.peepholes), with_projection(extras.projection, limits[1])])
+    system = combine([with_cell_clip(limits[0]), with_peepholes(*extras.peepholes), with_projection(extras.projection, limits[1])])
     config = LSTMConfig(UNITS, return_sequences=True, return_state=True)
     outputs, hidden, cell = system.build(config, weights)(inputs)
     expected, expected_cell = plain_run(weights, extras, inputs)
@@ -85,7 +85,7 @@ def test_the_cell_with_all_of_it_is_that_of_plain_loops(make_weights: Make, valu
 
 def test_as_mistakes_they_compute_in_the_dtype_that_is_asked_for(make_weights: Make) -> None:
     """Their own weights do not widen float32."""
-    mistaken = combined(["cell_clipped", "peepholes", "projection"])
+    mistaken = combine(["cell_clipped", "peepholes", "projection"])
     lstm = mistaken.build(LSTMConfig(UNITS), make_weights(UNITS, INPUT_DIM), "float32")
     assert lstm(np.ones((2, 3, INPUT_DIM))).dtype == np.float32
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
-from lstm_ref.deviations import DEVIATIONS, Need, combined, summary_of
+from lstm_ref.deviations import DEVIATIONS, Need, combine, summary_of
 from lstm_ref.deviations.cells import with_cell_clip
 from lstm_ref.gradients import Backpropagation
 
@@ -33,7 +33,7 @@ def test_basic_lstm_cell_is_what_its_deviations_do_by_hand(make_weights: Make) -
     )
     bias[3:6] += 1
     outputs, hidden, cell = LSTM(CONFIG, LSTMWeights(kernel, recurrent_kernel, bias))(inputs)
-    answered = combined(["all_gates_icfo", "forget_bias_doubled", "states_exchanged"]).build(CONFIG, weights)(inputs)
+    answered = combine(["all_gates_icfo", "forget_bias_doubled", "states_exchanged"]).build(CONFIG, weights)(inputs)
     np.testing.assert_array_equal(answered[0], outputs)
     np.testing.assert_array_equal(answered[1], cell)
     np.testing.assert_array_equal(answered[2], hidden)
@@ -44,7 +44,7 @@ def test_weights_are_read_by_one_deviation_after_the_other(make_weights: Make) -
     weights = make_weights(3, 2)
     assert weights.bias is not None
     first, second = (
-        combined(names).weights(weights).bias
+        combine(names).weights(weights).bias
         for names in (["bias_gates_icfo", "forget_bias_doubled"], ["forget_bias_doubled", "bias_gates_icfo"])
     )
     i, f, c, o = np.split(weights.bias, 4)
@@ -55,7 +55,7 @@ def test_weights_are_read_by_one_deviation_after_the_other(make_weights: Make) -
 def test_layers_change_what_each_changes(make_weights: Make) -> None:
     """Of a layer with three changes each is there: the limit, the order of the states, the shape of the weights."""
     weights, inputs = make_weights(3, 2), inputs_of(2, 5, 2)
-    lstm = combined([with_cell_clip(0.25), "states_exchanged", "kernels_stacked"]).build(CONFIG, weights)
+    lstm = combine([with_cell_clip(0.25), "states_exchanged", "kernels_stacked"]).build(CONFIG, weights)
     _, cell, _ = lstm(inputs)
     _, _, alone = with_cell_clip(0.25).build(CONFIG, weights)(inputs)
     np.testing.assert_array_equal(cell, alone)
@@ -65,13 +65,13 @@ def test_layers_change_what_each_changes(make_weights: Make) -> None:
 
 def test_configurations_are_merged() -> None:
     """Fields of both, and one that both set alike."""
-    both = combined(["hard_sigmoid_keras2", "zero_output_forced", replace(DEVIATIONS["hard_sigmoid_keras2"], name="again")])
+    both = combine(["hard_sigmoid_keras2", "zero_output_forced", replace(DEVIATIONS["hard_sigmoid_keras2"], name="again")])
     assert both.config == {"recurrent_activation": "hard_sigmoid_keras2", "zero_output_for_mask": True}
 
 
 def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
     """Names, sentences, needs and reasons to hide of its parts."""
-    both = combined(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
+    both = combine(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
     assert both.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
     assert both.summary.count("; ") == 2
     assert summary_of(both.name) == both.summary
@@ -81,7 +81,7 @@ def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
 
 def test_what_only_one_replaces_is_that_of_the_one() -> None:
     """The composition of two directions, and the chain rule of another."""
-    both = combined(["halves_exchanged", "recurrent_term_missing"])
+    both = combine(["halves_exchanged", "recurrent_term_missing"])
     assert both.bidirectional is DEVIATIONS["halves_exchanged"].bidirectional
     assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
 
@@ -90,7 +90,7 @@ def test_what_only_one_replaces_is_that_of_the_one() -> None:
 def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_weights: Make) -> None:
     """Layers whose states are not carried are none the less so where one of them is changed for where it stands."""
     config = replace(CONFIG, stateful=True)
-    both = combined([name, "state_not_carried"])
+    both = combine([name, "state_not_carried"])
     whole = both.stacked([both.build(config, make_weights(3, input_dim)) for input_dim in (2, 3)])
     inputs = inputs_of(2, 5, 2)
     np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
@@ -100,7 +100,7 @@ def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_
 def test_a_half_that_is_changed_keeps_its_other_changes(name: str, make_weights: Make) -> None:
     """As with layers one above the other."""
     config = replace(CONFIG, stateful=True)
-    both = combined([name, "state_not_carried"])
+    both = combine([name, "state_not_carried"])
     forward, backward = (both.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True))
     whole = both.bidirectional(forward, backward, "concat")
     inputs = inputs_of(2, 5, 2)
@@ -113,15 +113,15 @@ def test_a_half_that_is_changed_keeps_its_other_changes(name: str, make_weights:
 )
 def test_a_name_may_hold_a_value(name: str, said: str) -> None:
     """So that a system with a value of its own is described by names alone."""
-    assert combined([name]).name == name
-    assert said in combined([name]).summary
+    assert combine([name]).name == name
+    assert said in combine([name]).summary
 
 
 def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -> None:
     """Nothing is lost or added at the ends."""
-    assert combined(["two_biases"]) is DEVIATIONS["two_biases"]
+    assert combine(["two_biases"]) is DEVIATIONS["two_biases"]
     weights, inputs = make_weights(3, 2), inputs_of(2, 5, 2)
-    nothing = combined([]).build(CONFIG, weights)
+    nothing = combine([]).build(CONFIG, weights)
     np.testing.assert_array_equal(nothing(inputs)[0], LSTM(CONFIG, weights)(inputs)[0])
 
 
@@ -134,21 +134,21 @@ def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -
         (["two_biases", "two_biases"], "two_biases more than once"),
         (["two_bias"], "unknown deviation 'two_bias'; did you mean two_biases"),
         (["cell_clipped_at_three"], "unknown deviation 'cell_clipped_at_three'; did you mean cell_clipped"),
-        (["?"], "DEVIATIONS holds those there are"),
+        (["?"], "DEVIATIONS lists the names"),
     ],
     ids=["configuration", "layer", "composition", "twice", "nearly a name", "no value", "no name"],
 )
 def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
     """With both names, what they disagree on, and what to do."""
     with pytest.raises(LSTMError, match=said):
-        combined(names)
+        combine(names)
 
 
 @pytest.mark.parametrize("given", [3, None, [None], [b"two_biases"], [["two_biases"]], np.array(0, object)])
 def test_what_is_neither_a_name_nor_a_deviation_is_refused(given: Any) -> None:
     """Alone or in a list."""
-    with pytest.raises(LSTMError, match=r"deviations are given by name, or as Deviation; got .*: DEVIATIONS holds those there are"):
-        combined(given)
+    with pytest.raises(LSTMError, match=r"deviations are given by name, or as Deviation; got .*: DEVIATIONS lists them"):
+        combine(given)
 
 
 @pytest.mark.parametrize("name", [None, 3, ["two_biases"]])

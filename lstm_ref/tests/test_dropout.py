@@ -58,7 +58,7 @@ def test_of_four_masks_each_gate_reads_its_own(gate: str) -> None:
     masks = DropoutMasks(inputs=drawn(4, INPUT_DIM), hidden=drawn(4, UNITS, seed=43))
     assert masks.inputs is not None
     assert masks.hidden is not None
-    x_t, hidden = masks.applied(gate, np.ones((BATCH, INPUT_DIM)), np.ones((BATCH, UNITS)))
+    x_t, hidden = masks.apply(gate, np.ones((BATCH, INPUT_DIM)), np.ones((BATCH, UNITS)))
     np.testing.assert_array_equal(x_t, masks.inputs[GATE_ORDER.index(gate)])
     np.testing.assert_array_equal(hidden, masks.hidden[GATE_ORDER.index(gate)])
 
@@ -75,7 +75,7 @@ def test_of_four_masks_each_acts_on_its_gate_alone(make_lstm: Callable[..., LSTM
 def test_four_equal_masks_are_one(make_lstm: Callable[..., LSTM], inputs: Any) -> None:
     """Implementation 1 differs from 2 in what it draws, not in what it does."""
     one = DropoutMasks(inputs=drawn(1, INPUT_DIM), hidden=drawn(1, UNITS))
-    four = one.mapped(lambda masks: np.repeat(masks, 4, axis=0))
+    four = one.map(lambda masks: np.repeat(masks, 4, axis=0))
     np.testing.assert_array_equal(make_lstm(four)(inputs)[0], make_lstm(one)(inputs)[0])
 
 
@@ -90,7 +90,7 @@ def test_no_mask_and_a_mask_of_ones_change_nothing(
 def test_tiled_masks_serve_copies_of_the_batch(make_lstm: Callable[..., LSTM], inputs: Any) -> None:
     """The second copy of a sequence meets the mask of the first."""
     masks = DropoutMasks(inputs=drawn(4, INPUT_DIM), hidden=drawn(4, UNITS))
-    once, (twice, *_) = make_lstm(masks)(inputs)[0], make_lstm(masks.tiled(2))(np.tile(inputs, (2, 1, 1)))
+    once, (twice, *_) = make_lstm(masks)(inputs)[0], make_lstm(masks.tile(2))(np.tile(inputs, (2, 1, 1)))
     np.testing.assert_allclose(twice, np.tile(once, (2, 1, 1)), rtol=1e-13)  # BLAS may sum other batches in another order
 
 

@@ -154,7 +154,9 @@ def test_a_gru_is_refused_for_its_three_gates(make_weights: Make) -> None:
         "kernel": Variable(weights.kernel[:, :12]),
         "recurrent_kernel": Variable(weights.recurrent_kernel[:, :12]),
     }
-    with pytest.raises(ShapeError, match=r"Layer has not the weights of an LSTM: recurrent_kernel has shape \(4, 12\), expected"):
+    with pytest.raises(
+        ShapeError, match=r"Layer does not have the weights of an LSTM: recurrent_kernel has shape \(4, 12\), expected"
+    ):
         from_keras(Layer(Cell(weights, **arrays)))
 
 
@@ -269,7 +271,7 @@ def broken(_: Any) -> Any:
     [
         (
             lambda outputs: outputs + 1e-4,
-            r"computes something else .*: array 0 of what it returns holds \S+ at \[\d, \d\], the reference",
+            r"computes something else .*: array 0 of its results holds \S+ at \[\d, \d\], the reference",
         ),
         (lambda outputs: np.where(outputs > outputs.min(), outputs, np.nan), r"holds nan at \[\d, \d\]"),
         (lambda outputs: outputs[:, :2], r"it returns arrays of shapes \[\(2, 2\)\], an LSTM \[\(2, 3\)\]"),

@@ -273,10 +273,10 @@ def test_the_loop_takes_no_memory(batch: int, units: int, make_weights: Any) -> 
         inputs = np.zeros((batch, steps, 1), "float32")
         state = State(*np.zeros((2, batch, units), "float32"))
         tape = fused.forward(inputs, state, None)
-        preactivations = fused._alone(tape, inputs[0]) if batch == 1 else fused._together(tape)
+        preactivations = fused._single_row_preactivations(tape, inputs[0]) if batch == 1 else fused._preactivations(tape)
         next(preactivations)
         tracemalloc.start()
-        fused._pass(replace(tape, use=tape.use[1:]), preactivations)
+        fused._run_steps(replace(tape, use=tape.use[1:]), preactivations)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

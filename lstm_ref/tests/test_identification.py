@@ -15,7 +15,7 @@ from lstm_ref import UnsupportedConfigError
 from lstm_ref.activations import ACTIVATIONS, SELU_SCALE, softmax, sparsemax
 from lstm_ref.arrays import Array
 from lstm_ref.derivatives import KINKS
-from lstm_ref.keras_layers.identification import POINTS, bound, identified
+from lstm_ref.keras_layers.identification import POINTS, bound, identify_activation
 
 # What compute the same, by definition: the first stands for both.
 SAME = {"celu": "elu", "swish": "silu", "hard_swish": "hard_silu"}
@@ -37,12 +37,12 @@ def test_every_activation_is_identified_by_its_values(name: str, dtype: str) -> 
         return ACTIVATIONS[name](x.astype(dtype))
 
     tanh.__module__ = "keras.src.activations.activations"
-    assert identified(tanh) == SAME.get(name, name)
+    assert identify_activation(tanh) == SAME.get(name, name)
 
 
 def test_none_is_linear() -> None:
     """As in Keras."""
-    assert identified(None) == "linear"
+    assert identify_activation(None) == "linear"
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(DIFFERENT, 2)))
@@ -101,13 +101,13 @@ def test_what_is_nearly_an_activation_is_none(function: Callable[[Array], Array]
     """A constant of its own makes it another function; the message names a nearest one, both values and the argument."""
     said = r"computes none of those that the reference models: the nearest, \w+, gives \S+ where it gives \S+, \S+ off, at x = "
     with pytest.raises(UnsupportedConfigError, match=said):
-        identified(function)
+        identify_activation(function)
 
 
 def test_a_refusal_names_the_largest_difference() -> None:
     """The nearest, its value, that of the function, their distance, and where."""
     with pytest.raises(UnsupportedConfigError) as refusal:
-        identified(PERTURBED["relu up to 100"])
+        identify_activation(PERTURBED["relu up to 100"])
     assert str(refusal.value) == (
         "activation lstm_ref.tests.test_identification.<lambda> computes none of those that the reference models: the nearest, "
         "relu, gives 1000 where it gives 100, 9e+02 off, at x = 1000; build the layer with one of lstm_ref.activations.ACTIVATIONS"
@@ -117,7 +117,7 @@ def test_a_refusal_names_the_largest_difference() -> None:
 def test_a_refusal_shows_the_units_where_they_act_on_each_other() -> None:
     """A value alone says nothing there."""
     with pytest.raises(UnsupportedConfigError, match=r"the nearest, sparsemax, .* of the units \[(-?[\d.]+, ){7}-?[\d.]+\]"):
-        identified(lambda x: 1.5 * sparsemax(x))
+        identify_activation(lambda x: 1.5 * sparsemax(x))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_refusal_shows_the_units_where_they_act_on_each_other() -> None:
 def test_what_is_no_function_of_units_is_refused(function: Any, said: str) -> None:
     """With what it does instead."""
     with pytest.raises(UnsupportedConfigError, match=said):
-        identified(function)
+        identify_activation(function)
 
 
 def test_a_function_of_tensors_is_given_a_tensor() -> None:
@@ -159,9 +159,9 @@ def test_a_function_of_tensors_is_given_a_tensor() -> None:
     def function(tensor: Any) -> Tensor:
         return Tensor(np.tanh(tensor.array))
 
-    assert identified(function, Tensor) == "tanh"
+    assert identify_activation(function, Tensor) == "tanh"
     with pytest.raises(UnsupportedConfigError, match=r"AttributeError: 'numpy.ndarray' object has no attribute 'array'"):
-        identified(function)
+        identify_activation(function)
 
 
 def test_a_function_that_writes_to_its_argument_changes_nothing() -> None:
@@ -172,7 +172,7 @@ def test_a_function_that_writes_to_its_argument_changes_nothing() -> None:
         x[...] = np.maximum(x, 0)
         return x
 
-    assert identified(function) == "relu"
+    assert identify_activation(function) == "relu"
     np.testing.assert_array_equal(POINTS, before)
 
 
@@ -183,4 +183,4 @@ def test_what_is_not_finite_is_no_rounding() -> None:
         return np.asarray(np.log(1 + np.exp(x)))
 
     with pytest.raises(UnsupportedConfigError, match=r"the nearest, softplus, gives 1000 where it gives inf, inf off, at x = 1000"):
-        identified(naive_softplus)
+        identify_activation(naive_softplus)

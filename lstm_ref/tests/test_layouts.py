@@ -168,10 +168,10 @@ def test_a_projected_kernel_is_read_with_rows_of_zeros() -> None:
     np.testing.assert_array_equal(weights.recurrent_kernel, [*kernel[INPUT_DIM:], np.zeros(12)])
 
 
-def test_each_row_says_how_it_was_settled() -> None:
+def test_each_layout_names_its_evidence() -> None:
     """All but cuDNN's, which needs a GPU, have been run."""
-    assert {layout.settled for layout in LAYOUTS.values()} == {BY_RUNNING, FROM_DOCUMENTATION}
-    assert [name for name, layout in LAYOUTS.items() if layout.settled == FROM_DOCUMENTATION] == ["cudnn"]
+    assert {layout.evidence for layout in LAYOUTS.values()} == {BY_RUNNING, FROM_DOCUMENTATION}
+    assert [name for name, layout in LAYOUTS.items() if layout.evidence == FROM_DOCUMENTATION] == ["cudnn"]
     assert all(layout.system and layout.source for layout in LAYOUTS.values())
 
 

@@ -30,8 +30,8 @@ from lstm_ref import (
     from_keras,
 )
 from lstm_ref.arrays import Array
-from lstm_ref.deviations import DEVIATIONS, Deviation, combined, summary_of
-from lstm_ref.keras_layers.identification import identified
+from lstm_ref.deviations import DEVIATIONS, Deviation, combine, summary_of
+from lstm_ref.keras_layers.identification import identify_activation
 from lstm_ref.layouts import LAYOUTS
 from lstm_ref.sequence import Trajectory
 from lstm_ref.tests import slow
@@ -470,7 +470,7 @@ def test_composites_of_anything(first: Any, second: Any, merge_mode: Any) -> Non
 def test_what_is_no_layer(anything: Any) -> None:
     """Nor a function."""
     assert answer(from_keras, anything) is REFUSED
-    assert answer(identified, anything) is REFUSED or anything is None
+    assert answer(identify_activation, anything) is REFUSED or anything is None
 
 
 @fast
@@ -497,13 +497,13 @@ def test_layouts(name: str, data: st.DataObject) -> None:
 @given(st.lists(st.one_of(ANYTHING, st.sampled_from(sorted(DEVIATIONS))), max_size=3), ANYTHING)
 def test_lookups_of_deviations(names: list[Any], anything: Any) -> None:
     """Those that there are, in that order."""
-    found = answer(combined, names)
+    found = answer(combine, names)
     if found is not REFUSED:
         assert found.name == "+".join(names)
         assert found.summary == "; ".join(DEVIATIONS[name].summary for name in names)
         assert not names or summary_of(found.name) == found.summary
     assert answer(summary_of, anything) is REFUSED or anything == ""
-    other = answer(combined, anything)
+    other = answer(combine, anything)
     assert other is REFUSED or (isinstance(other, Deviation) and not len(anything))
 
 
@@ -530,7 +530,7 @@ def test_a_step_of_training(data: st.DataObject) -> None:
         return
     steps = data.draw(ANYTHING.filter(lambda steps: not isinstance(steps, Integral)))
     assert answer(task.trained, SGD(0.5), steps) is REFUSED
-    trained = task.trained(SGD(0.5), 1)
+    trained = task.train(SGD(0.5), 1)
     read = [array.copy() for array in call.weights.arrays.values()]
 
     def loss() -> float:

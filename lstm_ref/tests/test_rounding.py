@@ -50,7 +50,7 @@ def sigma_of(
     seed: int = 0,
 ) -> Trajectory:
     """σ of outputs, hidden and cell state of a run from zeros."""
-    many = None if dropout is None else dropout.tiled(REPLICAS)
+    many = None if dropout is None else dropout.tile(REPLICAS)
     lstm = RoundingLSTM(config, weights, many, arithmetic=arithmetic, random=np.random.default_rng(seed))
     tiled = partial(np.tile, reps=(REPLICAS, 1, 1))
     start = lstm.zero_state(REPLICAS * len(inputs))
@@ -66,7 +66,7 @@ def sigma_of(
 
 def lower(config: LSTMConfig, weights: LSTMWeights, inputs: Array, dtype: str, dropout: DropoutMasks | None = None) -> Trajectory:
     """The run in NumPy's own arithmetic of that dtype, which the reference offers for float32 only."""
-    lstm = LSTM(config, weights, dropout=dropout and dropout.mapped(lambda masks: masks.astype(dtype)))
+    lstm = LSTM(config, weights, dropout=dropout and dropout.map(lambda masks: masks.astype(dtype)))
     lstm.dtype, lstm.weights = np.dtype(dtype), weights.astype(dtype)
     return lstm.run(inputs.astype(dtype), lstm.zero_state(len(inputs)))
 
@@ -144,7 +144,7 @@ def test_a_run_with_dropout_lies_within_sigma(masks: int) -> None:
     config, rng = LSTMConfig(UNITS), np.random.default_rng(7)
     weights, inputs = drawn(config)
     kept = {name: (rng.random((masks, BATCH, size)) > 0.3) / 0.7 for name, size in (("inputs", INPUT_DIM), ("hidden", UNITS))}
-    dropout = DropoutMasks(**kept).mapped(lambda array: array.astype("float32").astype("float64"))
+    dropout = DropoutMasks(**kept).map(lambda array: array.astype("float32").astype("float64"))
     expected = LSTM(config, weights, dropout=dropout).run(inputs, LSTM(config, weights).zero_state(BATCH))
     sigma = sigma_of(config, weights, inputs, ARITHMETIC["float32"], dropout=dropout)
     apart = ratio(lower(config, weights, inputs, "float32", dropout).cell, expected.cell, sigma.cell)

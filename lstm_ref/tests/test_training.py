@@ -89,7 +89,7 @@ def loss(asked: Task, arrays: dict[str, Array]) -> complex:
 def test_a_step_follows_the_gradient_of_the_whole_loss() -> None:
     """Mean squared error, penalties of the weights, and those of the outputs divided by the batch size."""
     asked = task()
-    moved = asked.trained(SGD(1.0), 1).arrays
+    moved = asked.train(SGD(1.0), 1).arrays
     arrays = {name: array.astype(complex) for name, array in asked.weights.arrays.items()}
     for name, array in arrays.items():
         for index in np.ndindex(array.shape):
@@ -103,9 +103,9 @@ def test_a_step_follows_the_gradient_of_the_whole_loss() -> None:
 def test_several_steps_are_one_after_the_other() -> None:
     """Three steps are one from where two have led, with an optimizer that remembers."""
     asked, adam = task(), Adam(0.125)
-    twice = asked.trained(adam, 2)
-    again = replace(asked, weights=twice).trained(adam, 1)
-    for name, array in asked.trained(Adam(0.125), 3).arrays.items():
+    twice = asked.train(adam, 2)
+    again = replace(asked, weights=twice).train(adam, 1)
+    for name, array in asked.train(Adam(0.125), 3).arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
 
 
@@ -113,7 +113,7 @@ def test_the_task_is_left_as_it_was() -> None:
     """Training makes new weights."""
     asked = task()
     before = {name: array.copy() for name, array in asked.weights.arrays.items()}
-    asked.trained(SGD(0.5), 2)
+    asked.train(SGD(0.5), 2)
     for name, array in before.items():
         np.testing.assert_array_equal(asked.weights.arrays[name], array)
 
@@ -146,8 +146,8 @@ def test_a_task_that_is_none_is_refused(changes: dict[str, Any], error: type[Exc
 def test_a_number_of_steps_that_is_none_is_refused(steps: Any) -> None:
     """Zero steps leave the weights as they are."""
     with pytest.raises(LSTMError, match=rf"steps must be a number of steps, 0 or more; got {steps!r}"):
-        Task(**TASK).trained(SGD(1.0), steps)
-    assert Task(**TASK).trained(SGD(1.0), 0) is WEIGHTS
+        Task(**TASK).train(SGD(1.0), steps)
+    assert Task(**TASK).train(SGD(1.0), 0) is WEIGHTS
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,24 @@
-"""How exactly an implementation may be expected to evaluate an activation: root mean square error, in units of the unit roundoff u.
+"""How exactly an implementation evaluates an activation: the expected root mean square error, in units of the unit roundoff u.
 
 A framework evaluates an activation by a few elementary functions and operations. Each operation rounds once. So does an elementary
 function, as an error of u at random: the worst errors that vector libraries promise are 1 ulp (SLEEF's u10 functions, in PyTorch),
 "a couple of ulps" (Eigen's exp and tanh, in TensorFlow and XLA) and 4 ulp (NumPy's), and an error whose worst is 2 ulp = 4u has a
-root mean square of 4u/√12 = 1.2u where it is spread evenly. An error e made on the way counts with the derivative of what follows,
-and independent errors add their squares. The budgets hold for the usual formulas, not for the best ones:
+root mean square of 4u/√12 = 1.2u where it is uniformly distributed. The error of an intermediate value is multiplied by the
+derivative of the operations after it, and the squares of independent errors add. The budgets hold for the usual formulas, not for
+the best ones:
 
 - sigmoid as 1 / (1 + exp(-z)): roundings of exp, sum and quotient, g² ((1 - g)² + 1 + 1).
 - tanh, a quotient of two rounded expressions: 3 g².
 - silu, z times sigmoid: 4 g².
-- What is a sum or difference of terms that may be larger than it is has the error of its terms: u max(|z|, 1) bounds those of
+- A sum or difference whose terms may be larger than itself has the error of its terms: u max(|z|, 1) bounds the terms of
   elu and selu (exp(z) - 1), softplus and log_sigmoid (max(z, 0) + log1p …), squareplus (z + √…), gelu (1 + erf … or tanh …), mish,
   tanh_shrink (z - tanh z), and of the clipped lines (z / 6 + 1/2 …), together with the rounding of the value.
 - softmax = exp(z - m) / Σ with m the largest z: the rounding of z - m is an error of u |z - m| in the exponent, thus relative.
 - log_softmax = (z - m) - log Σ: roundings of the difference, which may be large where z is small, of the logarithm, of the sum.
 - sparsemax adds up to n values below the row's range, in sums of at most n times that.
 
-Beside this, each operation may underflow (`uncertainty`). The longest way to a value that may be tiny is silu's, of four
-operations; of a value far above it no underflow counts, and what is exact has none.
+In addition, each operation may underflow (`uncertainty`). The longest computation of a value that may be tiny is silu's, with four
+operations. In a value far above the underflow threshold no underflow counts, and exact activations have none.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _sparsemax(z: Array, value: Array) -> Array:
     return np.asarray(np.hypot(value, z.shape[-1] * np.maximum(_below_largest(z).max(axis=-1, keepdims=True), 1)))
 
 
-# One value of the argument itself, or a bound: nothing is computed.
+# The value is the argument or a bound: nothing is computed.
 EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink")
 
 BUDGETS: dict[str, Budget] = {
@@ -99,5 +100,5 @@ BUDGETS: dict[str, Budget] = {
     "sparsemax": _sparsemax,
 }  # fmt: skip
 
-# Activations that jump: evaluated on either side of the jump, where the argument's own error reaches it.
+# Activations that jump: they are evaluated on both sides of the jump, where the error of the argument reaches it.
 JUMPING = {"hard_shrink"}

@@ -1,35 +1,38 @@
 """Stochastic rounding of any run: the reference with a random relative error after every operation.
 
-Where `uncertainty` propagates roundings by the derivative of one special run (forwards, from zeros, tanh and sigmoid), this runs
-them: any activation, mask, direction, initial state or composition. Many replicas go through as rows of one batch; the root mean
-square of their deviations from the undisturbed run is σ.
+`model` propagates roundings by the derivative of one special run (forwards, from zeros, tanh and sigmoid). This module adds them to
+the values of a run instead, with any activation, mask, direction, initial state or composition. Many replicas run as the rows of
+one batch; σ is the root mean square of their deviations from the undisturbed run.
 
-The error model is that of `uncertainty`: with u the unit roundoff, each operation's result is multiplied by 1 + u or 1 - u at
-random, a dot product of n terms by the summed variance of its products and partial sums, an activation by its budget (`budgets`);
-and each result is drawn towards zero by as many times N as operations lead to it: of a product or sum down to zero, which is what a
-flush gives; of a dot product beyond, since of terms that cancel one alone may be flushed. Beyond that:
+The error model is that of `model`. With u the unit roundoff, each operation's result is multiplied by 1 + u or 1 - u at random. A
+dot product of n terms gets the summed variance of its products and partial sums, an activation its budget (`budgets`). Each result
+is moved towards zero by N times the number of operations that lead to it. A product or sum moves to zero at most, as a flush does;
+a dot product may move beyond, because one of two terms that cancel may be flushed. In addition:
 
-- An activation that jumps (`hard_shrink`) is evaluated at an argument disturbed eight times as much, so that within the limit of
-  8 σ around the jump both of its sides are seen.
-- A slope is computed as frameworks do: of tanh and sigmoid from their rounded values, 1 - t² and s (1 - s); of others within √3 u
-  of itself and u of 1, for those that are differences of terms of that size. Where it jumps, on either side, likewise.
-- A product with a dropout mask is one more rounding of what the dot products read.
-- A processor may read the operands of float32 matrix products in TensorFloat-32 or bfloat16 and add up in float32. Where that is
-  said (`Arithmetic.operands`), each operand has a rounding of that size: what is computed anew has a new one at each reading, while
-  a matrix of weights has one rounding for all timesteps and all rows of a replica, so that its errors add up as they do there. The
-  rounding of the weight w_kj is the product of a sign of k and one of j: for each j, a random sign for every k.
+- An activation that jumps (`hard_shrink`) is evaluated at an argument with eight times the disturbance, so that within the limit of
+  8 σ around the jump the replicas take both of its sides.
+- A slope is computed as in frameworks: of tanh and sigmoid from their rounded values, 1 - t² and s (1 - s). The others have an
+  error of √3 u of themselves and of u, because some are differences of terms of size 1. Where a slope jumps, both sides are taken
+  too.
+- A product with a dropout mask is one more rounding of the vectors in the dot products.
+- A processor may round the operands of float32 matrix products to TensorFloat-32 or bfloat16 and add in float32. With
+  `Arithmetic.operands`, each operand has a rounding of that size. A computed operand has a new rounding each time it is read. A
+  matrix of weights has one rounding for all timesteps and all rows of a replica, so that its errors add as they do on the
+  processor. The rounding of the weight w_kj is the product of a sign of k and one of j: for each j, a random sign for every k.
 
-A chaotic LSTM multiplies errors until they are of the size of its states. Replicas are disturbed at their true size, so that their
-spread ends there too. But it is no measure any more of what another run may do: what 24 have in common by chance, a 25th need not.
-That 8 σ limits errors holds to first order: a deviation δ of a pre-activation changes the slopes of sigmoid and tanh by factors of
-up to e^δ and e^2δ. So where h makes some z of a row differ among the replicas by more than `FIRST_ORDER` = 1/16, which makes 8 σ
-a factor of e, the row is lost: from then on, half of its replicas are at either end of what can be, h at -1 or 1 and c at
-±(max |c| + 1), timestep after timestep (by the equations |h| < 1 and |c'| < |c| + 1). Two runs differ there by √2 σ at most, so
-nothing is judged, and what is computed of them is as unknown. A spread of up to 32 u is no sign of growth, but what roundings of z
-itself come to; in bfloat16 alone that is more. Rows are lost only where activations stay within [-1, 1], as the standard ones do.
+A chaotic LSTM multiplies errors until they have the size of its states. The disturbances of the replicas have their true size, so
+their spread stops there too. But then the spread no longer predicts another run: 24 replicas may agree by chance where a 25th does
+not. The limit of 8 σ holds to first order: a deviation δ of a pre-activation changes the slopes of sigmoid and tanh by factors of
+up to e^δ and e^2δ. If h makes some z of a row differ among the replicas by more than `FIRST_ORDER` = 1/16, so that 8 σ is a factor
+of e, the row has diverged. From then on, half of its replicas are at one end of the possible states and half at the other: h at -1
+or 1 and c at ±(max |c| + 1), at every timestep (by the equations |h| < 1 and |c'| < |c| + 1). Two runs differ there by √2 σ at
+most, so that nothing computed from them is judged. A spread of up to 32 u is no sign of divergence: the roundings of z itself are
+that large, and only in bfloat16 is 32 u more than 1/16. Rows diverge only where activations stay within [-1, 1], as the standard
+ones do.
 
-Errors below 2^-30 would drown in float64's own rounding; they are disturbed by 2^-30, underflow likewise, and scaled back, exact to
-first order. Where the replicas deviate by more than `FIRST_ORDER`, they are not scaled back.
+Errors below 2^-30 would be lost in float64's own rounding. Replicas are then disturbed by 2^-30, their underflow is enlarged
+likewise, and the deviations are scaled back, which is exact to first order. Deviations of more than `FIRST_ORDER` are not scaled
+back.
 """
 
 from __future__ import annotations
@@ -69,9 +72,9 @@ class Rounding:
     """Arithmetic in which every operation has a random relative error, and underflows.
 
     Args:
-        arithmetic: of the precision; its errors are scaled up to SMALLEST_DISTURBANCE where they are less.
+        arithmetic: of the precision; errors smaller than SMALLEST_DISTURBANCE are scaled up to it.
         random: draws the signs.
-        copies: how many replicas go through as one batch, one after the other.
+        copies: number of replicas in one batch, one after the other.
     """
 
     def __init__(self, arithmetic: Arithmetic, random: np.random.Generator, copies: int = 1) -> None:
@@ -80,7 +83,7 @@ class Rounding:
         self._underflow, self._operands = arithmetic.underflow * scale, arithmetic.operands * scale
         self._random, self.copies = random, copies
         self.first_order = max(FIRST_ORDER, 32 * max(arithmetic.unit_roundoff, arithmetic.operands))
-        self._of_weights: dict[bytes, tuple[Array, Array]] = {}
+        self._weight_signs: dict[bytes, tuple[Array, Array]] = {}
 
     def dot(self, vectors: Array, matrix: Array) -> Array:
         """Vectors @ matrix, with the roundings of its products and partial sums."""
@@ -88,39 +91,39 @@ class Rounding:
         error = np.sqrt(np.maximum(variance, 0)) * self.noise(total)
         if self._operands:
             error += self._operands * self._rounded_operands(vectors, matrix)
-        lost = (2 * matrix.shape[-2] - 1) * self._underflow * np.sign(total)
-        return np.asarray(total + error - lost)
+        underflow = (2 * matrix.shape[-2] - 1) * self._underflow * np.sign(total)
+        return np.asarray(total + error - underflow)
 
     def rounded(self, value: Array, times: float = 1.0) -> Array:
         """The value with a random relative error of `times` the disturbance, and as many underflows."""
         return np.asarray(value * (1 + times * self.noise(value)) - self.underflow(value, times))
 
     def underflow(self, value: Array, operations: float) -> Array:
-        """What the value loses where so many operations on the way to it underflow: all of it at most."""
+        """The loss of the value where that number of operations underflow: the whole value at most."""
         most = operations * self._underflow
         return np.clip(value, -most, most)
 
-    def either_end(self, shape: tuple[int, ...]) -> Array:
-        """+1 in half of the replicas and -1 in the others, by chance for each row and unit."""
+    def random_extremes(self, shape: tuple[int, ...]) -> Array:
+        """+1 in one half of the replicas and -1 in the other, at random for each row and unit."""
         ends = np.resize([1.0, -1.0], self.copies)[:, np.newaxis, np.newaxis]
         by_copy = (self.copies, shape[0] // self.copies, shape[1])
         return self._random.permuted(np.broadcast_to(ends, by_copy), axis=0).reshape(shape)
 
     def noise(self, like: Array) -> Array:
-        """The disturbance, of random sign, in the shape of an array."""
+        """The disturbance with random signs, of the shape of an array."""
         return np.asarray(self.disturbance * self.signs(like.shape))
 
     def _rounded_operands(self, vectors: Array, matrix: Array) -> Array:
-        """What rounding both operands by a relative 1 adds to vectors @ matrix."""
-        of_vectors = (vectors * self.signs(vectors.shape)) @ matrix
-        if matrix.ndim > 2:  # no weights: both are computed anew
-            return np.asarray(of_vectors + vectors @ (matrix * self.signs(matrix.shape)))
+        """The error of vectors @ matrix where both operands have relative errors of ±1."""
+        vector_error = (vectors * self.signs(vectors.shape)) @ matrix
+        if matrix.ndim > 2:  # not weights: both operands have new roundings
+            return np.asarray(vector_error + vectors @ (matrix * self.signs(matrix.shape)))
         key = matrix.tobytes()
-        if key not in self._of_weights:
-            self._of_weights[key] = self.signs((self.copies, 1, matrix.shape[0])), self.signs((self.copies, 1, matrix.shape[1]))
-        rows, columns = self._of_weights[key]
+        if key not in self._weight_signs:
+            self._weight_signs[key] = self.signs((self.copies, 1, matrix.shape[0])), self.signs((self.copies, 1, matrix.shape[1]))
+        rows, columns = self._weight_signs[key]
         by_copy = vectors.reshape(self.copies, -1, vectors.shape[-1])
-        return np.asarray(of_vectors + (((by_copy * rows) @ matrix) * columns).reshape(of_vectors.shape))
+        return np.asarray(vector_error + (((by_copy * rows) @ matrix) * columns).reshape(vector_error.shape))
 
     def signs(self, shape: tuple[int, ...]) -> Array:
         """+1 or -1 at random."""
@@ -130,13 +133,13 @@ class Rounding:
 
 
 class RoundingLSTM(LSTM):
-    """The reference in float64, each operation with the errors of an arithmetic.
+    """The reference in float64, with the errors of an arithmetic in each operation.
 
     Args:
         config, weights, dropout: as of `LSTM`.
         arithmetic: of the tested precision.
         random: draws the signs.
-        copies: how many replicas a batch holds.
+        copies: number of replicas in a batch.
     """
 
     def __init__(
@@ -152,38 +155,38 @@ class RoundingLSTM(LSTM):
         super().__init__(config, weights, dropout=dropout)
         self.rounding = Rounding(arithmetic, random, copies)
 
-    def gates_of(self, z: Mapping[str, Array]) -> Gates:
-        """The gates of one timestep, each rounded as it is computed."""
-        rounded = {
-            gate: self.activated(z[gate], self.config.activation if gate == "c" else self.config.recurrent_activation)
+    def activate_gates(self, z: Mapping[str, Array]) -> Gates:
+        """The gates of one timestep, each with the rounding of its activation."""
+        values = {
+            gate: self.activate(z[gate], self.config.activation if gate == "c" else self.config.recurrent_activation)
             for gate in GATE_ORDER
         }
-        return Gates(i=rounded["i"], f=rounded["f"], candidate=rounded["c"], o=rounded["o"])
+        return Gates(i=values["i"], f=values["f"], candidate=values["c"], o=values["o"])
 
     def preactivations(self, x_t: Array, hidden: Array) -> dict[str, Array]:
-        """Z of all gates: from one product where they read the same."""
+        """Z of all gates, from one product where they all read the same inputs."""
         if self.dropout is not None:
             return super().preactivations(x_t, hidden)
-        z = self._summed(x_t, hidden, *self.weights.arrays.values())
+        z = self._rounded_preactivation(x_t, hidden, *self.weights.arrays.values())
         return dict(zip(GATE_ORDER, np.split(z, len(GATE_ORDER), axis=-1), strict=True))
 
     def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
-        """Z of one gate that reads what dropout leaves, which is one rounding more."""
-        x_t, hidden = map(self.rounding.rounded, self.read_by(gate, x_t, hidden))
-        return self._summed(x_t, hidden, *self.weights.gate(gate))
+        """Z of one gate under dropout, whose product is one more rounding."""
+        x_t, hidden = map(self.rounding.rounded, self.gate_inputs(gate, x_t, hidden))
+        return self._rounded_preactivation(x_t, hidden, *self.weights.gate(gate))
 
-    def _summed(self, x_t: Array, hidden: Array, W: Array, U: Array, b: Array | None = None) -> Array:
+    def _rounded_preactivation(self, x_t: Array, hidden: Array, W: Array, U: Array, b: Array | None = None) -> Array:
         """X W + h U + b, with the roundings of its dot products and sums."""
         z = self.rounding.rounded(self.rounding.dot(x_t, W) + self.rounding.dot(hidden, U))
         return z if b is None else self.rounding.rounded(z + b)
 
     def step(self, x_t: Array, state: State) -> State:
-        """The state after one timestep, with the roundings of its products and sum; after a lost one, any state at all."""
-        new, lost = super().step(x_t, state), self.lost(state.hidden)
-        if not lost.any():
+        """The state after one timestep, with the roundings of its products and sum; a diverged row gets extreme states."""
+        new, diverged = super().step(x_t, state), self.diverged_rows(state.hidden)
+        if not diverged.any():
             return new
-        end, most = self.rounding.either_end(new.hidden.shape), self._over_copies(np.abs(state.cell), np.max) + 1
-        return State(hidden=np.where(lost, end, new.hidden), cell=np.where(lost, end * most, new.cell))
+        sign, largest = self.rounding.random_extremes(new.hidden.shape), self._over_copies(np.abs(state.cell), np.max) + 1
+        return State(hidden=np.where(diverged, sign, new.hidden), cell=np.where(diverged, sign * largest, new.cell))
 
     def new_cell(self, gates: Gates, state: State) -> Array:
         """c_t, with the roundings of its products and sum."""
@@ -193,34 +196,34 @@ class RoundingLSTM(LSTM):
         """h_t, with the rounding of its product."""
         return self.rounding.rounded(super().new_hidden(gates, cell))
 
-    def lost(self, hidden: Array) -> Array:
-        """Which rows the replicas no longer agree on, (batch, 1)."""
+    def diverged_rows(self, hidden: Array) -> Array:
+        """The rows whose replicas no longer agree, (batch, 1)."""
         if self.rounding.copies == 1:
             return np.zeros((len(hidden), 1), bool)
         spread = self._over_copies(hidden @ self.weights.recurrent_kernel, np.std)
-        known = {self.config.activation, self.config.recurrent_activation} <= WITHIN_ONE
-        return np.asarray((spread > self.rounding.first_order).any(axis=-1, keepdims=True) & known)
+        is_bounded = {self.config.activation, self.config.recurrent_activation} <= WITHIN_ONE
+        return np.asarray((spread > self.rounding.first_order).any(axis=-1, keepdims=True) & is_bounded)
 
     def _over_copies(self, array: Array, summarise: Callable[..., Array]) -> Array:
-        """A summary over the replicas, for each of them."""
+        """A summary over the replicas, repeated for each of them."""
         copies = self.rounding.copies
         return np.tile(summarise(array.reshape(copies, -1, array.shape[-1]), axis=0), (copies, 1))
 
     def cell_activation(self, cell: Array) -> Array:
-        """What the output gate lets through, rounded as it is computed."""
-        return self.activated(cell, self.config.activation)
+        """g(c_t), with the rounding of the activation."""
+        return self.activate(cell, self.config.activation)
 
-    def activated(self, z: Array, name: str | None) -> Array:
+    def activate(self, z: Array, name: str | None) -> Array:
         """The activation of that name, evaluated within its budget."""
         function = activations.get(name)
         value = function(self.rounding.rounded(z, 8) if name in JUMPING else z)
-        known = name or "linear"
-        lost = 0 if known in EXACT else self.rounding.underflow(value, OPERATIONS)
-        return np.asarray(value + self.rounding.noise(value) * BUDGETS[known](z, value) - lost)
+        name = name or "linear"
+        underflow = 0 if name in EXACT else self.rounding.underflow(value, OPERATIONS)
+        return np.asarray(value + self.rounding.noise(value) * BUDGETS[name](z, value) - underflow)
 
 
 class RoundingBackpropagation(Backpropagation):
-    """The chain rule, each operation with a random relative error of the size of its LSTM's."""
+    """The chain rule with the rounding errors of its LSTM in each operation."""
 
     lstm: RoundingLSTM
 
@@ -233,14 +236,14 @@ class RoundingBackpropagation(Backpropagation):
         return self.lstm.rounding.dot(vectors, matrix)
 
     def derivative(self, activation: str | None, z: Array, cotangent: Array) -> Array:
-        """The slope, rounded as it is computed, times the cotangent; on both sides of a kink."""
+        """The rounded slope times the cotangent; replicas take both sides of a kink."""
         rounded, noise, name = self.lstm.rounding.rounded, self.lstm.rounding.noise, activation or "linear"
         if name == "linear":
             return cotangent
         if name == "tanh":
-            return rounded(rounded(1 - rounded(self.lstm.activated(z, name) ** 2)) * cotangent)
+            return rounded(rounded(1 - rounded(self.lstm.activate(z, name) ** 2)) * cotangent)
         if name == "sigmoid":
-            s = self.lstm.activated(z, name)
+            s = self.lstm.activate(z, name)
             return rounded(rounded(s * (1 - s)) * cotangent)
         if name in KINKS:
             z = z + 8 * noise(z) * np.maximum(np.abs(z), 1)
@@ -258,15 +261,15 @@ def disturbance_of(arithmetic: Arithmetic) -> float:
 def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -> Array:
     """σ from replicas (replicas, …) of a run in that arithmetic that should give `expected` (…).
 
-    One more rounding of the value is added, and one more underflow, for merging or storing it. Where the run is not finite, σ is 1:
-    what is not finite is compared for being the same.
+    One more rounding and one more underflow are added for merging or storing the value. Where the run is not finite, σ is 1: such
+    values are compared for equality.
     """
     scale = arithmetic.unit_roundoff / disturbance_of(arithmetic)
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.abs(replicas - expected)
-        largest = apart.max(axis=0)
-        # As parts of the largest: the square of what a saturated gate lets through underflows.
-        deviations = largest * np.sqrt(np.mean((apart / np.where(largest == 0, 1, largest)) ** 2, axis=0))
+        differences = np.abs(replicas - expected)
+        largest = differences.max(axis=0)
+        # Relative to the largest: the square of a value behind a saturated gate underflows.
+        deviations = largest * np.sqrt(np.mean((differences / np.where(largest == 0, 1, largest)) ** 2, axis=0))
         deviations *= np.where(deviations > FIRST_ORDER, 1.0, scale)
         sigma = deviations + arithmetic.unit_roundoff * np.abs(expected) + arithmetic.underflow
     return np.where(np.isfinite(sigma), sigma, 1.0)
@@ -275,7 +278,7 @@ def root_mean_square(replicas: Array, expected: Array, arithmetic: Arithmetic) -
 def sigma_of_run(
     config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, arithmetic: Arithmetic
 ) -> RoundingSigma:
-    """σ of a run that started from zeros and had no mask: by the derivative where errors stay of first order, else by replicas."""
+    """σ of a run that started from zeros and had no mask: by the derivative where errors are of first order, else by replicas."""
     if not arithmetic.operands:
         sigma = rounding_sigma(config, weights, inputs, trajectory, arithmetic)
         if np.all(sigma.hidden @ np.abs(weights.recurrent_kernel) <= FIRST_ORDER):
@@ -286,13 +289,13 @@ def sigma_of_run(
 def replicated_sigma(
     config: LSTMConfig, weights: LSTMWeights, inputs: Array, trajectory: Trajectory, arithmetic: Arithmetic, *, seed: int = 0
 ) -> RoundingSigma:
-    """σ of a run that started from zeros and had no mask, as `uncertainty.rounding_sigma` has it, by running the replicas."""
+    """σ of a run that started from zeros and had no mask, from replicas."""
     random = np.random.Generator(np.random.SFC64(seed))
     lstm = RoundingLSTM(config, weights, arithmetic=arithmetic, random=random, copies=REPLICAS)
-    many = lstm.run(np.tile(inputs, (REPLICAS, 1, 1)), lstm.zero_state(REPLICAS * len(inputs)))
+    replicas = lstm.run(np.tile(inputs, (REPLICAS, 1, 1)), lstm.zero_state(REPLICAS * len(inputs)))
     return RoundingSigma(
         **{
-            name: root_mean_square(getattr(many, name).reshape(REPLICAS, *expected.shape), expected, arithmetic)
+            name: root_mean_square(getattr(replicas, name).reshape(REPLICAS, *expected.shape), expected, arithmetic)
             for name, expected in (("hidden", trajectory.hidden), ("cell", trajectory.cell))
         }
     )

@@ -62,7 +62,7 @@ def refuse_what_takes_more(case: Case, backend: str) -> None:
     """Raises LSTMError: not expressible in a few lines."""
     if backend not in DIFFERENTIATE:
         raise LSTMError(f"gradients are not expressible in a script for {backend}: Keras infers only there")
-    said = [f"{name}={value}" for name, value in case.said.items()]
+    said = [f"{name}={value}" for name, value in case.non_default_features.items()]
     named = [text for text in said if text.startswith(_TAKES_MORE)]
     if named:
         raise LSTMError(f"gradients with {_joined(named)} are not expressible in a script: they take more than a loss of one call")

@@ -91,7 +91,7 @@ def walk(example: Example, call: int = 1) -> Walk:
     for earlier in range(1, call):
         lstm(inputs_of(example, earlier), mask=mask_of(example))
     inputs = inputs_of(example, call)
-    start = lstm.start(None, example.batch)
+    start = lstm.starting_state(None, example.batch)
     passed = lstm.trajectory(inputs, mask=mask_of(example))
     order = range(example.timesteps)[:: -1 if example.go_backwards else 1]
     read = inputs[:, order]

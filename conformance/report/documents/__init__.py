@@ -1,8 +1,8 @@
-"""The documents that the commands write for machines: what each has to hold, in which version of its format, and how one is read.
+"""The documents that commands write for machines: their schemas, their versions, and their reader.
 
-Each format is described by `<format>.schema.json` (JSON Schema 2020-12), and a document says in its fields `format` and
-`format_version` which it is of. A field that is added, renamed, or means something else makes another version. The schemas share
-`parts.schema.json`; `lstm-conformance schema FORMAT` prints one that stands alone.
+`<format>.schema.json` (JSON Schema 2020-12) describes each format. The fields `format` and `format_version` of a document name its
+format. The version changes when a field is added, is renamed, or gets another meaning. The schemas share `parts.schema.json`.
+`lstm-conformance schema FORMAT` prints a schema that is complete.
 """
 
 from conformance.report.documents.reading import DocumentError, check, read, unique_keys

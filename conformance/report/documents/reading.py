@@ -1,6 +1,6 @@
-"""Documents read back: whole and of the right format and version, or refused with one message.
+"""Reads documents. A file that is incomplete, or of another format or version, is refused with one message.
 
-A file may come from anywhere. It is read as data; nothing of it is shown that would command a terminal.
+A file may come from anywhere. It is read as data only, and messages quote it without control characters of a terminal.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from conformance.system.error_messages import file_error_message
 from conformance.system.streams import printable
 from lstm_ref import LSTMError
 
-# Of what a file says, in a message.
-_SHOWN = 160
-# What json and tomllib object to; deep nesting and endless digits are errors of their own.
+# Characters of a file that a message quotes.
+_LONGEST_QUOTE = 160
+# Errors of `json` and `tomllib`. Deep nesting raises an error of its own.
 _UNREADABLE = (ValueError, RecursionError)
 
 
 class DocumentError(LSTMError):
-    """A document cannot be used: which, where in it, what was expected, and how to get one that can."""
+    """A document cannot be used. The message names the place, the expected value, and the command that makes a document."""
 
 
 def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
-    """A document of one of these formats.
+    """Read a document of one of these formats.
 
     Args:
-        path: of the file, which is JSON, or TOML where its name ends so.
-        names: of the formats; none for any.
-        made_by: the command that makes one; "" for that of the format.
+        path: of the file: TOML if its suffix is `.toml`, else JSON.
+        names: of the accepted formats; none for all.
+        made_by: the command that makes the document; "" for the command of the format.
 
     Raises:
-        DocumentError: the file cannot be read, or is no such document.
+        DocumentError: the file cannot be read, or is not such a document.
     """
     command = made_by or _made_by(names, path)
     language = "TOML" if path.suffix == ".toml" else "JSON"
     try:
         text = path.read_bytes().decode()
-        said = (
+        document = (
             tomllib.loads(text) if language == "TOML" else json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_keys)
         )
     except OSError as error:
@@ -55,68 +55,68 @@ def read(path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
         raise DocumentError(
             f"{path} is not a whole {language} file ({_plain(str(error))}); make it anew with: {command}"
         ) from error
-    return check(said, path, *names, made_by=made_by)
+    return check(document, path, *names, made_by=made_by)
 
 
-def check(said: Any, path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
-    """What a file has been found to say, if it is a document of one of these formats.
+def check(document: Any, path: Path, *names: str, made_by: str = "") -> dict[str, Any]:
+    """The content of a file, if it is a document of one of these formats.
 
     Raises:
-        DocumentError: it is none.
+        DocumentError: it is not.
     """
-    name = said.get("format") if isinstance(said, dict) else None
+    name = document.get("format") if isinstance(document, dict) else None
     known = names or tuple(FORMATS)
     made_by = made_by or _made_by([name] if isinstance(name, str) and name in known else names, path)
     if not isinstance(name, str) or name not in known:
         other = f"of the format {_plain(repr(name))}" if name is not None else "without a format"
         raise DocumentError(f"{path} is a document {other}; expected {' or '.join(names or FORMATS)}, as made by: {made_by}")
-    if (number := said.get("format_version")) != version(name):
+    if (number := document.get("format_version")) != version(name):
         there = "no format_version" if number is None else f"format_version {_plain(repr(number))}"
         raise DocumentError(
             f"{path} has {there}; this suite reads {version(name)} of {name}: read it with the suite that wrote it, "
             f"or make it anew with: {made_by}"
         )
-    if wrong := _objection(said, name):
-        raise DocumentError(f"{path} is not as `lstm-conformance schema {name}` says: {wrong}; make it anew with: {made_by}")
-    document: dict[str, Any] = said
-    return document
+    if mismatch := _mismatch(document, name):
+        raise DocumentError(f"{path} is not as `lstm-conformance schema {name}` says: {mismatch}; make it anew with: {made_by}")
+    result: dict[str, Any] = document
+    return result
 
 
 def _made_by(names: Sequence[str], path: Path) -> str:
-    """The command that makes a document of the first of these formats, which stands for all of them."""
+    """The command that makes a document of the first of these formats."""
     command = FORMATS[(names or tuple(FORMATS))[0]].replace("FILE", shlex.quote(str(path)))
     return command if len(names) == 1 else f"{command}; `lstm-conformance schema` lists the commands that make others"
 
 
-def _objection(said: Any, name: str) -> str:
-    """What is wrong first, and where; empty where nothing is."""
+def _mismatch(document: Any, name: str) -> str:
+    """The first mismatch with the schema or its rules, with its location; empty if there is none."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415  # its import takes longer than most commands
     from jsonschema.exceptions import best_match  # noqa: PLC0415  # likewise
 
     try:
-        wrong = best_match(Draft202012Validator(schema(name)).iter_errors(said))
+        error = best_match(Draft202012Validator(schema(name)).iter_errors(document))
     except RecursionError:
         return "it is nested too deep"
-    return _plain(inconsistency(said)) if wrong is None else f"{_plain(wrong.json_path)}: {_plain(wrong.message)}"
+    return _plain(inconsistency(document)) if error is None else f"{_plain(error.json_path)}: {_plain(error.message)}"
 
 
 def _plain(text: str) -> str:
-    """In one short line, without what a terminal would obey."""
-    shown = printable(" ".join(text.split()))
-    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN // 2]} … {shown[-_SHOWN // 2 :]}"
+    """The text in one short line without control characters."""
+    line, half = printable(" ".join(text.split())), _LONGEST_QUOTE // 2
+    return line if len(line) <= _LONGEST_QUOTE else f"{line[:half]} … {line[-half:]}"
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON as a dictionary, for `object_pairs_hook`.
 
     Raises:
-        ValueError: a key stands in it twice: readers may take either value.
+        ValueError: a key stands in it twice.
     """
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    content = dict(pairs)
+    if len(content) != len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
-    return found
+    return content
 
 
 def _refuse(name: str) -> NoReturn:

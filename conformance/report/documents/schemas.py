@@ -1,4 +1,4 @@
-"""The schemas, and the head that a document begins with."""
+"""The schemas, and the first fields of a document."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ _PARTS = "parts"
 
 @cache
 def schema(name: str) -> Mapping[str, Any]:
-    """The schema of a format, whole: what it shares with others is among its definitions, under the address that it refers to."""
+    """The complete schema of a format. Its definitions include the shared parts, under the address that it refers to."""
     own = _read(name)
     return {**own, "$defs": {**own.get("$defs", {}), _PARTS: _read(_PARTS)}}
 
 
 def version(name: str) -> int:
-    """Of the format that is written and read."""
+    """The version of a format that this suite writes and reads."""
     number: int = schema(name)["properties"]["format_version"]["const"]
     return number
 
 
 def as_document(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """A document of that format, as JSON can hold it."""
+    """A document of that format for JSON."""
     document: dict[str, Any] = without_infinity({"format": name, "format_version": version(name), **content})
     return document
 
 
 def without_infinity(value: Any) -> Any:
-    """The value as JSON can hold it: tuples as lists, infinity and NaN by their names."""
+    """The value for JSON: tuples become lists, infinity and NaN become their names."""
     if isinstance(value, dict):
         return {key: without_infinity(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

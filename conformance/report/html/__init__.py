@@ -1,19 +1,19 @@
-"""Pages for people: one file each, which asks nothing of the network, from one base template, stylesheet and script.
+"""HTML pages: one file each, which loads nothing from the network. They share a base template, a stylesheet and a script.
 
 | file | holds |
 |---|---|
-| page.py | `render`: a template and what it shows → the text of a page; `write`: to a file |
-| templating.py | Jinja2's environment: all that is shown is escaped |
-| contents.py | `Page`: what a page of results holds, whatever command it is of; report.html.jinja shows it |
-| charts.py | pictures of differences as coordinates, which pictures.html.jinja draws |
-| verify.py, results.py | reports of `verify` as a `Page`; other commands have theirs beside their own report |
+| page.py | `render`: makes a page from a template and its variables |
+| templating.py | Jinja2's environment, which escapes all values |
+| contents.py | `Page`: the contents of a page of results of any command; report.html.jinja renders it |
+| charts.py | coordinates of the pictures of differences; pictures.html.jinja draws them |
+| verify.py, results.py | `Page` of reports of `verify`; the pages of other commands stand beside their reports |
 | templates/base.html.jinja | the frame of every page: title, policy, stylesheets, scripts, skip link |
 | templates/parts.html.jinja | macros: a verdict, facts, a table, code with a copy button, the blocks of a document |
-| templates/page.css, page.js | of every page; a page may add its own by `styles` and `scripts` |
-| templates/document.html.jinja | a document of headings, lines, tables and plots, as the benchmarks have it |
+| templates/page.css, page.js | style and script of every page; `styles` and `scripts` add more |
+| templates/document.html.jinja | a document of headings, lines, tables and plots, for the benchmarks |
 
-A page is made from what JSON holds, so that it can be made later, and elsewhere.
+A page is made from the JSON document of a report, so that it can be made later and on another machine.
 
-Only what lies in this folder is code. A page's policy lets no script run but those that the page was made with, by their hashes,
-and lets nothing be loaded.
+Only files of this folder contain code. The content security policy of a page allows its own scripts, by their hashes, and no
+network access.
 """

@@ -1,6 +1,6 @@
-"""Pictures as coordinates, which a template draws: lines beside each other, and errors in σ as a heatmap.
+"""Coordinates of pictures, which a template draws: charts of lines, and a heatmap of errors in σ.
 
-What is read comes from JSON, where infinity and NaN are names: a line is broken where it is not finite.
+The input is a JSON document, in which infinity and NaN are names. A line is broken where a value is not finite.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Of one small chart, in units of its own.
+# Size of a chart in its own units.
 WIDTH, HEIGHT, MARGIN = 240.0, 84.0, 6.0
-# Up to so many σ an error is rounding; then each step of colour is so much more.
+# Limits between the colours of the heatmap, in σ. Errors below the first are rounding.
 STEPS = (2.0, 8.0, 100.0, 10_000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """Two lines over the same places.
+    """A chart of the expected and the returned values.
 
     Attributes:
-        name: of what is drawn.
-        expected, got: paths.
-        dots: of `got`, by their centres.
-        low, high: what the lower and the upper edge stand for.
-        worst: the largest error in σ, in words; "" where no σ is known.
-        is_worst: whether no other line of the picture is further off.
+        name: of the chart.
+        expected, got: paths of the two lines.
+        dots: centres of the dots of `got`.
+        low, high: values at the lower and the upper edge.
+        worst: the largest error in σ as text; "" if σ is unknown.
+        is_worst: whether this chart has the largest error of the picture.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Heatmap:
-    """An error in σ of each line and place.
+    """The error in σ of each line and place.
 
     Attributes:
         columns: names of the places.
-        rows: name of each line, and its cells: how strong, from 0, and what it says.
+        rows: name of each line, and its cells: strength of the colour from 0, and text.
     """
 
     columns: Sequence[str]
@@ -54,17 +54,17 @@ class Heatmap:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A picture of a result.
+    """The picture of a result.
 
     Attributes:
-        title: what array it shows.
-        across: what lies along a line.
-        first, last: place.
+        title: name of the array.
+        across: name of the horizontal axis.
+        first, last: places at its ends.
         charts: one for each line.
-        heatmap: of their errors.
-        numbers: of the line that is furthest off: place, reference, implementation, error in σ.
-        gates_title: whose gates they are; "" where there are none.
-        gates: one chart for each.
+        heatmap: of the errors.
+        numbers: of the line with the largest error: place, reference, implementation, error in σ.
+        gates_title: title of the gates; "" if there are none.
+        gates: one chart for each gate.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Drawing:
 
 
 def drawing_of(picture: Mapping[str, Any]) -> Drawing:
-    """What a template draws of a `Picture` as JSON holds it."""
+    """The drawing of a `Picture` in a JSON document."""
     lines, places = picture["lines"], [str(place) for place in picture["places"]]
     worst = next(line for line in lines if line["name"] == picture["worst"])
     values = (places, worst["expected"], worst["got"], worst["errors"])
@@ -91,7 +91,8 @@ def drawing_of(picture: Mapping[str, Any]) -> Drawing:
         charts=[_chart(line, is_worst=line is worst) for line in lines],
         heatmap=Heatmap(columns=places, rows=[(line["name"], [_cell(error) for error in line["errors"]]) for line in lines]),
         numbers=[
-            (place, *(f"{float(each):.9g}" for each in pair), in_sigma(error)) for place, *pair, error in zip(*values, strict=True)
+            (place, f"{float(expected):.9g}", f"{float(got):.9g}", in_sigma(error))
+            for place, expected, got, error in zip(*values, strict=True)
         ],
         gates_title=picture["gates_of"],
         gates=[_chart(line, is_worst=False) for line in picture["gates"]],
@@ -99,7 +100,7 @@ def drawing_of(picture: Mapping[str, Any]) -> Drawing:
 
 
 def in_sigma(value: Any) -> str:
-    """A multiple of σ in few characters."""
+    """A multiple of σ as a short text."""
     return "" if value is None else f"{float(value):.3g} σ".replace("inf", "∞")
 
 
@@ -126,7 +127,7 @@ def _by_size(error: float) -> float:
 
 
 def _points(values: Sequence[float], low: float, high: float) -> list[tuple[float, float] | None]:
-    """Where each value is drawn; nowhere where it is not finite."""
+    """The point of each value; None if the value is not finite."""
     step = (WIDTH - 2 * MARGIN) / max(1, len(values) - 1)
     span = (high - low) or 1.0
     return [
@@ -138,15 +139,15 @@ def _points(values: Sequence[float], low: float, high: float) -> list[tuple[floa
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
-    """A line through the points, broken where there is none."""
-    drawn, pen = [], "M"
+    """The path through the points, broken where a point is missing."""
+    commands, pen = [], "M"
     for point in points:
-        drawn.append(f"{pen}{point[0]:g} {point[1]:g}" if point else "")
+        commands.append(f"{pen}{point[0]:g} {point[1]:g}" if point else "")
         pen = "L" if point else "M"
-    return "".join(drawn)
+    return "".join(commands)
 
 
 def _cell(error: Any) -> tuple[int, str]:
     size = _by_size(abs(float(error)))
-    said = f"{size:.0e}".replace("e+0", "e").replace("e+", "e") if 1000 <= size < math.inf else f"{size:.0f}"
-    return sum(size > step for step in STEPS), said
+    text = f"{size:.0e}".replace("e+0", "e").replace("e+", "e") if 1000 <= size < math.inf else f"{size:.0f}"
+    return sum(size > step for step in STEPS), text

@@ -1,4 +1,4 @@
-"""What a page of results holds, whatever command it is of."""
+"""The contents of a page of results of any command."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from conformance.report.style import SYMBOL
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """How something came out.
+    """An outcome.
 
     Attributes:
-        verdict: by whose colour and symbol it is shown; "" for none.
-        text: in words.
+        verdict: gives its colour and symbol; "" for none.
+        text: its name.
     """
 
     verdict: str
@@ -25,7 +25,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Count(Mark):
-    """How often something came out so.
+    """The number of cases with an outcome.
 
     Attributes:
         number: of cases.
@@ -36,13 +36,13 @@ class Count(Mark):
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Behaviours down, backends or versions across.
+    """A grid with rows of behaviours and columns of backends or versions.
 
     Attributes:
-        title: of it.
-        corner: what the rows are.
-        columns: names; none of a grid that has one column only, whose rows may then have many marks.
-        rows: name of each row, and a mark for each column; None where there is nothing.
+        title: of the grid.
+        corner: heading of the row names.
+        columns: names. A grid without column names may have any number of marks in a row.
+        rows: name of each row, and a mark for each column; None for an empty cell.
     """
 
     title: str
@@ -52,14 +52,14 @@ class Grid:
 
     @property
     def key(self) -> list[tuple[str, str]]:
-        """The symbols that its marks say, and what each stands for."""
-        said = {symbol for _, marks in self.rows for mark in marks if mark for symbol in mark.text.split()}
-        return [(symbol, verdict.replace("_", " ").lower()) for verdict, symbol in SYMBOL.items() if symbol in said]
+        """The symbols in the grid, and the meaning of each."""
+        symbols = {symbol for _, marks in self.rows for mark in marks if mark for symbol in mark.text.split()}
+        return [(symbol, verdict.replace("_", " ").lower()) for verdict, symbol in SYMBOL.items() if symbol in symbols]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text; `numeric` are the columns of numbers, by position from 0."""
+    """A table of text. `numeric` lists the positions of columns of numbers, from 0."""
 
     title: str
     columns: Sequence[str]
@@ -69,7 +69,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """A command or a script, to be copied."""
+    """A command or a script that the reader can copy."""
 
     title: str
     text: str
@@ -77,19 +77,19 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Something that a reader opens.
+    """An entry that the reader can open.
 
     Attributes:
-        id: of the case, the change, the LSTM or the claim; links name it.
-        kind: that the page is filtered by.
-        mark: how it came out.
-        title: of it.
+        id: of the case, the change, the LSTM or the claim; links use it.
+        kind: value for the filter of the page.
+        mark: outcome.
+        title: of the entry.
         summary: in one line.
-        lines: what is said of it, each with a name.
-        tables: of its numbers.
-        drawing: of its numbers.
-        code: that shows it.
-        links: addresses of what others say of it.
+        lines: named lines of text.
+        tables: of numbers.
+        drawing: of numbers.
+        code: that reproduces it.
+        links: addresses of related pages, such as an issue.
     """
 
     id: str
@@ -106,14 +106,14 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Many that have something in common.
+    """Results that have something in common.
 
     Attributes:
-        kind: of all of them.
-        mark: how they came out.
-        title: what they have in common.
-        members: id, and a note or none, of those that need no opening.
-        entries: those that do.
+        kind: value for the filter of the page.
+        mark: outcome of all members.
+        title: what the members have in common.
+        members: id and note of each member that has no entry.
+        entries: of the other members.
     """
 
     kind: str
@@ -125,21 +125,21 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All of it.
+    """A page of results.
 
     Attributes:
         title: of the page.
-        outcome: whether all is as expected, and what it is that matters.
-        caveats: what a reader must know first: what was not asked, not run, not settled.
-        facts: what ran, in which versions, by which conventions, how fast.
-        counts: by how it came out.
-        grids: of them.
-        tables: beside them.
-        notes: lines below them.
-        features: what ids can be filtered by: word of an id → what it means.
-        entries: what differs.
-        groups: all else.
-        opened: what the entries are.
+        outcome: whether all is as expected, with a summary.
+        caveats: notes for the top of the page: cases that were not asked, did not run or are unresolved.
+        facts: implementation, versions, conventions, speed.
+        counts: of each outcome.
+        grids: of outcomes.
+        tables: of numbers.
+        notes: lines below the tables.
+        features: filters for ids: word of an id → its meaning.
+        entries: of the differences.
+        groups: of the other results.
+        entries_title: heading of the entries.
     """
 
     title: str
@@ -153,17 +153,17 @@ class Page:
     features: Mapping[str, str] = field(default_factory=dict)
     entries: Sequence[Entry] = ()
     groups: Sequence[Group] = ()
-    opened: str = "What differs"
+    entries_title: str = "What differs"
 
     @property
     def heading(self) -> str:
-        """Of the entries; without any, that nothing differs is said of a page that is as expected only."""
+        """The heading of the entries. "Nothing differs" is the heading only if all is as expected."""
         if self.entries:
-            return self.opened
+            return self.entries_title
         return "Nothing differs" if self.outcome.verdict == Verdict.PASS else "Results"
 
     @property
     def kinds(self) -> dict[str, str]:
-        """What the page can be filtered by, and its words."""
+        """The values of the filter, each with its name."""
         parts: list[Entry | Group] = [*self.entries, *self.groups]
-        return {each.kind: each.mark.text for each in parts}
+        return {part.kind: part.mark.text for part in parts}

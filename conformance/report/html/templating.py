@@ -1,4 +1,4 @@
-"""Jinja2's environment for all templates: what they show is escaped, and a name that is not given is an error."""
+"""Jinja2's environment for all templates. It escapes all values, and an undefined variable is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENVIRONMENT.globals["SYMBOL"] = {verdict.value: symbol for verdict, symbol in SY
 
 
 def anchor(name: str) -> str:
-    """What an element is linked by: a name without what no address can hold, white space and halves of surrogate pairs."""
+    """The anchor of an element: its name without white space and lone surrogates, which an address cannot contain."""
     return "_".join(name.split()).encode(errors="backslashreplace").decode()
 
 
@@ -25,5 +25,5 @@ ENVIRONMENT.filters["anchor"] = anchor
 
 
 def source(name: str) -> str:
-    """A stylesheet or script of the folder, as it stands in a page."""
+    """The text of a stylesheet or a script."""
     return (TEMPLATES / name).read_text(encoding="utf-8")

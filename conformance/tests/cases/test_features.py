@@ -43,7 +43,7 @@ def test_names_are_unique() -> None:
 def test_a_word_in_an_id_gives_its_value_and_nothing_else(feature: Feature, value: Any, word: str) -> None:
     """Each word alone is read as the one departure that it says, and said again."""
     case = Case.from_id(f"u2-d3-t5-b4-{word}-s0")
-    assert case.said == {feature.name: value}
+    assert case.non_default_features == {feature.name: value}
     assert case.id == f"u2-d3-t5-b4-{word}-s0"
 
 
@@ -61,7 +61,7 @@ def test_every_combination_reads_back_from_its_id(sizes: dict[str, int], values:
     """Whether the suite allows the combination or not."""
     case = BARE.replace(**sizes, **values)
     assert Case.from_id(case.id) == case
-    assert case.said == {name: value for name, value in values.items() if value != BY_NAME[name].default}
+    assert case.non_default_features == {name: value for name, value in values.items() if value != BY_NAME[name].default}
 
 
 def test_every_id_of_the_covering_array_is_said_as_the_case_says_it() -> None:
@@ -75,8 +75,8 @@ def test_any_activation_of_the_reference_has_a_word(feature: str, prefix: str, n
     """Also those that the feature does not list."""
     case = BARE.replace(**{feature: name})
     assert Case.from_id(case.id) == case
-    assert case.said.get(feature, name) == name
-    assert (f"-{prefix}_{name}-" in case.id) == (feature in case.said)
+    assert case.non_default_features.get(feature, name) == name
+    assert (f"-{prefix}_{name}-" in case.id) == (feature in case.non_default_features)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from packaging.version import Version
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
-from conformance.claims import CLAIMS, Settled, capacity, counts, coupling, origins, settle, sizes
+from conformance.claims import CLAIMS, ClaimResult, capacity, counts, coupling, origins, run_claims, sizes
 from conformance.claims.capacity import Training
 from conformance.claims.cells import Variant
 from conformance.claims.frameworks import MissingFrameworkError, import_keras
 from conformance.claims.origins import STATED_DEFAULTS
-from conformance.claims.recorded import recorded, signatures
+from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.environments.adapter import EnvironmentAdapter
 
 
@@ -99,15 +99,15 @@ def weight_per_timestep(lstm: Any) -> type:
     return PerTimestep
 
 
-def deaf_to_masks(lstm: Any) -> type:
+def ignores_masks(lstm: Any) -> type:
     """A layer that ignores its mask."""
 
-    class Deaf(lstm):  # type: ignore[misc]  # a base class known at run time only
+    class IgnoresMasks(lstm):  # type: ignore[misc]  # a base class known at run time only
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
             used = None if mask is None else import_keras().ops.ones_like(mask)
             return super().call(sequences, initial_state=initial_state, mask=used, training=training)
 
-    return Deaf
+    return IgnoresMasks
 
 
 def swapped_samples(lstm: Any) -> type:
@@ -157,12 +157,12 @@ def with_stated_signature(lstm: Any) -> type:
     return Stated
 
 
-def settled_with(identifier: str, derive: Callable[[type], type], monkeypatch: pytest.MonkeyPatch) -> Settled:
+def run_claim_with(identifier: str, derive: Callable[[type], type], monkeypatch: pytest.MonkeyPatch) -> ClaimResult:
     """The claim, run on the layer derived from Keras' own."""
     keras = import_keras()
     monkeypatch.setattr(keras.layers, "LSTM", derive(keras.layers.LSTM))
-    (settled,) = settle([claim for claim in CLAIMS if claim.id == identifier])
-    return settled
+    (result,) = run_claims([claim for claim in CLAIMS if claim.id == identifier])
+    return result
 
 
 WRONG: dict[str, tuple[Callable[[type], type], dict[str, str]]] = {
@@ -201,7 +201,7 @@ WRONG: dict[str, tuple[Callable[[type], type], dict[str, str]]] = {
     ),
     "states not carried": (with_arguments(stateful=False), {"stateful-carries": "fails", "initial-state-zero": "fails"}),
     "states of neighbours": (swapped_samples, {"stateful-carries": "fails"}),
-    "masks ignored": (deaf_to_masks, {"zero-pad-after-first-step": "fails"}),
+    "masks ignored": (ignores_masks, {"zero-pad-after-first-step": "fails"}),
     "outputs in the inputs' order": (chronological_outputs, {"return-sequences-shapes": "fails"}),
     "hard sigmoid by default": (with_default(recurrent_activation="hard_sigmoid"), {"colah-consistent": "fails"}),
     "softmax for tanh": (with_default(activation="softmax"), {"elementwise-tanh": "fails"}),
@@ -218,7 +218,7 @@ WRONG: dict[str, tuple[Callable[[type], type], dict[str, str]]] = {
 def test_a_wrong_layer_changes_the_verdict(wrong: str, identifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a layer with that fault the claim no longer settles as it does on Keras' own."""
     derive, outcomes = WRONG[wrong]
-    assert settled_with(identifier, derive, monkeypatch).outcome == outcomes[identifier]
+    assert run_claim_with(identifier, derive, monkeypatch).outcome == outcomes[identifier]
 
 
 def test_units_that_learn_too_little_fail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,27 +285,27 @@ class Sigmoid:
 
 def test_a_sigmoid_by_default_before_2_3_makes_the_condition_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the recorded Keras 2 computes by its own default is compared with the equations."""
-    monkeypatch.setattr(coupling, "recorded", lambda spec: Sigmoid(recorded(spec)))
+    monkeypatch.setattr(coupling, "recorded_adapter", lambda spec: Sigmoid(recorded_adapter(spec)))
     assert coupling.colah_consistent().verdict.value == "fails"
 
 
 def test_another_table_of_an_older_version_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each recorded summary is read."""
-    monkeypatch.setattr(counts, "recorded", lambda spec: Sigmoid(recorded(spec)))
+    monkeypatch.setattr(counts, "recorded_adapter", lambda spec: Sigmoid(recorded_adapter(spec)))
     assert counts.summary_table().verdict.value == "fails"
 
 
 def test_missing_keras_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Keras every claim ends in an error with the hint."""
     monkeypatch.setitem(sys.modules, "keras", None)
-    (settled,) = settle(CLAIMS[:1])
-    assert settled.error.startswith("MissingFrameworkError: ")
-    assert "keras-lstm-conformance[claims]" in settled.error
+    (result,) = run_claims(CLAIMS[:1])
+    assert result.error.startswith("MissingFrameworkError: ")
+    assert "keras-lstm-conformance[claims]" in result.error
 
 
 @pytest.mark.parametrize(("version", "backend"), [("2.15.0", "tensorflow"), ("3.15.1", "jax")], ids=["Keras 2", "JAX"])
 def test_another_keras_is_refused(version: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claims settle Keras 3 on TensorFlow only, and say so."""
+    """Claims run Keras 3 on TensorFlow only, and say so."""
     keras = import_keras()
     monkeypatch.setattr(keras, "__version__", version)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)

@@ -1,4 +1,4 @@
-"""Every claim settles as expected, and claims, findings and their print-outs are well-formed."""
+"""Every claim has its expected verdict; claims, findings and their output are well-formed."""
 
 import io
 import json
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conformance.claims import CLAIMS, Claim, ClaimVerdict, Evidence, Finding, Settled, Side, plot_accuracy, settle
+from conformance.claims import CLAIMS, Claim, ClaimResult, ClaimVerdict, Evidence, Finding, Side, plot_accuracy, run_claims
 from conformance.claims.capacity import Training
 from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import gap, random_inputs, random_weights, rounding_limit
 from conformance.claims.model import plain
-from conformance.claims.text import as_json, render, shown
+from conformance.claims.text import as_json, format_value, render
 from conformance.report.files import FileWriteError
 from conformance.tests.support.readme import claim_rows
 
@@ -57,7 +57,7 @@ YES, NO, SILENT = equal("a", 1, 1), equal("b", 1, 2), note("c", 3)
 
 
 def claim(run: object = None, expected: ClaimVerdict = ClaimVerdict.HOLDS) -> Claim:
-    """A claim that is nobody's."""
+    """A claim with the given experiment and expected verdict."""
     return Claim(id="a-claim", documents=("D0", "D2"), statement="One is one.", expected=expected, run=run)  # type: ignore[arg-type]  # no run is needed to look at it
 
 
@@ -66,10 +66,10 @@ def raising() -> Finding:
     raise ZeroDivisionError("no layer here")
 
 
-def printed(settled: Settled) -> str:
-    """What a pipe receives."""
+def printed(result: ClaimResult) -> str:
+    """The output of `render` to a pipe."""
     stream = io.StringIO()
-    render(settled, Console(file=stream, width=40))
+    render(result, Console(file=stream, width=40))
     return stream.getvalue()
 
 
@@ -79,14 +79,14 @@ def test_the_claims_are_the_documents_statements() -> None:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_claim_settles_as_expected(claim: Claim) -> None:
+def test_a_claim_has_its_expected_verdict(claim: Claim) -> None:
     """The verdict that real Keras gives is the expected one, with evidence that JSON can hold."""
-    (settled,) = settle([claim])
-    assert settled.error == ""
-    assert settled.as_expected
-    assert as_json(settled)["evidence"]
-    assert json.loads(json.dumps(as_json(settled), allow_nan=False))["outcome"] == claim.expected.value
-    assert [row for row in claim_rows() if row.claim == claim.id and not row.agrees_with(printed(settled))] == []
+    (result,) = run_claims([claim])
+    assert result.error == ""
+    assert result.as_expected
+    assert as_json(result)["evidence"]
+    assert json.loads(json.dumps(as_json(result), allow_nan=False))["outcome"] == claim.expected.value
+    assert [row for row in claim_rows() if row.claim == claim.id and not row.agrees_with(printed(result))] == []
 
 
 def test_the_readme_shows_some_claims() -> None:
@@ -162,8 +162,8 @@ def test_the_rounding_limit_is_that_of_float32() -> None:
 
 
 def test_an_error_is_a_result() -> None:
-    """A claim that raises is settled as an error with type and message, and the run goes on."""
-    first, second = settle([claim(raising), claim(lambda: judge(YES))])
+    """A claim that raises has an error with type and message as its result, and the run goes on."""
+    first, second = run_claims([claim(raising), claim(lambda: judge(YES))])
     assert (first.outcome, first.error, first.as_expected) == ("error", "ZeroDivisionError: no layer here", False)
     assert (second.outcome, second.as_expected) == ("holds", True)
 
@@ -175,7 +175,7 @@ def test_an_error_is_a_result() -> None:
         (lambda: Evidence(label="a", measured=1, agrees=True), "has a relation"),
         (lambda: Finding(verdict=ClaimVerdict.HOLDS, evidence=()), "needs evidence"),
         (lambda: Finding(verdict=ClaimVerdict.HOLDS_ONLY_WHEN, evidence=(YES,)), "needs its condition"),
-        (lambda: Settled(claim=claim(), finding=None, error="", seconds=0), "exactly one"),
+        (lambda: ClaimResult(claim=claim(), finding=None, error="", seconds=0), "exactly one"),
     ],
     ids=["no label", "no relation", "no evidence", "no condition", "neither finding nor error"],
 )
@@ -185,10 +185,10 @@ def test_half_said_values_are_refused(build: object, message: str) -> None:
         build()  # type: ignore[operator]  # parametrized over constructors
 
 
-def test_a_settled_claim_prints_as_whole_lines() -> None:
+def test_a_claim_result_prints_as_whole_lines() -> None:
     """A pipe gets verdict, tags, statement, measured and stated values and the condition, unwrapped and without escapes."""
     finding = judge_under("it is", when=[at_most("a [number]", 1e-9, 2.5e-7)], otherwise=[NO])
-    text = printed(Settled(claim=claim(), finding=finding, error="", seconds=0.25))
+    text = printed(ClaimResult(claim=claim(), finding=finding, error="", seconds=0.25))
     assert text == (
         "HOLDS ONLY WHEN  a-claim  [D0, D2]  0.2 s  expected: holds\n"
         "  statement: One is one.\n"
@@ -202,8 +202,8 @@ def test_a_settled_claim_prints_as_whole_lines() -> None:
 
 def test_an_error_is_printed() -> None:
     """An error prints in the finding's place."""
-    assert "ERROR  a-claim" in printed(Settled(claim=claim(), finding=None, error="TypeError: no", seconds=0))
-    assert "TypeError: no" in printed(Settled(claim=claim(), finding=None, error="TypeError: no", seconds=0))
+    assert "ERROR  a-claim" in printed(ClaimResult(claim=claim(), finding=None, error="TypeError: no", seconds=0))
+    assert "TypeError: no" in printed(ClaimResult(claim=claim(), finding=None, error="TypeError: no", seconds=0))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_an_error_is_printed() -> None:
 )
 def test_values_print_on_one_line(value: object, text: str) -> None:
     """Each kind of value has one short form."""
-    assert shown(value) == text  # type: ignore[arg-type]  # parametrized over values of several types
+    assert format_value(value) == text  # type: ignore[arg-type]  # parametrized over values of several types
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")], ids=[".png", ".svg"])

@@ -14,9 +14,9 @@ from conformance.adapters.worker import PROTOCOL
 from conformance.cases.case import Case
 from conformance.claims import CLAIMS, SYSTEMS, System
 from conformance.claims.cells import VARIANTS, Variant
-from conformance.claims.recorded import recorded, signatures
+from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.text import render_systems
-from conformance.claims.verification import Verified, environments_of, verify_live, verify_recorded
+from conformance.claims.verification import SystemResult, environments_of, verify_live, verify_recorded
 from conformance.environments.recording import FOLDER, read_recording, recording_path
 from conformance.judging.verdict import Result, Verdict
 
@@ -31,16 +31,16 @@ FAILING = Result(case_id="another-case", group="all", verdict=Verdict.FAIL, reas
 
 
 @pytest.fixture(scope="module")
-def verified() -> Mapping[str, Verified]:
-    """What came of every environment, by its spec."""
+def results() -> Mapping[str, SystemResult]:
+    """The result of every environment, by its spec."""
     return {each.environment: each for each in verify_recorded(SPECS)}
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_system_is_as_described(spec: str, verified: Mapping[str, Verified]) -> None:
+def test_a_system_is_as_described(spec: str, results: Mapping[str, SystemResult]) -> None:
     """Every case of the quick level passes, differs as its description or a known difference says, or is one that it has not."""
-    assert [(each.case_id, each.verdict, each.reason) for each in verified[spec].unexplained] == []
-    assert len(verified[spec].results) - verified[spec].count(Verdict.UNSUPPORTED) >= 19
+    assert [(case.case_id, case.verdict, case.reason) for case in results[spec].unexplained] == []
+    assert len(results[spec].results) - results[spec].count(Verdict.UNSUPPORTED) >= 19
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -71,7 +71,7 @@ def test_signatures_are_of_every_stand_alone_version_from_2_0_0_on() -> None:
 
 
 def test_claims_of_systems_are_claims() -> None:
-    """The others have environments that are verified."""
+    """The other systems have environments that are verified."""
     assert {identifier for system in SYSTEMS for identifier in system.claims} <= {claim.id for claim in CLAIMS}
 
 
@@ -81,28 +81,28 @@ def test_no_system_is_without_an_environment() -> None:
         System(name="a system", documents=("D0",), environments=())
 
 
-def test_a_wrong_description_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_description_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cases in which it must show and does not, and those that differ otherwise."""
-    monkeypatch.setattr("conformance.environments.recipes.Recipes.describing", lambda *_: ("bias_dropped",))
-    (verified,) = verify_recorded(["keras==2.2.4 --backend theano"])
-    unexplained = {each.case_id: each for each in verified.unexplained}
+    monkeypatch.setattr("conformance.environments.recipes.Recipes.deviations_of", lambda *_: ("bias_dropped",))
+    (system,) = verify_recorded(["keras==2.2.4 --backend theano"])
+    unexplained = {each.case_id: each for each in system.unexplained}
     assert "must show here and does not" in unexplained["u3-d2-t5-b4-seq-s0"].reason
     assert unexplained["u3-d2-t5-b4-seq-ract_hard_sigmoid-s0"].verdict is Verdict.FAIL
 
 
-def test_what_was_not_recorded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_recorded_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that has come since, or whose weights and inputs are others, is none that the system has not."""
     monkeypatch.setattr("conformance.claims.verification.surface", lambda _: [Case.from_id("u3-d2-t5-b4-seq-s1")])
-    (verified,) = verify_recorded(["keras==2.2.4 --backend theano"])
-    assert [each.case_id for each in verified.unexplained] == ["u3-d2-t5-b4-seq-s1"]
+    (system,) = verify_recorded(["keras==2.2.4 --backend theano"])
+    assert [each.case_id for each in system.unexplained] == ["u3-d2-t5-b4-seq-s1"]
 
 
 def test_an_environment_is_asked_itself() -> None:
     """A recording by its path is asked as an environment is, and it is said what is asked."""
     said: list[str] = []
     path = str(recording_path("block-lstm-v2"))
-    (verified,) = verify_live([path], said.append)
-    assert (verified.environment, verified.unexplained, said) == (path, (), [f"{path} is asked"])
+    (system,) = verify_live([path], said.append)
+    assert (system.environment, system.unexplained, said) == (path, (), [f"{path} is asked"])
 
 
 @pytest.mark.parametrize(
@@ -115,31 +115,31 @@ def test_an_environment_is_asked_itself() -> None:
     ],
     ids=str,
 )
-def test_a_cell_with_arguments_of_its_own_is_held_to_them(
+def test_a_cell_with_additional_arguments_is_compared_with_their_description(
     asked: Mapping[str, object], as_if: Mapping[str, object], verdict: Verdict, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Peepholes, projection, clips and forget bias as they are described, and no others."""
     described = Variant(arguments=as_if).description("lstm-cell")
     monkeypatch.setattr(Variant, "description", lambda *_: described)
-    judged = Variant(arguments=asked).judge(recorded("lstm-cell"), "lstm-cell")
+    judged = Variant(arguments=asked).judge(recorded_adapter("lstm-cell"), "lstm-cell")
     assert (judged.verdict, reason in judged.reason) == (verdict, True)
 
 
-def test_all_that_a_cell_can_be_asked_for_is_asked() -> None:
+def test_all_arguments_of_the_cell_are_tested() -> None:
     """The arguments of TensorFlow's LSTMCell that change what is computed."""
     arguments = {name for variant in VARIANTS["lstm-cell"] for name in variant.arguments}
     assert arguments == {"forget_bias", "cell_clip", "use_peepholes", "num_proj", "proj_clip"}
 
 
-def test_systems_print_what_came_of_them() -> None:
+def test_results_of_systems_are_printed() -> None:
     """A line for each environment or claim, and one for each case that is not explained."""
     systems = [
         System(name="a layer", documents=("D0", "D1"), environments=("layer==1",)),
         System(name="a table", documents=("D2",), environments=("layer==1", "layer==2"), claims=("a-claim",)),
     ]
-    verified = Verified(environment="layer==1", described="a+b", recorded="2026-11-21 on Linux", results=(PASSING, FAILING))
+    system = SystemResult(environment="layer==1", described="a+b", recorded="2026-11-21 on Linux", results=(PASSING, FAILING))
     stream = io.StringIO()
-    render_systems(systems, {"a-claim": "holds"}, [verified], Console(file=stream, width=40))
+    render_systems(systems, {"a-claim": "holds"}, [system], Console(file=stream, width=40))
     assert stream.getvalue() == (
         "1 system: recorded, not run: answers of 2026-11-21; --live runs them\n"
         "a layer  [D0, D1]\n"

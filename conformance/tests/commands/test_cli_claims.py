@@ -58,7 +58,7 @@ def test_without_ids_systems_are_asked(
         "conformance.commands.claims.SYSTEMS", [each for each in SYSTEMS if each.environments == ("block-lstm-v2",)]
     )
     if described:
-        monkeypatch.setattr("conformance.environments.recipes.Recipes.describing", lambda *_: described)
+        monkeypatch.setattr("conformance.environments.recipes.Recipes.deviations_of", lambda *_: described)
     file, page = tmp_path / "claims.json", tmp_path / "claims.html"
     result = invoke("claims", "--json", str(file), "--html", str(page))
     assert (result.exit_code, said in result.stdout) == (code, True), result.stdout

@@ -77,7 +77,7 @@ def test_what_explained_one_case_is_tried_first_on_the_next() -> None:
     assert diagnostician.explain(LAST_OUTPUT, *observe(LAST_OUTPUT, "hard_sigmoid")) == ("hard_sigmoid",)
     assert diagnostician.explain(EVERYTHING, *observe(EVERYTHING, "hard_sigmoid")) == ("hard_sigmoid",)
     assert diagnostician.searches_left == 0
-    assert [deviation.name for deviation in diagnostician.known] == ["hard_sigmoid"]
+    assert [deviation.name for deviation in diagnostician.explaining] == ["hard_sigmoid"]
 
 
 def test_known_explanation_that_does_not_fit_leads_to_a_search() -> None:
@@ -85,7 +85,7 @@ def test_known_explanation_that_does_not_fit_leads_to_a_search() -> None:
     diagnostician = Diagnostician(searches_left=2)
     diagnostician.explain(LAST_OUTPUT, *observe(LAST_OUTPUT, "hard_sigmoid"))
     assert diagnostician.explain(EVERYTHING, *observe(EVERYTHING, "cell_not_reset")) == ("cell_not_reset",)
-    assert [deviation.name for deviation in diagnostician.known] == ["hard_sigmoid", "cell_not_reset"]
+    assert [deviation.name for deviation in diagnostician.explaining] == ["hard_sigmoid", "cell_not_reset"]
 
 
 def test_a_deviation_that_cannot_show_is_not_offered() -> None:
@@ -99,7 +99,7 @@ def test_the_closest_explanation_comes_first(monkeypatch: pytest.MonkeyPatch) ->
     near = replace(DEVIATIONS["hard_sigmoid"], name="near")
     monkeypatch.setattr("conformance.diagnosis.diagnosis.DEVIATIONS", {"near": near, "hard_sigmoid": DEVIATIONS["hard_sigmoid"]})
     left = {"near": 3.0, "hard_sigmoid": 2.0}
-    monkeypatch.setattr("conformance.diagnosis.diagnosis._difference_left", lambda *arguments, **_: left[arguments[-1]])
+    monkeypatch.setattr("conformance.diagnosis.diagnosis._largest_difference", lambda *arguments, **_: left[arguments[-1]])
     monkeypatch.setattr("conformance.diagnosis.diagnosis.ReferenceAdapter", _Named)
     assert Diagnostician().explain(LAST_OUTPUT, *observe(LAST_OUTPUT, "hard_sigmoid")) == ("hard_sigmoid", "near")
 
@@ -120,7 +120,7 @@ class _Named:
 
 def expecting(*names: str, **of_the_implementation: Any) -> Diagnostician:
     """One that makes no search, on an implementation whose known differences are explained so."""
-    return Diagnostician(searches_left=0, expected=lambda _: names, **of_the_implementation)
+    return Diagnostician(searches_left=0, expected_deviations=lambda _: names, **of_the_implementation)
 
 
 @pytest.mark.parametrize("case_id", ["u2-d1-t3-b2-mask_left-s0", "u2-d1-t3-b2-nostate-mask_left-via_evaluate-s0"])

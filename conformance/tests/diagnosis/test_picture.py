@@ -22,7 +22,7 @@ from conformance.running.journal import as_dict
 from conformance.running.runner import run
 from lstm_ref import GATE_ORDER, LSTM
 from lstm_ref.arrays import Array
-from lstm_ref.deviations import combined
+from lstm_ref.deviations import combine
 
 SEQUENCE = Case.from_id("u3-d2-t5-b4-seq-s0")
 LONG = Case.from_id("u10-d5-t50-b2-seq-s0")
@@ -110,7 +110,7 @@ def test_gates_are_those_of_the_reference_and_of_the_deviation() -> None:
     at = (int(picture.of.rpartition("row ")[2]), int(picture.worst.removeprefix("unit ")))
     inputs = stimulus.inputs_of(SEQUENCE, SEQUENCE.calls[0]).astype("float32").astype("float64")
     right = LSTM(SEQUENCE.config, stimulus.weights)
-    layers = {"expected": right, "got": combined(["kernel_gates_ifoc"]).build(SEQUENCE.config, stimulus.weights)}
+    layers = {"expected": right, "got": combine(["kernel_gates_ifoc"]).build(SEQUENCE.config, stimulus.weights)}
     states = {name: layer.run(inputs, layer.zero_state(len(inputs))) for name, layer in layers.items()}
     assert picture.gates_of == "kernel_gates_ifoc"
     assert [line.name for line in picture.gates] == [f"gate {gate}" for gate in GATE_ORDER]

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from conformance.adapters.worker.questions import SYSTEMS
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
-from lstm_ref.deviations import combined
+from lstm_ref.deviations import combine
 from lstm_ref.layouts import LAYOUTS
 
 LANES = recipes().lanes
@@ -113,7 +113,7 @@ def test_a_lane_is_of_a_system_with_backends_and_deviations_that_there_are(lane:
     """A misspelt name would lead nowhere."""
     assert lane.system in (*VERSIONED, *CELLS)
     assert set(lane.bases) <= set(BACKENDS)
-    assert combined(lane.deviations).name == "+".join(lane.deviations)
+    assert combine(lane.deviations).name == "+".join(lane.deviations)
     assert lane.runs in SYSTEMS
 
 

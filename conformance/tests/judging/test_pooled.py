@@ -20,9 +20,9 @@ from conformance.judging.pooled import (
     SIGNIFICANCE,
     SIZE,
     PooledTest,
-    _chance,
     _holm,
-    _tail,
+    _random_sign_probability,
+    _student_tail,
     indistinguishable_operations,
     pooled_tests,
 )
@@ -167,9 +167,9 @@ def test_holm_is_worked_by_hand() -> None:
 
 def test_tail_is_that_of_the_tables() -> None:
     """Student's t: the critical value for 5 % on one side with 10 degrees of freedom is 1.812461; either side of zero."""
-    assert _tail(1.812461, 1.0, 10) == pytest.approx(0.05, rel=1e-5)
-    assert _tail(-2 * 1.812461, 2.0, 10) == pytest.approx(0.95, rel=1e-6)
-    assert (_tail(0.1, 0.0, 10), _tail(-0.1, 0.0, 10)) == (0.0, 1.0)
+    assert _student_tail(1.812461, 1.0, 10) == pytest.approx(0.05, rel=1e-5)
+    assert _student_tail(-2 * 1.812461, 2.0, 10) == pytest.approx(0.95, rel=1e-6)
+    assert (_student_tail(0.1, 0.0, 10), _student_tail(-0.1, 0.0, 10)) == (0.0, 1.0)
 
 
 def uneven(seed: int, count: int = 25) -> list[Result]:
@@ -227,7 +227,7 @@ def test_chance_is_no_less_than_that_of_all_signs() -> None:
     signs = 1 - 2 * (np.arange(1024)[:, np.newaxis] >> np.arange(10) & 1)
     distances = np.linspace(0, np.abs(contributions).sum(), 9)[1:]
     exact = (signs @ contributions >= distances[:, np.newaxis] - 1e-9).mean(axis=1)
-    bounds = np.array([_chance(contributions, float(distance)) for distance in distances])
+    bounds = np.array([_random_sign_probability(contributions, float(distance)) for distance in distances])
     assert (exact <= bounds * (1 + 1e-9)).all()
     assert (bounds <= np.maximum(5 * exact, 0.5)).all()
 
@@ -245,7 +245,7 @@ def test_chance_is_no_less_than_that_of_all_signs() -> None:
 )
 def test_chance_is_worked_by_hand(contributions: list[float], distance: float, chance: float) -> None:
     """Signs that must all agree, and those that need not."""
-    assert _chance(np.array(contributions), distance) == pytest.approx(chance, rel=0.02)
+    assert _random_sign_probability(np.array(contributions), distance) == pytest.approx(chance, rel=0.02)
 
 
 # --- what is told apart ---------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_every_relation_of_a_case_is_defined_and_asked_below() -> None:
 @pytest.mark.parametrize("case_id", ASKED)
 def test_reference_keeps_the_relation(case_id: str) -> None:
     """Asked in another way it gives the same answer, and numbers were compared."""
-    assert RELATIONS[Case.from_id(case_id).relation].holds_for(Case.from_id(case_id))
+    assert RELATIONS[Case.from_id(case_id).relation].applies_to(Case.from_id(case_id))
     check = relation_check(case_id, ReferenceAdapter())
     assert (check.verdict, check.message) == (Verdict.PASS, "")
     assert check.size > 0
@@ -187,7 +187,7 @@ def test_row_that_reads_its_neighbour_breaks_the_relation(case_id: str) -> None:
 )
 def test_relation_is_not_asked_where_it_says_nothing(relation: str, case_id: str) -> None:
     """Another seed would draw other masks, and what has no states cannot be gone on from."""
-    assert not RELATIONS[relation].holds_for(Case.from_id(case_id))
+    assert not RELATIONS[relation].applies_to(Case.from_id(case_id))
 
 
 @dataclass

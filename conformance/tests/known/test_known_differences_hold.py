@@ -78,7 +78,7 @@ def test_its_own_error_is_known(entry: KnownDifference, error: KnownError) -> No
 @each_error
 def test_the_same_words_of_another_type_are_red(entry: KnownDifference, error: KnownError) -> None:
     """Unless the entry names that type with those words too."""
-    others = [name for name in TYPES if not any(each.is_of(f"{name}: {said(error)}") for each in entry.errors)]
+    others = [name for name in TYPES if not any(each.matches(f"{name}: {said(error)}") for each in entry.errors)]
     assert [raised(entry, f"{name}: {said(error)}").verdict for name in others] == [Verdict.ERROR] * len(others)
     assert len(others) >= len(TYPES) - len(entry.errors)
 
@@ -96,7 +96,7 @@ def test_a_part_of_the_words_is_red(entry: KnownDifference, error: KnownError) -
     """Its last word is needed as its first is."""
     words = " ".join(error.words).split()
     parts = [" ".join(words[1:]), " ".join(words[:-1])]
-    covered = [part for part in parts if not any(each.is_of(f"{error.type}: {part}") for each in entry.errors)]
+    covered = [part for part in parts if not any(each.matches(f"{error.type}: {part}") for each in entry.errors)]
     assert covered == parts
 
 

@@ -145,7 +145,7 @@ def reading_in(bits: int) -> tuple[type[LSTM], type[Backpropagation]]:
     class NarrowLSTM(LSTM):
         def preactivation(self, x_t: Array, hidden: Array, gate: str) -> Array:
             W, U, b = self.weights.gate(gate)
-            x_t, hidden = self.read_by(gate, x_t, hidden)
+            x_t, hidden = self.gate_inputs(gate, x_t, hidden)
             z = narrowed(x_t, bits) @ narrowed(W, bits) + narrowed(hidden, bits) @ narrowed(U, bits)
             return np.asarray(z if b is None else z + b)
 

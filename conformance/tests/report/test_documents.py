@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from conformance.cases.case import Case
-from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.cli import main
 from conformance.judging.pooled import PooledTest
 from conformance.judging.verdict import CheckResult, Verdict
@@ -53,8 +53,8 @@ def invoke(*arguments: object) -> Result:
 
 def objections(document: Any, name: str) -> list[str]:
     """Where a document, written and read as JSON, is not as the schema says."""
-    said = json.loads(json.dumps(document, allow_nan=False))
-    return [f"{each.json_path}: {each.message}" for each in Draft202012Validator(schema(name)).iter_errors(said)]
+    content = json.loads(json.dumps(document, allow_nan=False))
+    return [f"{each.json_path}: {each.message}" for each in Draft202012Validator(schema(name)).iter_errors(content)]
 
 
 # --- schemas -------------------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ WHOLE = Report(
 
 
 @pytest.mark.parametrize(
-    "one",
+    "run",
     [
         pytest.param(reference_report(None, "u2-d1-t6-b3-s0", "u2-d1-t6-b3-seq-stateful-s0"), id="right"),
         pytest.param(reference_report("all_gates_icfo", "u2-d1-t6-b3-s0"), id="wrong"),
@@ -156,11 +156,11 @@ WHOLE = Report(
         pytest.param(odd(-math.inf), id="infinite"),
     ],
 )
-def test_report_of_verify_is_as_its_schema_says(one: Report, tmp_path: Path) -> None:
+def test_report_of_verify_is_as_its_schema_says(run: Report, tmp_path: Path) -> None:
     """However a run ended, and whatever it met."""
-    write_json(one, tmp_path / "report.json")
+    write_json(run, tmp_path / "report.json")
     document = read(tmp_path / "report.json", "verify")
-    assert document["plan"]["cases"] == one.plan.cases
+    assert document["plan"]["cases"] == run.plan.cases
 
 
 NO_CHANGE = Change(
@@ -187,7 +187,7 @@ FACT = FactChange(subject="argument use_cudnn", before="not there", after="'auto
 )
 def test_report_of_upgrade_is_as_its_schema_says(changes: tuple[Change, ...], facts: tuple[FactChange, ...]) -> None:
     """Judged without a baseline, and beside an empty one."""
-    one = UpgradeReport(
+    run = UpgradeReport(
         names=("reference", "reference:mask_ignored"),
         environments=({"implementation": "one"}, {}),
         level="quick",
@@ -199,7 +199,7 @@ def test_report_of_upgrade_is_as_its_schema_says(changes: tuple[Change, ...], fa
         seconds=1.0,
         stopped=HOSTILE,
     )
-    judged = [one.as_dict(judge(one, baseline).as_dict()) for baseline in (None, ())]
+    judged = [run.as_dict(judge(run, baseline).as_dict()) for baseline in (None, ())]
     assert [objections(each, "upgrade") for each in judged] == [[], []]
 
 
@@ -207,7 +207,7 @@ def test_report_of_upgrade_is_as_its_schema_says(changes: tuple[Change, ...], fa
 def test_history_is_as_its_schema_says(versions: tuple[str, ...]) -> None:
     """Of versions that ran, and of one that did not."""
     row = Row(name="mask=left", cells=(Cell(said="right"), Cell(said="wrong", changed=True))[: len(versions)])
-    one = HistoryReport(
+    run = HistoryReport(
         versions=versions,
         environments={name: {"implementation": "keras"} for name in versions[:1]},
         behaviours=(row,),
@@ -215,7 +215,7 @@ def test_history_is_as_its_schema_says(versions: tuple[str, ...]) -> None:
         refused=dict.fromkeys(versions[1:], HOSTILE),
         seconds=1.0,
     )
-    assert objections(as_document("history", {"backends": {"numpy": one.as_dict()}}), "history") == []
+    assert objections(as_document("history", {"backends": {"numpy": run.as_dict()}}), "history") == []
 
 
 @pytest.mark.parametrize("deviation", [None, "output_tanh_missing"])
@@ -223,20 +223,20 @@ def test_report_of_a_model_is_as_its_schema_says(deviation: str | None, tmp_path
     """In one environment that is right, and in two of which one is not."""
     known = {"right": LoadsOneLSTM(), "other": LoadsOneLSTM(deviation=deviation)}
     specs = ["right"] if deviation is None else ["right", "other"]
-    one = examine(one_lstm(tmp_path / "model.keras"), specs, make=known.__getitem__, read_file=contents_of)
-    assert objections(as_dict(one), "model") == []
+    run = examine(one_lstm(tmp_path / "model.keras"), specs, make=known.__getitem__, read_file=contents_of)
+    assert objections(as_dict(run), "model") == []
 
 
 EVIDENCE = Evidence(label="numbers", measured={"a": (1, 2.5, math.nan), "b": HOSTILE}, relation="=", stated=True, agrees=False)
 FINDING = Finding(verdict=ClaimVerdict.HOLDS_ONLY_WHEN, evidence=(EVIDENCE,), condition="never")
-SYSTEM = Verified(environment="one", described=HOSTILE, recorded="", results=odd(math.nan).results)
+SYSTEM = SystemResult(environment="one", described=HOSTILE, recorded="", results=odd(math.nan).results)
 CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerdict.FAILS, run=lambda: FINDING)
 
 
 @pytest.mark.parametrize(("finding", "error"), [(FINDING, ""), (None, HOSTILE)], ids=["found", "raised"])
 def test_claims_are_as_their_schema_says(finding: Finding | None, error: str) -> None:
     """Those that found something, and those that raised."""
-    settled = Settled(claim=CLAIM, finding=finding, error=error, seconds=1.0)
+    settled = ClaimResult(claim=CLAIM, finding=finding, error=error, seconds=1.0)
     assert objections(as_document("claims", {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)]}), "claims") == []
 
 
@@ -295,8 +295,8 @@ def test_bad_document_is_refused(content: Any, message: str, tmp_path: Path) -> 
 
 def verified() -> dict[str, Any]:
     """A report with a picture."""
-    said: dict[str, Any] = json.loads(json.dumps(pages.verify_report().as_parsed_json()))
-    return said
+    content: dict[str, Any] = json.loads(json.dumps(pages.verify_report().as_parsed_json()))
+    return content
 
 
 PICTURE, IN_PICTURE = ("results", 0, "picture"), "$.results[0].picture: expected lines as long as its places, one of them named"
@@ -374,10 +374,10 @@ def test_baseline_is_toml(content: str, code: int, message: str, tmp_path: Path)
     assert (result.exit_code, message in result.output) == (code, True)
 
 
-@pytest.mark.parametrize("said", [{"format": "odd"}, {"format": ["verify"]}, {}, "verify"])
-def test_document_of_no_format_is_refused(said: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [{"format": "odd"}, {"format": ["verify"]}, {}, "verify"])
+def test_document_of_no_format_is_refused(content: Any, tmp_path: Path) -> None:
     """With the formats that there are."""
-    (tmp_path / "report.json").write_text(json.dumps(said), encoding="utf-8")
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     result = invoke("schema", "--check", tmp_path / "report.json")
     assert result.exit_code == 2
     assert f"expected {' or '.join(FORMATS)}, as made by: lstm-conformance verify --json {tmp_path}/report.json; " in result.stderr

@@ -23,7 +23,7 @@ from conformance.known.known_differences import known_differences
 from conformance.report.files import write_json, write_text
 from conformance.report.html.charts import drawing_of
 from conformance.report.html.page import render
-from conformance.report.html.results import ALIKE
+from conformance.report.html.results import MOST_SIMILAR
 from conformance.report.model import Report
 from conformance.report.style import SYMBOL
 from conformance.tests.support import pages
@@ -41,9 +41,9 @@ REPORTS: Mapping[str, Callable[[], Any]] = {
 every_page = pytest.mark.parametrize("name", REPORTS)
 
 
-def text_of(said: Any) -> str:
+def text_of(document: Any) -> str:
     """The page of what files hold."""
-    return commands.as_html(page_of(said))
+    return commands.as_html(page_of(document))
 
 
 # --- what every page is ---------------------------------------------------------------------------------------------------------
@@ -82,8 +82,8 @@ def test_a_page_runs_its_own_scripts_only(name: str) -> None:
 @every_page
 def test_any_string_is_shown_as_text(name: str) -> None:
     """Of a file or an exception: no element, no attribute and no expression comes of it."""
-    read, usual = (pages.Read(text_of(said)) for said in (pages.made_hostile(REPORTS[name]()), REPORTS[name]()))
-    assert {tag for tag, _ in read.elements} <= {tag for tag, _ in usual.elements} | {"p", "a"}
+    read, harmless = (pages.Read(text_of(document)) for document in (pages.made_hostile(REPORTS[name]()), REPORTS[name]()))
+    assert {tag for tag, _ in read.elements} <= {tag for tag, _ in harmless.elements} | {"p", "a"}
     assert not [attribute for _, each in read.elements for attribute in each if attribute.startswith("on")]
     assert len(read.code["script"]) == 2
     assert "<img src=x onerror=alert(1)>" in read.words
@@ -100,7 +100,7 @@ def test_links_lead_to_what_is_there(name: str) -> None:
     assert not [each for each in ids if re.search(r"\s", each)]
     targets = {address.removeprefix("#") for address in read.all_of("href") if address.startswith("#")}
     assert len(targets) > 1
-    assert {re.sub("%([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), each) for each in targets} <= set(ids)
+    assert {re.sub("%([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), each) for each in targets} <= set(ids)
 
 
 @every_page
@@ -136,7 +136,7 @@ def verified() -> pages.Read:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "expected",
     [
         "3 cases are not as expected",
         "1 PASS",
@@ -155,16 +155,16 @@ def verified() -> pages.Read:
         "no such route",
     ],
 )
-def test_a_page_says_what_the_report_says(said: str, verified: pages.Read) -> None:
+def test_a_page_says_what_the_report_says(expected: str, verified: pages.Read) -> None:
     """What ran, the counts, and of each difference what, why and how to see it again."""
-    assert said in verified.words
+    assert expected in verified.words
 
 
 KNOWN = known_differences()[0]
 
 
 @pytest.mark.parametrize(
-    ("run", "said"),
+    ("run", "expected"),
     [
         (GREEN, "As expected: 4 cases, none differs but as known"),
         (replace(GREEN, pooled=(BIASED, QUIET)), "all cases together fail: bias of cell or recurrent_activation in float32"),
@@ -195,9 +195,9 @@ KNOWN = known_differences()[0]
         "stopped",
     ],
 )
-def test_a_page_says_how_a_run_came_out(run: Report, said: str) -> None:
+def test_a_page_says_how_a_run_came_out(run: Report, expected: str) -> None:
     """Also where no check has a number."""
-    assert said in pages.Read(text_of([pages.as_parsed_json(run.as_parsed_json())])).words
+    assert expected in pages.Read(text_of([pages.as_parsed_json(run.as_parsed_json())])).words
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,8 @@ def test_a_page_says_that_nothing_differs_only_where_that_is_so(run: Report, hea
 
 def test_verdicts_are_shown_by_size_where_no_surface_was_asked() -> None:
     """Of those that have a size, which a probe has not."""
-    said = pages.as_parsed_json(pages.verify_report().as_parsed_json())
-    assert "Verdicts by size" in pages.Read(text_of([said | {"plan": said["plan"] | {"surface": False}}])).words
+    document = pages.as_parsed_json(pages.verify_report().as_parsed_json())
+    assert "Verdicts by size" in pages.Read(text_of([document | {"plan": document["plan"] | {"surface": False}}])).words
 
 
 def test_each_difference_opens(verified: pages.Read) -> None:
@@ -283,17 +283,17 @@ def test_page_of_several_runs_says_which_is_not_whole() -> None:
 
 def test_thousands_of_results_make_a_small_page() -> None:
     """Those that pass are an id each, by family; each difference opens, and of those that are alike the first have scripts."""
-    said = pages.as_parsed_json(pages.verify_report().as_parsed_json())
+    document = pages.as_parsed_json(pages.verify_report().as_parsed_json())
     cases = [case for _, case in zip(range(600), matrix.documents_matrix(), strict=False)]
     results = [
-        said["results"][number % 2 * 2] | {"case_id": case.id, "group": case.group, "picture": None}
+        document["results"][number % 2 * 2] | {"case_id": case.id, "group": case.group, "picture": None}
         for number, case in enumerate(cases)
     ]
-    text = text_of([said | {"results": results, "plan": said["plan"] | {"surface": False}}])
+    text = text_of([document | {"results": results, "plan": document["plan"] | {"surface": False}}])
     read = pages.Read(text)
     assert len([tag for tag, _ in read.elements if tag == "li"]) >= len(cases) // 2
     assert sum(each.get("class") == "entry" for _, each in read.elements) == len(cases) // 2
-    assert text.count("as a script") == 2 * ALIKE
+    assert text.count("as a script") == 2 * MOST_SIMILAR
     assert len(text) < 60_000 + 2_700 * len(cases) // 2
 
 
@@ -301,7 +301,7 @@ def test_thousands_of_results_make_a_small_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("upgrade", ("From keras==3.14.1 to keras==3.15.1", "3 changes that the baseline does not expect", "2 changed: now wrong")),
         ("upgrade", ("first difference", "timestep 3, row 0, unit 1: gate i or c", "import keras", "argument use_cudnn")),
@@ -321,10 +321,10 @@ def test_thousands_of_results_make_a_small_page() -> None:
         ),
     ],
 )
-def test_pages_of_other_commands_say_what_they_found(name: str, said: tuple[str, ...]) -> None:
+def test_pages_of_other_commands_say_what_they_found(name: str, expected: tuple[str, ...]) -> None:
     """Each in the words of its own report."""
     words = pages.Read(text_of(REPORTS[name]())).words
-    assert [each for each in said if each not in words] == []
+    assert [each for each in expected if each not in words] == []
 
 
 # --- the command ----------------------------------------------------------------------------------------------------------------
@@ -363,27 +363,27 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str | None, messa
     file, page = tmp_path / "run.json", tmp_path / "page.html"
     if content is not None:
         file.write_text(content)
-    code, said = ran(file, "--html", page)
+    code, stderr = ran(file, "--html", page)
     assert (code, page.exists()) == (2, False)
-    assert said.startswith(f"error: {file}")
-    assert message in said
+    assert stderr.startswith(f"error: {file}")
+    assert message in stderr
 
 
 @every_page
 def test_page_is_made_of_what_commands_write(name: str, tmp_path: Path) -> None:
     """And of that only: `report` holds each file to its schema first."""
     files = [tmp_path / f"{number}.json" for number in range(len(REPORTS[name]()))]
-    for file, said in zip(files, REPORTS[name](), strict=True):
-        file.write_text(json.dumps(said), encoding="utf-8")
-    code, said = ran(*files, "--html", tmp_path / "page.html")
-    assert (code, said) == (0, "")
+    for file, document in zip(files, REPORTS[name](), strict=True):
+        file.write_text(json.dumps(document), encoding="utf-8")
+    code, stderr = ran(*files, "--html", tmp_path / "page.html")
+    assert (code, stderr) == (0, "")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == text_of(REPORTS[name]())
 
 
 def test_reports_of_several_commands_make_no_page(tmp_path: Path) -> None:
     """Only runs of `verify` stand side by side."""
     files = [tmp_path / name for name in ("verify", "upgrade")]
-    for file, said in zip(files, (REPORTS["verify"](), REPORTS["upgrade"]()), strict=True):
-        file.write_text(json.dumps(said[0]))
-    code, said = ran(*files, "--html", tmp_path / "page.html")
-    assert (code, "expected one report, or several of `verify`" in said) == (2, True)
+    for file, document in zip(files, (REPORTS["verify"](), REPORTS["upgrade"]()), strict=True):
+        file.write_text(json.dumps(document[0]))
+    code, stderr = ran(*files, "--html", tmp_path / "page.html")
+    assert (code, "expected one report, or several of `verify`" in stderr) == (2, True)

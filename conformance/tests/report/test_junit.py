@@ -38,30 +38,30 @@ ODD = report(
 ODD = replace(ODD, environment={"implementation": HOSTILE, HOSTILE: "1"}, stopped=HOSTILE)
 
 
-def written(one: Report, folder: Path) -> JUnitXml:
+def written(run: Report, folder: Path) -> JUnitXml:
     """The report as a reader of JUnit XML gets it."""
-    write_junit(one, folder / "report.xml")
+    write_junit(run, folder / "report.xml")
     return JUnitXml.fromfile(str(folder / "report.xml"))
 
 
-def cases(one: JUnitXml) -> list[TestCase]:
+def cases(run: JUnitXml) -> list[TestCase]:
     """All of them, suite by suite."""
-    return [case for suite in one for case in suite]
+    return [case for suite in run for case in suite]
 
 
 @pytest.mark.parametrize(
-    "one",
+    "run",
     [GREEN, RED, EVERY, BARE, report(planned=0), replace(GREEN, pooled=(BIASED, QUIET)), ODD],
     ids=["green", "red", "every verdict", "nothing ran", "nothing planned", "pooled", "hostile"],
 )
-def test_junit_is_as_its_schema_has_it(one: Report, tmp_path: Path) -> None:
+def test_junit_is_as_its_schema_has_it(run: Report, tmp_path: Path) -> None:
     """Elements in their order, counts and times there."""
-    write_junit(one, tmp_path / "report.xml")
+    write_junit(run, tmp_path / "report.xml")
     assert list(SCHEMA.iter_errors(tmp_path / "report.xml")) == []
 
 
 @pytest.mark.parametrize(
-    ("one", "counts"),
+    ("run", "counts"),
     [
         (GREEN, (4, 0, 0, 0)),
         (RED, (4, 1, 2, 0)),
@@ -72,9 +72,9 @@ def test_junit_is_as_its_schema_has_it(one: Report, tmp_path: Path) -> None:
     ],
     ids=["green", "red", "every verdict", "nothing ran", "nothing planned", "pooled"],
 )
-def test_junit_counts_every_planned_case(one: Report, counts: tuple[int, ...], tmp_path: Path) -> None:
+def test_junit_counts_every_planned_case(run: Report, counts: tuple[int, ...], tmp_path: Path) -> None:
     """A case that did not run is an error, FIXED a failure, what is expected to differ skipped; as said and as counted anew."""
-    read = written(one, tmp_path)
+    read = written(run, tmp_path)
     assert (read.tests, read.failures, read.errors, sum(suite.skipped for suite in read)) == counts
     read.update_statistics()
     assert (read.tests, read.failures, read.errors, read.skipped) == counts
@@ -94,7 +94,7 @@ def test_junit_says_what_was_tested_and_how(tmp_path: Path) -> None:
     """In the properties of each suite, with the known differences and mistakes that its cases show."""
     known = result(0, Verdict.KNOWN_DIFFERENCE, reason="since 2.3", known="masks-ignored")
     explained = result(1, Verdict.FAIL, explained_by=("hard_sigmoid", "two_biases"))
-    first, other = written(report(known, explained, result(2), planned=3), tmp_path)
+    first, second = written(report(known, explained, result(2), planned=3), tmp_path)
     run = {
         "matrix": "the documents' matrix",
         "seed": "0",
@@ -102,9 +102,9 @@ def test_junit_says_what_was_tested_and_how(tmp_path: Path) -> None:
         "element_limit_sigma": "8",
         "rms_limit_sigma": "2",
     }
-    shown = {"known_differences": "masks-ignored", "explained_by": "hard_sigmoid two_biases", "not_told_apart": ""}
-    assert {each.name: each.value for each in first.properties()} == {**BARE.environment, **run, **shown}
-    assert {each.name: each.value for each in other.properties()} == {**BARE.environment, **run, **dict.fromkeys(shown, "")}
+    properties = {"known_differences": "masks-ignored", "explained_by": "hard_sigmoid two_biases", "not_told_apart": ""}
+    assert {each.name: each.value for each in first.properties()} == {**BARE.environment, **run, **properties}
+    assert {each.name: each.value for each in second.properties()} == {**BARE.environment, **run, **dict.fromkeys(properties, "")}
 
 
 def test_junit_says_what_is_known_of_a_case(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "kind", "message"),
+    ("run", "kind", "message"),
     [
         (result(0, Verdict.UNSUPPORTED, reason="no such size"), Skipped, "UNSUPPORTED: no such size"),
         (result(0, Verdict.KNOWN_DIFFERENCE, reason="since 2.3"), Skipped, "KNOWN_DIFFERENCE: since 2.3"),
@@ -145,10 +145,10 @@ def test_junit_says_what_failed_and_why(tmp_path: Path) -> None:
     ],
     ids=["unsupported", "known", "fixed", "not judged", "unresolved", "hostile"],
 )
-def test_junit_gives_each_verdict_its_reason(one: Any, kind: type, message: str, tmp_path: Path) -> None:
+def test_junit_gives_each_verdict_its_reason(run: Any, kind: type, message: str, tmp_path: Path) -> None:
     """Characters that XML does not have, as the colours that Keras puts into its messages, are left out."""
-    ((said,),) = (case.result for case in cases(written(report(one, planned=1), tmp_path)))
-    assert (type(said), said.message, said.text) == (kind, message, message)
+    ((outcome,),) = (case.result for case in cases(written(report(run, planned=1), tmp_path)))
+    assert (type(outcome), outcome.message, outcome.text) == (kind, message, message)
 
 
 def test_junit_says_what_could_not_be_explained(tmp_path: Path) -> None:
@@ -169,4 +169,4 @@ def test_junit_tells_of_all_cases_together(tmp_path: Path) -> None:
         "mean square of outputs in float16",
     ]
     assert {each.name: each.value for each in pooled.properties()}["not_told_apart"] == "recurrent_activation cell in float32"
-    assert [[said.message for said in case.result] for case in pooled] == [["1.5 ± 0.1, allowed 0.5 (p = 3e-09)"], []]
+    assert [[failure.message for failure in case.result] for case in pooled] == [["1.5 ± 0.1, allowed 0.5 (p = 3e-09)"], []]

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from conformance.claims import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.summary import blocks_of as claims_summary
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.cli import main
 from conformance.commands.scripts import script_of
 from conformance.judging.verdict import Verdict
@@ -25,7 +25,7 @@ from conformance.model_file.summary import blocks_of as model_summary
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, Script, show
 from conformance.report.markdown import LIMIT, as_markdown
 from conformance.report.model import Report
-from conformance.report.summary import SHOWN, blocks_of
+from conformance.report.summary import MOST_DETAILS, blocks_of
 from conformance.tests.support.model_files import LoadsOneLSTM, one_lstm
 from conformance.tests.support.reports import BIASED, EVERY, FAILED, GREEN, IDS, RED, UNEXPLAINED, UNRESOLVED, report, result
 
@@ -54,9 +54,9 @@ def read(blocks: Sequence[Block]) -> _Reader:
     return reader
 
 
-def run_page(one: Report, script: Script | None = None) -> list[Block]:
+def run_page(run: Report, script: Script | None = None) -> list[Block]:
     """The summary of a run, where that script shows every case."""
-    return blocks_of(one, lambda *_: script)
+    return blocks_of(run, lambda *_: script)
 
 
 # --- escaping ------------------------------------------------------------------------------------------------------------------
@@ -81,20 +81,20 @@ TAGS = {"h2", "p", "br", "table", "thead", "tbody", "tr", "th", "td", "details",
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_is_shown_as_it_stands(text: str) -> None:
     """In a heading, a line, a cell, a title and a script: no character of it is markup, and what cannot be shown is replaced."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
-    found = read([Heading(text), Lines([text]), Rows((text, "other"), [(text, "other")]), Collapsible(text, [Lines([text])])])
-    assert set(found.tags) <= TAGS
-    assert found.text.count(shown) == 6
-    assert found.tags.count("td") == 2
+    printed = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    page_read = read([Heading(text), Lines([text]), Rows((text, "other"), [(text, "other")]), Collapsible(text, [Lines([text])])])
+    assert set(page_read.tags) <= TAGS
+    assert page_read.text.count(printed) == 6
+    assert page_read.tags.count("td") == 2
 
 
 @pytest.mark.parametrize("text", ["```\n<script>alert(1)</script>\n```", "</code></pre></details>", "x = 1  # ````"])
 def test_script_stays_a_script(text: str) -> None:
     """Whatever fences it holds; line by line."""
-    found = read([Script(text, text), Lines(["after"])])
-    assert set(found.tags) <= TAGS
-    assert text in found.text
-    assert found.tags[-1] == "p"
+    page_read = read([Script(text, text), Lines(["after"])])
+    assert set(page_read.tags) <= TAGS
+    assert text in page_read.text
+    assert page_read.tags[-1] == "p"
 
 
 def test_endless_text_is_cut() -> None:
@@ -148,26 +148,26 @@ def test_green_run_says_what_ran_and_counts_it() -> None:
 def test_red_run_shows_each_difference() -> None:
     """Its numbers, what explains it, the smallest case, a script; and what did not run."""
     differing = result(1, Verdict.FAIL, explained_by=("hard_sigmoid",), minimal="u1-d1-t1-b1-s0")
-    one = report(result(0), differing, result(2, Verdict.ERROR, reason="ValueError: [bad] shape"), stopped="interrupted")
-    found = read(run_page(one, Script("as a script", "import keras")))
-    assert "a layer: ❌ not as expected" in found.text
-    assert "1 cases did not run: interrupted" in found.text
-    assert "2 results are not as expected" in found.text
-    assert f"FAIL {IDS[1]}" in found.text
-    assert "outputs: outputs[0, 1] is 1, expected 2" in found.text
-    assert "matches the reference if" in found.text
-    assert "smallest case that still differs: u1-d1-t1-b1-s0" in found.text
-    assert "ValueError: [bad] shape" in found.text
-    assert found.text.count("import keras") == 2
+    run = report(result(0), differing, result(2, Verdict.ERROR, reason="ValueError: [bad] shape"), stopped="interrupted")
+    page_read = read(run_page(run, Script("as a script", "import keras")))
+    assert "a layer: ❌ not as expected" in page_read.text
+    assert "1 cases did not run: interrupted" in page_read.text
+    assert "2 results are not as expected" in page_read.text
+    assert f"FAIL {IDS[1]}" in page_read.text
+    assert "outputs: outputs[0, 1] is 1, expected 2" in page_read.text
+    assert "matches the reference if" in page_read.text
+    assert "smallest case that still differs: u1-d1-t1-b1-s0" in page_read.text
+    assert "ValueError: [bad] shape" in page_read.text
+    assert page_read.text.count("import keras") == 2
 
 
 def test_unresolved_run_is_incomplete_and_says_so_first() -> None:
     """With its reason, and no script that would show nothing."""
-    found = read(run_page(UNRESOLVED, Script("as a script", "import keras")))
-    assert "a layer: ❔ incomplete" in found.text
-    assert "❔ 1 cases are UNRESOLVED, by a fault of the suite or the machine: run the same command again" in found.text
-    assert "the disk cannot be written: OSError: [Errno 28] No space left" in found.text
-    assert "import keras" not in found.text
+    page_read = read(run_page(UNRESOLVED, Script("as a script", "import keras")))
+    assert "a layer: ❔ incomplete" in page_read.text
+    assert "❔ 1 cases are UNRESOLVED, by a fault of the suite or the machine: run the same command again" in page_read.text
+    assert "the disk cannot be written: OSError: [Errno 28] No space left" in page_read.text
+    assert "import keras" not in page_read.text
 
 
 def test_what_could_not_be_explained_is_said() -> None:
@@ -177,8 +177,8 @@ def test_what_could_not_be_explained_is_said() -> None:
 
 def test_run_of_the_surface_is_shown_by_feature() -> None:
     """Known differences and what is not there are counted."""
-    one = replace(EVERY, plan=replace(EVERY.plan, surface=True))
-    text = as_markdown(run_page(one))
+    run = replace(EVERY, plan=replace(EVERY.plan, surface=True))
+    text = as_markdown(run_page(run))
     assert "| route call | 4 | 1 | 0 | 0 | 0 | 1 | 1 | 1 |" in text
     assert "<summary>known differences: 1 cases</summary>" in text
     assert "| 1 | no such size |" in text
@@ -204,9 +204,9 @@ def test_many_differences_are_counted() -> None:
     """A hundred with their numbers, a thousand by their ids, the rest by their number."""
     ids = tuple(f"u1-d1-t6-b3-s{seed}" for seed in range(1_200))
     results = tuple(replace(result(0, Verdict.FAIL, checks=(FAILED,)), case_id=each) for each in ids)
-    one = Report(environment=RED.environment, plan=replace(RED.plan, cases=len(ids), case_ids=ids), results=results, seconds=1.0)
-    text = as_markdown(run_page(one))
-    assert text.count("outputs: outputs") == SHOWN
+    run = Report(environment=RED.environment, plan=replace(RED.plan, cases=len(ids), case_ids=ids), results=results, seconds=1.0)
+    text = as_markdown(run_page(run))
+    assert text.count("outputs: outputs") == MOST_DETAILS
     assert "<summary>1,100 more</summary>" in text
     assert "… and 100 more; --json FILE holds them all" in text
     assert len(text.encode()) < LIMIT
@@ -229,14 +229,14 @@ def test_script_is_there_where_keras_3_ran(case_id: str, environment: dict[str, 
     assert script is None or "--backend jax" in script.title
 
 
-@pytest.mark.parametrize(("deviation", "said"), [(None, "✅ as expected"), ("output_tanh_missing", "❌ not as expected")])
-def test_model_is_shown(deviation: str | None, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("deviation", "outcome"), [(None, "✅ as expected"), ("output_tanh_missing", "❌ not as expected")])
+def test_model_is_shown(deviation: str | None, outcome: str, tmp_path: Path) -> None:
     """A row per LSTM with its verdict in each environment, and what differs."""
     known = {"right": LoadsOneLSTM(), "other": LoadsOneLSTM(deviation=deviation)}
     text = as_markdown(
         list(model_summary(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of)))
     )
-    assert said in text
+    assert outcome in text
     assert "| LSTM | input\\_dim → units | FROM | TO |" in text
     assert "predictions of both: " in text
     assert ("output\\_tanh\\_missing" in text) is bool(deviation)
@@ -246,14 +246,16 @@ FINDING = Finding(
     verdict=ClaimVerdict.FAILS, evidence=(Evidence(label="size", measured=3, relation="=", stated=4, agrees=False),), condition=""
 )
 CLAIM = Claim(id="one", documents=("D0",), statement="It is 4.", expected=ClaimVerdict.FAILS, run=lambda: FINDING)
-VERIFIED = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="", results=(result(0), result(1, Verdict.FAIL)))
+VERIFIED = SystemResult(
+    environment="keras==2.2.4", described="hard_sigmoid", recorded="", results=(result(0), result(1, Verdict.FAIL))
+)
 
 
 def test_claims_are_shown() -> None:
     """A row each with its evidence, and the systems."""
     settled = [
-        Settled(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
-        Settled(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
+        ClaimResult(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
+        ClaimResult(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
     ]
     text = as_markdown(list(claims_summary(settled, [VERIFIED])))
     assert "Claims: ❌ not as expected" in text
@@ -271,8 +273,8 @@ def test_page_is_open_in_a_terminal() -> None:
         [Collapsible("title", [Lines(["within"], "red"), Rows(("a",), [("[b]",)]), Script("as a script", "import keras")])], console
     )
     assert isinstance(console.file, io.StringIO)
-    said = [line.strip() for line in console.file.getvalue().splitlines() if line.strip(" ─")]
-    assert said == ["title", "within", "a", "[b]", "as a script"]
+    outcome = [line.strip() for line in console.file.getvalue().splitlines() if line.strip(" ─")]
+    assert outcome == ["title", "within", "a", "[b]", "as a script"]
 
 
 def test_verify_writes_markdown(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_counts_name_every_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "not_run", "as_expected"),
+    ("run", "not_run", "as_expected"),
     [
         (GREEN, 0, True),
         (report(), 4, False),
@@ -72,14 +72,14 @@ def test_counts_name_every_verdict() -> None:
         "stopped",
     ],
 )
-def test_run_is_as_expected_when_all_of_it_is(one: Report, not_run: int, *, as_expected: bool) -> None:
+def test_run_is_as_expected_when_all_of_it_is(run: Report, not_run: int, *, as_expected: bool) -> None:
     """Nothing ran, something is missing, or a known difference is gone: each is red."""
-    assert one.not_run == not_run
-    assert one.as_expected is as_expected
+    assert run.not_run == not_run
+    assert run.as_expected is as_expected
 
 
 @pytest.mark.parametrize(
-    ("one", "is_unresolved"),
+    ("run", "is_unresolved"),
     [
         (UNRESOLVED, True),
         (report(result(0, Verdict.UNRESOLVED)), True),
@@ -92,9 +92,9 @@ def test_run_is_as_expected_when_all_of_it_is(one: Report, not_run: int, *, as_e
         (replace(UNRESOLVED, pooled=(QUIET,)), True),
     ],
 )
-def test_a_run_is_unresolved_where_nothing_that_was_judged_is_unexpected(one: Report, *, is_unresolved: bool) -> None:
+def test_a_run_is_unresolved_where_nothing_that_was_judged_is_unexpected(run: Report, *, is_unresolved: bool) -> None:
     """A difference that was found is no matter of running again."""
-    assert one.is_unresolved is is_unresolved
+    assert run.is_unresolved is is_unresolved
 
 
 @pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.UNSUPPORTED, Verdict.UNRESOLVED])
@@ -107,13 +107,13 @@ def test_a_check_that_has_not_judged_is_not_counted(verdict: Verdict) -> None:
 
 def test_results_stand_in_the_plans_order() -> None:
     """In whichever order workers finished."""
-    assert [one.case_id for one in report(result(3), result(1), result(0), result(2)).results] == list(IDS)
+    assert [run.case_id for run in report(result(3), result(1), result(0), result(2)).results] == list(IDS)
 
 
 def test_unexpected_results_are_those_that_make_a_run_red() -> None:
     """FAIL, ERROR and FIXED."""
-    assert [one.case_id for one in RED.unexpected] == [IDS[1], IDS[2]]
-    assert [one.case_id for one in EVERY.unexpected] == [IDS[2]]
+    assert [run.case_id for run in RED.unexpected] == [IDS[1], IDS[2]]
+    assert [run.case_id for run in EVERY.unexpected] == [IDS[2]]
 
 
 def test_checks_are_summed_up() -> None:
@@ -128,11 +128,11 @@ def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
     biased = replace(GREEN, pooled=(BIASED, QUIET))
     assert replace(GREEN, pooled=(QUIET,)).as_expected
     assert not biased.as_expected
-    said = shown(biased)
-    assert re.search(r"bias of cell +±0.50 +\+1.50 ± 0.10 \(p = 3e-09\) +·", said)
-    assert re.search(r"mean square of outputs +0.50 +· +0.10 ± 0.10", said)
-    assert "FAIL of all cases together: bias of cell or recurrent_activation in float32" in said
-    assert "not told apart by these cases: recurrent_activation, cell (in float32)" in said
+    output = printed(biased)
+    assert re.search(r"bias of cell +±0.50 +\+1.50 ± 0.10 \(p = 3e-09\) +·", output)
+    assert re.search(r"mean square of outputs +0.50 +· +0.10 ± 0.10", output)
+    assert "FAIL of all cases together: bias of cell or recurrent_activation in float32" in output
+    assert "not told apart by these cases: recurrent_activation, cell (in float32)" in output
     files.write_json(biased, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [(test["of"], test["verdict"]) for test in read["summary"]["pooled"]] == [("cell", "FAIL"), ("outputs", "PASS")]
@@ -143,8 +143,8 @@ def test_a_bias_of_all_cases_together_makes_a_run_red(tmp_path: Path) -> None:
 def test_blind_numbers_are_shown_where_there_are_any() -> None:
     """In a column of their own, which is not there where nothing was blind."""
     checks = (replace(PASSED, blind=12), COUNTED)
-    assert re.search(r"outputs +1 +1 +30 +1.5σ +0.50σ +12 *\n", shown(report(result(0, checks=checks), planned=1)))
-    assert "blind" not in shown(GREEN)
+    assert re.search(r"outputs +1 +1 +30 +1.5σ +0.50σ +12 *\n", printed(report(result(0, checks=checks), planned=1)))
+    assert "blind" not in printed(GREEN)
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_json_has_environment_plan_results_and_summary(tmp_path: Path) -> None:
     assert read["environment"] == RED.environment
     assert read["plan"]["case_ids"] == list(IDS)
     assert (read["plan"]["element_limit"], read["plan"]["rms_limit"], read["plan"]["selection"]) == (8.0, 2.0, ["u*"])
-    assert [one["case_id"] for one in read["results"]] == list(IDS[:3])
+    assert [run["case_id"] for run in read["results"]] == list(IDS[:3])
     assert read["results"][1]["checks"][0]["message"] == "outputs[0, 1] is 1, expected 2"
     assert read["results"][1]["explained_by"] == ["hard_sigmoid", "two_biases"]
     counts = {"PASS": 1, "FAIL": 1, "ERROR": 1, "UNRESOLVED": 0, "UNSUPPORTED": 0, "KNOWN_DIFFERENCE": 0, "FIXED": 0}
@@ -254,96 +254,99 @@ def test_file_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> N
 # --- text ----------------------------------------------------------------------------------------------------------------------
 
 
-def shown(one: Report, verbosity: Verbosity = Verbosity.NORMAL) -> str:
+def printed(run: Report, verbosity: Verbosity = Verbosity.NORMAL) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=110)
-    text.show(one, console, verbosity)
+    text.show(run, console, verbosity)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_green_report_names_what_ran_and_counts_it() -> None:
     """Environment, sizes, checks with their limits and margins, the count; nothing about differences."""
-    said = shown(GREEN)
-    assert said.startswith("a layer: keras 3.0, backend numpy\n")
-    assert re.search(r"units +1 +5", said)
-    assert re.search(r"^ +1 +2/2 1\.5σ +– *$", said, re.MULTILINE)
-    assert re.search(r"^ +10 +– +1/1 1\.5σ *$", said, re.MULTILINE)
-    assert "checks, with limits 8σ per element, 2σ root mean square" in said
-    assert re.search(r"outputs +4 +4 +120 +1\.5σ +0\.50σ", said)
-    assert said.endswith("4 PASS of 4 cases (4 cells of the documents' matrix, seed 0) in 12 s\n")
-    assert "did not run" not in said
+    output = printed(GREEN)
+    assert output.startswith("a layer: keras 3.0, backend numpy\n")
+    assert re.search(r"units +1 +5", output)
+    assert re.search(r"^ +1 +2/2 1\.5σ +– *$", output, re.MULTILINE)
+    assert re.search(r"^ +10 +– +1/1 1\.5σ *$", output, re.MULTILINE)
+    assert "checks, with limits 8σ per element, 2σ root mean square" in output
+    assert re.search(r"outputs +4 +4 +120 +1\.5σ +0\.50σ", output)
+    assert output.endswith("4 PASS of 4 cases (4 cells of the documents' matrix, seed 0) in 12 s\n")
+    assert "did not run" not in output
 
 
 def test_verbose_report_says_all_of_what_ran() -> None:
     """The suite and the platform too, which a usual one leaves out."""
-    one = replace(GREEN, environment={**GREEN.environment, "suite": "0.1.0"})
-    assert "suite 0.1.0" in shown(one, Verbosity.VERBOSE)
-    assert "suite 0.1.0" not in shown(one)
+    run = replace(GREEN, environment={**GREEN.environment, "suite": "0.1.0"})
+    assert "suite 0.1.0" in printed(run, Verbosity.VERBOSE)
+    assert "suite 0.1.0" not in printed(run)
 
 
 def test_quiet_report_has_what_differs_and_the_counts() -> None:
     """No tables, and what was not run is said as ever."""
-    said = shown(RED, Verbosity.QUIET)
-    assert shown(RED).endswith(said)
-    assert said.startswith(f"FAIL {IDS[1]}\n")
+    output = printed(RED, Verbosity.QUIET)
+    assert printed(RED).endswith(output)
+    assert output.startswith(f"FAIL {IDS[1]}\n")
 
 
 def test_red_report_says_what_differs_why_and_what_next() -> None:
     """Verdict and id, the check's message, the explanation, how to look closer; what an exception said is not markup."""
-    said = shown(RED)
-    assert f"FAIL {IDS[1]}\n  outputs: outputs[0, 1] is 1, expected 2\n  matches the reference if the gates use Keras 3's" in said
-    assert f"  look closer: lstm-conformance explain {IDS[1]} --backend numpy\n" in said
-    assert f"ERROR {IDS[2]}\n  ValueError: [bad] shape\n" in said
-    assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in said
-    assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in said
-    assert said.endswith("1 cases did not run: no reason was given\n")
+    output = printed(RED)
+    assert f"FAIL {IDS[1]}\n  outputs: outputs[0, 1] is 1, expected 2\n  matches the reference if the gates use Keras 3's" in output
+    assert f"  look closer: lstm-conformance explain {IDS[1]} --backend numpy\n" in output
+    assert f"ERROR {IDS[2]}\n  ValueError: [bad] shape\n" in output
+    assert "1 of 2 cases match the reference if the gates use Keras 3's hard_sigmoid" in output
+    assert "1 PASS, 1 FAIL, 1 ERROR of 4 cases" in output
+    assert output.endswith("1 cases did not run: no reason was given\n")
 
 
 @pytest.mark.parametrize("verbosity", list(Verbosity))
 def test_an_unresolved_report_says_so_first(verbosity: Verbosity) -> None:
-    """The reason, that it says nothing of the implementation, what to do; and the counts begin with it."""
-    said = shown(UNRESOLVED, verbosity)
-    assert f"UNRESOLVED {IDS[1]}\n  the disk cannot be written: OSError: [Errno 28] No space left\n  it says nothing of" in said
-    assert "look closer" not in said
-    assert "\nINCOMPLETE: 1 cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again\n" in said
-    assert "\n1 UNRESOLVED, 3 PASS of 4 cases" in said
+    """It prints the reason and the next step, and the counts begin with UNRESOLVED."""
+    output = printed(UNRESOLVED, verbosity)
+    assert (
+        f"UNRESOLVED {IDS[1]}\n  the disk cannot be written: OSError: [Errno 28] No space left\n  the implementation was not judged"
+        in output
+    )
+    assert "look closer" not in output
+    assert "\nINCOMPLETE: 1 cases are UNRESOLVED, by a fault of the suite or the machine; run the same command again\n" in output
+    assert "\n1 UNRESOLVED, 3 PASS of 4 cases" in output
 
 
 def test_a_report_says_what_could_not_be_explained() -> None:
     """Beside the difference, and at the end: it changes no verdict, and is no secret."""
-    said = shown(UNEXPLAINED)
+    output = printed(UNEXPLAINED)
     why = "no diagnosis: the suite itself failed: ValueError: [bad] shape (diagnosis.py:9)"
-    assert f"  outputs: outputs[0, 1] is 1, expected 2\n  could not be explained: {why}\n" in said
-    assert said.endswith(f"1 cases could not be explained, which changes no verdict: {IDS[1]}: {why}\n")
-    assert "could not be explained" not in shown(RED)
+    assert f"  outputs: outputs[0, 1] is 1, expected 2\n  could not be explained: {why}\n" in output
+    assert output.endswith(f"1 cases could not be explained, which changes no verdict: {IDS[1]}: {why}\n")
+    assert "could not be explained" not in printed(RED)
 
 
 def test_interrupted_report_says_how_much_is_missing() -> None:
     """And why."""
-    assert shown(report(result(0), stopped="interrupted")).endswith("3 cases did not run: interrupted\n")
+    assert printed(report(result(0), stopped="interrupted")).endswith("3 cases did not run: interrupted\n")
 
 
 def test_report_of_nothing_says_zero_passed() -> None:
     """No table of nothing; the count of passes is there though it is zero."""
-    said = shown(report(stopped="interrupted"))
-    assert "checks, with limits" not in said
-    assert "0 PASS of 4 cases" in said
+    output = printed(report(stopped="interrupted"))
+    assert "checks, with limits" not in output
+    assert "0 PASS of 4 cases" in output
 
 
 def test_many_differences_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest are counted, and the file named that holds them."""
-    monkeypatch.setattr(text, "SHOWN", 1)
-    said = shown(RED)
-    assert IDS[2] not in said
-    assert "… and 1 more; --json FILE holds them all" in said
+    monkeypatch.setattr(text, "MOST_DETAILS", 1)
+    output = printed(RED)
+    assert IDS[2] not in output
+    assert "… and 1 more; --json FILE holds them all" in output
 
 
 @pytest.mark.parametrize(("worst", "written"), [(999.9, "999.9σ"), (31000.0, "3e+04σ"), (math.inf, "infσ")])
 def test_large_errors_are_short(worst: float, written: str) -> None:
     """A table cell has room for an order of magnitude."""
     check = CheckResult(check="outputs", verdict=Verdict.FAIL, message="off", worst=worst, rms=1.0, size=1)
-    assert f"0/1 {written}" in shown(report(result(0, Verdict.FAIL, checks=(check,)), planned=1))
+    assert f"0/1 {written}" in printed(report(result(0, Verdict.FAIL, checks=(check,)), planned=1))
 
 
 def test_a_console_without_a_terminal_has_a_fixed_width() -> None:

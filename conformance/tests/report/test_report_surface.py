@@ -51,7 +51,7 @@ RESULTS = (
 
 def report(*results: Result, coverage: tuple[Coverage, ...] = (PAIRS, TRIPLES), conventions: str = "") -> Report:
     """A run at a level with these results, all of which were planned."""
-    case_ids = tuple(one.case_id for one in results)
+    case_ids = tuple(run.case_id for run in results)
     plan = Plan(
         matrix="level quick",
         surface=True,
@@ -69,20 +69,20 @@ def report(*results: Result, coverage: tuple[Coverage, ...] = (PAIRS, TRIPLES), 
     return Report(environment=environment, plan=plan, results=results, seconds=1.0, coverage=coverage)
 
 
-def shown(one: Report) -> str:
+def printed(run: Report) -> str:
     """What a pipe gets."""
     console = Console(file=io.StringIO(), width=120)
-    text.show(one, console, script_of=script_of)
+    text.show(run, console, script_of=script_of)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-SAID = shown(report(*RESULTS))
+OUTPUT = printed(report(*RESULTS))
 
 
 def row(name: str) -> list[str]:
     """The cells of a table's row."""
-    match = re.search(rf"^ *{name}  (.*)$", SAID, re.MULTILINE)
+    match = re.search(rf"^ *{name}  (.*)$", OUTPUT, re.MULTILINE)
     assert match is not None
     return match[1].split()
 
@@ -116,7 +116,7 @@ def test_verdicts_are_counted_by_feature(name: str, counts: list[str]) -> None:
 
 def test_what_really_ran_is_counted() -> None:
     """The inner loop, and what was asked for in vain; the most frequent first."""
-    table = SAID.partition("what really ran")[2].partition("not there on this backend")[0]
+    table = OUTPUT.partition("what really ran")[2].partition("not there on this backend")[0]
     rows = [" ".join(line.split()) for line in table.splitlines()]
     kernels = ["loop 3", "fused kernel 1", "fused kernel 1 unroll: the fused kernel ran", "fit 1"]
     assert [line for line in rows if line in kernels] == kernels
@@ -124,20 +124,20 @@ def test_what_really_ran_is_counted() -> None:
 
 def test_reasons_are_counted_and_no_markup() -> None:
     """What is not there, and what is known, each reason once."""
-    assert "not there on this backend:\n      2  onnx is exported from [tensorflow] only\n" in SAID
-    assert "known differences:\n      1  all masked: issue 1\n" in SAID
+    assert "not there on this backend:\n      2  onnx is exported from [tensorflow] only\n" in OUTPUT
+    assert "known differences:\n      1  all masked: issue 1\n" in OUTPUT
 
 
 def test_coverage_is_a_share_of_what_is_possible() -> None:
     """Of pairs and of triples."""
-    assert "1,500 of 2,000 pairs of feature values were run (75.0%)\n" in SAID
-    assert "5 of 40 triples of feature values were run (12.5%)\n" in SAID
+    assert "1,500 of 2,000 pairs of feature values were run (75.0%)\n" in OUTPUT
+    assert "5 of 40 triples of feature values were run (12.5%)\n" in OUTPUT
 
 
 def test_nothing_possible_is_covered() -> None:
     """No division by zero where exclusions leave no combination."""
     nothing = Coverage(strength=2, covered=0, possible=0, missing=())
-    assert "0 of 0 pairs of feature values were run (100.0%)" in shown(report(RESULTS[0], coverage=(nothing,)))
+    assert "0 of 0 pairs of feature values were run (100.0%)" in printed(report(RESULTS[0], coverage=(nothing,)))
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_nothing_possible_is_covered() -> None:
 )
 def test_tables_with_nothing_in_them_are_left_out(absent: str) -> None:
     """A run in which all is well says no more than it must; the documents' table of sizes is not for a level."""
-    assert absent not in shown(report(RESULTS[0], coverage=()))
+    assert absent not in printed(report(RESULTS[0], coverage=()))
 
 
 def test_result_without_a_path_is_no_row_of_what_ran() -> None:
     """What raised or is not there ran by no loop."""
-    said = shown(report(RESULTS[4]))
-    assert re.search(r"inner loop +cases +asked for, did not run *\n ─+ *\n\s*\nnot there", said)
+    output = printed(report(RESULTS[4]))
+    assert re.search(r"inner loop +cases +asked for, did not run *\n ─+ *\n\s*\nnot there", output)
 
 
 # --- one result ----------------------------------------------------------------------------------------------------------------
@@ -159,20 +159,20 @@ def test_result_without_a_path_is_no_row_of_what_ran() -> None:
 
 def test_minimal_case_is_named_with_its_script() -> None:
     """The next step of a difference that was reduced."""
-    assert "  smallest case that still differs: u1-d1-t1-b1-bidi-s0\n" in SAID
-    assert "  as a script: lstm-conformance reproduce u1-d1-t1-b1-bidi-s0 --backend numpy\n" in SAID
+    assert "  smallest case that still differs: u1-d1-t1-b1-bidi-s0\n" in OUTPUT
+    assert "  as a script: lstm-conformance reproduce u1-d1-t1-b1-bidi-s0 --backend numpy\n" in OUTPUT
 
 
 def test_case_that_was_not_reduced_is_looked_at_closer() -> None:
     """By a script, since `explain` knows plain cases only."""
-    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend numpy\n" in SAID
-    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0 " not in SAID
+    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-p_float16-s0 --backend numpy\n" in OUTPUT
+    assert "  as a script: lstm-conformance reproduce u3-d2-t6-b4-bidi-s0 " not in OUTPUT
 
 
 def test_plain_case_is_explained() -> None:
     """Timestep by timestep."""
-    said = shown(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)))
-    assert "  look closer: lstm-conformance explain u3-d2-t6-b4-s0 --backend numpy\n" in said
+    output = printed(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)))
+    assert "  look closer: lstm-conformance explain u3-d2-t6-b4-s0 --backend numpy\n" in output
 
 
 @pytest.mark.parametrize(
@@ -193,35 +193,35 @@ def test_plain_case_is_explained() -> None:
 )
 def test_next_step_is_for_what_was_tested(environment: dict[str, str], step: str) -> None:
     """`explain` shows the Keras that is installed, and nothing else."""
-    said = shown(replace(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)), environment=environment))
-    assert f": lstm-conformance {step}\n" in said
-    assert "lstm-conformance explain" not in said
+    output = printed(replace(report(result("u3-d2-t6-b4-s0", Verdict.FAIL)), environment=environment))
+    assert f": lstm-conformance {step}\n" in output
+    assert "lstm-conformance explain" not in output
 
 
 def test_case_without_a_script_is_asked_again() -> None:
     """A loss has no timesteps to explain, and chaotic weights have no bound that a script could hold."""
-    said = shown(report(result("u3-d2-t6-b4-seq-weights_chaotic-s0", Verdict.FAIL)))
-    assert "  ask it again: lstm-conformance verify --case u3-d2-t6-b4-seq-weights_chaotic-s0 --backend numpy\n" in said
+    output = printed(report(result("u3-d2-t6-b4-seq-weights_chaotic-s0", Verdict.FAIL)))
+    assert "  ask it again: lstm-conformance verify --case u3-d2-t6-b4-seq-weights_chaotic-s0 --backend numpy\n" in output
 
 
 def test_probe_has_no_script() -> None:
     """It is asked again; its message is all else there is."""
-    said = shown(report(RESULTS[-1]))
-    assert "FAIL probe-clips_gradients\n  outputs: outputs[0] is 1, expected 2\n" in said
-    assert "look closer" not in said
-    assert "reproduce" not in said
+    output = printed(report(RESULTS[-1]))
+    assert "FAIL probe-clips_gradients\n  outputs: outputs[0] is 1, expected 2\n" in output
+    assert "look closer" not in output
+    assert "reproduce" not in output
 
 
 def test_conventions_are_said_where_there_are_some() -> None:
     """In a line of their own; neither they nor suite and platform stand among the versions."""
-    said = shown(report(RESULTS[0], conventions="float64 is computed in float32"))
-    assert said.startswith("a layer: keras 3.0, backend numpy\nby convention, float64 is computed in float32\n")
-    assert shown(report(RESULTS[0])).startswith("a layer: keras 3.0, backend numpy\n\nverdicts by route")
+    output = printed(report(RESULTS[0], conventions="float64 is computed in float32"))
+    assert output.startswith("a layer: keras 3.0, backend numpy\nby convention, float64 is computed in float32\n")
+    assert printed(report(RESULTS[0])).startswith("a layer: keras 3.0, backend numpy\n\nverdicts by route")
 
 
 def test_summary_names_the_level() -> None:
     """Not cells, which the documents' matrix has."""
-    assert "of 10 cases (level quick, seed 0) in 1 s" in SAID
+    assert "of 10 cases (level quick, seed 0) in 1 s" in OUTPUT
 
 
 def test_every_verdict_has_a_style() -> None:
@@ -247,9 +247,9 @@ def test_coverage_names_the_pairs_that_are_missing() -> None:
 
 def test_results_carry_what_ran_and_what_is_known() -> None:
     """Path, what did not run, the known difference and the minimal case."""
-    said = report(*RESULTS).as_dict()
-    read = [as_json(result) for result in said["results"]]
-    assert said["plan"]["surface"] is True
+    output = report(*RESULTS).as_dict()
+    read = [as_json(result) for result in output["results"]]
+    assert output["plan"]["surface"] is True
     assert read[1]["not_run"] == "unroll: the fused kernel ran"
     assert read[2]["minimal"] == "u1-d1-t1-b1-bidi-s0"
     assert read[6]["known"] == "all_masked"
@@ -257,4 +257,4 @@ def test_results_carry_what_ran_and_what_is_known() -> None:
 
 def test_ids_above_are_ids() -> None:
     """A typing mistake in them would test nothing."""
-    assert [Case.from_id(one.case_id).id for one in RESULTS[:-2]] == [one.case_id for one in RESULTS[:-2]]
+    assert [Case.from_id(run.case_id).id for run in RESULTS[:-2]] == [run.case_id for run in RESULTS[:-2]]

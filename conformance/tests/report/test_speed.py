@@ -25,7 +25,7 @@ def result(seconds: float, suite_seconds: float) -> Result:
     return Result(case_id="x", group="y", verdict=Verdict.PASS, seconds=seconds, suite_seconds=suite_seconds)
 
 
-def said(report: Report) -> list[str]:
+def lines_of(report: Report) -> list[str]:
     """The report's lines, as a person reads them."""
     console = Console(file=io.StringIO(), width=110)
     text.show(report, console)
@@ -56,7 +56,7 @@ def test_shares_are_of_all_the_work() -> None:
 @pytest.mark.parametrize(("workers", "named"), [(1, "1 worker"), (2, "2 workers")])
 def test_report_says_how_fast_it_was(workers: int, named: str) -> None:
     """In the line before the counts: cases a second, and shares by name."""
-    lines = said(replace(REPORT, work=replace(WORK, workers=workers)))
+    lines = lines_of(replace(REPORT, work=replace(WORK, workers=workers)))
     shares = "60% of their work in a layer, 15% in the suite, 25% to load it"
     assert lines[-2] == f"2.5 cases a second on {named}; {shares}"
 
@@ -68,7 +68,7 @@ def test_report_says_how_fast_it_was(workers: int, named: str) -> None:
 )
 def test_report_says_nothing_of_too_little(work: Work | None) -> None:
     """A rate of nothing, or of a few cases, would be misread."""
-    assert not [line for line in said(replace(REPORT, work=work)) if "a second" in line]
+    assert not [line for line in lines_of(replace(REPORT, work=work)) if "a second" in line]
 
 
 def test_json_has_rate_seconds_and_shares(tmp_path: Path) -> None:

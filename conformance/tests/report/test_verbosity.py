@@ -48,9 +48,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_quiet_says_what_is_not_as_expected_and_the_end(arguments: tuple[str, ...], code: int, lines: list[str]) -> None:
     """On standard output no more than these lines and those that explain them; the exit code is that of the whole report."""
     result = invoke(*arguments, "--quiet")
-    said = [line for line in result.stdout.splitlines() if not line.startswith("  ")]
+    text = [line for line in result.stdout.splitlines() if not line.startswith("  ")]
     assert (result.exit_code, result.stderr) == (code, "")
-    assert [line.startswith(start) for line, start in zip(said, lines, strict=True)] == [True] * len(lines), result.stdout
+    assert [line.startswith(start) for line, start in zip(text, lines, strict=True)] == [True] * len(lines), result.stdout
 
 
 @pytest.mark.usefixtures("folder")
@@ -65,7 +65,7 @@ def test_quiet_says_what_is_not_as_expected_and_the_end(arguments: tuple[str, ..
 def test_verbose_says_each_result(arguments: tuple[str, ...], line: str) -> None:
     """On standard error, so that standard output stays the report."""
     result = invoke(*arguments, "--verbose")
-    assert any(each.startswith(line) for each in result.stderr.splitlines()), result.stderr
+    assert any(printed.startswith(line) for printed in result.stderr.splitlines()), result.stderr
     assert line not in result.stdout
 
 
@@ -74,7 +74,7 @@ def test_quiet_claims_say_their_counts(verbosity: tuple[str, ...], asked: bool, 
     """Of systems that are as described, nothing."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
     monkeypatch.setattr(
-        "conformance.commands.claims.SYSTEMS", [each for each in SYSTEMS if each.environments == ("block-lstm-v2",)]
+        "conformance.commands.claims.SYSTEMS", [system for system in SYSTEMS if system.environments == ("block-lstm-v2",)]
     )
     result = invoke("claims", *verbosity)
     assert ("as described" in result.stdout, result.exit_code, result.stderr) == (asked, 0, "")
@@ -82,17 +82,17 @@ def test_quiet_claims_say_their_counts(verbosity: tuple[str, ...], asked: bool, 
 
 def test_recording_is_named_in_every_format(tmp_path: Path) -> None:
     """As one, with its date and place: first for people, and as data for machines."""
-    said = "recorded, not run: answers of 2026-11-21 on Linux"
+    text = "recorded, not run: answers of 2026-11-21 on Linux"
     files = [tmp_path / name for name in ("r.json", "r.xml", "r.md", "r.html")]
     invoke(*CASES_OF_RECORDING, *(part for name, file in zip(FORMATS, files, strict=True) for part in (name, str(file))))
     report, junit, markdown, page = (html.unescape(file.read_text(encoding="utf-8")) for file in files)
-    assert json.loads(report)["summary"]["caveats"][0].startswith(said)
+    assert json.loads(report)["summary"]["caveats"][0].startswith(text)
     assert json.loads(report)["environment"]["recorded"].startswith("2026-11-21 on Linux")
-    assert f'<property name="not_run" value="{said}' in junit
+    assert f'<property name="not_run" value="{text}' in junit
     assert "(recorded, not run)" in markdown.splitlines()[1]
-    assert said in markdown.partition("|")[0].replace("\\", "")
+    assert text in markdown.partition("|")[0].replace("\\", "")
     assert "Recorded, not run. As expected" in page
-    assert page.index(said) < page.index('<ul class="counts"')
+    assert page.index(text) < page.index('<ul class="counts"')
 
 
 def test_what_a_recording_was_not_asked_is_not_settled() -> None:

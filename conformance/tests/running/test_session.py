@@ -84,7 +84,7 @@ def test_difference_is_reduced_to_a_minimal_case() -> None:
     report = ran([RIGHT, MASKED], WrongIfMasked)
     assert [result.verdict for result in report.results] == [Verdict.PASS, Verdict.FAIL]
     minimal = Case.from_id(minimal_of(report)[MASKED.id])
-    assert set(minimal.said) == {"mask"}
+    assert set(minimal.non_default_features) == {"mask"}
     assert (minimal.config.units, minimal.input_dim, minimal.batch) == (1, 1, 1)
     assert minimal_of(report)[RIGHT.id] == ""
 

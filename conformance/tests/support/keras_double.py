@@ -35,7 +35,7 @@ from conformance.tests.support.keras_double_layers import (
     value_of,
 )
 from lstm_ref.arrays import Array
-from lstm_ref.deviations import Deviation, combined
+from lstm_ref.deviations import Deviation, combine
 
 RIGHT = Deviation(name="", summary="")
 
@@ -118,7 +118,7 @@ class Double:
     """Modules for a script's imports."""
 
     def __init__(self, deviation: str = "", conventions: Conventions = DEFAULT_CONVENTIONS) -> None:
-        self.setting = Setting(combined(deviation.split("+")) if deviation else RIGHT, conventions)
+        self.setting = Setting(combine(deviation.split("+")) if deviation else RIGHT, conventions)
         self.files: dict[str, Any] = {}
 
     def lstm(self, units: int, **options: Any) -> Recurrent:

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from conformance.cases.case import Case
-from conformance.claims.model import Claim, ClaimVerdict, Evidence, Finding, Settled
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
-from conformance.claims.verification import Verified
+from conformance.claims.verification import SystemResult
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.documents import as_document
@@ -177,17 +177,17 @@ def claims_said() -> dict[str, Any]:
         for name, documents in {"units": ("D0", "D2"), "states": ("D1",)}.items()
     ]
     settled = [
-        Settled(claim=claims[0], finding=_finding(), error="", seconds=0.5),
-        Settled(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
+        ClaimResult(claim=claims[0], finding=_finding(), error="", seconds=0.5),
+        ClaimResult(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
     ]
-    asked = Verified(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
+    asked = SystemResult(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
     said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)]}
     return as_document("claims", as_parsed_json(said))
 
 
-def as_parsed_json(said: Any) -> Any:
+def as_parsed_json(document: Any) -> Any:
     """As JSON gives it back."""
-    return json.loads(json.dumps(said))
+    return json.loads(json.dumps(document))
 
 
 @dataclass
@@ -201,7 +201,7 @@ class Read(HTMLParser):
     text: str
     elements: list[tuple[str, Mapping[str, str]]] = field(default_factory=list, init=False)
     code: dict[str, list[str]] = field(default_factory=lambda: {"style": [], "script": []}, init=False)
-    shown: list[str] = field(default_factory=list, init=False)
+    texts: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class Read(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Code, or what a reader sees."""
         last = self.lasttag if self.cdata_elem else ""
-        (self.code.get(last, self.shown)).append(data)
+        (self.code.get(last, self.texts)).append(data)
 
     def all_of(self, attribute: str) -> list[str]:
         """The values of an attribute."""
@@ -224,13 +224,13 @@ class Read(HTMLParser):
     @property
     def words(self) -> str:
         """What a reader sees, in one line."""
-        return " ".join(" ".join(self.shown).split())
+        return " ".join(" ".join(self.texts).split())
 
 
-def made_hostile(said: Any, key: str = "") -> Any:
+def made_hostile(document: Any, key: str = "") -> Any:
     """The same with every free text replaced, and every name that a file gives."""
-    if isinstance(said, dict):
-        return {name: made_hostile(item, name) for name, item in said.items()}
-    if isinstance(said, list):
-        return [made_hostile(item, key) for item in said]
-    return HOSTILE if isinstance(said, str) and key not in CHOICES and said not in Verdict.__members__ else said
+    if isinstance(document, dict):
+        return {name: made_hostile(item, name) for name, item in document.items()}
+    if isinstance(document, list):
+        return [made_hostile(item, key) for item in document]
+    return HOSTILE if isinstance(document, str) and key not in CHOICES and document not in Verdict.__members__ else document

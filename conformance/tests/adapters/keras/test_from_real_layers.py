@@ -183,7 +183,7 @@ def test_a_layer_that_is_no_lstm_is_refused(keras: Any, kind: str) -> None:
     """By what it lacks, or by the width of its weights."""
     layer = getattr(keras.layers, kind)(UNITS)
     layer.build((BATCH, STEPS, FEATURES))
-    with pytest.raises(ValueError, match=r"has not the weights of an LSTM|expected a keras LSTM, .* has no recurrent_activation"):
+    with pytest.raises(ValueError, match=r"not have the weights of an LSTM|expected a keras LSTM, .* has no recurrent_activation"):
         from_keras(layer)
 
 

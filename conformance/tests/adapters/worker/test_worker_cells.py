@@ -67,7 +67,7 @@ def observed(case: Case) -> Observation:
 def test_a_cell_is_explained_by_its_description(case_id: str) -> None:
     """Weights left as they are, states in the order of the system: all that departs from Keras is in the description."""
     case, described = Case.from_id(case_id), LAYOUTS["basic-lstm-cell"].description().name
-    explained = Diagnostician(described=described).explain(case, draw([case]), observed(case))
+    explained = Diagnostician(description=described).explain(case, draw([case]), observed(case))
     assert explained == (described,)
 
 

@@ -1,4 +1,4 @@
-"""What the commands of the benchmarks refuse: one message, without a traceback."""
+"""Errors that the commands of the benchmarks report in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from benchmarks.results import ResultsError
 from conformance.report.files import FileWriteError, write_text
 from conformance.system.error_messages import file_error_message
 
-UNUSABLE = 2
 
+class UserError(click.ClickException):
+    """An error that the user can correct: one message, and exit code 2."""
 
-class Refusal(click.ClickException):
-    """What a user can mend: one message, and exit code 2."""
-
-    exit_code = UNUSABLE
+    exit_code = 2
 
     def show(self, file: Any = None) -> None:
         """In one line."""
@@ -27,21 +25,21 @@ class Refusal(click.ClickException):
 
 
 @contextmanager
-def refusals(written: Path | None = None) -> Iterator[None]:
-    """What a user can mend becomes one message: a file that cannot be used, or that cannot be written."""
+def user_errors(output: Path | None = None) -> Iterator[None]:
+    """Turn errors of unusable and of unwritable files into a `UserError`."""
     try:
         yield
     except (ResultsError, FileWriteError) as error:
-        raise Refusal(str(error)) from error
+        raise UserError(str(error)) from error
     except OSError as error:
-        raise Refusal(file_error_message("written", written or "a file", error)) from error
+        raise UserError(file_error_message("written", output or "a file", error)) from error
 
 
 def write(path: Path, text: str) -> None:
-    """A text in a file.
+    """Write a text to a file.
 
     Raises:
-        Refusal: it cannot be written.
+        UserError: it cannot be written.
     """
-    with refusals(path):
+    with user_errors(path):
         write_text(text, path)
