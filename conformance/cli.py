@@ -17,7 +17,7 @@ from conformance.system.streams import accept_every_character, printable
 
 UNFINISHED, UNUSABLE = 1, 2
 
-# Where each command is, as module:name in the package of commands, and the first sentence of its help.
+# The place of each command, as module:name in the package of commands, and the first sentence of its help.
 COMMANDS: dict[str, tuple[str, str]] = {
     "agree": (
         "agree:agree_pairwise",
@@ -78,44 +78,44 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class LazyCommand(click.Command):
-    """Stands for a command in lists and completion: what needs more than its name and first sentence has it imported.
+    """A command that is imported only when it runs or shows its help. Lists and completion need its name and summary only.
 
     Args:
-        name: as it is called.
-        place: where it is, a value of COMMANDS.
-        says: its first sentence.
+        name: of the command.
+        place: of its function, as in COMMANDS.
+        summary: first sentence of its help.
     """
 
-    def __init__(self, name: str, place: str, says: str) -> None:
-        super().__init__(name, short_help=says)
+    def __init__(self, name: str, place: str, summary: str) -> None:
+        super().__init__(name, short_help=summary)
         self._place = place
 
     def load(self) -> click.Command:
-        """The command itself."""
+        """Import the command."""
         command: click.Command = resolve_name(f"{__package__}.commands.{self._place}")
         return command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """The command's own, which then runs in this one's place.
+        """The context of the imported command.
 
         Raises:
-            click.UsageError: an option that takes one value is given twice, of which Click would silently take the last.
+            click.UsageError: an option that takes one value is given twice. Click would silently use the last.
         """
         command = self.load()
-        if not extra.get("resilient_parsing"):  # a shell that completes a line
-            from conformance.system.repetition import refuse_repetition  # noqa: PLC0415  # the list of commands needs none of it
+        if not extra.get("resilient_parsing"):  # set while a shell completes a line
+            from conformance.system.repetition import refuse_repetition  # noqa: PLC0415  # not needed to list commands
 
             refuse_repetition(command, args, click.Context(command, parent, info_name))
         return command.make_context(info_name, args, parent, **extra)
 
 
-class _Refusing(click.Group):
-    """Commands that refuse in one message what they cannot do, wherever they are defined, and end as a user ends them."""
+class _CommandGroup(click.Group):
+    """A group of commands. An error is printed as one message, and Ctrl-C ends a command cleanly."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run what the arguments say; nothing that is printed fails for want of a character."""
+        """Run a command. Output does not fail if the encoding lacks a character."""
         accept_every_character()
         return super().main(*args, **extra)
 
@@ -124,11 +124,11 @@ class _Refusing(click.Group):
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
-            raise  # which Click answers: usage, an end, a reader who has left
+            raise  # Click handles usage errors, exits and closed pipes
         except KeyboardInterrupt:
             _end("interrupted: what was printed before this line is all that has finished", UNFINISHED)
         except Exception as error:
-            from conformance.system.error_messages import TRACEBACK, error_message  # noqa: PLC0415  # what goes well needs none of it
+            from conformance.system.error_messages import TRACEBACK, error_message  # noqa: PLC0415  # needed only after an error
 
             if os.environ.get(TRACEBACK):
                 raise
@@ -136,20 +136,20 @@ class _Refusing(click.Group):
 
 
 def _options(ctx: click.Context) -> list[str]:
-    """Those of the command that was called."""
+    """The options of the command that runs."""
     command = ctx.command.get_command(ctx, ctx.invoked_subcommand or "") if isinstance(ctx.command, click.Group) else None
     command = command.load() if isinstance(command, LazyCommand) else command
     return [option for parameter in command.params for option in parameter.opts] if command else []
 
 
-def _end(said: str, code: int) -> NoReturn:
-    sys.stderr.write("".join(f"{printable(line)}\n" for line in said.splitlines()))
+def _end(message: str, code: int) -> NoReturn:
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in message.splitlines()))
     sys.exit(code)
 
 
 @click.group(
-    cls=_Refusing,
-    commands=[LazyCommand(name, place, says) for name, (place, says) in COMMANDS.items()],
+    cls=_CommandGroup,
+    commands=[LazyCommand(name, place, summary) for name, (place, summary) in COMMANDS.items()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name="keras-lstm-conformance")

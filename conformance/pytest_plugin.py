@@ -1,10 +1,10 @@
 """The pytest frontend: the same results as `lstm-conformance verify`, one test per case.
 
-A test that asks for the fixture `lstm_result` is run once per case of the documents' matrix; the suite's own is run by
-`pytest --pyargs keras_lstm_conformance.test_keras_lstm`.
+A test with the fixture `lstm_result` runs once per case of the documents' matrix.
+`pytest --pyargs keras_lstm_conformance.test_keras_lstm` runs the suite's own test.
 
-This module is loaded into every pytest session of an environment that has the suite installed, so it imports the suite, and with
-it what may be missing or broken there, only when a test needs it.
+pytest loads this module in every session of an environment in which the suite is installed. So it imports the suite only when a
+test needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of `verify`, with a prefix."""
+    """Add options of `verify`, with a prefix."""
     group = parser.getgroup("lstm-conformance", "Keras LSTM conformance")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     group.addoption("--lstm-backend", default=backend, help="Keras backend to run on (default: KERAS_BACKEND, else tensorflow)")
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per case, for tests that ask for `lstm_result`; cases of a family stay in one process under pytest-xdist."""
+    """Make one test per case of each test with `lstm_result`. pytest-xdist keeps the cases of a family in one process."""
     if "lstm_result" not in metafunc.fixturenames:
         return
     cases = _selected(metafunc.config)
@@ -39,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse options given twice, or that select nothing, before anything is collected; know the mark of a missing pytest-xdist."""
+    """Check the options before collection, and register the mark of pytest-xdist, which may not be installed."""
     config.addinivalue_line("markers", "xdist_group(name): tests that pytest-xdist keeps in one process")
     refuse_repetition(config, "--lstm-backend", "--lstm-seed")
     if config.getoption("--lstm-case") or config.getoption("--lstm-seed"):
@@ -47,10 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def refuse_repetition(config: pytest.Config, *names: str) -> None:
-    """Refuse an option that the command line gives twice, of which pytest would silently take the last; `addopts` are defaults.
+    """Refuse an option that the command line has twice. pytest would silently use the last. `addopts` do not count.
 
     Raises:
-        pytest.UsageError: one is.
+        pytest.UsageError: an option is given twice.
     """
     given = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
     for name in names:
@@ -62,18 +62,18 @@ def refuse_repetition(config: pytest.Config, *names: str) -> None:
 
 @pytest.fixture(scope="session")
 def lstm_results(pytestconfig: pytest.Config) -> FamilyResults:
-    """Results by case, observed a family at a time when the first of its cases is asked for."""
+    """The results by case. A family runs when a test needs its first case."""
     return FamilyResults(pytestconfig.getoption("--lstm-backend"), _selected(pytestconfig))
 
 
 @pytest.fixture
 def lstm_result(request: pytest.FixtureRequest, lstm_results: FamilyResults) -> Result:
-    """How one case came out."""
+    """The result of one case."""
     return lstm_results.of(request.param)
 
 
 class FamilyResults:
-    """Runs the families that the session's tests need, each once, in this process."""
+    """Runs each family that the tests of the session need once, in this process."""
 
     def __init__(self, backend: str, cases: list[Case]) -> None:
         self._backend = backend
@@ -85,7 +85,7 @@ class FamilyResults:
         self._results: Mapping[str, Result] = {}
 
     def of(self, case: Case) -> Result:
-        """The result of a case; of a family, all cases are run as soon as one is asked for."""
+        """The result of a case. All cases of its family run together."""
         from conformance.adapters.base import AdapterStartError
         from conformance.adapters.keras.layer import KerasLayerAdapter
         from conformance.diagnosis.diagnosticians import diagnostician

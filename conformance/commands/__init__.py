@@ -1,4 +1,4 @@
-"""Commands of the command line, a file for each family of them: arguments in, exit code out.
+"""The commands of the command line. A command parses its arguments, calls the suite, and returns an exit code.
 
-It may import every other room; it holds no logic of its own.
+It may import every other room. It has no logic of its own.
 """

@@ -1,4 +1,4 @@
-"""`agree` compares what implementations returned with one another."""
+"""`agree` compares the outputs of implementations with one another."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from conformance.running.agreement import Agreement, agree
 from lstm_ref import LSTMError
 
 FAILED = 1
-# Cases that are named of those that are not compared.
-NAMED = 3
+# Number of cases without a comparison that the message names.
+MOST_IDS = 3
 
 
 @click.command(name="agree")
@@ -27,12 +27,12 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
         raise LSTMError("agree compares two or more folders; make each with: lstm-conformance verify --backend NAME --keep FOLDER")
     for number, folder in enumerate(folders):
         if any(folder.samefile(other) for other in folders[:number]):
-            raise LSTMError(f"{folder} is there twice, and agrees with itself: name each folder once")
+            raise LSTMError(f"{folder} is given twice: name each folder once")
     agreements = agree(folders)
     for agreement in agreements:
         names = " and ".join(agreement.names)
         if missing := len(agreement.not_compared):
-            click.echo(f"{names}: {missing:,} cases are in one of the two folders only, so not compared: {_few(agreement)}")
+            click.echo(f"{names}: {missing:,} cases are in one of the two folders only, so not compared: {_first_ids(agreement)}")
         agreeing = agreement.cases - len(agreement.differing) - len(agreement.known)
         click.echo(
             f"{names}: {agreeing:,} of {agreement.cases:,} cases agree (worst {agreement.worst:.2g} σ), "
@@ -43,6 +43,6 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
     sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)
 
 
-def _few(agreement: Agreement) -> str:
+def _first_ids(agreement: Agreement) -> str:
     """The first of the cases that are not compared."""
-    return ", ".join(agreement.not_compared[:NAMED]) + ", …" * (len(agreement.not_compared) > NAMED)
+    return ", ".join(agreement.not_compared[:MOST_IDS]) + ", …" * (len(agreement.not_compared) > MOST_IDS)

@@ -1,4 +1,4 @@
-"""`claims` settles the documents' statements, and asks their systems whether they are as described."""
+"""`claims` runs the documents' statements, and verifies the descriptions of the systems that they name."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from lstm_ref import LSTMError
 
 FAILED = 1
 
-DRAWN_CLAIM = "fewer-units-suffice"
-PLOTS = (".png", ".svg", ".pdf")
+PLOTTED_CLAIM = "fewer-units-suffice"
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @click.command()
@@ -55,24 +55,24 @@ def claims(
 ) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
-    Without ids, the systems that the documents name are asked too: whether each behaves as Keras 3 with the deviations that
-    describe it.
+    Without ids, the command also verifies the systems that the documents name: whether each behaves as Keras 3 with the deviations
+    that describe it.
 
     Exit codes: 0 every verdict, and every system, is as expected, 1 some are not, 2 wrong usage, or a file cannot be written.
     """
-    chosen = _chosen(ids)
-    if plot_file and DRAWN_CLAIM not in {claim.id for claim in chosen}:
-        raise LSTMError(f"--plot draws the claim {DRAWN_CLAIM}: name it among the ids")
-    if plot_file and plot_file.suffix not in PLOTS:
-        raise LSTMError(f"--plot {plot_file}: its suffix says the format; expected one of {', '.join(PLOTS)}")
+    chosen = _selected_claims(ids)
+    if plot_file and PLOTTED_CLAIM not in {claim.id for claim in chosen}:
+        raise LSTMError(f"--plot draws the claim {PLOTTED_CLAIM}: name it among the ids")
+    if plot_file and plot_file.suffix not in PLOT_SUFFIXES:
+        raise LSTMError(f"--plot {plot_file}: its suffix says the format; expected one of {', '.join(PLOT_SUFFIXES)}")
     if live and ids:
         raise LSTMError("--live asks the systems that the documents name, which is done without ids only: leave one of both out")
     console = stdout()
-    settled = _settled(chosen, console, verbosity)
-    verified = [] if ids else _ask_systems(settled, console, verbosity, live=live)
+    settled = _settle_and_print(chosen, console, verbosity)
+    verified = [] if ids else _verify_systems(settled, console, verbosity, live=live)
     summary = "; ".join(filter(None, [text.outcome_counts(settled), text.recorded_note(verified)]))
     console.print(f"\n{summary}", style="bold", highlight=False, soft_wrap=True)
-    drawn = [outcome.finding for outcome in settled if outcome.claim.id == DRAWN_CLAIM and outcome.finding]
+    drawn = [outcome.finding for outcome in settled if outcome.claim.id == PLOTTED_CLAIM and outcome.finding]
     systems = [text.system_as_json(each) for each in verified]
     document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     files.write_files(
@@ -84,8 +84,8 @@ def claims(
     sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 
-def _settled(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[ClaimResult]:
-    """Each printed as soon as it is settled."""
+def _settle_and_print(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[ClaimResult]:
+    """Settle the claims, and print each outcome at once."""
     settled = []
     with Progress({"": len(chosen)}, doing="settling", unit="claims", verbosity=verbosity) as progress:
         progress.started({})
@@ -98,7 +98,7 @@ def _settled(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) ->
     return settled
 
 
-def _chosen(ids: Sequence[str]) -> list[Claim]:
+def _selected_claims(ids: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in CLAIMS}
     for claim_id in ids:
         if claim_id not in known:
@@ -108,8 +108,8 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[claim_id] for claim_id in ids] or list(CLAIMS)
 
 
-def _ask_systems(settled: Sequence[ClaimResult], console: Console, verbosity: Verbosity, *, live: bool) -> list[SystemResult]:
-    """Print what came of the systems."""
+def _verify_systems(settled: Sequence[ClaimResult], console: Console, verbosity: Verbosity, *, live: bool) -> list[SystemResult]:
+    """Verify the systems, and print the results."""
     specs = environments_of(SYSTEMS)
     verified = _verify_live(specs, verbosity) if live else verify_recorded(specs)
     if verbosity is not Verbosity.QUIET or any(each.unexplained for each in verified):
@@ -118,7 +118,7 @@ def _ask_systems(settled: Sequence[ClaimResult], console: Console, verbosity: Ve
 
 
 def _verify_live(specs: Sequence[str], verbosity: Verbosity) -> list[SystemResult]:
-    """With the progress of all their cases; those that a system cannot be asked are left over at the end."""
+    """Run the systems' cases, with a common progress. Cases that a system does not support do not count as finished."""
     each = len(matrix.surface(LEVEL))
     with Progress(dict.fromkeys(specs, each), verbosity=verbosity) as progress:
         progress.started({"implementation": "systems"})

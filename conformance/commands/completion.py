@@ -1,4 +1,4 @@
-"""What a shell completes: ids of cases, claims and known differences, deviations, environments; no framework is imported for it."""
+"""Shell completion of case ids, claims, known differences, deviations and environments. It imports no framework."""
 
 from __future__ import annotations
 
@@ -16,71 +16,75 @@ KERAS_3 = (
     "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.4", "3.13.2", "3.14.1", "3.15.1",
 )  # fmt: skip
 
-# The reference itself, or with a deviation, in place of an environment: proves that a change is seen.
+# Stands for the reference, also with a deviation, in place of an environment. It proves that a change is detected.
 REFERENCE = "reference"
 
 
-def cases(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Ids of the level that the line names so far, or of the documents' matrix; the draws of a larger level would take too long."""
+def cases(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the quick level if the line has a level, else of the documents' matrix. Larger levels would take too long."""
     del parameter
     seed, level = context.params.get("seed") or 0, context.params.get("level")
     planned = matrix.surface("quick", seed) if level else matrix.documents_matrix(seed)
-    return _beginning(begun, (case.id for case in planned))
+    return _starting_with(incomplete, (case.id for case in planned))
 
 
-def reproducible(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def reproducible(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of cases and of known differences."""
     from conformance.known.known_differences import known_differences  # noqa: PLC0415  # read only where they are completed
 
-    known = _beginning(begun, (entry.id for entry in known_differences()))
-    return [*known, *cases(context, parameter, begun)]
+    known = _starting_with(incomplete, (entry.id for entry in known_differences()))
+    return [*known, *cases(context, parameter, incomplete)]
 
 
-def claims(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Ids of claims that the line does not name yet, with what they state."""
+def claims(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids and statements of the claims that the line does not name yet."""
     from conformance.claims import CLAIMS  # noqa: PLC0415  # read only where they are completed
 
     del parameter
-    named = context.params.get("ids") or ()
-    return [CompletionItem(each.id, help=each.statement) for each in CLAIMS if each.id.startswith(begun) and each.id not in named]
+    earlier = context.params.get("ids") or ()
+    return [
+        CompletionItem(claim.id, help=claim.statement)
+        for claim in CLAIMS
+        if claim.id.startswith(incomplete) and claim.id not in earlier
+    ]
 
 
-def deviations(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of deviations, each with what it is."""
+def deviations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names and summaries of deviations."""
     del context, parameter
-    return [CompletionItem(name, help=each.summary) for name, each in DEVIATIONS.items() if name.startswith(begun)]
+    return [CompletionItem(name, help=deviation.summary) for name, deviation in DEVIATIONS.items() if name.startswith(incomplete)]
 
 
-def environments(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Environments by name, then their backends; the shell's own file names where a path is begun."""
+def environments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Environments, then their backends. The shell completes the start of a path itself."""
     from conformance.environments.spec import BACKENDS, CELLS, INSTALLED, VERSIONED  # noqa: PLC0415  # read only where completed
 
     del context, parameter
-    if begun.startswith((".", "/", "~")):
-        return [CompletionItem(begun, type="file")]
-    spec, written, backend = begun.partition(" --backend ")
-    if written:
-        return _beginning(begun, (f"{spec} --backend {name}" for name in BACKENDS if name.startswith(backend)))
+    if incomplete.startswith((".", "/", "~")):
+        return [CompletionItem(incomplete, type="file")]
+    spec, separator, backend = incomplete.partition(" --backend ")
+    if separator:
+        return _starting_with(incomplete, (f"{spec} --backend {name}" for name in BACKENDS if name.startswith(backend)))
     newest = [f"{system}=={version}" for system, version in VERSIONED.items() if system != "keras"]
     versions_of_keras = [f"keras=={version}" for version in (*KERAS_3, "2.2.4")]
-    return _beginning(begun, [INSTALLED, *versions_of_keras, *newest, *CELLS])
+    return _starting_with(incomplete, [INSTALLED, *versions_of_keras, *newest, *CELLS])
 
 
-def implementations(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Environments, and the reference with each deviation."""
-    if not begun.startswith(f"{REFERENCE}:"):
-        return [*environments(context, parameter, begun), *_beginning(begun, [REFERENCE])]
-    return _beginning(begun, (f"{REFERENCE}:{name}" for name in DEVIATIONS))
+def implementations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Environments, and the reference, also with each deviation."""
+    if not incomplete.startswith(f"{REFERENCE}:"):
+        return [*environments(context, parameter, incomplete), *_starting_with(incomplete, [REFERENCE])]
+    return _starting_with(incomplete, (f"{REFERENCE}:{name}" for name in DEVIATIONS))
 
 
-def versions(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Another version behind those that are listed, each once."""
+def versions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """A further version after those in the list. Each version occurs once."""
     del context, parameter
-    listed, comma, last = begun.rpartition(",")
-    return _beginning(
-        begun, (f"{listed}{comma}{each}" for each in KERAS_3 if each.startswith(last) and each not in listed.split(","))
+    listed, comma, last = incomplete.rpartition(",")
+    return _starting_with(
+        incomplete, (f"{listed}{comma}{each}" for each in KERAS_3 if each.startswith(last) and each not in listed.split(","))
     )
 
 
-def _beginning(begun: str, known: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(each) for each in known if each.startswith(begun)]
+def _starting_with(incomplete: str, candidates: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(candidate) for candidate in candidates if candidate.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""`deviations` is the kill matrix; `sensitivity` says how small an error is seen."""
+"""`deviations` prints the kill matrix, `sensitivity` the smallest error that the tolerances detect."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ FAILED = 1
 def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosity: Verbosity) -> None:
     """List the mistakes that the suite can name, and which check rejects each (the kill matrix).
 
-    Fails if a case accepts a mistake that can show in it, and that does not say why it may hide. Default: --case 'u2-d2-t6-b3*'.
+    The command fails if a case accepts a mistake that can show in it, and the mistake has no recorded reason to stay hidden.
+    Default: --case 'u2-d2-t6-b3*'.
 
     Exit codes: 0 no case is blind, 1 some are, 2 wrong usage.
     """
-    chosen = options.chosen(level, seed, patterns or (() if level else ("u2-d2-t6-b3*",)))
-    cases = [case for case in chosen if isinstance(case, Case)]
+    selected = options.selected_cases(level, seed, patterns or (() if level else ("u2-d2-t6-b3*",)))
+    cases = [case for case in selected if isinstance(case, Case)]
     if not cases:
         raise LSTMError("deviations are tried on cases, and only probes were chosen; name a case, as `list` prints them")
     tries = sum(len(affected_cases(name, cases)) for name in DEVIATIONS)
     with Progress({"": tries}, doing="trying mistakes", verbosity=verbosity) as progress:
         progress.started({})
 
-        def tried(name: str, result: Result) -> None:
+        def show_result(name: str, result: Result) -> None:
             progress.finished(replace(result, case_id=f"{name} on {result.case_id}", group=""))
 
-        kills = kill_matrix(cases, tuple(DEVIATIONS), tried)
+        kills = kill_matrix(cases, tuple(DEVIATIONS), show_result)
     console = stdout(WIDTH)
     if verbosity is not Verbosity.QUIET:
         show_table(render_kills(kills), console)
@@ -59,8 +60,8 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosit
     blind = blind_cases(kills)
     for case_id, names in blind.items():
         console.print(f"{case_id} is blind to {', '.join(names)}", highlight=False, soft_wrap=True)
-    said = f"{len(DEVIATIONS)} mistakes on {len(cases):,} cases, {tries:,} runs: {len(blind):,} cases are blind"
-    console.print(said, highlight=False, soft_wrap=True)
+    summary = f"{len(DEVIATIONS)} mistakes on {len(cases):,} cases, {tries:,} runs: {len(blind):,} cases are blind"
+    console.print(summary, highlight=False, soft_wrap=True)
     sys.exit(FAILED if blind else 0)
 
 
@@ -72,10 +73,10 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosit
 def sensitivity(patterns: tuple[str, ...], seed: int, verbosity: Verbosity) -> None:
     """Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.
 
-    A relative error is put into one operation at a time of the reference in float32. Default: --case '*-t28-b32-seq-s*'.
+    The reference in float32 gets a relative error in one operation at a time. Default: --case '*-t28-b32-seq-s*'.
 
     Exit codes: 0 it is shown, 2 wrong usage.
     """
     cases = matrix.select(list(matrix.documents_matrix(seed)), patterns or ("*-t28-b32-seq-s*",))
-    shown = with_progress(families(cases), doing="trying errors", unit="sets of weights", verbosity=verbosity)
-    show_table(render_detections(detections(shown)), stdout())
+    groups = with_progress(families(cases), doing="trying errors", unit="sets of weights", verbosity=verbosity)
+    show_table(render_detections(detections(groups)), stdout())

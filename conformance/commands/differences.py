@@ -1,4 +1,4 @@
-"""`differences` prints what is known of released versions."""
+"""`differences` prints the known differences of released Keras versions."""
 
 from __future__ import annotations
 

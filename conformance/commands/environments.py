@@ -1,4 +1,4 @@
-"""`environments` shows which environments there are to verify in; `record` keeps what one answers."""
+"""`environments` lists the environments, `record` records the answers of one."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 
 @click.command()
 @click.argument("spec", shell_complete=completion.environments)
-@click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases that are asked.")
+@click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases to record.")
 @options.seed
-@click.option("--describe-only", is_flag=True, help="Ask for no cases, only what the layer's interface looks like.")
+@click.option("--describe-only", is_flag=True, help="Record only the description of the layer's interface, without cases.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File.  [default: among the suite's own recordings]"
 )
@@ -83,7 +83,7 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, verbosity: Verbosity) -> None:
     """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
 
-    A recording says which versions answered, on which platform, when, and by which command they were asked; a hash shows damage.
+    A recording names the versions, the platform, the date and the command. A hash detects damage.
 
     Exit codes: 0 it is written, 2 the environment cannot be had, or the file not be written.
     """
@@ -106,7 +106,7 @@ def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Pat
                     progress.print_message(f"{result.case_id}  {result.seconds:.3f} s  {result.reason or 'answered'}")
                 progress.advance("")
         for variant in () if describe_only else variants_of(spec):
-            with suppress(LSTMError):  # what it raised is recorded too
+            with suppress(LSTMError):  # the exception is recorded too
                 variant.observe(adapter)
         path = output or recording_path(environment["environment"])
         _write(recorder.recording, path)

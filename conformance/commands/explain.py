@@ -1,4 +1,4 @@
-"""`explain` shows what a layer is made of, or the numbers of a case."""
+"""`explain` shows the parts of a layer, or the numbers of a case."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
 
 _SIZES = {
-    "units": "How many numbers the layer remembers, and says.",
-    "input_dim": "How many numbers it is given at each timestep.",
-    "timesteps": "How often it is given them.",
-    "batch": "How many sequences it reads side by side.",
+    "units": "Numbers in the layer's state and output.",
+    "input_dim": "Numbers in the input of each timestep.",
+    "timesteps": "Length of a sequence.",
+    "batch": "Sequences in a batch.",
 }
 
 
-def _of_the_layer(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which layer is shown; each is None where it is not given."""
+def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the layer. An option that is not given is None."""
     for flag in ("stateful", "go_backwards", "return_state", "return_sequences"):
         command = click.option(_dashed(flag), flag, is_flag=True, default=None, help=f"{flag}=True.")(command)
     command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(command)
-    for name, says in reversed(_SIZES.items()):
-        said = f"{says} [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
-        command = click.option(_dashed(name), name, type=int, metavar="N", help=said)(command)
+    for name, meaning in reversed(_SIZES.items()):
+        text = f"{meaning} [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
+        command = click.option(_dashed(name), name, type=int, metavar="N", help=text)(command)
     return command
 
 
@@ -45,7 +45,7 @@ def _dashed(name: str) -> str:
 
 @click.command(name="explain")
 @click.argument("case_id", metavar="[CASE]", required=False, shell_complete=completion.cases)
-@_of_the_layer
+@_layer_options
 @click.option("--seed", type=int, metavar="N", help="Seed of the layer's weights and inputs. [default: 0]")
 @click.option("--html", "html_file", type=options.FILE, help="Write a page with sliders, which opens on this layer.")
 @options.backend
@@ -57,10 +57,10 @@ def explain_case(
 ) -> None:
     """Show what a layer is made of, with sizes; or a case's numbers, reference beside Keras, with its CASE id.
 
-    Without CASE: what units are, for a layer of these sizes. Its shapes, its weights and their sum, its timesteps, and real values
-    by the reference. --html makes the page where all of it moves with sliders.
+    Without CASE: the shapes, the weights and their number, the timesteps, and values of the reference, for a layer of these sizes.
+    --html writes an interactive page with sliders.
 
-    With CASE: the case's numbers step by step and gate by gate. --backend is for this alone, the layer's options are not.
+    With CASE: the numbers of the case for each timestep and gate. --backend applies only here, the layer's options do not.
 
     Exit codes: 0 it is shown, 2 there is no such case, row, unit, size or backend, or the page cannot be written.
     """
@@ -70,8 +70,8 @@ def explain_case(
         _show_layer(Example(**given), view, html_file)
         return
     if given or html_file:
-        names = ", ".join([*(_named(name) for name in given), *["--html"] * bool(html_file)])
-        raise LSTMError(f"the case {case_id} says what its layer is: leave out {names}, or the case")
+        names = ", ".join([*(_option_of(name) for name in given), *["--html"] * bool(html_file)])
+        raise LSTMError(f"the case {case_id} defines its layer: leave out {names}, or the case")
     case = matrix.case_named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
     if not case.is_plain or case.returns_loss:
@@ -84,13 +84,13 @@ def explain_case(
         explain(case, adapter, view, stdout())
 
 
-def _named(name: str) -> str:
+def _option_of(name: str) -> str:
     return "--no-bias" if name == "use_bias" else _dashed(name)
 
 
 def _show_layer(example: Example, view: View, html_file: Path | None) -> None:
     text.render(example, view, stdout())
     if html_file:
-        from conformance.explaining.walkthrough.page import page  # noqa: PLC0415  # what makes a page loads when one is made
+        from conformance.explaining.walkthrough.page import page  # noqa: PLC0415  # imported only to make a page
 
         write_text(page(example), html_file)

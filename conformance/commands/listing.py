@@ -16,5 +16,5 @@ def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
 
     Exit codes: 0 they are printed, 2 no case matches.
     """
-    for case in options.chosen(level, seed, patterns):
+    for case in options.selected_cases(level, seed, patterns):
         click.echo(case.id)

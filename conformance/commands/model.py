@@ -10,12 +10,13 @@ import click
 
 from conformance.commands import completion, options, pages
 from conformance.environments.adapter import EnvironmentAdapter
+from conformance.model_file import text
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
-from conformance.model_file.report import as_dict, show
-from conformance.model_file.summary import blocks_of
+from conformance.model_file.report import as_dict
 from conformance.report import files
 from conformance.report.console import stdout
+from conformance.report.document import show
 from conformance.report.markdown import as_markdown
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
@@ -74,14 +75,14 @@ def model(
     """
     specs = [first] if second is None else [first, second]
     with Progress({}, unit="LSTMs", verbosity=verbosity) as progress:
-        report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), watching=progress)
-    said = as_dict(report)
+        report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), progress=progress)
+    document = as_dict(report)
     try:
         files.write_files(
-            (json_file, partial(files.write_document, said)),
-            (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(report))), path)),
-            (html_file, lambda path: pages.write_page(page_of(said), path)),
+            (json_file, partial(files.write_document, document)),
+            (markdown_file, lambda path: files.write_text(as_markdown(text.summary(report)), path)),
+            (html_file, lambda path: pages.write_page(page_of(document), path)),
         )
     finally:
-        show(report, stdout(), verbosity)
+        show(text.page(report, verbosity), stdout())
     sys.exit(0 if report.is_expected else 1)

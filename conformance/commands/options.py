@@ -1,4 +1,4 @@
-"""Options that several commands have, and the cases that they name."""
+"""Options of several commands, and the cases that they select."""
 
 from __future__ import annotations
 
@@ -50,52 +50,62 @@ level = click.option(
 recorded = click.option(
     "--recorded",
     is_flag=True,
-    help="Let the recording of an environment answer, where there is one, in place of a run; every report says so.",
+    help="Use the recording of an environment, if there is one, in place of a run. Every report notes this.",
 )
 
 
 def deviation_of(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
-    """The name of a deviation; one that is not known is answered with the nearest, not with all.
+    """The name of a deviation.
 
     Raises:
-        click.BadParameter: it is not known.
+        click.BadParameter: there is no such deviation; the message names similar ones.
     """
     if name is not None and name not in DEVIATIONS:
         near = difflib.get_close_matches(name, DEVIATIONS, n=3)
-        meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise click.BadParameter(f"{name!r} is none. {meant}`lstm-conformance deviations` lists them.", context, parameter)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise click.BadParameter(f"{name!r} is none. {hint}`lstm-conformance deviations` lists them.", context, parameter)
     return name
 
 
 def resume_hint(option: str, kept: Path | None) -> str:
-    """What to tell of an interrupted run: by the option that keeps what finished, if a place was named for it."""
+    """How to resume an interrupted run, with the option that keeps its finished results."""
     if kept is None:
         return f"what finished is in the report; with {option}, the same command would go on from there"
     return f"{kept} keeps what finished; the same command goes on from there"
 
 
 def verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options `--quiet` and `--verbose`, which a command is given as one argument, `verbosity`."""
+    """Add the options `--quiet` and `--verbose`. The command receives them as one argument, `verbosity`."""
 
     @functools.wraps(command)
-    def heard(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> Any:
+    def with_verbosity(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> Any:
         if quiet and verbose:
             raise click.UsageError("--quiet and --verbose contradict each other: leave one of them out")
-        said = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
-        return command(*arguments, verbosity=said, **options)
+        level = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+        return command(*arguments, verbosity=level, **options)
 
     flags = (
-        click.option("-q", "--quiet", is_flag=True, help="No progress; of the report, what is not as expected and its last line."),
-        click.option("-v", "--verbose", is_flag=True, help="Each result as it comes, with its time and path; all of what ran."),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            help="Print no progress, and of the report only what is not as expected and the last line.",
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="Print each result when its case has finished, with its time and path, and the whole environment.",
+        ),
     )
-    return functools.reduce(lambda decorated, flag: flag(decorated), reversed(flags), heard)
+    return functools.reduce(lambda decorated, flag: flag(decorated), reversed(flags), with_verbosity)
 
 
-def chosen(level: str | None, seed: int, patterns: Sequence[str], *, compiled: bool = True) -> list[matrix.CaseOrProbe]:
-    """The cases that the options name.
+def selected_cases(level: str | None, seed: int, patterns: Sequence[str], *, compiled: bool = True) -> list[matrix.CaseOrProbe]:
+    """The cases that the options select.
 
     Raises:
-        LSTMError: a pattern names none, or one that is compiled where none is to be.
+        LSTMError: a pattern matches no case, or a compiled case with --eager.
     """
     if level and not compiled:
         raise LSTMError("--eager asks the documents' matrix; of a level, name the cases that are: --case '*-eager-*'")

@@ -1,4 +1,4 @@
-"""Pages that commands write."""
+"""Writes HTML pages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from conformance.report.html.page import render
 
 
 def as_html(page: Page) -> str:
-    """The whole file."""
+    """The text of the page."""
     return render("report.html.jinja", styles=("report.css",), scripts=("report.js",), title=page.title, page=page)
 
 
 def write_page(page: Page, path: Path) -> None:
-    """The page in a file.
+    """Write the page to a file.
 
     Raises:
-        FileWriteError: it cannot be written.
+        FileWriteError: the file cannot be written.
     """
     write_text(as_html(page), path)

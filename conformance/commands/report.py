@@ -1,4 +1,4 @@
-"""`report` makes pages from reports that are there already."""
+"""`report` makes pages from JSON reports."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def report(files: Sequence[Path], html_file: Path) -> None:
 
     Exit codes: 0 the page is written, 2 a file is no report, or cannot be read or written.
     """
-    said = [read(file, *_FORMATS) for file in files]
-    if len(said) > 1 and any(each["format"] != "verify" for each in said):
+    documents = [read(file, *_FORMATS) for file in files]
+    if len(documents) > 1 and any(document["format"] != "verify" for document in documents):
         raise LSTMError(f"{', '.join(map(str, files))}: expected one report, or several of `verify`, as --json writes them")
-    pages.write_page(page_of(said), html_file)
+    pages.write_page(page_of(documents), html_file)
 
 
-def page_of(said: Sequence[Mapping[str, Any]]) -> Page:
+def page_of(documents: Sequence[Mapping[str, Any]]) -> Page:
     """The page of one document, or of several runs of `verify`."""
-    match said[0]["format"]:
+    match documents[0]["format"]:
         case "verify":
-            return verify_page(said, script_of)
+            return verify_page(documents, script_of)
         case "upgrade":
-            return upgrade_page(said[0])
+            return upgrade_page(documents[0])
         case "history":
-            return history_page(said[0]["backends"])
+            return history_page(documents[0]["backends"])
         case "model":
-            return model_page(said[0])
-    return claims_page(said[0])
+            return model_page(documents[0])
+    return claims_page(documents[0])
 
 
 _FORMATS = ("verify", "upgrade", "history", "model", "claims")

@@ -29,8 +29,8 @@ def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     if known is None:
         case = matrix.case_named(case_id, entries)
         script = reproduction(case, backend)
-        if unsaid := not_asserted(case, script):
-            click.echo(f"{unsaid}.", err=True)
+        if note := not_asserted(case, script):
+            click.echo(f"{note}.", err=True)
     else:
         script = known_reproduction(known, backend if backend in known.backends else known.backends[0])
     click.echo(script, nl=False)

@@ -1,4 +1,4 @@
-"""`schema` prints what a document has to hold, and checks one."""
+"""`schema` prints the schema of a format, and checks a document."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def print_schema(name: str | None, file: Path | None) -> None:
     Exit codes: 0 it is printed, or the file is as it says, 2 the file is not.
     """
     if file is not None:
-        found = read(file, *([name] if name else []))["format"]
-        click.echo(f"{file} is a whole document of the format {found}, version {version(found)}")
+        file_format = read(file, *([name] if name else []))["format"]
+        click.echo(f"{file} is a whole document of the format {file_format}, version {version(file_format)}")
     elif name is None:
-        for each, made_by in FORMATS.items():
-            click.echo(f"{each:<13} version {version(each)}  {made_by}")
+        for format_name, command in FORMATS.items():
+            click.echo(f"{format_name:<13} version {version(format_name)}  {command}")
     else:
         click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

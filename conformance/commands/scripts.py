@@ -1,4 +1,4 @@
-"""Scripts that show a case, beside what a report says of it."""
+"""Scripts in reports that reproduce a case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lstm_ref import LSTMError
 
 
 def script_of(case_id: str, environment: Mapping[str, str]) -> Script | None:
-    """What shows a case in that environment; None where a script cannot, or where it does not run Keras 3."""
+    """The script of a case in that environment; None if there is no such script, or the environment does not run Keras 3."""
     backend = environment.get("backend")
     if backend is None or not environment.get("keras", "").startswith("3."):
         return None

@@ -42,25 +42,25 @@ from lstm_ref.deviations import DEVIATIONS, combine
 
 
 def implementation(spec: str, verbosity: Verbosity = Verbosity.NORMAL, *, recorded: bool = False) -> Implementation:
-    """What a specification names: an environment, or its recording, or the reference, `reference:NAME` with a deviation.
+    """The implementation of a specification: an environment, its recording, or the reference, with a deviation as `reference:NAME`.
 
     Raises:
-        LSTMError: it names none.
+        LSTMError: the specification is invalid.
     """
-    name, is_reference = named(spec)
+    name, is_reference = parse_target(spec)
     if not is_reference:
-        with suppress(AdapterStartError), status_messages(verbosity) as print_message:  # which the start of a worker says again
+        with suppress(AdapterStartError), status_messages(verbosity) as print_message:  # the start of a worker raises it again
             EnvironmentAdapter(name, recorded=recorded).prepare(print_message)
         return Implementation(name=name, make_adapter=partial(EnvironmentAdapter, name, recorded=recorded))
     deviation = name.partition(":")[2]
     return Implementation(name=name, make_adapter=partial(ReferenceAdapter, deviation or None))
 
 
-def named(spec: str) -> tuple[str, bool]:
-    """The name of what a specification names, and whether that is the reference; nothing is built for it.
+def parse_target(spec: str) -> tuple[str, bool]:
+    """The name of an implementation, and whether it is the reference. Nothing is built.
 
     Raises:
-        LSTMError: it names none.
+        LSTMError: the specification is invalid.
     """
     head, colon, deviation = spec.strip().partition(":")
     if head != REFERENCE:
@@ -75,13 +75,13 @@ def named(spec: str) -> tuple[str, bool]:
 
 
 def _check_targets(specs: Sequence[str], *, recorded: bool) -> None:
-    """Refuse what cannot be done before anything is built or run for it.
+    """Refuse invalid targets before anything is built or run.
 
     Raises:
         LSTMError: a specification names none.
         click.UsageError: --recorded asks for the recording of no environment.
     """
-    if all([is_reference for _, is_reference in map(named, specs)]) and recorded:  # noqa: C419  # each is looked at
+    if all([is_reference for _, is_reference in map(parse_target, specs)]) and recorded:  # noqa: C419  # each is looked at
         raise click.UsageError("--recorded lets the recording of an environment answer, and none is named: leave it out")
 
 
@@ -165,12 +165,12 @@ def upgrade(
         write_baseline(report, baseline)
         comparison = judge(report, read_baseline(baseline))
     page = text.page(report, comparison)
-    said = report.as_dict(comparison.as_dict())
-    _publish(
+    document = report.as_dict(comparison.as_dict())
+    _write_and_show(
         text.verdict(report, comparison) if verbosity is Verbosity.QUIET else page,
-        (json_file, partial(files.write_document, said)),
+        (json_file, partial(files.write_document, document)),
         (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
-        (html_file, lambda path: pages.write_page(upgrade_page.page_of(said), path)),
+        (html_file, lambda path: pages.write_page(upgrade_page.page_of(document), path)),
     )
     if records and not comparison.complete:
         click.echo(f"{baseline} is as it was: a run that is not whole is not recorded", err=True)
@@ -225,9 +225,9 @@ def history(
     Exit codes: 0 every version ran every case, 1 some did not, 2 it cannot run.
     """
     names = [each.strip() for each in versions.split(",")]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise LSTMError(f"{twice[0]} is there twice: name each version once")
+    duplicates = [name for name in names if names.count(name) > 1]
+    if duplicates:
+        raise LSTMError(f"{duplicates[0]} is given twice: name each version once")
     specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
     _check_targets([spec for each in specs.values() for spec in each.values()], recorded=recorded)
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
@@ -239,24 +239,26 @@ def history(
         backend: History(implementations, cases, not_asked, time_limit, verbosity).run()
         for backend, implementations in found.items()
     }
-    said = as_document("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
-    shown, written = (
+    document = as_document("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
+    screen_blocks, file_blocks = (
         [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
         for merged in (True, False)
     )
     if verbosity is Verbosity.QUIET:
-        shown = [block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")]
-    _publish(
-        shown,
-        (json_file, partial(files.write_document, said)),
-        (markdown_file, lambda path: files.write_text(as_markdown([*history_text.HEAD, *written]), path)),
-        (html_file, lambda path: pages.write_page(history_page.page_of(said["backends"]), path)),
+        screen_blocks = [
+            block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")
+        ]
+    _write_and_show(
+        screen_blocks,
+        (json_file, partial(files.write_document, document)),
+        (markdown_file, lambda path: files.write_text(as_markdown([*history_text.HEAD, *file_blocks]), path)),
+        (html_file, lambda path: pages.write_page(history_page.page_of(document["backends"]), path)),
     )
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
 def _spec_of(text: str, backend: str) -> str:
-    """A version alone is one of Keras; anything else is a specification."""
+    """The specification of a version of Keras. Other text is a specification already."""
     try:
         return f"keras=={Version(text)} --backend {backend}"
     except InvalidVersion:
@@ -265,13 +267,13 @@ def _spec_of(text: str, backend: str) -> str:
         return text
 
 
-def _publish(page: Sequence[Block], *asked: tuple[Path | None, Callable[[Path], None]]) -> None:
-    """To the files that were asked for, then to the terminal: whoever reads it may close the pipe before its end.
+def _write_and_show(page: Sequence[Block], *outputs: tuple[Path | None, Callable[[Path], None]]) -> None:
+    """Write the files, then print the page. Files come first, since the reader of the text may close the pipe.
 
     Raises:
-        FileWriteError: a file could not be written; the terminal has it all.
+        FileWriteError: a file could not be written. The page is printed all the same.
     """
     try:
-        files.write_files(*asked)
+        files.write_files(*outputs)
     finally:
         show(page, stdout())

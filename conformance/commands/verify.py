@@ -108,7 +108,7 @@ def verify(
     It exits with 3 where nothing differs, but the suite or the machine could not settle some cases (UNRESOLVED): run it again.
     """
     _check_targets(recorded=recorded)
-    planned = options.chosen(level, seed, patterns, compiled=not eager)
+    planned = options.selected_cases(level, seed, patterns, compiled=not eager)
     not_asked: tuple[matrix.SkippedCases, ...] = ()
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
     if deviation or fused or spec:
@@ -116,10 +116,10 @@ def verify(
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
         if spec:
             make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
-            cases, lost = matrix.supported_cases(cases, [_described(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
+            cases, lost = matrix.supported_cases(cases, [_describe(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
             not_asked += lost
         if not cases:
-            raise LSTMError(f"nothing is left to ask; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
+            raise LSTMError(f"no case is left to run; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
         planned = [*cases]
     session = Session(
         planned=planned,
@@ -137,7 +137,7 @@ def verify(
         verbosity=verbosity,
     )
     report = session.run()
-    try:  # Files first: whoever reads the text may close the pipe before its end. A file that cannot be written loses no text.
+    try:  # Files first, since the reader of the text may close the pipe. An error in a file does not lose the text.
         files.write_files(
             (json_file, partial(files.write_json, report)),
             (junit_file, partial(files.write_junit, report)),
@@ -160,27 +160,31 @@ def _write_page(report: Report, path: Path) -> None:
 
 
 def _check_targets(*, recorded: bool) -> None:
-    """Refuse a second implementation, which would silently not be verified, and --recorded of what is no environment.
+    """Refuse a second implementation, and --recorded without an environment.
 
     Raises:
-        click.UsageError: the line names two, or asks for the recording of none.
+        click.UsageError: the command line names two implementations, or --recorded has no environment.
     """
     context = click.get_current_context()
-    given = [name for name in _TARGETS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if len(given) > 1:
-        names = " and ".join(_TARGETS[name] for name in given)
-        hint = "; an environment names its backend itself: --environment 'keras==3.15.1 --backend jax'" if "spec" in given else ""
+    options_given = [name for name in _TARGETS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if len(options_given) > 1:
+        names = " and ".join(_TARGETS[name] for name in options_given)
+        hint = (
+            "; an environment names its backend itself: --environment 'keras==3.15.1 --backend jax'"
+            if "spec" in options_given
+            else ""
+        )
         raise click.UsageError(f"{names} name one implementation each, and one is verified: leave the others out{hint}", context)
-    if recorded and "spec" not in given:
+    if recorded and "spec" not in options_given:
         raise click.UsageError("--recorded lets the recording of an environment answer: name it with --environment", context)
 
 
-# Options that say what is verified, by the names of their values.
+# Options that select the implementation, by parameter name.
 _TARGETS = {"backend": "--backend", "deviation": "--deviation", "fused": "--fused", "spec": "--environment"}
 
 
-def _described(adapter: EnvironmentAdapter, verbosity: Verbosity) -> Mapping[str, Any]:
-    """What an environment, built where it is not there, says of its interface."""
+def _describe(adapter: EnvironmentAdapter, verbosity: Verbosity) -> Mapping[str, Any]:
+    """The description of an environment's interface. The environment is built if necessary."""
     with status_messages(verbosity) as print_message:
         adapter.prepare(print_message)
     adapter.start()

@@ -1,7 +1,7 @@
-"""Opening a model file: a `.keras` archive or a legacy `.h5` file, by what is in it and not by its name.
+"""Opens a model file, a `.keras` archive or a legacy `.h5` file, by its contents and not by its name.
 
-Nothing of the file is run, unpickled or unpacked to a folder, and Keras is not imported. What a file declares is compared with
-what it holds before it is read.
+No part of the file is run, unpickled or unpacked to a folder, and Keras is not imported. The sizes that a file declares are checked
+before it is read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EXPANDED_FREELY = 1 << 20
 MOST_MEMBERS = 10_000
 DEEPEST = 200
 
-# What broken bytes make the readers of zip, JSON and HDF5 raise.
+# The exceptions that the readers of zip, JSON and HDF5 raise on damaged bytes.
 _DAMAGE = (
     OSError, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError, NotImplementedError, OverflowError, MemoryError,
     zipfile.BadZipFile, zlib.error,
@@ -41,16 +41,16 @@ _DAMAGE = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFile:
-    """What a file says of its model.
+    """An open model file.
 
     Attributes:
         path: of the file.
-        is_archive: a `.keras` archive, else a `.h5` file.
+        is_archive: whether it is a `.keras` archive, else a `.h5` file.
         config: the model's configuration, as Keras wrote it.
-        keras_version: that wrote it; "" where it does not say.
-        backend: likewise.
-        weights: the group that holds the weights, open for reading.
-        members: names of all that is in the archive.
+        keras_version: that wrote the file; "" where the file does not say.
+        backend: that wrote the file; "" where the file does not say.
+        weights: the group with the weights, open for reading.
+        members: names of all members of the archive.
     """
 
     path: Path
@@ -63,14 +63,14 @@ class ModelFile:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ModelFile]:
-    """The model file at a path, for as long as its weights are read.
+def open_model_file(path: Path) -> Iterator[ModelFile]:
+    """Open the model file at a path.
 
     Raises:
-        ModelFileError: it is none, it is damaged, or it is not safe to read.
+        ModelFileError: it is no model file, it is damaged, or it is not safe to read.
     """
     try:
-        with _opened_by_content(path) as model:
+        with _open_by_content(path) as model:
             yield model
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
@@ -81,18 +81,18 @@ def opened(path: Path) -> Iterator[ModelFile]:
 
 
 @contextmanager
-def _opened_by_content(path: Path) -> Iterator[ModelFile]:
+def _open_by_content(path: Path) -> Iterator[ModelFile]:
     with _file_at(path) as file:
         head = file.read(512)
         file.seek(0)
         if head.startswith(b"PK"):
-            with _opened_archive(path, file) as model:
+            with _open_archive(path, file) as model:
                 yield model
         elif head.startswith(b"\x89HDF\r\n\x1a\n"):
             with h5py.File(file, "r") as root:
-                yield _legacy(path, root)
+                yield _open_hdf5(path, root)
         else:
-            raise ModelFileError(_what_it_is(head))
+            raise ModelFileError(_unknown_format(head))
 
 
 def _file_at(path: Path) -> IO[bytes]:
@@ -108,8 +108,8 @@ def _file_at(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _what_it_is(head: bytes) -> str:
-    """Of what is neither a zip archive nor HDF5."""
+def _unknown_format(head: bytes) -> str:
+    """The message for a file that is neither a zip archive nor HDF5."""
     text = head.lstrip().lower()
     if not head:
         return "the file is empty; expected a .keras or .h5 file; copy or download it again"
@@ -124,7 +124,7 @@ def _what_it_is(head: bytes) -> str:
 
 
 @contextmanager
-def _opened_archive(path: Path, file: IO[bytes]) -> Iterator[ModelFile]:
+def _open_archive(path: Path, file: IO[bytes]) -> Iterator[ModelFile]:
     with zipfile.ZipFile(file) as archive, tempfile.TemporaryFile() as unpacked:
         members = archive.infolist()
         for member in members:
@@ -171,7 +171,7 @@ def _some(names: list[str]) -> str:
 # --- .h5 -----------------------------------------------------------------------------------------------------------------------
 
 
-def _legacy(path: Path, root: h5py.File) -> ModelFile:
+def _open_hdf5(path: Path, root: h5py.File) -> ModelFile:
     text = text_of(root, "model_config")
     if text is None:
         if "layer_names" in root.attrs or "layer_names0" in root.attrs or {"layers", "_layer_checkpoint_dependencies"} & set(root):

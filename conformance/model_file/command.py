@@ -1,4 +1,4 @@
-"""From a path and one or two environments to a report."""
+"""Examines a model file in one or two environments."""
 
 from __future__ import annotations
 
@@ -12,73 +12,73 @@ from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.process import UnsupportedQuestionError, WorkerError
 from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.known.known_differences import known_differences
-from conformance.model_file.contents import Contents, read_apart
+from conformance.model_file.contents import Contents, read_in_subprocess
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
-from conformance.model_file.loading import raised, reason_and_mend
-from conformance.model_file.prediction import Answered, Prediction, compare, precision_of, prediction_of, question_of
-from conformance.model_file.report import InEnvironment, ModelReport
+from conformance.model_file.loading import exception_message, reason_and_remedy
+from conformance.model_file.prediction import Prediction, WorkerAnswer, compare, precision_of, prediction_of, question_of
+from conformance.model_file.report import EnvironmentResult, ModelReport
 from conformance.model_file.verification import Verification, known_cause, verify
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty.model import REPLICAS
 
-_TELL = "report it with the file's configuration"
+_REPORT_IT = "report it with the file's configuration"
 _NOT_LOADED, _NOT_PREDICTED, _UNANSWERED = "does not load", "does not predict", "gave no answer"
 
 
 class ModelAdapter(Adapter, Protocol):
     """An implementation that also loads model files."""
 
-    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answered:
-        """A question of the protocol.
+    def ask(self, ask: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> WorkerAnswer:
+        """Answer a question of the protocol.
 
         Raises:
-            LSTMError: it has no answer.
+            LSTMError: there is no answer.
         """
 
     def describe(self) -> Mapping[str, Any]:
         """The LSTM's interface; its arguments among others."""
 
     def stop(self) -> None:
-        """End it."""
+        """End the implementation."""
 
 
-class Watching(Protocol):
-    """Who is told how far an examination is."""
+class ProgressListener(Protocol):
+    """Receives the progress of an examination."""
 
     def expect(self, planned: Mapping[str, int]) -> None:
-        """How many results there will be, by environment."""
+        """The number of results, by environment."""
 
     def finished(self, result: Result) -> None:
-        """One of them."""
+        """One result."""
 
 
-class _Unwatched:
+class _NoProgress:
     def expect(self, planned: Mapping[str, int]) -> None:
-        """See Watching."""
+        """See ProgressListener."""
 
     def finished(self, result: Result) -> None:
-        """See Watching."""
+        """See ProgressListener."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Subject:
-    """What every environment is asked of: the file, and what the model reads.
+class _Examination:
+    """The file, and the inputs of the model, which are the same in every environment.
 
     Attributes:
-        file: what was read of it.
-        read: by the model; none where it is not run.
-        inputs: the user's file that they are from; None for random numbers.
-        not_run: why it is not.
-        watching: is told of each LSTM, and of the whole model.
+        file: its contents.
+        read: the arrays that the model predicts on; none where it is not run.
+        inputs: the user's file of these arrays; None for random numbers.
+        not_run: why the whole model is not run.
+        progress: receives a result for each LSTM, and for the whole model.
     """
 
     file: Contents
     read: tuple[Array, ...]
     inputs: Path | None
     not_run: tuple[str, ...]
-    watching: Watching
+    progress: ProgressListener
 
 
 def examine(
@@ -87,32 +87,32 @@ def examine(
     inputs: Path | None = None,
     *,
     make: Callable[[str], ModelAdapter] = EnvironmentAdapter,
-    read_file: Callable[[Path], Contents] = read_apart,
-    watching: Watching | None = None,
+    read_file: Callable[[Path], Contents] = read_in_subprocess,
+    progress: ProgressListener | None = None,
 ) -> ModelReport:
     """Read a model file, verify its LSTMs in each environment, and the whole model where it may be loaded.
 
     Args:
         path: of the file.
         specs: of one or two environments.
-        inputs: a file of arrays that the model is to predict on; random numbers without one.
-        make: the adapter of an environment.
-        read_file: how the file is read.
-        watching: is told how far it is.
+        inputs: a file of arrays to predict on; None for random numbers.
+        make: makes the adapter of an environment.
+        read_file: reads the file.
+        progress: receives the progress.
 
     Raises:
         ModelFileError: the file cannot be read, or has no LSTM; or the inputs do not fit.
-        AdapterStartError: an environment cannot be had.
+        AdapterStartError: an environment cannot start.
     """
     file = read_file(path)
     if not file.lstms and not file.unclaimed:
         raise ModelFileError(f"{path} has no LSTM: there is nothing to verify; name a model that has one")
     read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
     not_run = tuple(filter(None, [*file.not_loadable, cannot]))
-    subject = _Subject(file=file, read=read, inputs=inputs, not_run=not_run, watching=watching or _Unwatched())
+    examination = _Examination(file=file, read=read, inputs=inputs, not_run=not_run, progress=progress or _NoProgress())
     labels = ("FROM", "TO") if len(specs) == 2 else ("IN",)
-    subject.watching.expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
-    examined = [_in_environment(label, spec, make(spec), subject) for label, spec in zip(labels, specs, strict=True)]
+    examination.progress.expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
+    examined = [_in_environment(label, spec, make(spec), examination) for label, spec in zip(labels, specs, strict=True)]
     predictions = [prediction for _, prediction in examined if prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
     return ModelReport(
@@ -121,98 +121,108 @@ def examine(
         lstms=file.lstms,
         unclaimed=file.unclaimed,
         assumed=file.assumed,
-        not_loadable=subject.not_run,
-        environments=tuple(each for each, _ in examined),
+        not_loadable=examination.not_run,
+        environments=tuple(environment for environment, _ in examined),
         compared=compared,
         agreement=agreement,
-        read=_read(subject),
+        read=_read(examination),
     )
 
 
-def _inputs(file: Contents, own: Path | None) -> tuple[tuple[Array, ...], str]:
-    """What the model is to predict on; or why there is nothing."""
-    asked = inputs_of(file.config)
-    if own is not None:
-        return read_inputs(own, asked), ""
+def _inputs(file: Contents, user_file: Path | None) -> tuple[tuple[Array, ...], str]:
+    """The arrays that the model predicts on and "", or none and why."""
+    model_inputs = inputs_of(file.config)
+    if user_file is not None:
+        return read_inputs(user_file, model_inputs), ""
     try:
-        return draw_inputs(asked, file.config), ""
+        return draw_inputs(model_inputs, file.config), ""
     except ModelFileError as error:
         return (), str(error)
 
 
-def _in_environment(label: str, spec: str, adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
+def _in_environment(
+    label: str, spec: str, adapter: ModelAdapter, examination: _Examination
+) -> tuple[EnvironmentResult, Prediction | None]:
     versions = adapter.start()
     try:
-        verifications = tuple(_verified(label, number, adapter, versions, subject) for number in range(len(subject.file.lstms)))
+        verifications = tuple(
+            _verified(label, number, adapter, versions, examination) for number in range(len(examination.file.lstms))
+        )
         found: dict[str, Any] = {"label": label, "spec": spec, "versions": versions, "verifications": verifications}
-        if subject.not_run:
-            return InEnvironment(**found, loaded=False), None
-        whole, prediction = _whole_model(found, adapter, subject)
+        if examination.not_run:
+            return EnvironmentResult(**found, loaded=False), None
+        whole, prediction = _whole_model(found, adapter, examination)
         verdict = Verdict.PASS if whole.is_expected else Verdict.FAIL
-        subject.watching.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
+        examination.progress.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
         return whole, prediction
     finally:
         adapter.stop()
 
 
-def _verified(label: str, number: int, adapter: ModelAdapter, versions: Mapping[str, str], subject: _Subject) -> Verification:
-    found = verify(subject.file.lstms[number], number, adapter, versions)
+def _verified(
+    label: str, number: int, adapter: ModelAdapter, versions: Mapping[str, str], examination: _Examination
+) -> Verification:
+    found = verify(examination.file.lstms[number], number, adapter, versions)
     seconds = sum(result.seconds for result in found.results)
-    said = Result(case_id=found.path, group=label, verdict=found.verdict, seconds=seconds, reason=found.message)
-    subject.watching.finished(said)
+    result = Result(case_id=found.path, group=label, verdict=found.verdict, seconds=seconds, reason=found.message)
+    examination.progress.finished(result)
     return found
 
 
-def _whole_model(found: Mapping[str, Any], adapter: ModelAdapter, subject: _Subject) -> tuple[InEnvironment, Prediction | None]:
-    """What the model predicts; an environment that does not load it, or cannot run it, is a finding."""
-    precision = precision_of([lstm.found.policy for lstm in subject.file.lstms])
-    arrays = {f"input.{number}": array for number, array in enumerate(subject.read)}
+def _whole_model(
+    found: Mapping[str, Any], adapter: ModelAdapter, examination: _Examination
+) -> tuple[EnvironmentResult, Prediction | None]:
+    """The prediction of the model; an environment that does not load it, or cannot run it, has a result without one."""
+    precision = precision_of([lstm.layer.policy for lstm in examination.file.lstms])
+    arrays = {f"input.{number}": array for number, array in enumerate(examination.read)}
     try:
-        answer = adapter.ask("model", arrays, **question_of(str(subject.file.path.resolve()), precision))
+        answer = adapter.ask("model", arrays, **question_of(str(examination.file.path.resolve()), precision))
         message = str(answer.said.get("not_loaded", ""))
         if not message:
-            prediction = prediction_of(answer, subject.file.lstms, adapter.conventions, precision)
+            prediction = prediction_of(answer, examination.file.lstms, adapter.conventions, precision)
             found = {**found, "calls": prediction.calls, "called": prediction.called, "not_recorded": prediction.not_recorded}
-            return InEnvironment(**found, loaded=True), prediction
+            return EnvironmentResult(**found, loaded=True), prediction
     except LSTMError as error:
-        return InEnvironment(**found, **_without_prediction(error, found, subject)), None
+        return EnvironmentResult(**found, **_without_prediction(error, found, examination)), None
     except (KeyError, TypeError, ValueError) as error:
         reason = "its answer does not follow the protocol"
-        return InEnvironment(
-            **found, loaded=True, failed=_UNANSWERED, raised=exception_line(error), reason=reason, mend=_TELL
+        return EnvironmentResult(
+            **found, loaded=True, failed=_UNANSWERED, raised=exception_line(error), reason=reason, mend=_REPORT_IT
         ), None
-    reason, mend = reason_and_mend(message, subject.file, adapter.describe(), found["versions"])
-    return InEnvironment(**found, loaded=False, failed=_NOT_LOADED, raised=raised(message), reason=reason, mend=mend), None
+    reason, mend = reason_and_remedy(message, examination.file, adapter.describe(), found["versions"])
+    return EnvironmentResult(
+        **found, loaded=False, failed=_NOT_LOADED, raised=exception_message(message), reason=reason, mend=mend
+    ), None
 
 
-def _without_prediction(error: LSTMError, found: Mapping[str, Any], subject: _Subject) -> dict[str, Any]:
-    """What is said of an environment that was asked and gave no prediction: what happened, why, and the next step."""
-    message = raised(str(error))
-    said: dict[str, Any] = {"loaded": True, "failed": _NOT_PREDICTED, "raised": message}
+def _without_prediction(error: LSTMError, found: Mapping[str, Any], examination: _Examination) -> dict[str, Any]:
+    """The fields of the result of an environment without a prediction: what it raised, the reason, and the next step."""
+    message = exception_message(str(error))
+    fields: dict[str, Any] = {"loaded": True, "failed": _NOT_PREDICTED, "raised": message}
     if isinstance(error, WorkerError):
-        late = "no answer within" in str(error)
+        is_timeout = "no answer within" in str(error)
         mend = "give it more time with --time-limit SECONDS, or fewer and shorter rows with --inputs FILE.npz"
-        return said | {
+        return fields | {
             "loaded": False,
             "failed": _UNANSWERED,
             "reason": f"the file was to be loaded and asked for {REPLICAS + 2:,} predictions; how far it came is not known",
-            "mend": mend if late else "run it again; if it ends in the same way, this environment cannot run the model",
+            "mend": mend if is_timeout else "run it again; if it ends in the same way, this environment cannot run the model",
         }
     if isinstance(error, UnsupportedQuestionError):
-        return said | {
+        return fields | {
             "reason": "it loads, and something that its call needs is not there",
             "mend": "install it in that environment",
         }
     if known := known_cause(message, found["verifications"], found["versions"]):
         seen = f"seen in {known.package} {known.first} to {known.last} on {', '.join(known.backends)}"
-        shown = f"`lstm-conformance reproduce {known.id}` shows it with Keras alone; " if known in known_differences() else ""
-        mend = f"{shown}{seen}; see whether another version runs it, with --to SPEC"
-        return said | {"reason": f"a known difference, {known.id}: {known.summary}", "mend": mend}
+        command = f"`lstm-conformance reproduce {known.id}` shows it with Keras alone; " if known in known_differences() else ""
+        mend = f"{command}{seen}; see whether another version runs it, with --to SPEC"
+        return fields | {"reason": f"a known difference, {known.id}: {known.summary}", "mend": mend}
     own = "whether another version does: name it with --to SPEC"
-    mend = f"see {own if subject.inputs else 'whether it does on arrays of your own: give them with --inputs FILE.npz'}"
-    return said | {"reason": f"it loads, and its call raises on {_read(subject)}", "mend": mend}
+    mend = f"see {own if examination.inputs else 'whether it does on arrays of your own: give them with --inputs FILE.npz'}"
+    return fields | {"reason": f"it loads, and its call raises on {_read(examination)}", "mend": mend}
 
 
-def _read(subject: _Subject) -> str:
+def _read(examination: _Examination) -> str:
     """What is predicted on, in words."""
-    return f"{' and '.join(str(array.shape) for array in subject.read)} of {subject.inputs or 'random numbers'}"
+    return f"{' and '.join(str(array.shape) for array in examination.read)} of {examination.inputs or 'random numbers'}"

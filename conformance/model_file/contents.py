@@ -1,7 +1,7 @@
-"""All that is known of a model file, read in a process of its own.
+"""The contents of a model file, read in a child process.
 
-HDF5's library is no match for every file: a few changed bytes can make it loop for ever, or end the process. So it reads in a child
-that has a time limit, and what the parent gets is plain data.
+A few changed bytes can make HDF5's library loop for ever or end the process. So a child process with a time limit reads the file
+and returns plain data.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.model_file.archive import opened
+from conformance.model_file.archive import open_model_file
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.finder import find_foreign, find_lstms
-from conformance.model_file.layers import FoundLSTM, ModelLSTM
+from conformance.model_file.layers import LSTMLayer, ModelLSTM
 from conformance.model_file.safety import reasons_not_to_load
 from conformance.model_file.weights import name_of_windows, unclaimed_weights, with_weights
 from conformance.system.lifetime import exit_with_parent
 
-# Seconds in which a file must have been read: a start, and what a slow disk gives.
+# Seconds in which a file must be read: for the start of the process, and for the bytes of a slow disk.
 TIME_LIMIT = 60.0
 BYTES_PER_SECOND = 2e7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contents:
-    """A model file, read.
+    """The contents of a model file.
 
     Attributes:
         path: of the file.
-        is_archive: a `.keras` archive by what is in it, else HDF5.
-        keras_version: that wrote it; "" where it does not say.
+        is_archive: whether it is a `.keras` archive by its contents, else HDF5.
+        keras_version: that wrote the file; "" where the file does not say.
         config: the model's configuration, as Keras wrote it.
-        lstms: in it, with their weights.
-        name_of_windows: of weights in it, where names have the separators of Windows; "" where they have not.
-        unclaimed: where weights with an LSTM's shapes lie that no LSTM of the configuration has, and why.
-        assumed: what the file does not say, and how it is taken; "" where it says all that was needed.
-        not_loadable: why no environment should load it; none where it may.
+        lstms: the LSTMs with their weights.
+        name_of_windows: a name of weights with the separators of Windows; "" where there is none.
+        unclaimed: places of weights with an LSTM's shapes that belong to no LSTM of the configuration, and why.
+        assumed: what the file does not say, and what is assumed; "" where nothing is.
+        not_loadable: why no environment should load the file; empty where it may be loaded.
     """
 
     path: Path
@@ -61,7 +61,7 @@ def contents_of(path: Path) -> Contents:
     Raises:
         ModelFileError: it is no model file, it is damaged, or it is not safe to read.
     """
-    with opened(path) as file:
+    with open_model_file(path) as file:
         found, foreign = find_lstms(file.config, file.keras_version), find_foreign(file.config)
         return Contents(
             path=path,
@@ -76,22 +76,22 @@ def contents_of(path: Path) -> Contents:
         )
 
 
-def _assumed(found: Sequence[FoundLSTM], *, is_archive: bool) -> str:
-    """A `.keras` archive says of a class whose it is and a `.h5` file does not; of a function, no file says it."""
+def _assumed(found: Sequence[LSTMLayer], *, is_archive: bool) -> str:
+    """The assumption that names mean Keras' own: a `.h5` file does not give the module of a class, no file that of a function."""
     configs = [each.config for each in found if each.config is not None]
     names = {name for config in configs for name in (config.activation, config.recurrent_activation) if name is not None}
     if not configs or not (names or not is_archive):
         return ""
-    taken = ([] if is_archive else ["LSTM"]) + sorted(name.removesuffix("_keras2") for name in names)
-    what = "function" if is_archive else "class or function"
-    return f"whose {what} a name means is not in the file: {', '.join(taken)} are taken for Keras' own, as Keras takes them"
+    assumed = ([] if is_archive else ["LSTM"]) + sorted(name.removesuffix("_keras2") for name in names)
+    kind = "function" if is_archive else "class or function"
+    return f"whose {kind} a name means is not in the file: {', '.join(assumed)} are taken for Keras' own, as Keras takes them"
 
 
-def read_apart(path: Path, read: Callable[[Path], Contents] = contents_of, start_limit: float = TIME_LIMIT) -> Contents:
-    """The file, read in a process of its own.
+def read_in_subprocess(path: Path, read: Callable[[Path], Contents] = contents_of, start_limit: float = TIME_LIMIT) -> Contents:
+    """The contents of a file, read in a child process.
 
     Raises:
-        ModelFileError: as `contents_of`, or the process ended or hung.
+        ModelFileError: as `contents_of`, or the process died or hung.
     """
     size = path.stat().st_size if path.is_file() else 0
     context: Any = multiprocessing.get_context("spawn")  # Pebble names another type than Windows has

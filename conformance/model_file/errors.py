@@ -1,4 +1,4 @@
-"""What keeps a model file from being read."""
+"""The error of a model file that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from lstm_ref import LSTMError
 
 
 class ModelFileError(LSTMError):
-    """The file is none that can be read, or none that is safe to read: what, where, what is expected, what to do."""
+    """The file cannot be read, or is not safe to read; the message says what is wrong, what is expected and what to do."""

@@ -1,4 +1,4 @@
-"""Finds every LSTM in a model's configuration, as Keras 1, 2 and 3 write it, without building anything."""
+"""Finds every LSTM in a model's configuration, as Keras 1, 2 and 3 write it, without building layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.cases.features import POLICIES
-from conformance.model_file.layers import ForeignLayer, FoundLSTM, Place
+from conformance.model_file.layers import ForeignLayer, LSTMLayer, Place
 from conformance.model_file.ownership import Node, activation_of, class_of, foreign_arguments, is_keras_own
 from lstm_ref import LSTMConfig, LSTMError
 
@@ -18,9 +18,9 @@ _STACK = "StackedRNNCells"
 FROM_KERAS_1 = "load it in Keras 2.0.1 to 2.3 and save it again"
 
 
-def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
-    """The LSTMs of a model's configuration, in its order; a layer that is shared stands there once."""
-    shared: dict[Any, FoundLSTM] = {}
+def find_lstms(config: Node, keras_version: str) -> tuple[LSTMLayer, ...]:
+    """The LSTMs of a model's configuration, in its order; a shared layer appears once."""
+    shared: dict[Any, LSTMLayer] = {}
     for position, (identity, found) in enumerate(_Walk(keras_version).through(config, Place(path="model", stored=""))):
         if isinstance(found, ForeignLayer):
             continue
@@ -33,25 +33,25 @@ def find_lstms(config: Node, keras_version: str) -> tuple[FoundLSTM, ...]:
 
 
 def find_foreign(config: Node) -> tuple[ForeignLayer, ...]:
-    """The layers and cells of a model's configuration whose classes are none of Keras' own, the model itself among them."""
+    """The layers and cells of a model's configuration, and the model itself, whose classes are not Keras' own."""
     return tuple(found for _, found in _Walk("").through(config, Place(path="model", stored="")) if isinstance(found, ForeignLayer))
 
 
-_Found = tuple[Any, FoundLSTM | ForeignLayer]
+_Occurrence = tuple[Any, LSTMLayer | ForeignLayer]
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """One walk through a configuration.
+    """A walk through a configuration.
 
     Attributes:
-        keras_version: that wrote it; "" where the file does not say.
+        keras_version: that wrote the file; "" where the file does not say.
     """
 
     keras_version: str
 
-    def through(self, node: Node, place: Place) -> Iterator[_Found]:
-        """Each LSTM and foreign layer at or below a node, with what it shares with other occurrences of the same layer, or None."""
+    def through(self, node: Node, place: Place) -> Iterator[_Occurrence]:
+        """Each LSTM and foreign layer at or below a node, with the identity that its other occurrences share, or None."""
         name, config = str(node.get("class_name", "")), node.get("config")
         arguments = config if isinstance(config, Mapping) else {}
         place = replace(place, trainable=place.trainable and arguments.get("trainable", True) is not False)
@@ -67,8 +67,8 @@ class _Walk:
         else:
             yield from self._wrapped(name, arguments, place, is_own=is_own)
 
-    def _children(self, layers: list[Node], place: Place) -> Iterator[_Found]:
-        """The layers of a model, in their order; an archive names them by their classes and counts."""
+    def _children(self, layers: list[Node], place: Place) -> Iterator[_Occurrence]:
+        """The layers of a model, in their order; an archive names them by class and number."""
         for unique, node in _numbered(layers):
             name = _name_of(node) or unique
             calls = node.get("inbound_nodes")
@@ -84,8 +84,8 @@ class _Walk:
                 ),
             )
 
-    def _halves(self, arguments: Node, place: Place) -> Iterator[_Found]:
-        """Forward and backward; the backward one may be told by the forward one alone."""
+    def _halves(self, arguments: Node, place: Place) -> Iterator[_Occurrence]:
+        """The forward and the backward layer; where the file has no backward layer, it follows from the forward layer."""
         forward, backward = arguments.get("layer"), arguments.get("backward_layer")
         if not isinstance(forward, Mapping):
             return
@@ -97,10 +97,10 @@ class _Walk:
             backward.pop("shared_object_id", None)
         for half, node in (("forward", forward), ("backward", backward)):
             for identity, found in self.through(node, _below(place, half, f"{half}_layer")):
-                yield identity, found if isinstance(found, ForeignLayer) else _zeroing_like_a_half(found)
+                yield identity, found if isinstance(found, ForeignLayer) else _as_half_of_bidirectional(found)
 
-    def _wrapped(self, name: str, arguments: Node, place: Place, *, is_own: bool) -> Iterator[_Found]:
-        """Layers among the arguments of another, alone or in a list: of TimeDistributed, or of a layer that a user wrote."""
+    def _wrapped(self, name: str, arguments: Node, place: Place, *, is_own: bool) -> Iterator[_Occurrence]:
+        """Layers among the arguments of another layer, alone or in a list: of TimeDistributed, or of a user's layer."""
         for key, value in arguments.items():
             if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
                 label = _name_of(value) if is_own else f"{name}.{key}"
@@ -109,7 +109,7 @@ class _Walk:
                 for position, (unique, each) in enumerate(_numbered(value)):
                     yield from self.through(each, _below(place, f"{name}.{key}[{position}]", f"{key}/{unique}"))
 
-    def _recurrent(self, node: Node, arguments: Node, place: Place) -> Iterator[FoundLSTM | ForeignLayer]:
+    def _recurrent(self, node: Node, arguments: Node, place: Place) -> Iterator[LSTMLayer | ForeignLayer]:
         """An LSTM, or the LSTM cells of an RNN."""
         name = node["class_name"]
         if name == "CuDNNLSTM":
@@ -118,9 +118,9 @@ class _Walk:
                 "LSTM(…, recurrent_activation='sigmoid') in its place, in Keras 2.0.9 to 2.3 or tf.keras 2, give it this file with "
                 "load_weights, which converts them, and save it"
             )
-            yield self._found(name, arguments, arguments, place, reason)
+            yield self._lstm(name, arguments, arguments, place, reason)
         elif name == "LSTM":
-            yield self._found(name, arguments, arguments, _below(place, "", "cell"), foreign_arguments(node))
+            yield self._lstm(name, arguments, arguments, _below(place, "", "cell"), foreign_arguments(node))
         else:
             cell = arguments.get("cell")
             cell = {"class_name": _STACK, "config": {"cells": cell}} if isinstance(cell, list) else cell
@@ -129,19 +129,19 @@ class _Walk:
             if not is_keras_own(cell):
                 yield ForeignLayer(place=_below(place, "cell", "cell"), class_name=class_of(cell))
             elif cell.get("class_name") == "LSTMCell":
-                yield self._found("RNN(LSTMCell)", arguments, cell["config"], _below(place, "", "cell"), foreign_arguments(cell))
+                yield self._lstm("RNN(LSTMCell)", arguments, cell["config"], _below(place, "", "cell"), foreign_arguments(cell))
             elif cell.get("class_name") == _STACK:
                 yield from self._stacked(arguments, cell["config"].get("cells"), place)
 
-    def _stacked(self, arguments: Node, cells: Any, place: Place) -> Iterator[FoundLSTM | ForeignLayer]:
+    def _stacked(self, arguments: Node, cells: Any, place: Place) -> Iterator[LSTMLayer | ForeignLayer]:
         for position, (unique, cell) in enumerate(_numbered(cells if isinstance(cells, list) else [])):
             below = _below(place, f"cell {position}", f"cell/cells/{unique}")
             if not is_keras_own(cell):
                 yield ForeignLayer(place=below, class_name=class_of(cell))
             elif cell.get("class_name") == "LSTMCell" and isinstance(cell.get("config"), Mapping):
-                yield self._found(_STACK, arguments, cell["config"], below, foreign_arguments(cell))
+                yield self._lstm(_STACK, arguments, cell["config"], below, foreign_arguments(cell))
 
-    def _found(self, written_as: str, layer: Node, cell: Node, place: Place, reason: str = "") -> FoundLSTM:
+    def _lstm(self, written_as: str, layer: Node, cell: Node, place: Place, reason: str = "") -> LSTMLayer:
         config, policy = None, _policy_of(cell)
         try:
             config = None if reason else self._config(layer, cell)
@@ -150,7 +150,7 @@ class _Walk:
         if not reason and policy not in POLICIES:
             config, reason = None, f"its dtype policy {policy!r} is none of {', '.join(POLICIES)}"
         name = str(layer.get("name", ""))
-        return FoundLSTM(
+        return LSTMLayer(
             place=place, name=name, written_as=written_as, config=config, policy=policy, arguments=layer, reason=reason
         )
 
@@ -183,7 +183,7 @@ def _layers_of(config: Any) -> list[Node]:
 
 
 def _numbered(nodes: list[Any]) -> Iterator[tuple[str, Node]]:
-    """The layers of a list, each under its name in an archive: its class's, from the second of a class on with a number."""
+    """The layers of a list, each with its name in an archive: that of its class, with a number from the second one on."""
     counts: dict[str, int] = {}
     for node in nodes:
         if isinstance(node, Mapping):
@@ -201,8 +201,8 @@ def _below(place: Place, name: str, stored: str) -> Place:
     return replace(place, path=f"{place.path}/{name}" if name else place.path, stored=f"{place.stored}/{stored}")
 
 
-def _zeroing_like_a_half(found: FoundLSTM) -> FoundLSTM:
-    """Keras' Bidirectional sets zero_output_for_mask of both halves so, and Keras 2 does not write it down."""
+def _as_half_of_bidirectional(found: LSTMLayer) -> LSTMLayer:
+    """The LSTM with the zero_output_for_mask that Keras' Bidirectional sets; Keras 2 does not write it to the file."""
     if found.config is None:
         return found
     return replace(found, config=replace(found.config, zero_output_for_mask=found.config.return_sequences))

@@ -1,7 +1,7 @@
-"""HDF5 read with suspicion: what a file may hold beyond plain arrays and text is refused before it is followed.
+"""Reads HDF5 safely: everything but plain arrays and text is refused before it is read.
 
 An HDF5 file can point to other files (external links, external storage, virtual datasets), hold Python objects, and declare arrays
-far larger than what it stores. None of that is in what Keras saves.
+far larger than the stored bytes. Keras saves none of these.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import numpy as np
 from conformance.model_file.errors import ModelFileError
 from lstm_ref.arrays import Array
 
-# What the weights of one LSTM may take, and how much larger than its stored bytes an array may be (gzip reaches a thousand).
+# The most bytes of one array, and the largest ratio of an array to its stored bytes (gzip reaches a thousand).
 LARGEST_ARRAY = 1 << 32
 LARGEST_EXPANSION = 1000
 EXPANDED_FREELY = 1 << 24
 LARGEST_TEXT = 1 << 26
 MOST_NAMES = 1 << 16
 
-# Of HDF5's own: deflate, shuffle, fletcher32, szip, nbit, scaleoffset. Others would be looked for as a plugin, which is code.
+# HDF5's own filters: deflate, shuffle, fletcher32, szip, nbit, scaleoffset. HDF5 loads others as plugins, which are code.
 _OWN_FILTERS = range(1, 7)
 
 
 def descend(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset | None:
-    """What stands at a path of hard links; None where there is no such thing.
+    """The group or dataset at a path of hard links; None where there is none.
 
     Raises:
         ModelFileError: the path leads through a link that may leave the file.
@@ -53,7 +53,7 @@ def array_at(group: h5py.Group, path: str) -> Array | None:
     """The array at a path, in its own dtype, bfloat16 as float32; None where there is none.
 
     Raises:
-        ModelFileError: it is no plain array, or declares more than it stores.
+        ModelFileError: it is no plain array, or declares far more bytes than it stores.
     """
     dataset = descend(group, path)
     if dataset is None:
@@ -108,7 +108,7 @@ def text_of(holder: Any, name: str) -> str | None:
 
 
 def names_of(group: h5py.Group, name: str) -> list[str]:
-    """A list of names in an attribute, or in several (name0, name1 …), into which Keras cuts one that is too long for HDF5.
+    """A list of names in an attribute, or in several (name0, name1 …): Keras splits a list that is too long for HDF5.
 
     Raises:
         ModelFileError: they are no names, or too many.

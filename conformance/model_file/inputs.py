@@ -1,4 +1,4 @@
-"""What a model is asked to predict on: the user's own arrays, or arrays drawn to the shapes and dtypes that its inputs have."""
+"""The arrays that a model predicts on: the user's own, or random ones with the shapes and dtypes of its inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.error_messages import file_error_message
 from lstm_ref.arrays import Array
 
-# Rows that are drawn, the most that are read of a user's own, and sizes that a model leaves open: timesteps, then anything else.
+# Rows of random arrays, the most rows of the user's arrays, and the sizes of open axes: of timesteps, then of any other axis.
 DRAWN_ROWS, MOST_ROWS = 3, 32
 OPEN_SIZES = (9, 8)
 LARGEST_INPUT = 1 << 24
@@ -22,7 +22,7 @@ LARGEST_INPUT = 1 << 24
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInput:
-    """One input of a model: its name, its shape with the batch first, None where it is open, its dtype."""
+    """One input of a model: its name, its shape with the batch first (None for open axes), and its dtype."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -30,23 +30,24 @@ class ModelInput:
 
 
 def inputs_of(config: Mapping[str, Any]) -> tuple[ModelInput, ...]:
-    """The inputs of a model, in its order; none where the configuration does not say."""
+    """The inputs of a model, in its order; empty where the configuration does not give them."""
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, Mapping) else inner
     nodes = [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
-    found = {one.name: one for node in nodes if node.get("class_name") == "InputLayer" and (one := _input_layer(node)) is not None}
+    input_layers = (_input_layer(node) for node in nodes if node.get("class_name") == "InputLayer")
+    inputs = {model_input.name: model_input for model_input in input_layers if model_input is not None}
     order = inner.get("input_layers") if isinstance(inner, Mapping) else None
     if order is not None:
-        return tuple(found[name] for name in _names_in(order) if name in found)
-    if found:
-        return tuple(found.values())
-    # A Sequential without one, before Keras 2.2.3 a list: it was built on what it was given, or its first layer says.
-    said = inner if isinstance(inner, Mapping) else {}
+        return tuple(inputs[name] for name in _names_in(order) if name in inputs)
+    if inputs:
+        return tuple(inputs.values())
+    # A Sequential model without an InputLayer, before Keras 2.2.3 a list: the shape it was built for, else that of its first layer.
+    attributes = inner if isinstance(inner, Mapping) else {}
     first = nodes[0].get("config") if nodes else None
     first = first if isinstance(first, Mapping) else {}
-    shape = _shape(said.get("build_input_shape") or first.get("batch_input_shape"))
+    shape = _shape(attributes.get("build_input_shape") or first.get("batch_input_shape"))
     dtype = "int32" if nodes and nodes[0].get("class_name") == "Embedding" else "float32"
-    return (ModelInput(name=str(said.get("name", "")), shape=shape, dtype=dtype),) if shape else ()
+    return (ModelInput(name=str(attributes.get("name", "")), shape=shape, dtype=dtype),) if shape else ()
 
 
 def _input_layer(node: Mapping[str, Any]) -> ModelInput | None:
@@ -62,7 +63,7 @@ def _shape(value: Any) -> tuple[int | None, ...]:
 
 
 def _names_in(tree: Any) -> Iterator[str]:
-    """Of [["a", 0, 0], ["b", 0, 0]], ["a", 0, 0] or {"x": ["a", 0, 0]}: a, b."""
+    """The names in [["a", 0, 0], ["b", 0, 0]], ["a", 0, 0] or {"x": ["a", 0, 0]}."""
     if isinstance(tree, Mapping):
         tree = list(tree.values())
     if isinstance(tree, list) and tree and isinstance(tree[0], str):
@@ -73,13 +74,13 @@ def _names_in(tree: Any) -> Iterator[str]:
 
 
 def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]:
-    """The user's own: one array of a .npy file, or those of a .npz file by the inputs' names, else in their order.
+    """The user's arrays: that of a .npy file, or those of a .npz file by the names of the inputs, else in their order.
 
     Raises:
-        ModelFileError: the file holds something else, or does not fit the model.
+        ModelFileError: the file has no arrays, or they do not fit the model.
     """
     arrays = _arrays_of(path)
-    names = [one.name for one in inputs]
+    names = [model_input.name for model_input in inputs]
     chosen = [arrays[name] for name in names] if names and set(names) <= arrays.keys() else list(arrays.values())
     if inputs and len(chosen) != len(inputs):
         held = f"{_counted(len(chosen), 'array')} ({', '.join(filter(None, arrays)) or 'without a name'})"
@@ -88,9 +89,11 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
             f"{path} has {held}, the model has {_counted(len(inputs), 'input')}: {', '.join(names)}; save one array for each with "
             f"np.savez(file, **{{{named}}})"
         )
-    for one, array in zip(inputs, chosen, strict=False):
-        if not _fits(array, one):
-            raise ModelFileError(f"{path}: the array for {one.name!r} has shape {array.shape}, the model reads {one.shape}")
+    for model_input, array in zip(inputs, chosen, strict=False):
+        if not _fits(array, model_input):
+            raise ModelFileError(
+                f"{path}: the array for {model_input.name!r} has shape {array.shape}, the model reads {model_input.shape}"
+            )
     rows = {array.shape[:1] for array in chosen}
     if len(rows) != 1 or () in rows:
         raise ModelFileError(f"{path}: its arrays have {[array.shape for array in chosen]}, expected one number of rows")
@@ -101,12 +104,12 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
     return tuple(array[: built_for or MOST_ROWS] for array in chosen)
 
 
-# What a .npy file, a .npz file, and a .npz file without arrays begin with.
+# The first bytes of a .npy file, a .npz file, and a .npz file without arrays.
 _MAGIC = (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _arrays_of(path: Path) -> dict[str, Array]:
-    """The arrays of a file by their names, "" for the one of a .npy file."""
+    """The arrays of a file by name; the name is "" in a .npy file."""
     try:
         with path.open("rb") as file:
             if not file.read(len(_MAGIC[0])).startswith(_MAGIC):
@@ -128,13 +131,13 @@ def _counted(count: int, what: str) -> str:
 
 
 def _batch(inputs: tuple[ModelInput, ...]) -> int | None:
-    """The number of rows that the model is built for; None where it reads any."""
-    return next((one.shape[0] for one in inputs if one.shape[0]), None)
+    """The number of rows that the model is built for; None where any number is possible."""
+    return next((model_input.shape[0] for model_input in inputs if model_input.shape[0]), None)
 
 
-def _fits(array: Array, one: ModelInput) -> bool:
-    return array.ndim == len(one.shape) and all(
-        size in (None, there) for size, there in zip(one.shape[1:], array.shape[1:], strict=True)
+def _fits(array: Array, model_input: ModelInput) -> bool:
+    return array.ndim == len(model_input.shape) and all(
+        size in (None, there) for size, there in zip(model_input.shape[1:], array.shape[1:], strict=True)
     )
 
 
@@ -142,29 +145,32 @@ def draw_inputs(inputs: tuple[ModelInput, ...], config: Mapping[str, Any]) -> tu
     """Arrays that the model can read: normal numbers, and integers that every Embedding has a row for.
 
     Raises:
-        ModelFileError: what the model reads cannot be drawn.
+        ModelFileError: there are no random arrays for the inputs of the model.
     """
     if not inputs:
         raise ModelFileError("the configuration does not say what the model reads; give it arrays with --inputs FILE.npy")
     least = min(_embedding_rows(config), default=2)
-    return tuple(_drawn(one, least, number) for number, one in enumerate(inputs))
+    return tuple(_draw_input(model_input, least, number) for number, model_input in enumerate(inputs))
 
 
-def _drawn(one: ModelInput, least: int, number: int) -> Array:
+def _draw_input(model_input: ModelInput, least: int, number: int) -> Array:
     open_sizes = iter(OPEN_SIZES)
-    sizes = [next(open_sizes, OPEN_SIZES[-1]) if size is None else size for size in one.shape[1:]]
-    shape = (one.shape[0] or DRAWN_ROWS, *sizes)
+    sizes = [next(open_sizes, OPEN_SIZES[-1]) if size is None else size for size in model_input.shape[1:]]
+    shape = (model_input.shape[0] or DRAWN_ROWS, *sizes)
     if np.prod([float(size) for size in shape]) > LARGEST_INPUT:
-        raise ModelFileError(f"the input {one.name!r} of shape {one.shape} is too large to draw; give it arrays with --inputs")
+        raise ModelFileError(
+            f"the input {model_input.name!r} of shape {model_input.shape} is too large to draw; give it arrays with --inputs"
+        )
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence((number, *shape))))
-    if one.dtype.startswith(("int", "uint")):
-        return random.randint(0, least, shape).astype(one.dtype)
-    if one.dtype == "bool":
+    if model_input.dtype.startswith(("int", "uint")):
+        return random.randint(0, least, shape).astype(model_input.dtype)
+    if model_input.dtype == "bool":
         return random.randint(0, 2, shape).astype(bool)
-    if one.dtype.startswith(("float", "bfloat")):
-        return random.standard_normal(shape).astype("float64" if one.dtype == "float64" else "float32")
+    if model_input.dtype.startswith(("float", "bfloat")):
+        return random.standard_normal(shape).astype("float64" if model_input.dtype == "float64" else "float32")
     raise ModelFileError(
-        f"the input {one.name!r} reads {one.dtype}, of which none can be drawn; give it arrays with --inputs FILE.npz"
+        f"the input {model_input.name!r} reads {model_input.dtype}, of which none can be drawn; "
+        "give it arrays with --inputs FILE.npz"
     )
 
 

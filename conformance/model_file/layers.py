@@ -1,4 +1,4 @@
-"""What is known of each LSTM of a model file, before anything is run."""
+"""The LSTMs of a model file: their places, configurations and weights."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lstm_ref import LSTMConfig, LSTMWeights
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a layer stands.
+    """The place of a layer in a model.
 
     Attributes:
-        path: for people: the names of the layers around it and its own, "model/encoder/bidirectional/forward".
-        stored: where a .keras archive keeps its variables.
-        top: name of the model's own layer that it is, or is part of.
-        trainable: whether it and all around it are, which decides the order of weights in a .h5 file.
-        uses: how often it is called in one call of the model.
+        path: its name in reports, with the names of the layers around it: "model/encoder/bidirectional/forward".
+        stored: the path of its variables in a .keras archive.
+        top: name of the model's direct layer that contains it, or that it is.
+        trainable: whether it and all layers around it are trainable, which decides the order of weights in a .h5 file.
+        uses: number of its calls in one call of the model.
     """
 
     path: str
@@ -29,17 +29,17 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundLSTM:
+class LSTMLayer:
     """One LSTM of the configuration: a layer, or one cell of a stack.
 
     Attributes:
-        place: where it stands; of a shared layer, where it stands first, with all of its uses.
-        name: of the layer that is called, as the configuration has it.
+        place: in the model; of a shared layer, its first place, with the number of all its uses.
+        name: of the layer in the configuration.
         written_as: "LSTM", "RNN(LSTMCell)", "StackedRNNCells" …
-        config: what it computes; None where that cannot be known, for `reason`.
+        config: of the reference; None where it is not known, for `reason`.
         policy: its dtype policy.
         arguments: of the layer's constructor, as they are in the file.
-        reason: why it is not verified; "" where it can be.
+        reason: why it is not verified; "" where it is.
     """
 
     place: Place
@@ -53,11 +53,11 @@ class FoundLSTM:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignLayer:
-    """A layer or cell whose class is none of Keras': the file has its configuration, and not its code.
+    """A layer or cell whose class is not Keras' own: the file has its configuration, but not its code.
 
     Attributes:
-        place: where it stands.
-        class_name: by all that the file says of it: "Mine>LSTM", "my_code.LSTM", "LSTM (module null)".
+        place: in the model.
+        class_name: as complete as the file has it: "Mine>LSTM", "my_code.LSTM", "LSTM (module null)".
     """
 
     place: Place
@@ -66,19 +66,19 @@ class ForeignLayer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelLSTM:
-    """An LSTM with its weights, and what is wrong with them.
+    """An LSTM with its weights and their faults.
 
     Attributes:
-        found: in the configuration.
-        weights: in the dtype in which they are stored; None where there are none that fit.
-        faults: what makes it fail before it is run: NaN weights, shapes that do not fit …
+        layer: its description in the configuration.
+        weights: in their stored dtype; None where the file has none that fit.
+        faults: reasons to fail before it runs: NaN weights, shapes that do not fit …
     """
 
-    found: FoundLSTM
+    layer: LSTMLayer
     weights: LSTMWeights | None
     faults: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
         """Its name in reports."""
-        return self.found.place.path
+        return self.layer.place.path

@@ -1,4 +1,4 @@
-"""Why a model file does not load in a version of Keras, and what to do: from what that Keras raised."""
+"""Why a model file does not load in a version of Keras, and what to do, from the exception of that Keras."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from conformance.model_file.contents import Contents
 from conformance.model_file.finder import FROM_KERAS_1
 from lstm_ref import LSTMError
 
-# Of a message that is quoted.
+# Characters of a message that are quoted.
 LONGEST = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Known:
-    """What some version's message holds, why it raises, and what to do; {0} is what the expression found.
+class _KnownCause:
+    """A pattern of a version's message, the reason and the remedy; {0} is the first group of the pattern.
 
-    With `holds`, it is so of files alone that name this class.
+    With `holds`, it applies only to files that have this class.
     """
 
     pattern: str
@@ -35,23 +35,25 @@ class _Known:
     holds: str = ""
 
 
-_KNOWN = tuple(_Known(**entry) for entry in tomllib.loads(Path(__file__).with_name("loading.toml").read_text("utf-8"))["known"])
+_KNOWN_CAUSES = tuple(
+    _KnownCause(**entry) for entry in tomllib.loads(Path(__file__).with_name("loading.toml").read_text("utf-8"))["known"]
+)
 
 
-def raised(message: str) -> str:
-    """What Keras complains of, without the configuration that it quotes around it."""
+def exception_message(message: str) -> str:
+    """Keras' message without the configuration that Keras quotes around it."""
     message = re.sub(r"\{\{.*?\}\}", "", message.rpartition("Exception encountered: ")[2])
     message = re.sub(r"(config[=:]|identifier:) ?\{.*", r"\1 …", message)
     return message if len(message) <= LONGEST else message[:LONGEST] + " …"
 
 
-def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, str]:
-    """Why the file does not load, and what to do; where the cause is none that is known, that.
+def reason_and_remedy(message: str, file: Contents, described: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, str]:
+    """Why the file does not load, or that the cause is unknown, and what to do.
 
     Args:
-        message: what the environment raised.
-        file: that it was to load.
-        described: the interface of its LSTM.
+        message: of the environment's exception.
+        file: the model file.
+        described: the interface of the environment's LSTM.
         versions: of the environment.
     """
     if by_name := _by_its_name(message, file):
@@ -66,21 +68,21 @@ def reason_and_mend(message: str, file: Contents, described: Mapping[str, Any], 
         return reason, mend
     groups = f"rename the groups of its {WEIGHTS} (in each name, \\ to /)"
     rename = f"{groups}, or load it on Windows in the Keras that wrote it and save it as .h5"
-    if re.search("received 0 variables", raised(message)):
+    if re.search("received 0 variables", exception_message(message)):
         name = file.name_of_windows
         return f"its weights have names of Windows, such as {name}, and this Keras looks for {name.replace(chr(92), '/')}", rename
     return reason, f"{mend}; its weights have names of Windows, too: {rename}"
 
 
 def _by_message(message: str, file: Contents, described: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, str]:
-    """See `reason_and_mend`: by what was raised."""
-    for said in (raised(message), message):  # what is quoted around it may hold anything
-        for known in _KNOWN:
-            if (match := re.search(known.pattern, said)) is not None and (not known.holds or _names(file.config, known.holds)):
+    """See `reason_and_remedy`: by the message."""
+    for text in (exception_message(message), message):  # the quoted configuration may match by chance, so it comes last
+        for known in _KNOWN_CAUSES:
+            if (match := re.search(known.pattern, text)) is not None and (not known.holds or _has_class(file.config, known.holds)):
                 return known.reason.format(*match.groups()), known.mend
     strange = {name for lstm in _lstm_arguments(file.config) for name in lstm} - set(described.get("arguments", {}))
     strange -= _OF_EVERY_LAYER
-    if blamed := ", ".join(sorted(name for name in strange if re.search(rf"\b{re.escape(name)}\b", raised(message)))):
+    if blamed := ", ".join(sorted(name for name in strange if re.search(rf"\b{re.escape(name)}\b", exception_message(message)))):
         return f"this Keras' LSTM has no argument {blamed}, which the file has", f"remove {blamed} from the layers' configuration"
     here = next((versions[name] for name in ("keras", "tf-keras", "tf.keras") if name in versions), "")
     if not file.keras_version or file.keras_version == here:
@@ -96,7 +98,7 @@ REBUILD = "build the model in its own code in this version, and give it the weig
 
 
 def _by_its_name(message: str, file: Contents) -> tuple[str, str] | None:
-    """Keras 3 opens a file by its suffix, whatever is in it."""
+    """The reason and remedy of a wrong suffix: Keras 3 opens a file by its suffix."""
     if not re.search("accessible `.keras` zip file|file signature not found|File format not supported|not a zip file", message):
         return None
     right, holds = (".keras", "a .keras archive") if file.is_archive else (".h5", "HDF5")
@@ -107,7 +109,7 @@ def _by_its_name(message: str, file: Contents) -> tuple[str, str] | None:
 
 
 def _environment_of(version: str) -> str:
-    """The environment of the Keras that wrote a file, where there is a recipe for it."""
+    """The environment of the Keras that wrote a file; "" where no recipe builds it."""
     for system in ("keras", "tf-keras"):
         with suppress(LSTMError):
             spec = parse(f"{system}=={version}")
@@ -116,7 +118,7 @@ def _environment_of(version: str) -> str:
     return ""
 
 
-def _names(config: Any, class_name: str) -> bool:
+def _has_class(config: Any, class_name: str) -> bool:
     return any(node.get("class_name") == class_name for node in _mappings(config))
 
 
@@ -139,7 +141,7 @@ def _lstm_arguments(config: Any) -> list[Mapping[str, Any]]:
 
 
 def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
-    """All of a configuration, wherever it stands."""
+    """All mappings in a configuration."""
     waiting = [config]
     while waiting:
         value = waiting.pop()

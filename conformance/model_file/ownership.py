@@ -1,8 +1,8 @@
-"""Whose a class, a function or an activation of a configuration is, and what it computes: by what the file says of it.
+"""Decides whether a class, a function or an activation of a configuration is Keras' own, and what it computes.
 
-A name alone is no evidence. From Keras 2.13 on, a file says of a class which module it is from, null for one of the user's own; an
-earlier file, and the outermost layers of every `.h5` file, say the name and nothing else. A function has its name alone in every
-version: what it then means is what loading the file makes of it.
+A name alone is no evidence. From Keras 2.13 on, a file has the module of each class, null for a user's class. Older files, and the
+outermost layers of every `.h5` file, have the name only. Every file has the name only of a function: its meaning depends on the
+Keras that loads the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Node = Mapping[str, Any]
 
 _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
 
-# What the LSTM and the LSTMCell of some version of Keras write into their configurations, Keras 2.0 to 3.15.
+# All keys that the LSTM and the LSTMCell of Keras 2.0 to 3.15 write into their configurations.
 ARGUMENTS = frozenset({
     "name", "trainable", "dtype", "input_dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length",
     "autocast", "weights", "sparse", "ragged", "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
@@ -31,14 +31,14 @@ ARGUMENTS = frozenset({
 
 
 def is_keras_own(node: Node) -> bool:
-    """Whether a class or a function is Keras' own, as far as the file says."""
+    """Whether a class or a function is Keras' own according to the file."""
     module = node.get("module", "keras")
     own = isinstance(module, str) and any(module == name or module.startswith(f"{name}.") for name in _MODULES)
     return own and ">" not in str(node.get("class_name", "")) and ">" not in str(node.get("registered_name") or "")
 
 
 def class_of(node: Node) -> str:
-    """A class by all that the file says of it: "Mine>LSTM", "my_code.LSTM", "LSTM (module null)"."""
+    """The name of a class, as complete as the file has it: "Mine>LSTM", "my_code.LSTM", "LSTM (module null)"."""
     name, module, registered = (str(node.get(key) or "") for key in ("class_name", "module", "registered_name"))
     if ">" in registered:
         return registered
@@ -46,7 +46,7 @@ def class_of(node: Node) -> str:
 
 
 def foreign_arguments(node: Node) -> str:
-    """Why a class that is named alone is no LSTM of Keras', for all that its name says; "" where nothing speaks against it."""
+    """Why a class without a module is not Keras' LSTM, although it has its name; "" where it may be."""
     config = node.get("config")
     if not isinstance(config, Mapping) or "module" in node or "output_dim" in config:  # which is Keras 1's
         return ""
@@ -63,14 +63,14 @@ def foreign_arguments(node: Node) -> str:
 
 
 def activation_of(value: Any, keras_version: str) -> str | None:
-    """The reference's name for what an activation in a file computes; None is linear, as in Keras.
+    """The reference's name of an activation in a file; None is linear, as in Keras.
 
     Args:
-        value: as the configuration has it: a name, a function, or a layer that is used as a function.
-        keras_version: that wrote it; "" where the file does not say.
+        value: of the configuration: a name, a function, or a layer that is used as a function.
+        keras_version: that wrote the file; "" where the file does not say.
 
     Raises:
-        LSTMError: the file does not say what it computes, or the reference does not model it.
+        LSTMError: the file does not define the activation, or the reference does not model it.
     """
     if not isinstance(value, Mapping):
         return None if value is None else _of_name(value, keras_version)
@@ -81,7 +81,7 @@ def activation_of(value: Any, keras_version: str) -> str | None:
         )
     if name == "function":
         if not is_keras_own(value):
-            raise LSTMError(_named_only(config))
+            raise LSTMError(_unknown_function(config))
         return _of_name(config, keras_version)
     if not is_keras_own(value):
         raise LSTMError(
@@ -98,14 +98,14 @@ def activation_of(value: Any, keras_version: str) -> str | None:
 
 
 def is_bytecode(value: Node) -> bool:
-    """Whether an object is what Keras writes of a lambda that is an activation: its bytecode, defaults and closure."""
-    held = value.get("value") if value.keys() == {"value"} else None
-    return isinstance(held, list) and len(held) == len(("code", "defaults", "closure")) and isinstance(held[0], str)
+    """Whether an object is a lambda as Keras writes it: its bytecode, defaults and closure."""
+    parts = value.get("value") if value.keys() == {"value"} else None
+    return isinstance(parts, list) and len(parts) == len(("code", "defaults", "closure")) and isinstance(parts[0], str)
 
 
 def _of_name(name: Any, keras_version: str) -> str:
     if not isinstance(name, str) or name not in (ACTIVATIONS.keys() | UNUSABLE.keys()) - WITHOUT_KERAS_NAME:
-        raise LSTMError(_named_only(name))
+        raise LSTMError(_unknown_function(name))
     if name != "hard_sigmoid":
         return name
     if not keras_version:
@@ -116,7 +116,7 @@ def _of_name(name: Any, keras_version: str) -> str:
     return name if keras_version.startswith("3") else "hard_sigmoid_keras2"
 
 
-def _named_only(name: Any) -> str:
+def _unknown_function(name: Any) -> str:
     return (
         f"its activation is a function of which the file has the name alone, {name!r}, and Keras has none of that name for an LSTM"
     )
@@ -149,11 +149,11 @@ def _softmax(arguments: Node) -> str:
 
 
 def _number(value: Any) -> float:
-    """As it was in float32, of which Keras 2 writes all digits."""
+    """The float32 number, of which Keras 2 writes all digits."""
     return float(np.float32(value)) if isinstance(value, int | float) else float("nan")
 
 
-# Layers without weights that a user can give as an activation: the reference's name for them, "" where their arguments have none.
+# Layers without weights that can be an activation: the reference's name, "" where it has none for their arguments.
 _LAYERS: Mapping[str, Callable[[Node], str]] = {
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,

@@ -1,4 +1,4 @@
-"""What is said of a model file, as its JSON holds it, as a page for people."""
+"""The HTML page of a model file, made from the report's JSON."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _outcome(said: Mapping[str, Any]) -> Mark:
 
 
 def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
-    """What is not as expected, environment by environment, and of both."""
+    """What is not as expected, in each environment and between the two."""
     for each in said["environments"]:
         parts = {"LSTMs differ": each["lstms"], "recorded calls differ": each["calls"]}
         for what, judged in parts.items():
@@ -87,12 +87,12 @@ def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _versions(each: Environment) -> str:
-    unsaid = ("implementation", "environment", "conventions", "platform")
-    return ", ".join(f"{name} {value}" for name, value in each["versions"].items() if name not in unsaid)
+    hidden = ("implementation", "environment", "conventions", "platform")
+    return ", ".join(f"{name} {value}" for name, value in each["versions"].items() if name not in hidden)
 
 
 def _cell(lstm: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Mark:
-    """Verdict and worst error, of its own cases and of its calls in a prediction: what the terminal shows."""
+    """Verdict and worst error of its own cases and of its calls in a prediction, as in the terminal."""
     judged = [lstm, *(call for call in calls if call["path"] in (lstm["path"], lstm["path"].rpartition("/cell ")[0]))]
     own = Verdict(lstm["verdict"])
     verdict = own if own is Verdict.UNSUPPORTED else worst_verdict([Verdict(one["verdict"]) for one in judged])

@@ -1,4 +1,4 @@
-"""The whole model in an environment: what it predicts, and each LSTM call inside it judged on what that call was given."""
+"""The whole model in an environment: its prediction, and a verdict on each LSTM call inside it for the inputs of that call."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lstm_ref.arrays import Array, representable
 from lstm_ref.uncertainty.model import REPLICAS
 from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
-# The most rows of a recorded call that are judged: each is run as often as there are replicas.
+# The most rows of a recorded call that are judged: each runs once per replica.
 MOST_ROWS = 32
 
 
-class Answered(Protocol):
-    """What a worker answered."""
+class WorkerAnswer(Protocol):
+    """The answer of a worker."""
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -33,16 +33,16 @@ class Answered(Protocol):
 
     @property
     def arrays(self) -> Mapping[str, Array]:
-        """What it wrote, by name."""
+        """Its arrays, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedCall:
+class CallResult:
     """One call of an LSTM inside the model.
 
     Attributes:
-        path: of the LSTM in the model; of a stack, of its cells.
-        check: outputs and states against the reference, with the inputs that the call was given.
+        path: of the LSTM in the model; the path of the stack for its cells.
+        check: of outputs and states against the reference, with the inputs of the call.
     """
 
     path: str
@@ -51,19 +51,19 @@ class JudgedCall:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
-    """What a model did in one environment.
+    """The prediction of a model in one environment.
 
     Attributes:
         outputs: of the model, in order.
-        sigma: of each element: the spread of predictions when every weight and input is moved by a unit roundoff at random.
+        sigma: of each element: the spread of predictions with random changes of every weight and input by a unit roundoff.
         calls: of its LSTMs.
-        called: what an eager call of the model gives, against them.
-        not_recorded: why there are fewer calls than uses; "" where there are not.
+        called: the outputs of an eager call against `outputs`.
+        not_recorded: why there are fewer calls than uses; "" where all are recorded.
     """
 
     outputs: tuple[Array, ...]
     sigma: tuple[Array, ...]
-    calls: tuple[JudgedCall, ...]
+    calls: tuple[CallResult, ...]
     called: CheckResult
     not_recorded: str = ""
 
@@ -74,11 +74,11 @@ def precision_of(policies: Sequence[str]) -> str:
 
 
 def question_of(path: str, precision: str) -> dict[str, Any]:
-    """What a worker is asked of a model file, beside the arrays of its inputs."""
+    """The question to a worker about a model file, without the arrays of its inputs."""
     return {"path": path, "replicas": REPLICAS, "unit_roundoff": UNIT_ROUNDOFF[precision], "seed": 0}
 
 
-def prediction_of(answer: Answered, lstms: Sequence[ModelLSTM], conventions: Conventions, precision: str) -> Prediction:
+def prediction_of(answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions: Conventions, precision: str) -> Prediction:
     """The answer, judged.
 
     Raises:
@@ -90,29 +90,29 @@ def prediction_of(answer: Answered, lstms: Sequence[ModelLSTM], conventions: Con
         root_mean_square(arrays[f"replica.{k}"].astype(np.float64), output.astype(np.float64), arithmetic_of(precision))
         for k, output in enumerate(outputs)
     )
-    called = _compared(
+    called = _compare_runs(
         "called",
         "an eager call's output",
         [(outputs[k], arrays[f"called.{k}"], s) for k, s in enumerate(sigma) if f"called.{k}" in arrays],
     )
-    calls = tuple(_judged(number, answer, lstms, conventions) for number in range(len(said["calls"])))
+    calls = tuple(_call_result(number, answer, lstms, conventions) for number in range(len(said["calls"])))
     return Prediction(outputs=outputs, sigma=sigma, calls=calls, called=called, not_recorded=str(said.get("not_recorded", "")))
 
 
 def compare(first: Prediction, second: Prediction) -> tuple[str, Verdict]:
-    """How far two environments' predictions lie apart, in words, and whether that is more than rounding."""
+    """The difference of two environments' predictions in words, and FAIL where it is more than rounding."""
     if len(first.outputs) != len(second.outputs):
         return f"{len(first.outputs)} outputs against {len(second.outputs)}", Verdict.FAIL
     if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first.outputs, second.outputs, strict=True)):
         return "bit for bit the same", Verdict.PASS
     sigma = [np.maximum(s, t) if s.shape == t.shape else s for s, t in zip(first.sigma, second.sigma, strict=True)]
-    check = _compared("prediction", "output", list(zip(first.outputs, second.outputs, sigma, strict=True)))
+    check = _compare_runs("prediction", "output", list(zip(first.outputs, second.outputs, sigma, strict=True)))
     if check.verdict is Verdict.PASS:
         return f"the same within rounding (worst {check.worst or 0:.2g} σ)", Verdict.PASS
     return check.message, Verdict.FAIL
 
 
-def _compared(check: str, label: str, runs: Sequence[tuple[Array, Array, Array]]) -> CheckResult:
+def _compare_runs(check: str, label: str, runs: Sequence[tuple[Array, Array, Array]]) -> CheckResult:
     """Two runs that each lie within σ of the truth."""
     return judge_values(
         check,
@@ -126,7 +126,7 @@ def _compared(check: str, label: str, runs: Sequence[tuple[Array, Array, Array]]
 # --- one call ------------------------------------------------------------------------------------------------------------------
 
 
-def _judged(number: int, answer: Answered, lstms: Sequence[ModelLSTM], conventions: Conventions) -> JudgedCall:
+def _call_result(number: int, answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions: Conventions) -> CallResult:
     said, arrays = answer.said, answer.arrays
     call = said["calls"][number]
     layer = said["layers"][call["layer"]]
@@ -134,32 +134,32 @@ def _judged(number: int, answer: Answered, lstms: Sequence[ModelLSTM], conventio
     found = _matching(str(layer["name"]), weights, lstms)
     if found is None:
         message = f"the layer {layer['name']!r} has weights that no LSTM of the file has: they were changed by loading"
-        return JudgedCall(path=str(layer["name"]), check=CheckResult(check="weights", verdict=Verdict.FAIL, message=message))
+        return CallResult(path=str(layer["name"]), check=CheckResult(check="weights", verdict=Verdict.FAIL, message=message))
     path = found[0].path if len(found) == 1 else found[0].path.rpartition("/")[0]
-    if reason := next((one.found.reason for one in found if one.found.config is None), ""):
-        return JudgedCall(path=path, check=CheckResult(check="call", verdict=Verdict.UNSUPPORTED, message=reason))
+    if reason := next((one.layer.reason for one in found if one.layer.config is None), ""):
+        return CallResult(path=path, check=CheckResult(check="call", verdict=Verdict.UNSUPPORTED, message=reason))
     returned = [arrays[f"call.{number}.returned.{k}"] for k in range(call["returned"])]
     given = [arrays[f"call.{number}.state.{k}"] for k in range(call["states"])]
-    read = _Read(
+    read = _CallInputs(
         inputs=arrays[f"call.{number}.inputs"].astype(np.float64)[:MOST_ROWS],
         mask=arrays[f"call.{number}.mask"][:MOST_ROWS].astype(bool) if call["mask"] else None,
         states=[
             State(*(array.astype(np.float64)[:MOST_ROWS] for array in pair)) for pair in zip(given[::2], given[1::2], strict=True)
         ],
     )
-    return JudgedCall(path=path, check=_judge(found, read, [array[:MOST_ROWS] for array in returned], conventions))
+    return CallResult(path=path, check=_judge(found, read, [array[:MOST_ROWS] for array in returned], conventions))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Read:
-    """What a call was given: inputs (batch, timesteps, input_dim), mask (batch, timesteps) or None, states, none for zeros."""
+class _CallInputs:
+    """The arguments of a call: inputs (batch, timesteps, input_dim), mask (batch, timesteps) or None, states, none for zeros."""
 
     inputs: Array
     mask: Array | None
     states: Sequence[State]
 
     def tiled(self, copies: int) -> tuple[Array, list[State] | None, Array | None]:
-        """As arguments of a composite, the copies one after the other."""
+        """The arguments for a composite layer, with the batch repeated."""
 
         def many(array: Array) -> Array:
             return np.tile(array, (copies,) + (1,) * (array.ndim - 1))
@@ -168,20 +168,20 @@ class _Read:
         return many(self.inputs), states or None, None if self.mask is None else many(self.mask)
 
 
-def _judge(found: Sequence[ModelLSTM], read: _Read, returned: Sequence[Array], conventions: Conventions) -> CheckResult:
-    """What a call returned against the reference with the same weights, inputs, mask and initial state."""
-    precision = conventions.compute_dtype(POLICIES[found[0].found.policy])
+def _judge(found: Sequence[ModelLSTM], read: _CallInputs, returned: Sequence[Array], conventions: Conventions) -> CheckResult:
+    """The returned arrays against the reference with the same weights, inputs, mask and initial state."""
+    precision = conventions.compute_dtype(POLICIES[found[0].layer.policy])
     arithmetic = arithmetic_of(precision, conventions.products)
 
     def run(build: Callable[[LSTMConfig, LSTMWeights], LSTM], copies: int) -> list[Array]:
         composite = Stacked([build(*part) for part in _parts(found, precision)])
         for layer in composite.layers:
-            unrolled = found[0].found.arguments.get("unroll") is True
+            unrolled = found[0].layer.arguments.get("unroll") is True
             emitted = conventions.first_masked_output_unrolled if unrolled else conventions.first_masked_output
             layer.emits_initial_state = emitted == "initial_state"
         with np.errstate(all="ignore"):  # overflow, NaN and infinity are part of what is asked
             outputs, states = composite.forward(*read.tiled(copies))
-        config = found[-1].found.config
+        config = found[-1].layer.config
         flat = [array for state in states for array in (state.hidden, state.cell)] if config and config.return_state else []
         return [outputs, *flat]
 
@@ -204,10 +204,10 @@ def _judge(found: Sequence[ModelLSTM], read: _Read, returned: Sequence[Array], c
 
 
 def _parts(found: Sequence[ModelLSTM], precision: str) -> Iterator[tuple[LSTMConfig, LSTMWeights]]:
-    """Configuration and weights of each cell; those below the last return sequences, and the first alone reads backwards."""
+    """Configuration and weights of each cell: all but the last return sequences, and only the first may read backwards."""
     for position, lstm in enumerate(found):
-        assert lstm.found.config is not None and lstm.weights is not None  # noqa: S101, PT018  # for the type checker: matching says so
-        config = replace(lstm.found.config, return_state=True, stateful=False)
+        assert lstm.layer.config is not None and lstm.weights is not None  # noqa: S101, PT018  # for the type checker: matching says so
+        config = replace(lstm.layer.config, return_state=True, stateful=False)
         config = replace(config, go_backwards=config.go_backwards and not position)
         config = replace(config, return_sequences=config.return_sequences or position + 1 < len(found))
         arrays = {name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()}
@@ -226,7 +226,7 @@ def _matching(name: str, cells: Sequence[Sequence[Array]], lstms: Sequence[Model
         same = [one for one in lstms if one.weights is not None and one not in found and _same(one.weights, weights)]
         if not same:
             return None
-        found.append(next((one for one in same if one.found.name == name), same[0]))
+        found.append(next((one for one in same if one.layer.name == name), same[0]))
     return found
 
 

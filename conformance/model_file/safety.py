@@ -1,7 +1,7 @@
-"""Whether an environment may load a model file: only where all that loading would build is known to be harmless.
+"""Decides whether an environment may load a model file: only if all classes in it are known to be harmless.
 
-Loading runs the constructors that a configuration names. Keras' safe mode refuses Python bytecode, but not every version has it,
-and it has been got around by naming other functions. So `harmless.toml` lists what may be named, and not what may not.
+Loading runs the constructors of the classes in a configuration. Keras' safe mode refuses Python bytecode, but not every version has
+it, and attackers have bypassed it with other functions. So `harmless.toml` lists the allowed classes, not the forbidden ones.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _HARMLESS = frozenset(
 )
 _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 
-# What an environment is told not to build, so it need not be known here.
+# Keys that environments do not build, so their classes need not be known.
 _NOT_BUILT = ("compile_config",)
 
 
 def reasons_not_to_load(file: ModelFile) -> tuple[str, ...]:
-    """Why no environment should load the file, each once; none where it may."""
+    """Why no environment should load the file, each reason once; empty where it may be loaded."""
     named = (f"its member {name!r} would be unpacked outside of its folder" for name in file.members if _leaves(name))
     return tuple(dict.fromkeys([*named, *(reason for node in _nodes(file.config) if (reason := _reason(node)))]))
 
@@ -36,7 +36,7 @@ def _leaves(name: str) -> bool:
 
 
 def _nodes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All that names a class or a module, or is bytecode, wherever it stands."""
+    """All mappings in a configuration that have a class or a module, or are bytecode."""
     waiting: list[Any] = [config]
     while waiting:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""Each LSTM of a model with its own weights: asked of an implementation in several cases, judged against the reference."""
+"""Verifies each LSTM of a model with its own weights, in several cases, against the reference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lstm_ref.arrays import representable
 
 TIMESTEPS, ROWS = 9, 3
 
-# Beside the layer as it is configured: everything that it can return, masked, and from a state.
+# The layer as it is configured; then with all its outputs and states, with masks, and with an initial state.
 _VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"return_sequences": True, "return_state": True, "stateful": False},
@@ -40,14 +40,14 @@ HARD_SIGMOIDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """How one LSTM came out in one environment.
+    """The result of one LSTM in one environment.
 
     Attributes:
         path: of the LSTM in the model.
-        results: of its cases; none where it was not run.
-        faults: what is wrong with its weights, before anything is run.
+        results: of its cases; empty where it was not run.
+        faults: of its weights.
         reason: why it was not run.
-        explained_by: what turns the reference into what was seen, in words.
+        explained_by: the deviations, or a text, that explain the difference.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL for weights that no computation survives, else that of the worst case."""
+        """FAIL for faults of the weights, else the worst verdict of its cases."""
         if self.faults:
             return Verdict.FAIL
         verdicts = [result.verdict for result in self.results]
@@ -67,13 +67,13 @@ class Verification:
 
     @property
     def worst(self) -> float | None:
-        """The largest error in σ of all its cases."""
+        """The largest error in σ over all its cases."""
         found = [check.worst for result in self.results for check in result.checks if check.worst is not None]
         return max(found, default=None)
 
     @property
     def message(self) -> str:
-        """What differs first, or why it was not judged."""
+        """The first difference, or why it was not judged."""
         for result in self.results:
             if not result.verdict.is_expected:
                 failing = [check.message for check in result.checks if check.verdict is Verdict.FAIL]
@@ -84,10 +84,10 @@ class Verification:
 
 
 def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str, str]) -> Verification:
-    """One LSTM of the model in one started implementation, which says its versions; `number` tells it from others of its size."""
-    if lstm.faults or lstm.found.reason or lstm.weights is None:
-        return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.found.reason)
-    as_written = AsWritten(adapter)
+    """Verify one LSTM of the model in a started implementation with these versions; `number` is the seed of its cases."""
+    if lstm.faults or lstm.layer.reason or lstm.weights is None:
+        return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.layer.reason)
+    as_written = FileNamesAdapter(adapter)
     diagnose = Diagnostician(searches_left=1).explain
     asked = (run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number))
     results = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
@@ -103,7 +103,7 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str
 
 
 def known_cause(raised: str, verifications: Sequence[Verification], versions: Mapping[str, str]) -> KnownDifference | None:
-    """The known difference of the model's LSTMs that raises so in their own cases; None where none does."""
+    """The known difference that the cases of an LSTM show and that explains this exception; None where none does."""
     results = [result for one in verifications for result in one.results if result.known]
     known = {entry.id: entry for entry in (*known_differences(), *known_differences(EARLIER_FILE))}
     asked = [(known[result.known], replace(result, verdict=Verdict.ERROR, reason=raised)) for result in results]
@@ -113,22 +113,22 @@ def known_cause(raised: str, verifications: Sequence[Verification], versions: Ma
 def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]]:
     """The cases of an LSTM, each once, and a stimulus with its weights.
 
-    What the layer computes in may be narrower than what its weights are stored in; Keras casts them, and so they are cast here.
+    A layer may compute in a lower precision than that of its stored weights. Keras casts them, so they are cast here too.
     """
-    assert lstm.weights is not None and lstm.found.config is not None  # noqa: S101, PT018  # for the type checker: verify says so
-    precision = POLICIES[lstm.found.policy]
+    assert lstm.weights is not None and lstm.layer.config is not None  # noqa: S101, PT018  # for the type checker: verify says so
+    precision = POLICIES[lstm.layer.policy]
     weights = LSTMWeights(
         **{name: representable(array.astype(np.float64), precision) for name, array in lstm.weights.arrays.items()}
     )
     # What a Bidirectional sets is no argument of its halves: not every version has it.
-    zeroes = lstm.found.arguments.get("zero_output_for_mask") is True
+    zeroes = lstm.layer.arguments.get("zero_output_for_mask") is True
     configured = Case(
-        config=replace(lstm.found.config, zero_output_for_mask=zeroes),
+        config=replace(lstm.layer.config, zero_output_for_mask=zeroes),
         input_dim=weights.input_dim,
         timesteps=TIMESTEPS,
         batch=ROWS,
         seed=number,
-        dtype=lstm.found.policy,
+        dtype=lstm.layer.policy,
         execution=_execution_of(lstm),
     )
     for case in dict.fromkeys(configured.replace(**variant) for variant in _VARIANTS):
@@ -137,48 +137,48 @@ def questions_of(lstm: ModelLSTM, number: int) -> Iterator[tuple[Case, Stimulus]
 
 
 def _scale_for(weights: LSTMWeights) -> float:
-    """What inputs are multiplied by so that x W is of the size of 1, where gates neither all saturate nor all stand still.
+    """A factor for the inputs, so that x W is about 1 and the gates are neither all saturated nor all constant.
 
-    A power of two, at most 2^±8: inputs keep their digits.
+    It is a power of two, at most 2^±8, so inputs keep their digits.
     """
     typical = float(np.sqrt((weights.kernel**2).sum(axis=0).mean()))
     return float(2.0 ** np.clip(np.rint(-np.log2(typical)), -8, 8)) if typical > 0 else 1.0
 
 
 def _execution_of(lstm: ModelLSTM) -> Execution:
-    """As the file says how it is computed, where an implementation has a choice."""
-    arguments = lstm.found.arguments
+    """The execution that the file asks for."""
+    arguments = lstm.layer.arguments
     implementation = arguments.get("implementation", 2)
     return Execution(
-        layer="lstm" if lstm.found.written_as == "LSTM" else "rnnlist" if _is_list_of_one(arguments.get("cell")) else "rnn",
+        layer="lstm" if lstm.layer.written_as == "LSTM" else "rnnlist" if _is_list_of_one(arguments.get("cell")) else "rnn",
         unroll=arguments.get("unroll") is True,
         implementation=implementation if implementation in (1, 2) else 1,
     )
 
 
 def _is_list_of_one(cell: Any) -> bool:
-    """Whether an RNN's cell is a stack of a single one, which Keras runs otherwise than that one by itself."""
+    """Whether an RNN's cell is a stack of one cell, which Keras runs in another way than the cell alone."""
     inner = cell.get("config") if isinstance(cell, Mapping) else None
     cells = inner.get("cells") if isinstance(inner, Mapping) else cell
     return isinstance(cells, list) and len(cells) == 1
 
 
 def _gates_of(lstm: ModelLSTM) -> str | None:
-    return lstm.found.config.recurrent_activation if lstm.found.config else None
+    return lstm.layer.config.recurrent_activation if lstm.layer.config else None
 
 
 def _other_hard_sigmoid(lstm: ModelLSTM) -> ModelLSTM | None:
-    """The LSTM with the other function of that name; None where it uses neither."""
+    """The LSTM with the other hard_sigmoid; None where it uses neither."""
     others: Sequence[str] = [name for name in HARD_SIGMOIDS if name != _gates_of(lstm)]
-    if len(others) != 1 or lstm.found.config is None:
+    if len(others) != 1 or lstm.layer.config is None:
         return None
-    config = replace(lstm.found.config, recurrent_activation=others[0])
-    return replace(lstm, found=replace(lstm.found, config=config))
+    config = replace(lstm.layer.config, recurrent_activation=others[0])
+    return replace(lstm, layer=replace(lstm.layer, config=config))
 
 
 @dataclass(frozen=True)
-class AsWritten:
-    """An adapter that is asked by the names in the file: what "hard_sigmoid" computes is the implementation's own affair."""
+class FileNamesAdapter:
+    """An adapter that uses the names in the file: an implementation decides which function "hard_sigmoid" is."""
 
     adapter: Adapter
 

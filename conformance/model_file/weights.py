@@ -1,4 +1,4 @@
-"""The weights of each LSTM of a model file: where they are kept, whether they fit, whether they are numbers."""
+"""Finds the weights of each LSTM of a model file, and checks their shapes and values."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 from conformance.cases.features import POLICIES
 from conformance.model_file.archive import ModelFile
 from conformance.model_file.hdf5 import array_at, descend, names_of
-from conformance.model_file.layers import ForeignLayer, FoundLSTM, ModelLSTM
+from conformance.model_file.layers import ForeignLayer, LSTMLayer, ModelLSTM
 from lstm_ref import LSTMError, LSTMWeights
 from lstm_ref.arrays import Array
 
 _NAMES = ("kernel", "recurrent_kernel", "bias")
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
-# What TensorFlow 2.12 and 2.13 called the folder "layers" in an archive.
+# The name of the folder "layers" in an archive of TensorFlow 2.12 and 2.13.
 _FORMER_FOLDER = "_layer_checkpoint_dependencies"
 
 
-def with_weights(file: ModelFile, found: Sequence[FoundLSTM], foreign: Sequence[ForeignLayer]) -> tuple[ModelLSTM, ...]:
+def with_weights(file: ModelFile, found: Sequence[LSTMLayer], foreign: Sequence[ForeignLayer]) -> tuple[ModelLSTM, ...]:
     """Each LSTM with its weights."""
     if file.is_archive:
         placed = [(each, _from_archive(file.weights, each)) for each in found]
-        return tuple(_weighed(each if arrays else _kept_elsewhere(each, foreign), arrays) for each, arrays in placed)
-    found = [_without_foreign_weights(file.weights, each) for each in found]
+        return tuple(_with_arrays(each if arrays else _refuse_renamed_attribute(each, foreign), arrays) for each, arrays in placed)
+    found = [_refuse_foreign_weights(file.weights, each) for each in found]
     layers = dict(_from_layers(file.weights, found))
-    return tuple(_weighed(each, layers.get(id(each), [])) for each in found)
+    return tuple(_with_arrays(each, layers.get(id(each), [])) for each in found)
 
 
-def _without_foreign_weights(root: h5py.Group, found: FoundLSTM) -> FoundLSTM:
-    """Not verified where a layer that is named LSTM has weights that Keras' has not: a `.h5` file names a class and no module."""
+def _refuse_foreign_weights(root: h5py.Group, found: LSTMLayer) -> LSTMLayer:
+    """Refuse an LSTM with weights that Keras' LSTM does not have: a `.h5` file has the name of a class, but not its module."""
     group = descend(root, found.place.top) if found.written_as == "LSTM" and found.place.path.count("/") == 1 else None
     names = names_of(group, "weight_names") if isinstance(group, h5py.Group) else []
     own = [name for cell in _cells_of(group) for name in cell] if names else []
@@ -44,9 +44,9 @@ def _without_foreign_weights(root: h5py.Group, found: FoundLSTM) -> FoundLSTM:
     return replace(found, config=None, reason=reason)
 
 
-def _kept_elsewhere(found: FoundLSTM, foreign: Sequence[ForeignLayer]) -> FoundLSTM:
-    """Not verified where a layer of the user's own has it as an argument, and keeps it in an attribute of another name."""
-    around = _around(foreign, stored=found.place.stored.strip("/"))
+def _refuse_renamed_attribute(found: LSTMLayer, foreign: Sequence[ForeignLayer]) -> LSTMLayer:
+    """Refuse an LSTM that is an argument of a user's layer, which keeps it in an attribute of another name."""
+    around = _enclosing_layer(foreign, stored=found.place.stored.strip("/"))
     inside = found.place.stored.removeprefix(around.place.stored) if around else ""
     if around is None or not around.place.stored or inside.startswith("/layers/"):
         return found
@@ -57,10 +57,10 @@ def _kept_elsewhere(found: FoundLSTM, foreign: Sequence[ForeignLayer]) -> FoundL
     return replace(found, config=None, reason=reason)
 
 
-def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
-    """What the arrays are to the LSTM: its weights, or a fault; a text is the fault itself."""
+def _with_arrays(found: LSTMLayer, arrays: list[Array] | str) -> ModelLSTM:
+    """The LSTM with the arrays as its weights, or with a fault; a text in place of arrays is the fault."""
     if found.config is None:
-        return ModelLSTM(found=found, weights=_if_they_fit(arrays))
+        return ModelLSTM(layer=found, weights=_if_they_fit(arrays))
     fault, weights = arrays if isinstance(arrays, str) else "", None
     expected = 3 if found.config.use_bias else 2
     if not fault and not arrays:
@@ -78,12 +78,12 @@ def _weighed(found: FoundLSTM, arrays: list[Array] | str) -> ModelLSTM:
     if weights is not None and weights.units != found.config.units:
         fault = f"its weights are those of {weights.units} units, the configuration says {found.config.units}"
     if fault or weights is None:
-        return ModelLSTM(found=found, weights=None, faults=(fault,))
-    return ModelLSTM(found=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])))
+        return ModelLSTM(layer=found, weights=None, faults=(fault,))
+    return ModelLSTM(layer=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])))
 
 
 def _if_they_fit(arrays: list[Array] | str) -> LSTMWeights | None:
-    """Of an LSTM that is not verified: its weights are known again in a model that is loaded."""
+    """The weights of an LSTM that is not verified, by which its calls are recognised; None where they do not fit."""
     try:
         return LSTMWeights.from_arrays(*arrays) if isinstance(arrays, list) and len(arrays) in (2, 3) else None
     except LSTMError:
@@ -91,7 +91,7 @@ def _if_they_fit(arrays: list[Array] | str) -> LSTMWeights | None:
 
 
 def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:
-    """Values that no computation survives, array by array."""
+    """NaN, infinite and too large values, array by array."""
     for name, array in weights.arrays.items():
         for what, where in (("NaN", np.isnan(array)), ("infinite", np.isinf(array))):
             if where.any():
@@ -109,13 +109,13 @@ def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:
             )
 
 
-def unclaimed_weights(file: ModelFile, lstms: Sequence[FoundLSTM], foreign: Sequence[ForeignLayer]) -> tuple[str, ...]:
-    """Where weights with an LSTM's shapes lie that no LSTM of the configuration has, and in whose layer."""
+def unclaimed_weights(file: ModelFile, lstms: Sequence[LSTMLayer], foreign: Sequence[ForeignLayer]) -> tuple[str, ...]:
+    """Places of weights with an LSTM's shapes that belong to no LSTM of the configuration, and why."""
     if not file.is_archive:
         claimed = {each.place.top for each in lstms}
         groups = {top: descend(file.weights, top) for top in names_of(file.weights, "layer_names") if top not in claimed}
         tops = [top for top, group in groups.items() if isinstance(group, h5py.Group) and any(_cells_of(group))]
-        return tuple(_unclaimed(top, _around(foreign, top=top)) for top in tops)
+        return tuple(_unclaimed(top, _enclosing_layer(foreign, top=top)) for top in tops)
     claimed = {_path_in(file.weights, each) for each in lstms}
     unknown: list[str] = []
 
@@ -125,11 +125,11 @@ def unclaimed_weights(file: ModelFile, lstms: Sequence[FoundLSTM], foreign: Sequ
 
     file.weights.visititems(visit)
     places = [name for name in unknown if not name.startswith("optimizer/")]
-    return tuple(_unclaimed(place, _around(foreign, stored=place)) for place in places)
+    return tuple(_unclaimed(place, _enclosing_layer(foreign, stored=place)) for place in places)
 
 
-def _around(foreign: Sequence[ForeignLayer], *, top: str = "", stored: str = "") -> ForeignLayer | None:
-    """The innermost layer of the user's own that holds what stands at a place; None where there is none."""
+def _enclosing_layer(foreign: Sequence[ForeignLayer], *, top: str = "", stored: str = "") -> ForeignLayer | None:
+    """The innermost user's layer that contains a place; None where there is none."""
     inside = f"/{stored}/".replace("\\", "/").replace(f"/{_FORMER_FOLDER}/", "/layers/")
     holding = [
         each
@@ -162,11 +162,11 @@ def _looks_like_lstm(group: h5py.Group) -> bool:
 
 
 def name_of_windows(file: ModelFile) -> str:
-    """Where weights lie in an archive by a name with the separators of Windows; "" where they are none of those."""
+    """A name of weights in an archive with the separators of Windows; "" where there is none."""
     return next((name for name in file.weights if "\\" in name), "") if file.is_archive else ""
 
 
-def _path_in(root: h5py.Group, found: FoundLSTM) -> str:
+def _path_in(root: h5py.Group, found: LSTMLayer) -> str:
     path = f"{found.place.stored.strip('/')}/vars"
     if descend(root, "layers") is None and descend(root, _FORMER_FOLDER) is not None:
         return path.replace("layers", _FORMER_FOLDER)
@@ -174,8 +174,8 @@ def _path_in(root: h5py.Group, found: FoundLSTM) -> str:
     return path if descend(root, on_windows) is None else on_windows
 
 
-def _from_archive(root: h5py.Group, found: FoundLSTM) -> list[Array]:
-    """By place: containers number the layers of one class in their order, and variables are numbered."""
+def _from_archive(root: h5py.Group, found: LSTMLayer) -> list[Array]:
+    """The arrays at the place of the LSTM: an archive numbers the layers of one class, and the variables of a layer."""
     path = _path_in(root, found)
     return list(_until_none(array_at(root, f"{path}/{k}") for k in range(len(_NAMES))))
 
@@ -190,11 +190,11 @@ def _until_none(arrays: Iterator[Array | None]) -> Iterator[Array]:
 # --- .h5 -----------------------------------------------------------------------------------------------------------------------
 
 
-def _from_layers(root: h5py.Group, found: Sequence[FoundLSTM]) -> Iterator[tuple[int, list[Array] | str]]:
-    """Of each of the model's own layers, its LSTMs' weights: (id of the LSTM, arrays or what is wrong).
+def _from_layers(root: h5py.Group, found: Sequence[LSTMLayer]) -> Iterator[tuple[int, list[Array] | str]]:
+    """The weights of the LSTMs in each direct layer of the model: (id of the LSTM, arrays or a fault).
 
     A layer lists the names of its weights, those of trainable layers first, else in the order of the configuration. The names end
-    in kernel, recurrent_kernel and bias; what stands before them is no reliable name of a layer.
+    in kernel, recurrent_kernel and bias; their first parts are not reliably the name of a layer.
     """
     for top in dict.fromkeys(each.place.top for each in found):
         members = sorted((each for each in found if each.place.top == top), key=lambda each: not each.place.trainable)
@@ -203,7 +203,7 @@ def _from_layers(root: h5py.Group, found: Sequence[FoundLSTM]) -> Iterator[tuple
             continue
         cells = list(_cells_of(group))
         if len(cells) != len(members):
-            cells = [_named_like(each, cells) for each in members]
+            cells = [_cell_by_name(each, cells) for each in members]
         recurrent = [names[1] for names in cells if names]
         for each, names in zip(members, cells, strict=True):
             if not names:
@@ -231,7 +231,7 @@ def _cells_of(group: h5py.Group) -> Iterator[list[str]]:
             yield [names[position - 1], name, *bias]
 
 
-def _named_like(found: FoundLSTM, cells: Sequence[list[str]]) -> list[str]:
-    """The one cell whose names hold that of the layer; none where several do."""
+def _cell_by_name(found: LSTMLayer, cells: Sequence[list[str]]) -> list[str]:
+    """The cell whose names contain that of the layer; empty where none or several do."""
     named = [names for names in cells if found.name in names[0].split("/")]
     return named[0] if len(named) == 1 else []

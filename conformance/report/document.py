@@ -31,10 +31,10 @@ class Lines:
 
 @dataclass(frozen=True)
 class Rows:
-    """A table. Every row has a cell for each column."""
+    """A table; every row has a cell for each column, plain text or text with a style."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Text]]
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 show([Heading(block.title), *block.blocks], console)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
     table = Table(box=box.SIMPLE)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table

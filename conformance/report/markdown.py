@@ -61,7 +61,7 @@ def _markdown(block: Block) -> str:
         case Lines(lines):
             return "\n".join(f"{_line(line)}  " for line in lines) + "\n"
         case Rows(columns, rows):
-            ruled = [map(_escaped, columns), ["---"] * len(columns), *(map(_escaped, row) for row in rows)]
+            ruled = [map(_escaped, columns), ["---"] * len(columns), *(map(_escaped, map(str, row)) for row in rows)]
             return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled) + "\n"
         case Script(title, code):
             return _details(title, _fenced(code))

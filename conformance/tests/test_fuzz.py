@@ -31,7 +31,7 @@ from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import Result
 from conformance.known.known_differences import FILE, known_differences
 from conformance.matrix import select, surface
-from conformance.model_file.contents import contents_of, read_apart
+from conformance.model_file.contents import contents_of, read_in_subprocess
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
 from conformance.reference.adapter import ReferenceAdapter
@@ -448,7 +448,7 @@ def test_damaged_models_are_read_or_refused(files: list[bytes]) -> None:
         for number, content in enumerate(files):
             Path(place, f"{number:03}").write_bytes(content)
         read_many: Any = read_all  # of a folder, where the command reads a file
-        found = refused(lambda: read_apart(Path(place), read_many), ModelFileError)
+        found = refused(lambda: read_in_subprocess(Path(place), read_many), ModelFileError)
         assert found is None or len(found) == len(files)
 
 

@@ -1,7 +1,7 @@
-"""How other systems lay out an LSTM: the order of gates, how kernels and biases are stored, and the order of the states.
+"""Layouts of LSTMs in other systems: the order of the gates, the arrays of kernels and biases, and the order of the states.
 
-Vendors mislabel layouts, so each row says whether the system itself was run, with weights that no two gates share, or only its
-documentation was read.
+Vendors mislabel layouts. So each row states its evidence: a run of the system itself, with different weights for each gate, or only
+its documentation.
 
 >>> weights = LSTMWeights.from_arrays([[1, 2, 3, 4]], [[5, 6, 7, 8]], [0, 1, 0, 0])
 >>> {name: array.tolist() for name, array in LAYOUTS["basic-lstm-cell"].write(weights).items()}
@@ -44,107 +44,105 @@ FROM_DOCUMENTATION = "from its documentation"
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One system's.
+    """The layout of one system.
 
     Attributes:
-        system: in words.
-        settled: whether it was run, or its documentation read.
-        source: where it says so itself.
-        form: in which arrays the weights are stored.
+        system: its name.
+        source: the file or page of the system that defines the layout.
+        form: the arrays that store the weights.
+        evidence: `BY_RUNNING` or `FROM_DOCUMENTATION`.
         gates: order of the gates' blocks within an array, by Keras' letters.
-        states: in which order states are given and returned.
-        forget_bias: what is added to the forget gate's bias at run time.
-        cell_clip: limit to the cell state that is there by default; None for none.
-        others: names of further deviations that it has by default.
+        states: order in which states are given and returned.
+        forget_bias: added to the bias of the forget gate at run time.
+        cell_clip: default limit of the cell state; None for none.
+        further_deviations: names of its other default deviations.
     """
 
     system: str
-    evidence: str
     source: str
     form: Form
+    evidence: str = BY_RUNNING
     gates: tuple[str, ...] = GATE_ORDER
     states: tuple[str, str] = ("h", "c")
     forget_bias: float = 0.0
     cell_clip: float | None = None
-    others: tuple[str, ...] = ()
+    further_deviations: tuple[str, ...] = ()
 
     def write(self, weights: LSTMWeights) -> Arrays:
-        """The arrays with which the system computes what Keras computes with these weights; no bias is a bias of zeros.
+        """The arrays with which the system computes the same as Keras with these weights; without a bias, zeros are written.
 
         Raises:
-            LSTMError: these are no weights.
+            LSTMError: not LSTMWeights.
         """
         if not isinstance(weights, LSTMWeights):
             raise LSTMError(f"weights must be LSTMWeights; got {weights!r}")
         bias = np.zeros(4 * weights.units, weights.kernel.dtype) if weights.bias is None else weights.bias
-        given = with_forget_bias(-self.forget_bias).weights(replace(weights, bias=bias))
-        return self.form.pack(_ordered(given, GATE_ORDER, self.gates))
+        adjusted = with_forget_bias(-self.forget_bias).weights(replace(weights, bias=bias))
+        return self.form.pack(_reordered(adjusted, GATE_ORDER, self.gates))
 
     def read(self, arrays: Mapping[str, Array]) -> LSTMWeights:
-        """The weights with which Keras computes what the system computes with these arrays.
+        """The weights with which Keras computes the same as the system with these arrays.
 
         Args:
-            arrays: by the system's names, all of them and no others; where the system may lack biases, they may be missing.
-                Peepholes and a projection of TensorFlow's cells may be there: what Keras has not is left to `description`.
+            arrays: by the system's names, without others; biases may be missing where they are optional in the system. Peepholes
+                and a projection of TensorFlow's cells may be included; they are used by `description` only.
 
         Raises:
-            LSTMError: an array is missing, or there is one that the system has not.
-            ShapeError: an array has not the shape that the others ask for.
-            DtypeError: one holds no real numbers.
+            LSTMError: an array is missing or unknown.
+            ShapeError: the shape of an array does not fit the others.
+            DtypeError: an array does not hold real numbers.
         """
-        stored = _ordered(self.form.read(arrays), self.gates, GATE_ORDER)
-        return with_forget_bias(self.forget_bias).weights(stored)
+        return with_forget_bias(self.forget_bias).weights(_reordered(self.form.read(arrays), self.gates, GATE_ORDER))
 
     def description(self, arrays: Mapping[str, Array] = MappingProxyType({}), output_clip: float = np.inf) -> Deviation:
-        """The system as Keras plus deviations: how it reads Keras' blocks when they are given to it as they are.
+        """The system as Keras plus deviations: its computation on unchanged blocks of Keras' weights.
 
         Args:
-            arrays: of the system's own; peepholes and projection of TensorFlow's cells are taken from them.
-            output_clip: limit to what the projection gives.
+            arrays: the system's arrays, of which the peepholes and the projection of TensorFlow's cells are used.
+            output_clip: limit of the projection's result.
 
         Raises:
             LSTMError: one of three peepholes is missing.
-            ShapeError, DtypeError: peepholes or projection are none.
+            ShapeError, DtypeError: invalid peepholes or projection.
         """
-        order = "".join(self.gates)
-        named = [f"all_gates_{order}"] if self.gates != GATE_ORDER else []
-        biased = [with_forget_bias(self.forget_bias)] if self.forget_bias else []
-        exchanged = ["states_exchanged", "initial_states_exchanged"] if self.states == ("c", "h") else []
-        clipped = [] if self.cell_clip is None else [with_cell_clip(self.cell_clip)]
-        own = _extras_of(arrays, output_clip)
-        return combine([*named, *biased, *exchanged, *clipped, *own, *self.others, *self.form.deviations])
+        gates = [f"all_gates_{''.join(self.gates)}"] if self.gates != GATE_ORDER else []
+        bias = [with_forget_bias(self.forget_bias)] if self.forget_bias else []
+        states = ["states_exchanged", "initial_states_exchanged"] if self.states == ("c", "h") else []
+        clip = [] if self.cell_clip is None else [with_cell_clip(self.cell_clip)]
+        extras = _extra_deviations(arrays, output_clip)
+        return combine([*gates, *bias, *states, *clip, *extras, *self.further_deviations, *self.form.deviations])
 
 
-def _ordered(weights: LSTMWeights, now: tuple[str, ...], then: tuple[str, ...]) -> LSTMWeights:
-    """Blocks that lie in one order, in another."""
-    order = [now.index(gate) for gate in then]
+def _reordered(weights: LSTMWeights, old: tuple[str, ...], new: tuple[str, ...]) -> LSTMWeights:
+    """The weights with the gates' blocks in another order."""
+    order = [old.index(gate) for gate in new]
     return LSTMWeights(
         **{
-            name: np.concatenate([np.split(array, len(now), axis=-1)[block] for block in order], axis=-1)
+            name: np.concatenate([np.split(array, len(old), axis=-1)[block] for block in order], axis=-1)
             for name, array in weights.arrays.items()
         }
     )
 
 
-def _extras_of(arrays: Mapping[str, Array], output_clip: float) -> list[Deviation]:
-    """What TensorFlow's cells may have beside kernel and bias."""
-    own: list[Deviation] = []
+def _extra_deviations(arrays: Mapping[str, Array], output_clip: float) -> list[Deviation]:
+    """The peepholes and the projection of TensorFlow's cells, as deviations."""
+    deviations: list[Deviation] = []
     for names in PEEPHOLES:
         missing = [name for name in names if name not in arrays]
         if len(missing) < len(names):
             if missing:
                 raise LSTMError(f"of the peepholes {', '.join(names)}, {', '.join(missing)} is missing")
-            peepholes = [_of_axes(1, name, arrays[name]) for name in names]
+            peepholes = [_array_of_axes(1, name, arrays[name]) for name in names]
             if len({array.shape for array in peepholes}) > 1:
                 shapes = ", ".join(str(array.shape) for array in peepholes)
                 raise ShapeError(f"the peepholes {', '.join(names)} must have the same shape, (units,); got {shapes}")
-            own.append(with_peepholes(*peepholes))
+            deviations.append(with_peepholes(*peepholes))
     if PROJECTION in arrays:
-        own.append(with_projection(_of_axes(2, PROJECTION, arrays[PROJECTION]), output_clip))
-    return own
+        deviations.append(with_projection(_array_of_axes(2, PROJECTION, arrays[PROJECTION]), output_clip))
+    return deviations
 
 
-def _of_axes(axes: int, name: str, value: Array) -> Array:
+def _array_of_axes(axes: int, name: str, value: Array) -> Array:
     array = real_array(name, value)
     if array.ndim != axes:
         raise ShapeError(f"{name} must have {axes} axes; got shape {array.shape}")
@@ -152,66 +150,51 @@ def _of_axes(axes: int, name: str, value: Array) -> Array:
 
 
 _ICFO = ("i", "c", "f", "o")
-_CELL_HOLDS = ("c", "h")
+_CELL_FIRST = ("c", "h")
+
+_BASIC_LSTM_CELL = Layout(
+    system="tf.compat.v1.nn.rnn_cell.BasicLSTMCell in dynamic_rnn",
+    source="tf_keras/src/layers/rnn/legacy_cells.py",
+    form=OF_A_CELL,
+    gates=_ICFO,
+    states=_CELL_FIRST,
+    forget_bias=1.0,
+    further_deviations=("zero_output_forced",),
+)
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "keras": Layout(
             system="keras.layers.LSTM of Keras 2 and 3, and of tf.keras",
-            evidence=BY_RUNNING,
             source="keras/src/layers/rnn/lstm.py",
             form=APART,
         ),
         "keras-1": Layout(
             system="keras.layers.LSTM of Keras 1 with consume_less='cpu' or 'mem'; 'gpu' has the arrays of Keras 2",
-            evidence=BY_RUNNING,
             source="keras 1.2.2, keras/layers/recurrent.py",
             form=PER_GATE,
-            others=("hard_sigmoid_keras2",),
+            further_deviations=("hard_sigmoid_keras2",),
         ),
-        "basic-lstm-cell": Layout(
-            system="tf.compat.v1.nn.rnn_cell.BasicLSTMCell in dynamic_rnn",
-            evidence=BY_RUNNING,
-            source="tf_keras/src/layers/rnn/legacy_cells.py",
-            form=OF_A_CELL,
-            gates=_ICFO,
-            states=_CELL_HOLDS,
-            forget_bias=1.0,
-            others=("zero_output_forced",),
-        ),
-        "lstm-cell": Layout(
-            system="tf.compat.v1.nn.rnn_cell.LSTMCell in dynamic_rnn",
-            evidence=BY_RUNNING,
-            source="tf_keras/src/layers/rnn/legacy_cells.py",
-            form=OF_A_CELL,
-            gates=_ICFO,
-            states=_CELL_HOLDS,
-            forget_bias=1.0,
-            others=("zero_output_forced",),
-        ),
+        "basic-lstm-cell": _BASIC_LSTM_CELL,
+        "lstm-cell": replace(_BASIC_LSTM_CELL, system="tf.compat.v1.nn.rnn_cell.LSTMCell in dynamic_rnn"),
         "block-lstm": Layout(
             system="tf.raw_ops.BlockLSTM",
-            evidence=BY_RUNNING,
             source="tensorflow/core/ops/rnn_ops.cc",
             form=OF_AN_OPERATION,
             gates=_ICFO,
-            states=_CELL_HOLDS,
+            states=_CELL_FIRST,
             forget_bias=1.0,
             cell_clip=3.0,
         ),
         "block-lstm-v2": Layout(
             system="tf.raw_ops.BlockLSTMV2",
-            evidence=BY_RUNNING,
             source="tensorflow/core/ops/rnn_ops.cc",
             form=OF_AN_OPERATION,
-            states=_CELL_HOLDS,
+            states=_CELL_FIRST,
         ),
-        "pytorch": Layout(
-            system="torch.nn.LSTM of one layer", evidence=BY_RUNNING, source="documentation of torch.nn.LSTM", form=GATES_FIRST
-        ),
+        "pytorch": Layout(system="torch.nn.LSTM of one layer", source="documentation of torch.nn.LSTM", form=GATES_FIRST),
         "onnx": Layout(
             system="operator LSTM of ONNX, forwards",
-            evidence=BY_RUNNING,
             source="onnx/docs/Operators.md, LSTM",
             form=ONNX,
             gates=("i", "o", "f", "c"),

@@ -1,4 +1,4 @@
-"""In which arrays systems store the weights of an LSTM, whatever the order of their gates; a bias is always there."""
+"""The arrays in which systems store the weights of an LSTM, for any order of the gates; they always have a bias."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from lstm_ref.arrays import Array, real_array
-from lstm_ref.errors import DtypeError, LSTMError, ShapeError
+from lstm_ref.arrays import Array, floating_array
+from lstm_ref.errors import LSTMError, ShapeError
 from lstm_ref.weights import GATE_ORDER, LSTMWeights
 
 Arrays = dict[str, Array]
@@ -18,17 +18,17 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """In which arrays the weights are stored, whatever the order of their gates.
+    """The arrays that store the weights, for any order of the gates.
 
     Attributes:
-        pack: the arrays by the system's names, in its order.
-        unpack: the other way round, from arrays that have the form's shapes.
-        shapes: of the arrays of an LSTM of so many features and units.
-        sizes: features and units, as arrays with the form's numbers of axes have them.
+        pack: makes the arrays, by the system's names and in its order.
+        unpack: the inverse, from arrays with the shapes of the form.
+        shapes: of the arrays, from the numbers of features and units.
+        sizes: the numbers of features and units, from arrays with the right numbers of axes.
         biases: arrays that may all be missing, for biases of zeros.
-        extras: names of arrays that a system may have beside these, for what Keras has not.
-        plain: the arrays without what the extras do to their shapes.
-        deviations: names of what the form departs from Keras in.
+        extras: names of further arrays, for functions that Keras does not have.
+        plain: changes arrays with extras to the shapes without.
+        deviations: names of the form's deviations from Keras.
     """
 
     pack: Callable[[LSTMWeights], Arrays]
@@ -41,17 +41,15 @@ class Form:
     deviations: tuple[str, ...] = ()
 
     def read(self, arrays: Mapping[str, Array]) -> LSTMWeights:
-        """The weights that the arrays hold, blocks in the system's order.
+        """The weights in the arrays, with blocks in the system's order.
 
         Raises:
-            LSTMError: an array is missing, or there is one that the form has not.
-            ShapeError: an array has not the shape that the others ask for.
-            DtypeError: one holds no real numbers.
+            LSTMError, ShapeError, DtypeError: see `Layout.read`.
         """
         if not isinstance(arrays, Mapping):
             raise LSTMError(f"expected arrays by name, {', '.join(self.shapes(1, 1))}; got one {type(arrays).__name__}")
         self._check_names(list(arrays))
-        plain = self.plain({name: _floating(name, array) for name, array in arrays.items()})
+        plain = self.plain({name: floating_array(name, array) for name, array in arrays.items()})
         for name, shape in self.shapes(1, 1).items():
             if name in plain and plain[name].ndim != len(shape):
                 raise ShapeError(f"{name} must have {len(shape)} axes; got shape {plain[name].shape}")
@@ -64,36 +62,25 @@ class Form:
                 )
         return self.unpack(plain)
 
-    def _check_names(self, given: list[str]) -> None:
+    def _check_names(self, names: list[str]) -> None:
         known = list(self.shapes(1, 1))
-        needed = known if any(name in given for name in self.biases) else [name for name in known if name not in self.biases]
-        missing, unexpected = [name for name in needed if name not in given], [name for name in given if name not in known]
-        unexpected = [name for name in unexpected if name not in self.extras]
+        optional = () if any(name in names for name in self.biases) else self.biases
+        missing = [name for name in known if name not in names and name not in optional]
+        unexpected = [name for name in names if name not in known and name not in self.extras]
         if missing or unexpected:
-            wrong = [*(f"{name!r} is missing" for name in missing), *(f"{name!r} is none of them" for name in unexpected)]
-            other = any(str(name).endswith("_reverse") for name in unexpected)
-            hint = "; the other direction is an LSTM of its own: read its arrays apart, by the names of the first" if other else ""
-            raise LSTMError(f"expected the arrays {', '.join(known)}; {', '.join(wrong)}{hint}")
-
-
-def _floating(name: str, value: Array) -> Array:
-    array = real_array(name, value)
-    if array.dtype.kind == "b":
-        raise DtypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    return array if array.dtype.kind == "f" or not array.ndim else array.astype(np.float64)
-
-
-def _apart(weights: LSTMWeights) -> Arrays:
-    return weights.arrays
-
-
-def _from_apart(arrays: Mapping[str, Array]) -> LSTMWeights:
-    return LSTMWeights(**arrays)
+            errors = [*(f"{name!r} is missing" for name in missing), *(f"{name!r} is none of them" for name in unexpected)]
+            is_reverse = any(str(name).endswith("_reverse") for name in unexpected)
+            hint = (
+                "; the other direction is an LSTM of its own: read its arrays apart, by the names of the first"
+                if is_reverse
+                else ""
+            )
+            raise LSTMError(f"expected the arrays {', '.join(known)}; {', '.join(errors)}{hint}")
 
 
 PROJECTION = "projection/kernel"
 
-# What peepholes are called in TensorFlow's LSTMCell, and in BlockLSTM.
+# The names of the peepholes in TensorFlow's LSTMCell, and in BlockLSTM.
 PEEPHOLES = (("w_i_diag", "w_f_diag", "w_o_diag"), ("wci", "wcf", "wco"))
 
 
@@ -103,14 +90,14 @@ def _stacked(names: tuple[str, str], weights: LSTMWeights) -> Arrays:
 
 
 def _from_stacked(names: tuple[str, str], arrays: Mapping[str, Array]) -> LSTMWeights:
-    """Of [x, h]."""
+    """From a kernel of [x, h]."""
     kernel, bias = (arrays[name] for name in names)
     units = kernel.shape[1] // 4
     return LSTMWeights(kernel[:-units], kernel[-units:], bias)
 
 
 def _without_projection(names: tuple[str, str], arrays: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Rows for a projected h are followed by zeros for the values that it lacks."""
+    """A kernel whose rows for a projected h are padded with zeros to one row per unit."""
     kernel = arrays[names[0]]
     if PROJECTION not in arrays or kernel.ndim != 2:
         return arrays
@@ -129,7 +116,7 @@ def _stacked_sizes(names: tuple[str, str], arrays: Mapping[str, Array]) -> tuple
     return rows - columns // 4, columns // 4
 
 
-# In which order Keras 1 lists the gates that have arrays of their own.
+# The order of the gates' arrays in Keras 1.
 _KERAS_1_GATES = ("i", "c", "f", "o")
 _KERAS_1_NAMES = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
 
@@ -158,8 +145,8 @@ def _gates_first(weights: LSTMWeights) -> Arrays:
 
 def _from_gates_first(arrays: Mapping[str, Array]) -> LSTMWeights:
     kernel, recurrent_kernel = (arrays[name] for name in _PYTORCH_NAMES[:2])
-    none = np.zeros(len(kernel), kernel.dtype)
-    return LSTMWeights(kernel.T, recurrent_kernel.T, np.sum([arrays.get(name, none) for name in _PYTORCH_NAMES[2:]], axis=0))
+    zeros = np.zeros(len(kernel), kernel.dtype)
+    return LSTMWeights(kernel.T, recurrent_kernel.T, np.sum([arrays.get(name, zeros) for name in _PYTORCH_NAMES[2:]], axis=0))
 
 
 def _onnx(weights: LSTMWeights) -> Arrays:
@@ -189,7 +176,7 @@ def _from_flat(arrays: Mapping[str, Array]) -> LSTMWeights:
 def _flat_sizes(arrays: Mapping[str, Array]) -> tuple[int, int]:
     units = float(arrays["hiddenSize"])
     if not units.is_integer() or units < 1:
-        raise ShapeError(f"hiddenSize must be a positive integer, the number of units; got {arrays['hiddenSize']}")
+        raise ShapeError(f"hiddenSize must be a positive integer, the number of units; got {units:g}")
     return arrays["weightSpace"].size // (4 * int(units)) - int(units) - 2, int(units)
 
 
@@ -197,8 +184,8 @@ _AS_PYTORCH = ("weights_transposed", "two_biases")
 _CELL, _OPERATION = ("kernel", "bias"), ("w", "b")
 
 APART = Form(
-    pack=_apart,
-    unpack=_from_apart,
+    pack=lambda weights: weights.arrays,
+    unpack=lambda arrays: LSTMWeights(**arrays),
     shapes=lambda n, units: {"kernel": (n, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)},
     sizes=lambda arrays: (len(arrays["kernel"]), len(arrays["recurrent_kernel"])),
     biases=("bias",),
@@ -209,7 +196,7 @@ OF_A_CELL, OF_AN_OPERATION = (
         unpack=partial(_from_stacked, names),
         shapes=partial(_stacked_shapes, names),
         sizes=partial(_stacked_sizes, names),
-        extras=(*(name for each in PEEPHOLES for name in each), PROJECTION),
+        extras=(*(name for peepholes in PEEPHOLES for name in peepholes), PROJECTION),
         plain=partial(_without_projection, names),
         deviations=("kernels_stacked",),
     )

@@ -1,7 +1,7 @@
 """How far a correct run in lower precision may lie from the float64 oracle.
 
-Stochastic rounding, to first order. Let u be the unit roundoff of the tested precision (2^-24 for float32), and N what a result
-loses at most where it underflows. Every floating-point operation returns fl(a ∘ b) = (a ∘ b)(1 + δ) + η with |δ| ≤ u and |η| ≤ N
+Stochastic rounding, to first order. Let u be the unit roundoff of the tested precision (2^-24 for float32), and N the largest
+error of a result that underflows. Every floating-point operation returns fl(a ∘ b) = (a ∘ b)(1 + δ) + η with |δ| ≤ u and |η| ≤ N
 (Higham, Accuracy and Stability of Numerical Algorithms, 2002, equation 2.8). We run 24 replicas of the oracle in which each δ is +u
 or -u at random, and take the replicas' root mean square deviation at every element. Because u is tiny, the deviations are
 propagated by the oracle's own derivative instead of being added to its values: exact to first order in u, valid for float64 too
@@ -17,28 +17,27 @@ propagated by the oracle's own derivative instead of being added to its values: 
 
 The propagation is δz = δh U, δg = g'(z) δz, δc' = f δc + c δf + i δc̃ + c̃ δi, δh' = o (1 - tanh² c') δc' + tanh(c') δo.
 
-Underflow. Where results below the smallest normal number are flushed to zero, N is that number; where they lose bits one by one,
-it is half the distance of subnormal numbers. It is no matter of chance: a flush goes towards zero, at every timestep alike, so that
-these errors add up where others cancel (a cell that keeps all and is given a thousand products, each flushed, misses them all). So
-each operation on the way to a result v takes η = -N sign(v) in every replica: 2n - 1 operations of a dot product, the two sums of
-z, at most `OPERATIONS` of an activation, one of each product and sum behind it. What is exactly zero does not underflow.
+Underflow. Where results below the smallest normal number are flushed to zero, N is that number; with gradual underflow, it is
+half the distance of subnormal numbers. These errors are not random: a flush goes towards zero at every timestep, so that the errors
+add where others cancel (a cell with an open forget gate that adds a thousand flushed products misses all of them). So each
+operation that leads to a result v has η = -N sign(v) in every replica: 2n - 1 operations of a dot product, the two sums of z, at
+most `OPERATIONS` of an activation, and one for each product and sum after it. A result that is exactly zero does not underflow.
 
 σ of an element = u · RMS of the replicas + u/2 · |reference| + N, the last terms for storing the result.
 
-This is first order in u. The errors of a chaotic run leave it, where `rounding.sigma_of_run` goes on with replicas.
+This is of first order in u. For the errors of a chaotic run, which are not, `rounding.sigma_of_run` uses replicas.
 
-What this is an upper estimate of:
+This is an upper estimate:
 
-- A fused multiply-add rounds once where two roundings are taken here. It takes a rounding away, and an underflow with it.
-- Sums in another order: blocks, lanes and trees lead each term through fewer sums than one long sum does. They take roundings away;
-  the random order stands for the one that is not known.
-- Mixed precision casts weights and inputs once to the compute dtype, before the first operation. A run is compared with an oracle
-  that reads them as that dtype holds them, so their casts are no error of the run, and none is counted. The result leaves in the
-  compute dtype; the cast, where there is one, is the storing that the last terms count.
+- A fused multiply-add rounds once, and underflows once, where this model has two roundings.
+- Sums in another order, by blocks, lanes or trees, have fewer roundings for each term than one long sum. The random order
+  represents the unknown order.
+- Mixed precision casts weights and inputs once to the compute dtype, before the first operation. The oracle reads the cast values,
+  so that these casts are no errors of the run. The result has the compute dtype; the last terms count its cast, where there is one.
 
-Why 24 replicas and a limit of 8σ: were the deviations normal with the true σ, err/σ would follow Student's t with 24 degrees
+Why 24 replicas and a limit of 8σ: if the deviations were normal with the true σ, err/σ would follow Student's t with 24 degrees
 of freedom, and P(|t| > 8) = 3e-8 per element. The sum over all operations is an upper estimate of real rounding (|δ| ≤ u, not
-= u), so the real rate is far lower: `verify` reports the margin err/σ that it met.
+= u), so the real rate is far lower: `verify` reports the largest margin err/σ.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class Arithmetic:
     Attributes:
         unit_roundoff: u, the largest relative error of an operation.
         underflow: N, the largest absolute error beside it.
-        operands: unit roundoff of what matrix products round their operands to before they multiply; 0 where they do not.
+        operands: unit roundoff to which matrix products round their operands before they multiply; 0 where they do not.
     """
 
     unit_roundoff: float
@@ -83,11 +82,11 @@ class Arithmetic:
 # u: half the gap between 1 and the next number of the precision.
 UNIT_ROUNDOFF = MappingProxyType({"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53})
 
-# N: what a result loses at most where it underflows. "Tensorflow always flushes denormals to zero" (openxla/xla, llvm_util.cc; its
-# threads set FTZ and DAZ, tsl/platform/denormal.h): all below the smallest normal number. bfloat16 is computed in float32 and has
-# its exponents. float16 is computed in float32 too, far from underflow there, and each result converted: VCVTPS2PH gives subnormal
-# numbers ("MXCSR.FTZ is ignored") and VCVTPH2PS reads them ("MXCSR.DAZ is ignored"; Intel 64 and IA-32 Architectures Software
-# Developer's Manual, volume 2). So it loses half the distance of its subnormal numbers.
+# N: the largest error of a result that underflows. "Tensorflow always flushes denormals to zero" (openxla/xla, llvm_util.cc; its
+# threads set FTZ and DAZ, tsl/platform/denormal.h): everything below the smallest normal number. bfloat16 is computed in float32
+# and has its exponents. float16 is computed in float32 too, far from underflow there, and each result converted: VCVTPS2PH gives
+# subnormal numbers ("MXCSR.FTZ is ignored") and VCVTPH2PS reads them ("MXCSR.DAZ is ignored"; Intel 64 and IA-32 Architectures
+# Software Developer's Manual, volume 2). So its error is half the distance of its subnormal numbers.
 UNDERFLOW = MappingProxyType({"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022})
 
 ARITHMETIC = MappingProxyType(
@@ -108,7 +107,7 @@ class RoundingSigma:
 
 
 class _LinearStep(NamedTuple):
-    """One timestep's derivative and the size of its errors in units of u; gates along the last axis as i, f, c̃, o."""
+    """The derivative of one timestep and the size of its errors in units of u; the gates i, f, c̃, o are along the last axis."""
 
     slope: Array  # ∂gate/∂z, (batch, 4 * units)
     gate_noise: Array  # (batch, 4 * units)
@@ -128,16 +127,17 @@ def rounding_sigma(
     """σ of a run that started from zeros, went forwards and had no mask.
 
     Args:
-        config: what was run; activation "tanh" and recurrent_activation "sigmoid" only.
-        weights: of the run, as the tested precision stores them.
-        inputs: (batch, timesteps, input_dim), as the tested precision stores them.
+        config: of the run; activation "tanh" and recurrent_activation "sigmoid" only.
+        weights: of the run, rounded to the tested precision.
+        inputs: (batch, timesteps, input_dim), rounded to the tested precision.
         trajectory: the oracle's run over them.
-        arithmetic: of the tested precision. Replicas hold float32, whose range float64's N leaves; it counts in storing alone.
+        arithmetic: of the tested precision. Replicas are float32, which cannot represent float64's N; it counts in the last term
+            only.
         seed: of the random signs.
 
     Raises:
-        UnsupportedConfigError: for the other activations, and for rounded operands, `rounding` has replicas.
-        ShapeError: weights or trajectory are not those of such a run.
+        UnsupportedConfigError: other activations, or rounded operands, for which `rounding` has replicas.
+        ShapeError: the weights or the trajectory do not fit the inputs.
     """
     if (config.activation, config.recurrent_activation) != ("tanh", "sigmoid") or config.go_backwards:
         raise UnsupportedConfigError(
@@ -156,11 +156,11 @@ def rounding_sigma(
     u, stored = arithmetic.unit_roundoff, arithmetic.underflow
     with np.errstate(over="ignore", invalid="ignore"):
         hidden, cell = u * _replicate(weights.astype(np.float32), inputs, trajectory, stored / u, seed)
-    # |h| < 1 and |c| < t, whatever the derivative of a chaotic run says, if it can be held at all: two runs differ by 2 σ at most.
-    most = np.arange(1.0, inputs.shape[1] + 1)[:, np.newaxis]
+    # |h| < 1 and |c| < t, also where the derivative of a chaotic run is larger or infinite: two runs differ by 2 σ at most.
+    largest_cell = np.arange(1.0, inputs.shape[1] + 1)[:, np.newaxis]
     return RoundingSigma(
         hidden=np.fmin(hidden + u / 2 * np.abs(trajectory.hidden) + stored, 1.0),
-        cell=np.fmin(cell + u / 2 * np.abs(trajectory.cell) + stored, most),
+        cell=np.fmin(cell + u / 2 * np.abs(trajectory.cell) + stored, largest_cell),
     )
 
 
@@ -207,7 +207,7 @@ def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, unde
         block = np.s_[start : start + BLOCK]
         z, z_variance = _preactivation(x[block], previous_h[block], weights)
         z_i, z_f, z_c, z_o = np.split(z, 4, axis=-1)
-        # exp(80) fits float32, and a gate of exp(-80) is as good as closed.
+        # float32 can represent exp(80), and a gate of exp(-80) is closed.
         i, f, o = (1 / (1 + np.exp(-np.clip(gate, -80, 80))) for gate in (z_i, z_f, z_o))
         candidate, tanh_c = np.tanh(z_c), np.tanh(c[block])
         slope = np.concatenate([i * (1 - i), f * (1 - f), 1 - candidate**2, o * (1 - o)], axis=-1)
@@ -224,14 +224,14 @@ def _linearise(weights: LSTMWeights, inputs: Array, trajectory: Trajectory, unde
             o * (1 - tanh_c**2),
             tanh_c,
             2 * np.abs(h[block]),
-            *(-underflow * lost for lost in _underflows(weights, z, (i, candidate, o), slope, (previous_c[block], c[block]))),
+            *(-underflow * count for count in _underflows(weights, z, (i, candidate, o), slope, (previous_c[block], c[block]))),
         )
 
 
 def _underflows(
     weights: LSTMWeights, z: Array, gates: tuple[Array, Array, Array], slope: Array, cells: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """What one timestep takes from c' and from h' where all underflows, in units of N.
+    """The loss of c' and of h' in one timestep in which every operation underflows, in units of N.
 
     z and slope are of all gates, (timesteps, batch, 4 * units); gates are i, c̃ and o, and cells c and c'.
     """

@@ -65,8 +65,8 @@ def test_list_prints_what_matches_under_a_seed() -> None:
 @pytest.mark.parametrize("command", ["list", "verify"])
 def test_pattern_without_a_match_is_refused(command: str) -> None:
     """With ids like it, before any process is started."""
-    said = refused(invoke(command, "--case", "u10-d5-t13-b4-s"))
-    assert said.startswith("no case matches 'u10-d5-t13-b4-s'; ids look like: u10-d5-t13-b3-s0")
+    message = refused(invoke(command, "--case", "u10-d5-t13-b4-s"))
+    assert message.startswith("no case matches 'u10-d5-t13-b4-s'; ids look like: u10-d5-t13-b3-s0")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_verify_on_a_missing_backend_says_how_to_install_it(tmp_path: Path, monk
     """What a worker process met becomes one line; no report is written, for nothing was tested."""
     (tmp_path / "jax.py").write_text("raise ImportError('no jax here')\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    said = refused(invoke("verify", *SMALL, "--backend", "jax", "--json", str(tmp_path / "report.json")))
+    message = refused(invoke("verify", *SMALL, "--backend", "jax", "--json", str(tmp_path / "report.json")))
     step = "install it anew with: pip install --force-reinstall 'keras-lstm-conformance[jax]'"
-    assert said == f"the jax backend cannot be imported (no jax here); {step}"
+    assert message == f"the jax backend cannot be imported (no jax here); {step}"
     assert not (tmp_path / "report.json").exists()
 
 
@@ -132,7 +132,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 def single_options() -> list[tuple[str, click.Option]]:
     """Every option of every command that takes one value, or is a choice of two."""
-    commands = {name: later.load() for name, later in main.commands.items() if isinstance(later, LazyCommand)}
+    commands = {name: lazy.load() for name, lazy in main.commands.items() if isinstance(lazy, LazyCommand)}
     options = [(name, each) for name, command in commands.items() for each in command.params if isinstance(each, click.Option)]
     return [(name, each) for name, each in options if not each.multiple and (each.secondary_opts or not each.is_flag)]
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.claims import CLAIMS, SYSTEMS
 from conformance.cli import main
-from conformance.commands.claims import DRAWN_CLAIM
+from conformance.commands.claims import PLOTTED_CLAIM
 from conformance.report.documents import read
 from conformance.running.kill_matrix import Kills
 from lstm_ref.deviations import DEVIATIONS
@@ -47,10 +47,10 @@ def test_claims_suggest_the_nearest_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("described", "code", "said"), [(None, 0, "28 of 28 as described"), (("bias_dropped",), 1, "of 28 as described")]
+    ("described", "code", "summary"), [(None, 0, "28 of 28 as described"), (("bias_dropped",), 1, "of 28 as described")]
 )
 def test_without_ids_systems_are_asked(
-    described: tuple[str, ...] | None, code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    described: tuple[str, ...] | None, code: int, summary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the claims; one that is not as described fails the run."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
@@ -61,7 +61,7 @@ def test_without_ids_systems_are_asked(
         monkeypatch.setattr("conformance.environments.recipes.Recipes.deviations_of", lambda *_: described)
     file, page = tmp_path / "claims.json", tmp_path / "claims.html"
     result = invoke("claims", "--json", str(file), "--html", str(page))
-    assert (result.exit_code, said in result.stdout) == (code, True), result.stdout
+    assert (result.exit_code, summary in result.stdout) == (code, True), result.stdout
     (system,) = read(file, "claims")["systems"]
     assert (system["environment"], bool(system["unexplained"])) == ("block-lstm-v2", bool(code))
     assert ("systems are not as described: block-lstm-v2" in page.read_text(encoding="utf-8")) == bool(code)
@@ -77,7 +77,7 @@ def test_plot_is_refused_without_the_claim_that_it_draws(tmp_path: Path) -> None
     """Before anything runs, not after."""
     result = invoke("claims", "two-units-double", "--plot", str(tmp_path / "accuracy.png"))
     assert result.exit_code == 2
-    assert DRAWN_CLAIM in result.stderr
+    assert PLOTTED_CLAIM in result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -97,9 +97,9 @@ def test_blind_case_fails_the_kill_matrix(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("conformance.commands.deviations.kill_matrix", lambda *_: [blind])
     result = invoke("deviations", "--case", "u2-d1-t1-b3-s0")
     assert result.exit_code == 1
-    named, said = result.stdout.splitlines()[-2:]
+    named, summary = result.stdout.splitlines()[-2:]
     assert named == "u2-d1-t1-b3-s0 is blind to two_biases"
-    assert said.endswith(": 1 cases are blind")
+    assert summary.endswith(": 1 cases are blind")
 
 
 def test_probes_alone_have_no_kill_matrix() -> None:

@@ -71,8 +71,8 @@ def test_shell_is_told_how_to_ask(shell: str, monkeypatch: pytest.MonkeyPatch) -
 def test_no_framework_is_loaded_to_complete() -> None:
     """A shell asks at each press of a key."""
     made = "import sys; from click.shell_completion import ShellComplete; from conformance.cli import main"
-    asked = "ShellComplete(main, {}, 'lstm-conformance', '').get_completions(['verify', '--case'], 'u1-')"
+    completions = "ShellComplete(main, {}, 'lstm-conformance', '').get_completions(['verify', '--case'], 'u1-')"
     loaded = "print(*(set(sys.modules) & {'keras', 'tensorflow', 'jax', 'torch', 'h5py', 'hypothesis'}))"
-    code = f"{made}; {asked}; {loaded}"
+    code = f"{made}; {completions}; {loaded}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
     assert ran.stdout == "\n"

@@ -65,9 +65,9 @@ def test_what_an_interpreter_lacks_is_named_with_what_installs_it(
     python = interpreter_with(tmp_path / "there", linked)
     with pytest.raises(AdapterStartError) as refused:
         EnvironmentAdapter(f"{python}{backend}").start()
-    said = str(refused.value)
-    assert f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed there; ModuleNotFoundError: " in said
-    assert said.endswith(f"; install it with: {find_uv_bin()} pip install --python {python} {' '.join(missing)}")
+    message = str(refused.value)
+    assert f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed there; ModuleNotFoundError: " in message
+    assert message.endswith(f"; install it with: {find_uv_bin()} pip install --python {python} {' '.join(missing)}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="packages are linked, which Windows allows to few")

@@ -19,10 +19,12 @@ from conformance.known.known_differences import known_differences
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
 from conformance.model_file.errors import ModelFileError
-from conformance.model_file.loading import raised, reason_and_mend
+from conformance.model_file.loading import exception_message, reason_and_remedy
 from conformance.model_file.page import page_of
-from conformance.model_file.report import ModelReport, as_dict, show
+from conformance.model_file.report import ModelReport, as_dict
+from conformance.model_file.text import page
 from conformance.model_file.verification import Verification, known_cause, questions_of, verify
+from conformance.report.document import show
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.tests.support.model_files import (
@@ -40,11 +42,11 @@ from conformance.tests.support.model_files import (
 from lstm_ref import LSTMError, LSTMWeights
 
 
-def shown(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> str:
+def printed_report(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL) -> str:
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
-        show(report, console, verbosity)
+        show(page(report, verbosity), console)
     return printed.get()
 
 
@@ -63,7 +65,7 @@ def test_a_model_that_is_right_in_both(tmp_path: Path) -> None:
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {})
     assert report.is_expected
     assert [one.verdict for each in report.environments for one in each.verifications] == [Verdict.PASS] * 2
-    assert "predictions of both: bit for bit the same" in shown(report)
+    assert "predictions of both: bit for bit the same" in printed_report(report)
 
 
 @pytest.mark.parametrize("verbosity", Verbosity)
@@ -74,9 +76,9 @@ def test_a_name_commands_no_terminal(verbosity: Verbosity, tmp_path: Path, capsy
     path = one_lstm(tmp_path / "model.keras", name=name)
     with Progress({}, verbosity=verbosity) as progress:
         report = examine(
-            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, watching=progress
+            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, progress=progress
         )
-    printed = shown(report, verbosity) + "".join(capsys.readouterr())
+    printed = printed_report(report, verbosity) + "".join(capsys.readouterr())
     assert [each for each in printed if not each.isprintable() and each != "\n"] == []
     assert forged not in [line.strip() for line in printed.splitlines()]
     assert "\ufffd[32m\ufffd1 PASS of" in printed
@@ -89,7 +91,7 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     assert (right.is_expected, wrong.is_expected, report.is_expected, report.agreement) == (True, False, False, Verdict.FAIL)
     assert wrong.verifications[0].explained_by[0] == "output_tanh_missing"
     assert wrong.calls[0].check.verdict is Verdict.FAIL
-    assert "explained: it matches the reference if" in shown(report)
+    assert "explained: it matches the reference if" in printed_report(report)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +112,9 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
 )
 def test_quiet_report_has_what_is_not_as_expected(tmp_path: Path, second: dict[str, str | None], lines: list[str]) -> None:
     """No table, no versions; the last line is the verdict."""
-    said = shown(examined(one_lstm(tmp_path / "model.keras"), {}, second), Verbosity.QUIET).splitlines()
-    said = [line for line in said if not line.startswith(" ")]
-    assert [line.startswith(start) for line, start in zip(said, lines, strict=True)] == [True] * len(lines), said
+    printed = printed_report(examined(one_lstm(tmp_path / "model.keras"), {}, second), Verbosity.QUIET).splitlines()
+    printed = [line for line in printed if not line.startswith(" ")]
+    assert [line.startswith(start) for line, start in zip(printed, lines, strict=True)] == [True] * len(lines), printed
 
 
 def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> No
     file = io.StringIO()
     with Progress({}, unit="LSTMs", verbosity=Verbosity.VERBOSE, console=Console(file=file, width=200)) as progress:
         path = one_lstm(tmp_path / "model.keras")
-        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, watching=progress)
+        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, progress=progress)
     first, second, last = file.getvalue().splitlines()
     assert first.startswith("✓ PASS  model/lstm  ")
     assert second.startswith("✓ PASS  the whole model  ")
@@ -143,7 +145,7 @@ def test_a_file_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
     report = examined(one_lstm(tmp_path / "model.keras"), {"refusal": refusal})
     (environment,) = report.environments
     assert (environment.loaded, environment.is_expected, environment.verifications[0].verdict) == (False, False, Verdict.PASS)
-    text = shown(report)
+    text = printed_report(report)
     assert refusal in text
     assert "reason: Keras 3's LSTM has no argument time_major" in text
     assert "mend: remove time_major" in text
@@ -153,11 +155,11 @@ def test_a_model_that_loads_and_raises_is_a_finding(tmp_path: Path) -> None:
     """It says so in one line."""
     report = examined(one_lstm(tmp_path / "model.keras"), {"failure": "InvalidArgumentError: no"})
     assert not report.is_expected
-    assert "the model does not predict: InvalidArgumentError: no" in shown(report)
+    assert "the model does not predict: InvalidArgumentError: no" in printed_report(report)
 
 
 @pytest.mark.parametrize(
-    ("failure", "failing", "own", "said"),
+    ("failure", "failing", "own", "expected_text"),
     [
         (
             "no",
@@ -178,7 +180,7 @@ def test_a_model_that_loads_and_raises_is_a_finding(tmp_path: Path) -> None:
     ids=["drawn", "own", "late", "died", "unsupported"],
 )
 def test_a_model_without_a_prediction_says_what_happened(
-    tmp_path: Path, failure: str, failing: type[LSTMError], said: list[str], *, own: bool
+    tmp_path: Path, failure: str, failing: type[LSTMError], expected_text: list[str], *, own: bool
 ) -> None:
     """Nothing is blamed on the inputs that is not theirs, and no next step is one that was taken."""
     np.save(tmp_path / "own.npy", np.ones((4, 5, 3), np.float32))
@@ -189,8 +191,8 @@ def test_a_model_without_a_prediction_says_what_happened(
         make=lambda _: LoadsOneLSTM(failure=failure, failing=failing),
         read_file=contents_of,
     )
-    text = shown(report)
-    assert [words for words in said if words not in text] == []
+    text = printed_report(report)
+    assert [words for words in expected_text if words not in text] == []
 
 
 def test_cause_that_is_a_known_difference_is_named() -> None:
@@ -234,7 +236,7 @@ def test_nan_weights_fail_without_being_run(tmp_path: Path) -> None:
     arrays["bias"][2] = np.nan
     report = examined(one_lstm(tmp_path / "model.keras", LSTMWeights(**arrays)), {})
     assert (report.is_expected, report.environments[0].verifications[0].verdict) == (False, Verdict.FAIL)
-    assert "model/lstm: bias[2] is NaN" in shown(report)
+    assert "model/lstm: bias[2] is NaN" in printed_report(report)
 
 
 def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_a_model_with_code_is_not_loaded(tmp_path: Path) -> None:
     assert report.is_expected
     assert (
         "the file was loaded nowhere, so the whole model was not run: a Lambda layer runs Python code of the user's own"
-        in shown(report)
+        in printed_report(report)
     )
 
 
@@ -276,8 +278,8 @@ def test_page_says_what_is_not_as_expected(environment: dict[str, Any], outcome:
 def test_page_says_that_predictions_differ(tmp_path: Path) -> None:
     """Of two environments, after what differs in each."""
     report = examined(one_lstm(tmp_path / "model.keras"), {}, {"deviation": "output_tanh_missing"})
-    said = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
-    assert page_of(as_dict(report)).outcome.text == said
+    expected_text = "TO: 1 of 1 LSTMs differ; TO: 1 of 1 recorded calls differ; the predictions of both differ"
+    assert page_of(as_dict(report)).outcome.text == expected_text
 
 
 def test_page_does_not_speak_for_what_was_not_verified(tmp_path: Path) -> None:
@@ -330,9 +332,9 @@ def test_half_of_a_bidirectional_is_asked_by_its_own_arguments(tmp_path: Path) -
     both = node("Bidirectional", "both", layer=lstm_node("ahead", return_sequences=True))
     stored = {f"layers/bidirectional/{half}_layer/cell": weights_of() for half in ("forward", "backward")}
     lstms = read(write_keras(tmp_path / "model.keras", model_node(inputs, both), stored))
-    assert [lstm.found.config is not None and lstm.found.config.zero_output_for_mask for lstm in lstms] == [True, True]
-    asked = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
-    assert {config.zero_output_for_mask for config in asked} == {False}
+    assert [lstm.layer.config is not None and lstm.layer.config.zero_output_for_mask for lstm in lstms] == [True, True]
+    configs = [case.config for lstm in lstms for case, _ in questions_of(lstm, 0)]
+    assert {config.zero_output_for_mask for config in configs} == {False}
 
 
 def test_each_layer_is_asked_in_several_ways(tmp_path: Path) -> None:
@@ -381,13 +383,13 @@ def test_a_reason_for_what_keras_raised(tmp_path: Path, message: str, reason: st
     inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
     both = node("Bidirectional", "both", layer=lstm_node(unroll=False))
     file = contents_of(write_keras(tmp_path / "model.keras", model_node(inputs, both), {}))
-    assert reason in reason_and_mend(message, file, LoadsOneLSTM().describe(), {"keras": "3.5.0"})[0]
+    assert reason in reason_and_remedy(message, file, LoadsOneLSTM().describe(), {"keras": "3.5.0"})[0]
 
 
 def test_a_cause_is_blamed_on_a_class_that_the_file_has(tmp_path: Path) -> None:
     """Weights are missing for other reasons where there is no Bidirectional."""
     message = "Layer 'lstm_cell' expected 3 variables, but received 0 variables during loading"
-    reason, _ = reason_and_mend(message, contents_of(one_lstm(tmp_path / "model.keras")), {}, {"keras": "3.5.0"})
+    reason, _ = reason_and_remedy(message, contents_of(one_lstm(tmp_path / "model.keras")), {}, {"keras": "3.5.0"})
     assert reason.startswith("it is none of the causes that are known here")
 
 
@@ -405,7 +407,7 @@ def test_unknown_cause_has_a_next_step_that_there_is(tmp_path: Path, version: st
     """The version that wrote the file, where it is another and there is an environment of it."""
     inputs = node("InputLayer", "read", batch_shape=[None, 5, 3], dtype="float32")
     path = write_keras(tmp_path / "model.keras", model_node(inputs, lstm_node()), {"layers/lstm/cell": weights_of()}, version)
-    assert mend in reason_and_mend("something else", contents_of(path), {}, {"keras": here})[1]
+    assert mend in reason_and_remedy("something else", contents_of(path), {}, {"keras": here})[1]
 
 
 @pytest.mark.parametrize(
@@ -418,7 +420,7 @@ def test_unknown_cause_has_a_next_step_that_there_is(tmp_path: Path, version: st
 )
 def test_file_under_another_kinds_name_is_called_so(tmp_path: Path, name: str, message: str, mend: str) -> None:
     """Keras 3 opens by the suffix, and the suite by the content."""
-    reason, step = reason_and_mend(message, contents_of(one_lstm(tmp_path / name)), {}, {"keras": "3.15.1"})
+    reason, step = reason_and_remedy(message, contents_of(one_lstm(tmp_path / name)), {}, {"keras": "3.15.1"})
     assert reason.startswith("it holds a .keras archive and its name ")
     assert step == mend
 
@@ -428,15 +430,15 @@ def test_hdf5_under_the_name_of_an_archive_is_called_so(tmp_path: Path) -> None:
     arrays = {f"cell/{name}": array for name, array in weights_of().arrays.items()}
     path = write_h5(tmp_path / "model.keras", model_node(lstm_node()), {"lstm": arrays})
     message = "ValueError: File not found: filepath=model.keras. Please ensure the file is an accessible `.keras` zip file."
-    said = reason_and_mend(message, contents_of(path), {}, {"keras": "3.15.1"})
-    assert said == ("it holds HDF5 and its name ends in .keras: this Keras goes by the name", "copy it to model.h5")
+    advice = reason_and_remedy(message, contents_of(path), {}, {"keras": "3.15.1"})
+    assert advice == ("it holds HDF5 and its name ends in .keras: this Keras goes by the name", "copy it to model.h5")
 
 
 def test_a_message_is_quoted_without_the_configuration() -> None:
     """Keras quotes all of it."""
     long = "TypeError: Error when deserializing class 'InputLayer' using config={'a': 1}. Exception encountered: no 'b'"
-    assert raised(long) == "no 'b'"
-    assert len(raised("x" * 1000)) < 310
+    assert exception_message(long) == "no 'b'"
+    assert len(exception_message("x" * 1000)) < 310
 
 
 # --- safety ----------------------------------------------------------------------------------------------------------------------

@@ -48,14 +48,14 @@ def written(folder: Path, *arguments: str) -> tuple[Result, dict[str, Any], str,
 
 def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     """Probes that a pattern chooses beside cases, before anything is said of the cases."""
-    said = "not asked: 4 of what was chosen: probes look into the Keras of this interpreter"
+    message = "not asked: 4 of what was chosen: probes look into the Keras of this interpreter"
     arguments = ("upgrade", "reference", "reference", "--level", "standard", "--case", "*units*")
     result, report, markdown, page = written(tmp_path, *arguments)
     assert (result.exit_code, len(report["plan"]["cases"])) == (0, 5)
     assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [4]
-    assert result.stdout.splitlines()[2].startswith(said)
-    assert report["summary"]["caveats"][0].startswith(said)
-    assert said in markdown.partition("|")[0]
+    assert result.stdout.splitlines()[2].startswith(message)
+    assert report["summary"]["caveats"][0].startswith(message)
+    assert message in markdown.partition("|")[0]
     assert page.index("probes look into the Keras") < page.index("unchanged bit for bit")
 
 
@@ -63,12 +63,12 @@ def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path) -
     """With its date and place, and in the last line; the known differences that it shows are named."""
     sides = ("upgrade", "tensorflow==2.0.4", "reference", "--recorded", "--no-reduce")
     result, report, markdown, page = written(tmp_path, *sides, "--case", "u3-d2-t5-b4-seq-stateful-staticbatch-s0")
-    said = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
+    message = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[2].startswith(said)
-    assert report["summary"]["caveats"][0].startswith(said)
+    assert result.stdout.splitlines()[2].startswith(message)
+    assert report["summary"]["caveats"][0].startswith(message)
     assert report["changes"][0]["before"]["known"] == "sigmoid-absolute-in-tensorflow-1-and-2"
-    assert said in markdown.partition("|")[0].replace("\\", "")
+    assert message in markdown.partition("|")[0].replace("\\", "")
     assert "wrong, as known: sigmoid-absolute-in-tensorflow-1-and-2" in markdown.replace("\\", "")
     assert "Recorded, not run, in part. 1 changes" in page
 
@@ -81,10 +81,10 @@ def test_history_says_which_columns_are_recorded(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert "tensorflow==2.0.4 did not run: " in refused.stdout.splitlines()[2]
     result, report, markdown, page = written(tmp_path, *arguments, "--recorded")
-    said = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
-    assert (result.exit_code, result.stdout.splitlines()[2].startswith(said)) == (0, True)
-    assert report["backends"]["tensorflow"]["caveats"][0].startswith(said)
-    assert said in markdown.partition("|")[0].replace("\\", "")
+    message = "tensorflow==2.0.4: recorded, not run: answers of 2026-11-21 on Linux"
+    assert (result.exit_code, result.stdout.splitlines()[2].startswith(message)) == (0, True)
+    assert report["backends"]["tensorflow"]["caveats"][0].startswith(message)
+    assert message in markdown.partition("|")[0].replace("\\", "")
     assert "every version answered; recorded, not run: tensorflow==2.0.4" in page
     assert "wrong (sigmoid-absolute-in-tensorflow-1-and-2)" in page
 
@@ -102,7 +102,7 @@ def test_change_is_reported_and_fails() -> None:
     """What it is, the smallest case, what explains it, how far apart, and what can be done."""
     result = invoke("upgrade", "reference", WRONG, *MASKED)
     assert result.exit_code == 1
-    for said in (
+    for message in (
         "From reference to reference:mask_ignored",
         "changed: now wrong   mask=left   1       right   wrong: mask_ignored",
         "smallest case: u1-d1-t3-b1-mask_left-s0",
@@ -113,7 +113,7 @@ def test_change_is_reported_and_fails() -> None:
         "what changed of the API is not known",
         "1 changes; once reviewed, they are recorded by --baseline FILE --write-baseline",
     ):
-        assert said in result.stdout
+        assert message in result.stdout
 
 
 def test_nothing_changed_is_a_success() -> None:
@@ -201,7 +201,7 @@ def test_versions_that_show_the_same_share_a_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("versions", "message"), [("reference,reference", "reference is there twice"), ("", "is no version of Keras")]
+    ("versions", "message"), [("reference,reference", "reference is given twice"), ("", "is no version of Keras")]
 )
 def test_history_refuses_what_is_no_range(versions: str, message: str) -> None:
     """A version twice, or none."""
@@ -235,10 +235,10 @@ def test_history_of_several_backends_is_one_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keeps", "said"), [(False, "with --keep FOLDER, the same command"), (True, "keeps what finished; the same")]
+    ("keeps", "message"), [(False, "with --keep FOLDER, the same command"), (True, "keeps what finished; the same")]
 )
-def test_interrupted_upgrade_says_how_to_go_on(keeps: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_upgrade_says_how_to_go_on(keeps: bool, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the folder that keeps what finished, if one was named."""
     monkeypatch.setattr(Progress, "finished", interrupting(after=1))
     result = invoke("upgrade", "reference", WRONG, *MASKED[:2], *(("--keep", tmp_path / "kept") if keeps else ()))
-    assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
+    assert (result.exit_code, message in result.stderr) == (1, True), result.stderr

@@ -159,7 +159,7 @@ def test_command_without_a_case_explains_a_layer(tmp_path: Path) -> None:
     [
         (
             ["u2-d1-t6-b3-s0", "--units", "2", "--no-bias", "--html", "page.html"],
-            "the case u2-d1-t6-b3-s0 says what its layer is: leave out --units, --no-bias, --html, or the case",
+            "the case u2-d1-t6-b3-s0 defines its layer: leave out --units, --no-bias, --html, or the case",
         ),
         (["--units", "300"], "units must be 1 to 256, the most that is drawn; got 300"),
         (["--unit", "3"], "LSTM(3) has 3 units, 0 to 2; got unit 3"),

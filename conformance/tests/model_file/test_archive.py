@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conformance.model_file.contents import Contents, contents_of, read_apart
+from conformance.model_file.contents import Contents, contents_of, read_in_subprocess
 from conformance.model_file.errors import ModelFileError
 from conformance.tests.support.model_files import lstm_node, model_node, one_lstm, weights_of, write_h5, write_keras
 
@@ -227,14 +227,14 @@ def test_a_reader_that_hangs_or_dies_is_a_damaged_file(tmp_path: Path, reader: C
     """HDF5's library does both on some files."""
     path = one_lstm(tmp_path / "model.keras")
     with pytest.raises(ModelFileError, match=said):
-        read_apart(path, reader, start_limit=1.5)
+        read_in_subprocess(path, reader, start_limit=1.5)
 
 
 def test_what_the_other_process_read_is_what_this_one_reads(tmp_path: Path) -> None:
     """Names, sizes, numbers."""
     path = one_lstm(tmp_path / "model.keras")
-    (there,), (here,) = read_apart(path).lstms, contents_of(path).lstms
-    assert there.found == here.found
+    (there,), (here,) = read_in_subprocess(path).lstms, contents_of(path).lstms
+    assert there.layer == here.layer
     assert there.weights is not None
     assert here.weights is not None
     np.testing.assert_array_equal(there.weights.kernel, here.weights.kernel)
@@ -245,7 +245,7 @@ def test_what_the_other_process_refuses_is_said_here(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.touch()
     with pytest.raises(ModelFileError, match="the file is empty"):
-        read_apart(path)
+        read_in_subprocess(path)
 
 
 # --- what is read ----------------------------------------------------------------------------------------------------------------

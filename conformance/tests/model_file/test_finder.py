@@ -242,7 +242,7 @@ def test_lstm_that_a_layer_keeps_under_another_name_is_not_judged(tmp_path: Path
     file = contents_of(write_keras(tmp_path / "model.keras", model_node(mine), {"layers/mine/other/cell": weights_of()}))
     (lstm,) = file.lstms
     assert lstm.faults == ()
-    assert "an argument of model/mine, whose class 'my_code.Mine' is none of Keras' and keeps it under another" in lstm.found.reason
+    assert "an argument of model/mine, whose class 'my_code.Mine' is none of Keras' and keeps it under another" in lstm.layer.reason
 
 
 def test_lstms_in_a_list_of_the_users_own_layer_are_found(tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ def test_class_named_lstm_with_other_weights_is_not_judged(tmp_path: Path) -> No
     """A `.h5` file has the class's name alone; what it has beside Keras' weights tells."""
     arrays = {"lstm/peepholes": np.ones((3, 2), "f4"), **{f"cell/{name}": array for name, array in weights_of().arrays.items()}}
     (lstm,) = read(write_h5(tmp_path / "model.h5", model_node(lstm_node()), {"lstm": arrays}))
-    assert (lstm.found.config, lstm.faults) == (None, ())
-    assert "weights that Keras' has not, lstm/peepholes: it is of the user's own" in lstm.found.reason
+    assert (lstm.layer.config, lstm.faults) == (None, ())
+    assert "weights that Keras' has not, lstm/peepholes: it is of the user's own" in lstm.layer.reason
 
 
 def test_names_with_the_separators_of_windows(tmp_path: Path) -> None:
@@ -372,4 +372,4 @@ def test_files_that_keras_has_saved(tmp_path: Path) -> None:
     archive, legacy = read(tmp_path / "model.keras"), read(tmp_path / "model.h5")
     assert same(by_path(archive), weights)
     assert same(by_path(legacy), weights)
-    assert [lstm.found.place.uses for lstm in archive] == [2, 2, 2, 2]
+    assert [lstm.layer.place.uses for lstm in archive] == [2, 2, 2, 2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.model_file.contents import contents_of
-from conformance.model_file.loading import reason_and_mend
+from conformance.model_file.loading import reason_and_remedy
 from conformance.tests.support.model_files import lstm_node, model_node, node, weights_of, write_keras
 
 WITHOUT_WEIGHTS = (
@@ -32,7 +32,7 @@ def test_names_of_windows_are_why_weights_are_missing(tmp_path: Path, message: s
     """Whatever layers the file has; where something else comes first, they are named as what comes next."""
     layer = node("Bidirectional", "both", layer=lstm_node()) if halves else lstm_node()
     path = write_keras(tmp_path / "model.keras", model_node(layer), {"layers\\lstm\\cell": weights_of()}, "2.15.0")
-    said = reason_and_mend(message, contents_of(path), {}, {"tf.keras": "2.15.1"})
+    said = reason_and_remedy(message, contents_of(path), {}, {"tf.keras": "2.15.1"})
     assert (reason in said[0], mend in said[1]) == (True, True)
 
 
@@ -48,6 +48,6 @@ def test_names_of_windows_are_why_weights_are_missing(tmp_path: Path, message: s
 def test_a_file_of_keras_1_is_called_so_where_keras_no_longer_reads_it(tmp_path: Path, here: dict[str, str], named: bool) -> None:
     """Keras 2.0.1 to 2.3 convert one, so that there another cause is to be found."""
     path = write_keras(tmp_path / "model.keras", model_node(lstm_node()), {"layers/lstm/cell": weights_of()}, "1.2.2")
-    reason, mend = reason_and_mend("TypeError: pop expected at most 1 argument, got 2", contents_of(path), {}, here)
+    reason, mend = reason_and_remedy("TypeError: pop expected at most 1 argument, got 2", contents_of(path), {}, here)
     assert reason.startswith("it was written by Keras 1,") == named
     assert (mend == "load it in Keras 2.0.1 to 2.3 and save it again") == named

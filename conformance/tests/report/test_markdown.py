@@ -21,7 +21,7 @@ from conformance.commands.scripts import script_of
 from conformance.judging.verdict import Verdict
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
-from conformance.model_file.summary import blocks_of as model_summary
+from conformance.model_file.text import summary as model_summary
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, Script, show
 from conformance.report.markdown import LIMIT, as_markdown
 from conformance.report.model import Report
@@ -234,10 +234,10 @@ def test_model_is_shown(deviation: str | None, outcome: str, tmp_path: Path) -> 
     """A row per LSTM with its verdict in each environment, and what differs."""
     known = {"right": LoadsOneLSTM(), "other": LoadsOneLSTM(deviation=deviation)}
     text = as_markdown(
-        list(model_summary(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of)))
+        model_summary(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of))
     )
     assert outcome in text
-    assert "| LSTM | input\\_dim → units | FROM | TO |" in text
+    assert "| LSTM | input\\_dim → units | parameters | uses | FROM | TO |" in text
     assert "predictions of both: " in text
     assert ("output\\_tanh\\_missing" in text) is bool(deviation)
 

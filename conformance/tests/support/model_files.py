@@ -114,7 +114,7 @@ class LoadsOneLSTM(ReferenceAdapter):
 
         def run(weights: LSTMWeights) -> Array:
             built = LSTM if self.deviation is None else DEVIATIONS[self.deviation].build
-            return np.asarray(built(lstm.found.config or LSTMConfig(weights.units), weights)(inputs)).astype(np.float32)
+            return np.asarray(built(lstm.layer.config or LSTMConfig(weights.units), weights)(inputs)).astype(np.float32)
 
         def moved() -> LSTMWeights:
             assert lstm.weights is not None
@@ -133,7 +133,7 @@ class LoadsOneLSTM(ReferenceAdapter):
         replicas = np.stack([run(moved()) for _ in range(question["replicas"])])
         said = {
             "outputs": 1,
-            "layers": [{"name": lstm.found.name, "cells": 1}],
+            "layers": [{"name": lstm.layer.name, "cells": 1}],
             "calls": [{"layer": 0, "mask": False, "states": 0, "returned": 1}],
         }
         return Answer(

@@ -93,7 +93,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "other.toml is a document without a format; expected baseline, as made by: .* --write-baseline",
         ),
         ((*SAME, "--keep", "text"), "'text' is a file"),
-        (("history", "--versions", "3.0.5,3.0.5"), "3.0.5 is there twice: name each version once"),
+        (("history", "--versions", "3.0.5,3.0.5"), "3.0.5 is given twice: name each version once"),
         (("history", "--versions", "9.x"), "'9.x' is no version of Keras, as in 3.15.1, and no environment, as in"),
         (("model", "none.keras"), "there is no such file; expected the path of a .keras or .h5 file"),
         (("model", "empty"), "a folder; expected a .keras or .h5 file, as model.save\\('model.keras'\\) writes it"),
@@ -104,7 +104,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "empty/environment.json cannot be read: .*; name .*, or make one with: .* verify --keep empty",
         ),
         (("agree", "two words", "two words/../empty"), "'?two words/environment.json'? cannot be .* verify --keep 'two words'"),
-        (("agree", "empty", "two words/../empty"), "two words/../empty is there twice, and agrees with itself: name each folder"),
+        (("agree", "empty", "two words/../empty"), "two words/../empty is given twice: name each folder"),
         (("agree", "text", "text"), "'text' is a file"),
         (
             ("report", "none.json", "--html", "x.html"),
