@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from conformance.adapters.observation import CallObservation, Observation
+from conformance.adapters.protocol import observation_of, question_of
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.claims.measure import SIGMAS
 from conformance.environments.adapter import EnvironmentAdapter
-from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recording import NotRecordedError
 from conformance.environments.spec import parse
 from conformance.judging.verdict import Result, Verdict, exception_line

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from packaging.version import Version
 
+from conformance.adapters.worker.description import signature_of
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import build_lstm, random_inputs, random_state, random_weights
 from conformance.claims.model import Evidence, Finding
 from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.systems import TF_KERAS
-from conformance.environments.worker import signature_of
 
 # The signature that the documents print, argument by argument.
 STATED_DEFAULTS = {

@@ -55,7 +55,7 @@ pygments_style, pygments_dark_style = "friendly", "monokai"
 
 # Files of the repository that are pages here.
 PAGES = {
-    "conformance/environments/PROTOCOL.md": "/extend/protocol.md",
+    "conformance/adapters/worker/PROTOCOL.md": "/extend/protocol.md",
     "PROTOCOL.md": "/extend/protocol.md",
 }
 

@@ -1,10 +1,9 @@
-"""Isolated Python environments, and the worker that runs an implementation in one of them.
+"""Isolated Python environments, and what runs an implementation in one.
 
-It imports `adapters`, `cases` and `system`. The worker imports nothing of the suite.
+It imports `adapters`, `cases` and `system`.
 
-A spec (spec.py) names an environment; a recipe (recipes.toml) says how it is made; build.py provides it. worker.py is the one file
-that runs inside; process.py talks with it, protocol.py translates cases and observations, recorded.py answers in its place from
-recordings.
+A spec (spec.py) names an environment; a recipe (recipes.toml) says how it is made; build.py provides it. process.py talks with the
+worker that runs inside (`adapters/worker`), recorded.py answers in its place from recordings.
 """
 
 # Key of an environment: the deviations that describe the implementation, joined by +.

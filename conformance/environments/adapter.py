@@ -14,6 +14,7 @@ from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.backends.backend import Backend
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, AnswerError, observation_of, question_of
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.environments import DESCRIBED_BY
@@ -21,7 +22,6 @@ from conformance.environments.build import Environment, UnavailableError, provid
 from conformance.environments.folders import cache
 from conformance.environments.interpreters import install_command
 from conformance.environments.process import (
-    Answer,
     ImportFailedError,
     QuestionError,
     RequestHandler,
@@ -31,7 +31,6 @@ from conformance.environments.process import (
     WorkerError,
     run_by,
 )
-from conformance.environments.protocol import observation_of, question_of
 from conformance.environments.recipes import recipes
 from conformance.environments.recording import NotRecordedError, Recorder, Recording, read_recording, recording_path
 from conformance.environments.spec import INSTALLED, INTERPRETER, EnvironmentSpecError, Spec, parse
@@ -117,7 +116,7 @@ class EnvironmentAdapter:
             raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
         except WorkerDiedError as error:
             raise (UnresolvedError if is_external_signal(error.exit_code) else CrashedError)(f"{error}, twice") from error
-        except (NotRecordedError, WorkerError) as error:
+        except (AnswerError, NotRecordedError, WorkerError) as error:
             raise UnresolvedError(str(error)) from error
 
     def describe(self) -> Mapping[str, Any]:

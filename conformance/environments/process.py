@@ -18,14 +18,16 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
+from conformance.adapters import worker
+from conformance.adapters.protocol import Answer
+from conformance.adapters.worker import PROTOCOL
 from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.error_messages import file_error_message
 from conformance.system.infrastructure import exit_code_text
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
-PROTOCOL = 1
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(worker.__file__).with_name("__main__.py")
 
 # Number of lines of stderr that are quoted if the worker died.
 QUOTED = 3
@@ -82,19 +84,6 @@ class QuestionError(LSTMError):
         super().__init__(message)
         self.traceback = traceback
         self.of_worker = of_worker
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """The answer of a worker.
-
-    Attributes:
-        fields: of the line that it wrote.
-        arrays: that it wrote, by name.
-    """
-
-    fields: Mapping[str, Any]
-    arrays: Mapping[str, Array]
 
 
 class RequestHandler(Protocol):

@@ -20,14 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.environments.process import (
-    PROTOCOL,
-    Answer,
-    QuestionError,
-    RequestHandler,
-    UnsupportedQuestionError,
-    WorkerDiedError,
-)
+from conformance.adapters.protocol import Answer
+from conformance.adapters.worker import PROTOCOL
+from conformance.environments.process import QuestionError, RequestHandler, UnsupportedQuestionError, WorkerDiedError
 from conformance.system.array_files import ArrayFileError, load_arrays
 from conformance.system.infrastructure import infrastructure_fault, is_external_signal
 from conformance.system.lifetime import atomic_write

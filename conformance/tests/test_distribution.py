@@ -163,6 +163,14 @@ def test_the_command_and_its_workers_run_beside_them(project: Project, tmp_path:
     assert {result["verdict"] for result in json.loads(report.read_text())["results"]} == {"FAIL"}
 
 
+def test_the_worker_is_started_by_its_path_in_what_is_installed(project: Project, tmp_path: Path) -> None:
+    """Its imports of its own modules are relative; a system that it does not know is named in its greeting."""
+    script = project.run("python", "-c", f"import {PACKAGE}.environments.process as process; print(process.WORKER)").stdout.strip()
+    job = json.dumps({"system": "unknown", "paths": [], "folder": str(tmp_path)})
+    finished = project.run("python", "-s", "-B", script, job)
+    assert json.loads(finished.stdout)["error"] == "KeyError: 'unknown'", finished.stderr
+
+
 def test_python_m_names_the_installed_package(project: Project) -> None:
     """Help says how it was called."""
     finished = project.run("python", "-m", PACKAGE, "--help")

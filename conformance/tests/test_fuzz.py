@@ -19,13 +19,12 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from conformance.adapters.conventions import DEFAULT_CONVENTIONS
+from conformance.adapters.protocol import Answer, AnswerError, observation_of
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import draw
 from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
-from conformance.environments.process import Answer, WorkerError
-from conformance.environments.protocol import observation_of
 from conformance.environments.recording import Recording, RecordingError, read_recording, write_recording
 from conformance.environments.spec import EnvironmentSpecError, parse
 from conformance.judging.checks import Evidence, judge
@@ -478,6 +477,6 @@ ARRAYS = {
 def test_changed_answer_is_judged_or_refused(said: Any, other: Mapping[str, Any]) -> None:
     """What a worker says is an observation that checks can judge, or its own error."""
     answer = Answer(fields=said, arrays={**ARRAYS, **other})
-    if (observed := refused(lambda: observation_of(CASE, answer), WorkerError)) is not None:
+    if (observed := refused(lambda: observation_of(CASE, answer), AnswerError)) is not None:
         evidence = refused(lambda: Evidence(case=CASE, stimulus=STIMULUS, observed=observed, conventions=DEFAULT_CONVENTIONS))
         assert evidence is None or judge(evidence)

@@ -1,4 +1,4 @@
-"""The adapter of `keras.layers.LSTM` in this process: it builds a case's layer, sets its weights and calls it by the case's route.
+"""The adapter of `keras.layers.LSTM` in this process: the worker's layers and routes, and what only Keras 3 has.
 
 It imports `adapters`, `cases` and `system`.
 """

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ import numpy as np
 from conformance.adapters.base import AdapterStartError, UnsupportedError
 from conformance.adapters.conventions import Conventions
 from conformance.adapters.keras.backends import BACKENDS
-from conformance.adapters.keras.build import Parts, arrays_of, load_weights
-from conformance.adapters.keras.paths import watched
-from conformance.adapters.keras.routes import Maker, Subject
-from conformance.adapters.observation import CallObservation, Observation, concatenate_states
-from conformance.cases.case import Call, Case
+from conformance.adapters.keras.routes import KerasSubject
+from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, observation_of, question_of
+from conformance.adapters.worker.calls import run_calls
+from conformance.adapters.worker.common import Unsupported
+from conformance.adapters.worker.keras import Keras
+from conformance.adapters.worker.loops import watched_loops
+from conformance.cases.case import Case
 from conformance.cases.forms import form_of
-from conformance.cases.stimulus import Stimulus, join_rows
+from conformance.cases.stimulus import Stimulus
 from conformance.system.infrastructure import Fault, infrastructure_fault
 from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
@@ -44,7 +48,7 @@ KEPT_COMPILED = 50
 class _Built:
     """What was built for a case, what its weights were drawn from, and which inner loops ran when it was first run."""
 
-    subject: Subject
+    subject: KerasSubject
     weights: tuple[Stimulus, str]
     kernels: str = ""
 
@@ -102,9 +106,7 @@ class KerasLayerAdapter:
             )
         self._products = BACKENDS[self.backend].products()
         return {
-            "implementation": "keras.layers.LSTM",
-            "keras": self.keras.__version__,
-            "backend": self.backend,
+            **self._system.hello(),
             BACKENDS[self.backend].package: str(framework.__version__),
             "numpy": np.__version__,
             "python": platform.python_version(),
@@ -130,15 +132,15 @@ class KerasLayerAdapter:
         """
         if costs := BACKENDS[self.backend].too_costly(case):
             raise UnsupportedError(costs)
-        with watched() as ran:
+        with watched_loops(self._system) as loops:
             try:
                 built = self._built_for(case, stimulus)
                 subject = built.subject
-                if case.config.stateful:
-                    _reset(subject.parts)
                 drawn: list[tuple[DropoutMasks, ...]] = []
-                with _dropout_kept(case, subject.parts, drawn, self._to_numpy):
-                    calls = tuple(self._observe_call(subject, case, call, stimulus) for call in case.calls)
+                with _dropout_kept(case, subject.cells, drawn, self._system.numpy):
+                    answer, arrays = run_calls(subject)
+            except Unsupported as error:
+                raise UnsupportedError(str(error)) from error
             except NotImplementedError as error:
                 raise UnsupportedError(f"not implemented on the {self.backend} backend: {error}") from error
             except Exception as error:
@@ -147,64 +149,19 @@ class KerasLayerAdapter:
                 name = getattr(error, "name", None)
                 mend = f"; install it with: pip install {name.partition('.')[0]}" if name else ""
                 raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
-        built.kernels = kernels = built.kernels or " and ".join(ran)
+        built.kernels = kernels = built.kernels or " and ".join(loops)
         self._keep(case, built)
-        return Observation(
-            calls=calls,
-            parameter_count=sum(int(layer.count_params()) for layer in subject.parts.layers),
-            weight_shapes=tuple(tuple(map(int, weight.shape)) for layer in subject.parts.layers for weight in layer.weights),
+        observed = observation_of(case, Answer(fields=answer, arrays=arrays))
+        return replace(
+            observed,
             path=f"{subject.how}; {kernels}" if kernels else subject.how,
             not_run="; ".join(filter(None, [subject.not_run, _passed_over(case, kernels)])),
             dropout=tuple(drawn),
         )
 
-    def _observe_call(self, subject: Subject, case: Case, call: Call, stimulus: Stimulus) -> CallObservation:
-        stateful = case.config.stateful
-        reset = None
-        if call.after_reset:
-            _reset(subject.parts)
-            reset = self._stored(subject.parts)
-        returned = subject.run(arrays_of(case, call, stimulus))
-        stored = self._stored(subject.parts) if stateful else None
-        names = case.gradients_of(call)
-        returned, derived = returned[: len(returned) - len(names)], returned[len(returned) - len(names) :]
-        arrays = [self._to_numpy(tensor) for tensor in returned]
-        kept: dict[str, Any] = {
-            f"{when}_{name}": state
-            for when, pair in (("stored", stored), ("reset", reset))
-            for name, state in zip(("hidden", "cell"), pair or (None, None), strict=True)
-        }
-        if case.returns_loss:
-            return CallObservation(loss=np.asarray(arrays[0], np.float64).reshape(1), **kept)
-        joined = [join_rows(case, array) for array in arrays]
-        count = 2 if case.architecture == "bidi" and case.merge_mode == "none" else 1
-        return CallObservation(
-            outputs=np.concatenate(joined[:count], axis=-1),
-            hidden=concatenate_states(joined[count::2]),
-            cell=concatenate_states(joined[count + 1 :: 2]),
-            gradients={
-                name: join_rows(case, array) if name == "inputs" else array
-                for name, array in zip(names, map(self._to_numpy, derived), strict=True)
-            },
-            returned=tuple(array.shape for array in arrays),
-            dtypes=tuple(self._dtype_of(tensor) for tensor in returned),
-            **kept,
-        )
-
-    def _stored(self, parts: Parts) -> tuple[Array, Array]:
-        """Copies of the states that stateful layers keep, h and c of all LSTMs side by side."""
-        variables = self.keras.tree.flatten([layer.states for layer in parts.recurrent])
-        # Not by `convert_to_numpy`, which makes NumPy 2 warn of a TensorFlow variable's `__array__`.
-        arrays = [np.array(self.keras.ops.convert_to_numpy(self.keras.ops.copy(variable.value))) for variable in variables]
-        return np.concatenate(arrays[0::2], axis=-1), np.concatenate(arrays[1::2], axis=-1)
-
-    def _to_numpy(self, tensor: Any) -> Array:
-        """Bfloat16, which NumPy lacks, as float32."""
-        array = np.asarray(self.keras.ops.convert_to_numpy(tensor))
-        return array.astype("float32") if array.dtype.name == "bfloat16" else array
-
-    def _dtype_of(self, tensor: Any) -> str:
-        return str(self.keras.backend.standardize_dtype(tensor.dtype))
+    @cached_property
+    def _system(self) -> Keras:
+        return Keras(self.keras.__name__)
 
     def _built_for(self, case: Case, stimulus: Stimulus) -> _Built:
         """What runs the case, with its weights."""
@@ -215,10 +172,10 @@ class KerasLayerAdapter:
                 self._forget()
             self._made += 1
             self._compiled += 1
-            made = Maker(keras=self.keras, backend=self.backend, case=case, stimulus=stimulus).make()
-            return _Built(subject=made, weights=weights)
+            return _Built(subject=KerasSubject(self._system, case, stimulus), weights=weights)
+        built.subject.question, built.subject.arrays = question_of(case, stimulus)
         if built.weights != weights:
-            load_weights(built.subject.parts, case, stimulus)
+            built.subject.load_weights()
             built.weights = weights
         return built
 
@@ -244,11 +201,6 @@ class KerasLayerAdapter:
             gc.freeze()
 
 
-def _reset(parts: Parts) -> None:
-    for layer in parts.recurrent:
-        layer.reset_state()
-
-
 def _passed_over(case: Case, kernels: str) -> str:
     """What the layer was asked for and its inner loop did not do."""
     execution = case.execution
@@ -261,7 +213,7 @@ def _passed_over(case: Case, kernels: str) -> str:
 
 @contextmanager
 def _dropout_kept(
-    case: Case, parts: Parts, kept: list[tuple[DropoutMasks, ...]], to_numpy: Callable[[Any], Array]
+    case: Case, cells: list[Any], kept: list[tuple[DropoutMasks, ...]], to_numpy: Callable[[Any], Array]
 ) -> Iterator[None]:
     """Collect the masks that the cells draw, read when the layer lets go of them at the end of a call."""
     if case.dropout == "none":
@@ -274,19 +226,19 @@ def _dropout_kept(
             masks = {"inputs": getattr(cell, "_dropout_mask", None), "hidden": getattr(cell, "_recurrent_dropout_mask", None)}
             if case.in_training:  # drawn at inference too, and left unused: were they applied, the outputs would show it
                 drawn.append(DropoutMasks(**{name: _as_masks(mask, to_numpy) for name, mask in masks.items()}))
-                if len(drawn) == len(parts.cells):
+                if len(drawn) == len(cells):
                     kept.append(tuple(drawn))
                     drawn.clear()
             forget()
 
         return read_and_forget
 
-    for cell in parts.cells:
+    for cell in cells:
         cell.reset_dropout_mask = keep(cell, cell.reset_dropout_mask)
     try:
         yield
     finally:
-        for cell in parts.cells:
+        for cell in cells:
             del cell.reset_dropout_mask
 
 

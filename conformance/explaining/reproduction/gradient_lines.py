@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.adapters.keras.backends import BACKENDS
+from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import LSTMError
@@ -60,7 +60,7 @@ class Asked:
 
 def refuse_what_takes_more(case: Case, backend: str) -> None:
     """Raises LSTMError: not expressible in a few lines."""
-    if BACKENDS[backend].differentiate is None:
+    if backend not in DIFFERENTIATE:
         raise LSTMError(f"gradients are not expressible in a script for {backend}: Keras infers only there")
     said = [f"{name}={value}" for name, value in case.non_default_features.items()]
     named = [text for text in said if text.startswith(_TAKES_MORE)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from conformance.adapters.keras.backends import BACKENDS
+from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
 from conformance.explaining.reproduction.data_lines import VOCABULARY, rows_of, targets_text
 from conformance.explaining.reproduction.gradient_lines import GRADIENTS, Asked, refuse_what_takes_more, stateless
@@ -287,7 +288,7 @@ def _functional(writer: _Writer) -> KerasLines:
 
 def _stateless(writer: _Writer) -> KerasLines:
     backend = BACKENDS[writer.backend]
-    jit = backend.compiler(writer.case) if backend.jit else ""
+    jit = backend.compiler(writer.case) if backend.is_functional else ""
     function = f"{jit}(model.stateless_call)" if jit else "model.stateless_call"
     if writer.case.config.stateful:
         raise LSTMError(
@@ -303,7 +304,7 @@ def _stateless(writer: _Writer) -> KerasLines:
 
 def _driven(returned: str) -> Callable[[_Writer], KerasLines]:
     def write(writer: _Writer) -> KerasLines:
-        if writer.case.execution.route in ("fit", "train_on_batch") and BACKENDS[writer.backend].differentiate is None:
+        if writer.case.execution.route in ("fit", "train_on_batch") and writer.backend not in DIFFERENTIATE:
             raise LSTMError(f"training is not expressible in a script for {writer.backend}: Keras infers only there")
         text = returned.format(
             given=writer.given(), batch=writer.case.batch, fewer=writer.case.batch - 1, target=targets_text(writer.case)

@@ -10,13 +10,13 @@ import pytest
 from packaging.version import Version
 from rich.console import Console
 
+from conformance.adapters.worker import PROTOCOL
 from conformance.cases.case import Case
 from conformance.claims import CLAIMS, SYSTEMS, System
 from conformance.claims.cells import VARIANTS, Variant
 from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.text import render_systems
 from conformance.claims.verification import SystemResult, environments_of, verify_live, verify_recorded
-from conformance.environments.process import PROTOCOL
 from conformance.environments.recording import FOLDER, read_recording, recording_path
 from conformance.judging.verdict import Result, Verdict
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from conformance.adapters.base import AdapterStartError
+from conformance.adapters.protocol import Answer
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.environments import DESCRIBED_BY
 from conformance.environments.adapter import EnvironmentAdapter
-from conformance.environments.process import Answer, QuestionError, UnsupportedQuestionError, WorkerDiedError
+from conformance.environments.process import QuestionError, UnsupportedQuestionError, WorkerDiedError
 from conformance.environments.recording import (
     Recorder,
     Recording,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from conformance.environments import worker
+from conformance.adapters.worker.questions import SYSTEMS
 from conformance.environments.recipes import Lane, recipes
 from conformance.environments.spec import BACKENDS, CELLS, VERSIONED, EnvironmentSpecError, Spec, parse
 from lstm_ref.deviations import combine
@@ -114,7 +114,7 @@ def test_a_lane_is_of_a_system_with_backends_and_deviations_that_there_are(lane:
     assert lane.system in (*VERSIONED, *CELLS)
     assert set(lane.bases) <= set(BACKENDS)
     assert combine(lane.deviations).name == "+".join(lane.deviations)
-    assert lane.runs in worker.SYSTEMS
+    assert lane.runs in SYSTEMS
 
 
 @pytest.mark.parametrize("lane", [lane for lane in LANES if lane.system in CELLS], ids=lambda lane: lane.system)

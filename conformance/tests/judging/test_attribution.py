@@ -41,8 +41,8 @@ def raised_in(module: str, source: str) -> Exception:
 @pytest.mark.parametrize(
     ("module", "source", "verdict"),
     [
-        ("conformance.environments.protocol", "[][1]", Verdict.UNRESOLVED),
-        ("conformance.environments.protocol", "np.swapaxes(np.zeros(3), 1, 2)", Verdict.UNRESOLVED),
+        ("conformance.adapters.protocol", "[][1]", Verdict.UNRESOLVED),
+        ("conformance.adapters.protocol", "np.swapaxes(np.zeros(3), 1, 2)", Verdict.UNRESOLVED),
         ("conformance.adapters.keras.layer", "import json; json.loads('{')", Verdict.UNRESOLVED),
         ("conformance.adapters.keras.layer", "np.zeros(3).nothing", Verdict.UNRESOLVED),
         ("conformance.adapters.keras.layer", "Layer(1).call([])", Verdict.ERROR),

@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance.adapters.base import UnsupportedError
-from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.layer import KerasLayerAdapter
-from conformance.adapters.keras.routes import Maker
+from conformance.adapters.keras.routes import KerasSubject
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, observation_of
+from conformance.adapters.worker.calls import run_calls
+from conformance.adapters.worker.common import Unsupported
+from conformance.adapters.worker.keras import Keras
 from conformance.cases.case import Case
 from conformance.cases.masks import gradient_needs
 from conformance.cases.stimulus import draw
@@ -114,23 +116,20 @@ def test_gradients_of_an_empty_batch_are_zero(keras_adapter: KerasLayerAdapter) 
 
 @pytest.mark.parametrize("backend", ["numpy", "openvino"])
 def test_backend_that_infers_only_has_no_gradients(backend: str, keras_adapter: KerasLayerAdapter) -> None:
-    """Before anything is built."""
-    maker = Maker(keras=keras_adapter.keras, backend=backend, case=PLAIN, stimulus=draw([PLAIN]))
-    with pytest.raises(UnsupportedError, match=f"Keras infers only on {backend}: there are no gradients"):
-        maker.make()
+    """That is its reason."""
+    keras = Keras(keras_adapter.keras.__name__)
+    keras.backend = backend
+    with pytest.raises(Unsupported, match=f"Keras infers only on {backend}: there are no gradients"):
+        KerasSubject(keras, PLAIN, draw([PLAIN]))
 
 
 def test_gradients_by_stateless_call_are_those_of_the_call(keras_adapter: KerasLayerAdapter) -> None:
     """As JAX takes them: of a function of the weights. TensorFlow can, too."""
     stimulus = draw([PLAIN])
-    maker = Maker(keras=keras_adapter.keras, backend="tensorflow", case=PLAIN, stimulus=stimulus)
-    differentiate = BACKENDS["tensorflow"].differentiate
-    assert differentiate is not None
-    subject = maker._stateless_differentiated(differentiate, None)
-    adapter = KerasLayerAdapter()
-    adapter.start()
-    observed = adapter._observe_call(subject, PLAIN, PLAIN.calls[0], stimulus)
-    evidence = Evidence(case=PLAIN, stimulus=stimulus, observed=replace(adapter.observe(PLAIN, stimulus), calls=(observed,)))
+    subject = KerasSubject(Keras(keras_adapter.keras.__name__), PLAIN, stimulus)
+    subject.run = subject.stateless_gradient(jit=False)
+    answer, arrays = run_calls(subject)
+    evidence = Evidence(case=PLAIN, stimulus=stimulus, observed=observation_of(PLAIN, Answer(fields=answer, arrays=arrays)))
     assert {check.verdict for check in judge(evidence)} == {Verdict.PASS}
 
 

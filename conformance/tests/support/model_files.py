@@ -12,7 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from conformance.environments.process import Answer, QuestionError
+from conformance.adapters.protocol import Answer
+from conformance.environments.process import QuestionError
 from conformance.model_file.contents import contents_of
 from conformance.model_file.layers import ModelLSTM
 from conformance.reference.adapter import ReferenceAdapter

@@ -188,7 +188,9 @@ def test_a_run_that_is_interrupted_leaves_nothing(end: signal.Signals, place: Pl
 
 
 @reads_processes
-@pytest.mark.parametrize(("arguments", "worker"), [(LONG, "spawn_main"), (ELSEWHERE, "worker.py")], ids=["here", "environment"])
+@pytest.mark.parametrize(
+    ("arguments", "worker"), [(LONG, "spawn_main"), (ELSEWHERE, "worker/__main__.py")], ids=["here", "environment"]
+)
 def test_a_run_that_is_killed_takes_its_workers_along_and_is_swept_by_the_next(
     arguments: tuple[str, ...], worker: str, place: Place
 ) -> None:
@@ -205,7 +207,7 @@ def test_a_run_that_is_killed_takes_its_workers_along_and_is_swept_by_the_next(
 @reads_processes
 @pytest.mark.parametrize(
     ("arguments", "worker"),
-    [(("verify", "--level", "quick", "--deviation", "all_gates_icfo"), "spawn_main"), (ELSEWHERE, "worker.py")],
+    [(("verify", "--level", "quick", "--deviation", "all_gates_icfo"), "spawn_main"), (ELSEWHERE, "worker/__main__.py")],
     ids=["here", "environment"],
 )
 def test_a_worker_that_is_killed_leaves_nothing(arguments: tuple[str, ...], worker: str, place: Place) -> None:

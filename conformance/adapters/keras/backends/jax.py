@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from typing import Any
 
 from conformance.adapters.conventions import Conventions
-from conformance.adapters.keras.backends.backend import Backend, Loss
+from conformance.adapters.keras.backends.backend import Backend
 from conformance.cases.case import Case
 
 
 def _compiler(case: Case) -> str:
     """What Keras' stateless calls lose of a stateful layer's state is shown by the route of that name, and not everywhere."""
     return "jax.jit" if case.execution.compiled and not case.config.stateful else ""
-
-
-def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = importlib.import_module("jax").jit(function, static_argnames=("training",))
-    return compiled
-
-
-def _differentiate(loss: Loss, weights: Sequence[Any], arrays: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Any]:
-    gradient = importlib.import_module("jax").grad(loss, argnums=(0, 1), has_aux=True)
-    (of_weights, of_arrays), kept = gradient(list(weights), list(arrays))
-    return of_weights, of_arrays, kept
 
 
 def _forget() -> None:
@@ -56,8 +43,7 @@ BACKEND = Backend(
     exports=("saved_model", "onnx", "openvino"),
     compiler=_compiler,
     import_line="import jax",
-    differentiate=_differentiate,
-    jit=_jit,
+    is_functional=True,
     products=_products,
     forget=_forget,
 )

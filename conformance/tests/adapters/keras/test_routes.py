@@ -9,8 +9,9 @@ import pytest
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras.backends import exporting
 from conformance.adapters.keras.layer import KerasLayerAdapter, _passed_over
-from conformance.adapters.keras.paths import watched
-from conformance.adapters.keras.routes import Maker
+from conformance.adapters.keras.routes import KerasSubject
+from conformance.adapters.worker.keras import Keras
+from conformance.adapters.worker.loops import watched_loops
 from conformance.cases.case import Case
 from conformance.cases.features import ROUTES
 from conformance.cases.stimulus import draw
@@ -22,6 +23,12 @@ pytestmark = [pytest.mark.xdist_group("keras"), pytest.mark.filterwarnings("igno
 
 # Packages that TensorFlow does not bring along.
 NEEDS_MORE = ("onnx", "openvino")
+
+
+@pytest.fixture
+def keras(keras_adapter: KerasLayerAdapter) -> Keras:
+    """The Keras that the adapter has imported."""
+    return Keras(keras_adapter.keras.__name__)
 
 
 def result_of(case_id: str, adapter: KerasLayerAdapter) -> Result:
@@ -62,12 +69,12 @@ def test_export_passes_or_names_the_package_that_is_missing(route: str, keras_ad
 
 
 @pytest.mark.parametrize(("form", "backend"), [("onnx", "openvino"), ("openvino", "numpy"), ("saved_model", "numpy")])
-def test_export_that_keras_does_not_have_is_unsupported(form: str, backend: str, keras_adapter: KerasLayerAdapter) -> None:
-    """Before anything is built, with the backends that have it."""
+def test_export_that_keras_does_not_have_is_unsupported(form: str, backend: str, keras: Keras) -> None:
+    """With the backends that have it."""
     case = Case.from_id(f"u3-d2-t6-b4-via_{form}-s0")
-    maker = Maker(keras=keras_adapter.keras, backend=backend, case=case, stimulus=draw([case]))
+    keras.backend = backend
     with pytest.raises(UnsupportedError, match=f"{form} is exported from {', '.join(exporting(form))} only, not from {backend}"):
-        maker.make()
+        KerasSubject(keras, case, draw([case]))
 
 
 @pytest.mark.parametrize(
@@ -138,26 +145,25 @@ def test_inner_loop_that_passes_over_an_argument_is_said(case_id: str, kernels: 
 # --- watching ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("keras_adapter")
-def test_watching_restores_keras_functions() -> None:
+def test_watching_restores_keras_functions(keras: Keras) -> None:
     """Also where what was watched has raised."""
     backend = importlib.import_module("keras.src.backend")
     before = (backend.rnn, backend.lstm)
-    with pytest.raises(TypeError), watched():
+    with pytest.raises(TypeError), watched_loops(keras):
         backend.rnn()
     assert (backend.rnn, backend.lstm) == before
-    with watched():
+    with watched_loops(keras):
         assert backend.rnn is not before[0]
 
 
-def test_loops_are_noted_once_in_the_order_in_which_they_end(keras_adapter: KerasLayerAdapter) -> None:
+def test_loops_are_noted_once_in_the_order_in_which_they_end(keras: Keras) -> None:
     """What raised has not run."""
-    keras = keras_adapter.keras
+    layers, ops = keras.module.layers, keras.module.ops
     backend = importlib.import_module("keras.src.backend")
-    with watched() as ran:
-        keras.layers.LSTM(2, use_cudnn=False)(keras.ops.zeros((1, 3, 1)))
-        keras.layers.LSTM(2, use_cudnn=False, unroll=True)(keras.ops.zeros((1, 3, 1)))
-        keras.layers.LSTM(2, use_cudnn=False)(keras.ops.zeros((1, 3, 1)))
+    with watched_loops(keras) as ran:
+        layers.LSTM(2, use_cudnn=False)(ops.zeros((1, 3, 1)))
+        layers.LSTM(2, use_cudnn=False, unroll=True)(ops.zeros((1, 3, 1)))
+        layers.LSTM(2, use_cudnn=False)(ops.zeros((1, 3, 1)))
         with pytest.raises(TypeError):
             backend.lstm()
     assert ran == ["loop", "unrolled loop"]
@@ -191,9 +197,9 @@ def test_what_is_not_there_is_unsupported(
 ) -> None:
     """A function that the backend has not written, or a package that an export wants: each with its reason."""
 
-    def refuse(_: Maker) -> None:
+    def refuse(_: KerasSubject) -> None:
         raise error
 
-    monkeypatch.setattr(Maker, "make", refuse)
+    monkeypatch.setattr(KerasSubject, "route", refuse)
     result = result_of("u3-d2-t6-b4-via_functional-s0", keras_adapter)
     assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, reason)

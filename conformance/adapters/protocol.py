@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,25 @@ from conformance.adapters.observation import CallObservation, Observation, conca
 from conformance.cases.case import Call, Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import Stimulus, join_rows, signature_of, split_rows
-from conformance.environments.process import Answer, WorkerError
+from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
+
+
+class AnswerError(LSTMError):
+    """An answer does not follow the protocol."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer of a worker.
+
+    Attributes:
+        fields: of the line that it wrote.
+        arrays: that it wrote, by name.
+    """
+
+    fields: Mapping[str, Any]
+    arrays: Mapping[str, Array]
 
 
 def question_of(case: Case, stimulus: Stimulus) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -27,7 +45,7 @@ def observation_of(case: Case, answer: Answer) -> Observation:
     """Return the observation in an answer.
 
     Raises:
-        WorkerError: the answer does not follow the protocol.
+        AnswerError: the answer does not follow the protocol.
     """
     fields = answer.fields
     try:
@@ -38,7 +56,7 @@ def observation_of(case: Case, answer: Answer) -> Observation:
             path=str(fields["path"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise WorkerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
+        raise AnswerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
 
 
 def _call_fields(case: Case, call: Call) -> dict[str, Any]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, observation_of, question_of
+from conformance.adapters.worker.cells import Cells, cell_weights
+from conformance.adapters.worker.common import Unsupported
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.diagnosis.diagnosis import Diagnostician
-from conformance.environments import worker
-from conformance.environments.process import Answer
-from conformance.environments.protocol import observation_of, question_of
 from lstm_ref.layouts import LAYOUTS
 
 
@@ -21,7 +21,7 @@ def made_by(num_units: int, forget_bias: float = 1.0) -> None:
     """The signature of what makes a cell."""
 
 
-class NumPyCell(worker.Cells):
+class NumPyCell(Cells):
     """A BasicLSTMCell without TensorFlow: i, j, f, o of [x, h], 1 added to f, state (c, h), zeros behind a row's length."""
 
     system = name = "cell"
@@ -32,7 +32,7 @@ class NumPyCell(worker.Cells):
 
     def run(self, question: Any, arrays: Any, inputs: Any, lengths: Any, states: Any) -> Any:
         """One timestep after the other."""
-        (kernel, bias), (batch, timesteps, _) = worker.cell_weights(arrays).values(), inputs.shape
+        (kernel, bias), (batch, timesteps, _) = cell_weights(arrays).values(), inputs.shape
         c, h = states or np.zeros((2, batch, question["units"]), inputs.dtype)
         outputs = []
         for t in range(timesteps):
@@ -82,7 +82,7 @@ def test_a_cell_is_explained_by_its_description(case_id: str) -> None:
 )
 def test_what_a_cell_has_not_is_unsupported(case_id: str, said: str) -> None:
     """It says what, and nothing is computed that the case did not ask for."""
-    with pytest.raises(worker.Unsupported, match=said):
+    with pytest.raises(Unsupported, match=said):
         observed(Case.from_id(case_id))
 
 
@@ -97,7 +97,7 @@ def test_a_cell_describes_its_arguments_and_weights() -> None:
 
 def test_a_question_of_another_kind_is_unsupported() -> None:
     """A model file, for instance, is nothing that a cell reads."""
-    with pytest.raises(worker.Unsupported, match="no such question: model"):
+    with pytest.raises(Unsupported, match="no such question: model"):
         NumPyCell().answer({"ask": "model"}, {})
 
 
@@ -105,7 +105,7 @@ def test_peepholes_and_projection_have_the_names_of_tensorflow() -> None:
     """A row each of i, f and o."""
     given = {"0.kernel": np.ones((2, 12)), "0.recurrent_kernel": np.ones((2, 12)), "0.bias": np.ones(12)}
     own = {"0.peepholes": np.arange(9.0).reshape(3, 3), "0.projection": np.ones((3, 2))}
-    weights = worker.cell_weights({**given, **own})
+    weights = cell_weights({**given, **own})
     assert {name: array.shape for name, array in weights.items()} == {
         "kernel": (4, 12), "bias": (12,), "w_i_diag": (3,), "w_f_diag": (3,), "w_o_diag": (3,), "projection": (3, 2),
     }  # fmt: skip

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import io
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +20,17 @@ import pytest
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.observation import Observation
+from conformance.adapters.protocol import Answer, AnswerError, observation_of, question_of
+from conformance.adapters.worker.answers import KerasAnswers
+from conformance.adapters.worker.common import Unsupported, flat
+from conformance.adapters.worker.layer import in_keras_1, strided
+from conformance.adapters.worker.loop import main
+from conformance.adapters.worker.model_file import Recorder
+from conformance.adapters.worker.models import load_model
+from conformance.adapters.worker.questions import is_of_worker
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
-from conformance.environments.process import WORKER, Answer, WorkerError
-from conformance.environments.protocol import observation_of, question_of
+from conformance.environments.process import WORKER
 from conformance.judging.verdict import Verdict
 from conformance.running.runner import run
 
@@ -56,23 +65,17 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def worker(keras_adapter: KerasLayerAdapter) -> Any:
-    """The file, as a module; Keras is there already."""
+def answers(keras_adapter: KerasLayerAdapter) -> KerasAnswers:
+    """The worker's, on the Keras that has been imported."""
     assert keras_adapter.keras
-    spec = importlib.util.spec_from_file_location("worker", WORKER)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return KerasAnswers("keras")
 
 
 @dataclass
 class InThisProcess:
     """Asks the worker's functions."""
 
-    worker: Any
-    folder: Path
+    answers: KerasAnswers
     keras: None = None
 
     @property
@@ -89,31 +92,31 @@ class InThisProcess:
         question, arrays = question_of(case, stimulus)
         question = json.loads(json.dumps(question))
         try:
-            said, answered = self.worker.Keras("keras").answer({**question, "ask": "lstm"}, arrays)
-        except self.worker.Unsupported as error:
+            said, answered = self.answers.answer({**question, "ask": "lstm"}, arrays)
+        except Unsupported as error:
             raise UnsupportedError(str(error)) from error
         return observation_of(case, Answer(fields=json.loads(json.dumps(said)), arrays=answered))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (4, 3, 2), (4, 2, 5, 3), (1, 2, 1, 1)], ids=str)
-def test_strided_values_are_the_same_and_not_contiguous(worker: Any, shape: tuple[int, ...]) -> None:
+def test_strided_values_are_the_same_and_not_contiguous(shape: tuple[int, ...]) -> None:
     """Of ids, of sequences, and of what TimeDistributed reads."""
     array = np.arange(float(np.prod(shape))).reshape(shape)
-    strided = worker.strided(array)
-    np.testing.assert_array_equal(strided, array)
-    assert strided.dtype == array.dtype
-    assert strided.size == 1 or not strided.flags.c_contiguous
+    spread = strided(array)
+    np.testing.assert_array_equal(spread, array)
+    assert spread.dtype == array.dtype
+    assert spread.size == 1 or not spread.flags.c_contiguous
 
 
-def test_a_mistake_of_the_worker_is_told_from_what_keras_raises(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+def test_a_mistake_of_the_worker_is_told_from_what_keras_raises(answers: KerasAnswers, keras_adapter: KerasLayerAdapter) -> None:
     """By whose code has raised; what an object of the framework lacks is the framework's, wherever that shows."""
     of_worker = {
-        "the worker's own": lambda: worker.strided(np.zeros(3)),
-        "a file that is not there": lambda: worker.load_model(keras_adapter.keras, "no.keras"),
+        "the worker's own": lambda: strided(np.zeros(3)),
+        "a file that is not there": lambda: load_model(answers.keras, "no.keras"),
         "an argument that is not there": lambda: keras_adapter.keras.layers.LSTM(3, none=1),
-        "an attribute that is not there": lambda: worker.flat(keras_adapter.keras.nothing),
+        "an attribute that is not there": lambda: flat(keras_adapter.keras.nothing),
     }
-    assert {name: worker.is_of_worker(raised(attempt)) for name, attempt in of_worker.items()} == {
+    assert {name: is_of_worker(raised(attempt)) for name, attempt in of_worker.items()} == {
         "the worker's own": True,
         "a file that is not there": False,
         "an argument that is not there": False,
@@ -130,9 +133,9 @@ def raised(attempt: Callable[[], object]) -> Exception:
 
 
 @pytest.mark.parametrize("case_id", CASES)
-def test_what_the_worker_answers_passes_every_check(worker: Any, tmp_path: Path, case_id: str) -> None:
+def test_what_the_worker_answers_passes_every_check(answers: KerasAnswers, case_id: str) -> None:
     """On every architecture, source of masks, loop and family of routes that the protocol knows."""
-    (result,) = run([Case.from_id(case_id)], InThisProcess(worker, tmp_path))
+    (result,) = run([Case.from_id(case_id)], InThisProcess(answers))
     complaints = [result.reason, *(check.message for check in result.checks)]
     assert (result.verdict, [said for said in complaints if said]) == (Verdict.PASS, [])
 
@@ -144,16 +147,16 @@ def test_what_the_worker_answers_passes_every_check(worker: Any, tmp_path: Path,
         ("u3-d2-t5-b4-seq-via_stateless_call-s0", "the route stateless_call is no part of this protocol"),
     ],
 )
-def test_what_the_protocol_does_not_ask_is_unsupported(worker: Any, tmp_path: Path, case_id: str, reason: str) -> None:
+def test_what_the_protocol_does_not_ask_is_unsupported(answers: KerasAnswers, case_id: str, reason: str) -> None:
     """With its reason."""
-    (result,) = run([Case.from_id(case_id)], InThisProcess(worker, tmp_path))
+    (result,) = run([Case.from_id(case_id)], InThisProcess(answers))
     assert result.verdict is Verdict.UNSUPPORTED
     assert reason in result.reason
 
 
-def test_the_layers_interface_is_described(worker: Any) -> None:
+def test_the_layers_interface_is_described(answers: KerasAnswers) -> None:
     """Its defaults, what its configuration lacks, its weights and its summary."""
-    described, arrays = worker.Keras("keras").describe({}, {})
+    described, arrays = answers.describe({}, {})
     assert not arrays
     assert described["arguments"]["recurrent_activation"] == "'sigmoid'"
     assert "use_cudnn" in described["not_serialised"]
@@ -162,14 +165,14 @@ def test_the_layers_interface_is_described(worker: Any) -> None:
     assert "640" in described["summary"]
 
 
-def test_the_worker_says_where_the_files_of_keras_are(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+def test_the_worker_says_where_the_files_of_keras_are(answers: KerasAnswers, keras_adapter: KerasLayerAdapter) -> None:
     """The folder that this process has them from, too: what is edited there is another program."""
-    said, arrays = worker.Keras("keras").answer({"ask": "source"}, {})
+    said, arrays = answers.answer({"ask": "source"}, {})
     assert (Path(said["folder"]), arrays) == (keras_adapter.source(), {})
     assert (keras_adapter.source() / "src" / "layers" / "rnn" / "lstm.py").is_file()
 
 
-def test_the_worker_reads_lines_and_writes_lines(worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_reads_lines_and_writes_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a framework prints is no answer, and an error is one."""
     question = json.dumps({"id": 1, "ask": "nothing"}) + "\n"
     read, write = os.pipe()
@@ -177,7 +180,7 @@ def test_the_worker_reads_lines_and_writes_lines(worker: Any, tmp_path: Path, mo
     os.dup2(write, 1)
     monkeypatch.setattr("sys.stdin", io.StringIO(question))
     try:
-        worker.main({"system": "keras", "paths": [], "folder": str(tmp_path)})
+        main({"system": "keras", "paths": [], "folder": str(tmp_path)})
     finally:
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
@@ -188,12 +191,27 @@ def test_the_worker_reads_lines_and_writes_lines(worker: Any, tmp_path: Path, mo
     assert answer == {"id": 1, "unsupported": "no such question: nothing"}
 
 
-def test_the_worker_is_written_for_old_interpreters() -> None:
-    """Python 3.6's grammar, and nothing of this project."""
-    tree = ast.parse(WORKER.read_text(encoding="utf-8"), feature_version=(3, 6))
+@pytest.mark.parametrize("module", sorted(WORKER.parent.glob("*.py")), ids=lambda path: path.name)
+def test_the_worker_is_written_for_old_interpreters(module: Path) -> None:
+    """Python 3.6's grammar; nothing of this project but its own modules, and nothing newer of the standard library."""
+    tree = ast.parse(module.read_text(encoding="utf-8"), feature_version=(3, 6))
+    absolute = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0]
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {str(node.module) for node in absolute}
     assert not {name for name in imported if name.startswith(("conformance", "lstm_ref", "__future__", "dataclasses"))}
+    assert {node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)} <= {0, 1}
+
+
+def test_the_worker_is_started_by_its_path_and_meets_no_other_module_of_the_suite(tmp_path: Path) -> None:
+    """Copied alone to another place, beside a module by the name of a framework; what it cannot run, it says in its greeting."""
+    copy = shutil.copytree(WORKER.parent, tmp_path / "elsewhere")
+    (tmp_path / "keras.py").write_text("raise SystemExit('the module beside it')")
+    job = json.dumps({"system": "keras", "paths": [str(tmp_path / "none")], "folder": str(tmp_path)})
+    command = [sys.executable, "-s", "-B", str(copy / WORKER.name), job]
+    blocked = {**os.environ, "PYTHONPATH": "", "KERAS_BACKEND": "none"}
+    greeting = subprocess.run(command, input="", capture_output=True, text=True, check=True, env=blocked).stdout  # noqa: S603  # ours
+    assert json.loads(greeting)["protocol"] == 1
+    assert "Unable to import backend : none" in json.loads(greeting)["error"]
 
 
 @pytest.mark.parametrize("lacking", ["calls", "parameter_count", "weight_shapes", "path"])
@@ -201,24 +219,24 @@ def test_an_answer_that_lacks_something_is_no_observation(lacking: str) -> None:
     """What it lacks is named."""
     said = {"calls": [], "parameter_count": 0, "weight_shapes": [], "path": ""}
     del said[lacking]
-    with pytest.raises(WorkerError, match=f"does not follow the protocol: KeyError: '{lacking}'"):
+    with pytest.raises(AnswerError, match=f"does not follow the protocol: KeyError: '{lacking}'"):
         observation_of(Case.from_id(CASES[0]), Answer(fields=said, arrays={}))
 
 
-def test_keras_1_is_asked_in_its_own_words(worker: Any) -> None:
+def test_keras_1_is_asked_in_its_own_words() -> None:
     """Its arguments have other names, and `implementation` is consume_less."""
-    asked = worker.in_keras_1({"units": 3, "implementation": 1, "recurrent_activation": "sigmoid", "use_bias": True})
+    asked = in_keras_1({"units": 3, "implementation": 1, "recurrent_activation": "sigmoid", "use_bias": True})
     assert asked == {"output_dim": 3, "consume_less": "mem", "inner_activation": "sigmoid"}
 
 
 # --- a model file's LSTMs ------------------------------------------------------------------------------------------------------
 
 
-def test_cell_of_another_class_is_not_recorded(worker: Any, keras_adapter: KerasLayerAdapter) -> None:
+def test_cell_of_another_class_is_not_recorded(answers: KerasAnswers, keras_adapter: KerasLayerAdapter) -> None:
     """A subclass may have equations of its own, whatever its name; Keras' own are known by being its classes."""
     layers = keras_adapter.keras.layers
     mine = type("LSTMCell", (layers.LSTMCell,), {})
-    recorder = worker.Recorder(worker.Keras("keras"))
+    recorder = Recorder(answers.keras)
     assert [len(recorder.cells_of(layer)) for layer in (layers.LSTM(2), layers.RNN(layers.LSTMCell(2)))] == [1, 1]
     assert len(recorder.cells_of(layers.RNN([layers.LSTMCell(2), layers.LSTMCell(3)]))) == 2
     assert [recorder.cells_of(layer) for layer in (layers.RNN(mine(2)), layers.RNN([layers.LSTMCell(2), mine(2)]))] == [[], []]
