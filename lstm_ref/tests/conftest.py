@@ -49,7 +49,7 @@ def rounding_bound() -> Callable[..., Trajectory]:
 def _rounding_bound(lstm: LSTM, inputs: Array, state: State | None = None, mask: Array | None = None) -> Trajectory:
     state = lstm.zero_state(inputs.shape[0]) if state is None else state
     bounded = run(
-        lambda x_t, both: _bounded_step(lstm, x_t, both),
+        lambda x_t, state: _bounded_step(lstm, x_t, state),
         inputs,
         State(*(np.concatenate([values, U * np.abs(values)], axis=-1) for values in (state.hidden, state.cell))),
         mask,
@@ -59,15 +59,15 @@ def _rounding_bound(lstm: LSTM, inputs: Array, state: State | None = None, mask:
     return Trajectory(*(array[..., lstm.config.units :] for array in (bounded.outputs, bounded.hidden, bounded.cell)))
 
 
-def _bounded_step(lstm: LSTM, x_t: Array, both: State) -> State:
+def _bounded_step(lstm: LSTM, x_t: Array, state: State) -> State:
     """One timestep of values and of their bounds, side by side: (batch, 2 * units) each."""
-    (h, e_h), (c, e_c) = np.split(both.hidden, 2, axis=-1), np.split(both.cell, 2, axis=-1)
+    (h, e_h), (c, e_c) = np.split(state.hidden, 2, axis=-1), np.split(state.cell, 2, axis=-1)
     gates, new = lstm.gates(x_t, State(h, c)), lstm.step(x_t, State(h, c))
     e_z = {gate: _preactivation_bound(lstm.weights, gate, x_t, h, e_h) for gate in GATE_ORDER}
     e_i, e_f, e_o = (g * (1 - g) * e_z[gate] + SIGMOID * g for gate, g in (("i", gates.i), ("f", gates.f), ("o", gates.o)))
     e_candidate = (1 - gates.candidate**2) * e_z["c"] + FUNCTION * np.abs(gates.candidate)
-    kept, added = np.abs(gates.f * c), np.abs(gates.i * gates.candidate)
-    e_c = gates.f * e_c + np.abs(c) * e_f + np.abs(gates.candidate) * e_i + gates.i * e_candidate + 2 * U * (kept + added)
+    old_part, new_part = np.abs(gates.f * c), np.abs(gates.i * gates.candidate)
+    e_c = gates.f * e_c + np.abs(c) * e_f + np.abs(gates.candidate) * e_i + gates.i * e_candidate + 2 * U * (old_part + new_part)
     squashed = np.abs(np.tanh(new.cell))
     e_h = squashed * e_o + gates.o * ((1 - squashed**2) * e_c + FUNCTION * squashed) + U * np.abs(new.hidden)
     return State(np.concatenate([new.hidden, e_h], axis=-1), np.concatenate([new.cell, e_c], axis=-1))

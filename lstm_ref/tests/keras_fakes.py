@@ -1,4 +1,4 @@
-"""Cells and layers with the attributes that Keras' have, which compute by the slow LSTM: no framework is asked."""
+"""Cells and layers with the attributes that Keras' have, which compute with the slow LSTM instead of a framework."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Layer:
         vars(self).update(flags)
 
     def __call__(self, inputs: Any) -> Any:
-        """What the flags ask for; stored states are gone on from, and written."""
+        """The results that the flags select; stored states are used and updated."""
         flags = SimpleNamespace(**vars(self))
         cells, nested = (self.cell.cells, True) if hasattr(self.cell, "cells") else ([self.cell], False)
         stored = [np.asarray(state.numpy(), np.float64) for state in self.states or ()]
@@ -113,9 +113,9 @@ class Halves:
 
     def __call__(self, inputs: Any) -> Any:
         """Both halves' outputs, joined, and their states."""
-        (ahead, *first), (behind, *second) = (
+        (forward, *first), (backward, *second) = (
             returned if isinstance(returned, tuple) else (returned,)
             for returned in (self.forward_layer(inputs), self.backward_layer(inputs))
         )
-        joined: list[Array] = slow.merged(self.merge_mode, ahead, behind)  # type: ignore[attr-defined]  # set with the changes
+        joined: list[Array] = slow.merge(self.merge_mode, forward, backward)  # type: ignore[attr-defined]  # set with the changes
         return (*joined, *first, *second) if first or len(joined) > 1 else joined[0]

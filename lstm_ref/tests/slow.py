@@ -1,4 +1,4 @@
-"""The LSTM once more, one number at a time, from Keras' words and with no code of the reference: what the reference is held to."""
+"""The LSTM once more, one number at a time, from Keras' documentation: an independent implementation for comparison."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def run(
     return outputs if return_sequences else outputs[:, -1], finals[0], finals[1]
 
 
-def merged(mode: Any, ahead: Array, behind: Array) -> list[Array]:
-    """What a Bidirectional makes of both halves' outputs, each in processing order."""
-    behind = behind[:, ::-1] if behind.ndim == 3 else behind
+def merge(mode: Any, forward: Array, backward: Array) -> list[Array]:
+    """The outputs of a Bidirectional from those of both halves, each in processing order."""
+    backward = backward[:, ::-1] if backward.ndim == 3 else backward
     if mode is None:
-        return [ahead, behind]
+        return [forward, backward]
     if mode == "concat":
-        return [np.concatenate([ahead, behind], axis=-1)]
-    return [{"sum": ahead + behind, "ave": (ahead + behind) / 2, "mul": ahead * behind}[mode]]
+        return [np.concatenate([forward, backward], axis=-1)]
+    return [{"sum": forward + backward, "ave": (forward + backward) / 2, "mul": forward * backward}[mode]]

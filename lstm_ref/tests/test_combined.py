@@ -1,4 +1,4 @@
-"""Several deviations as one: what each does alone, done together; and what contradicts itself is refused."""
+"""Several deviations as one have the changes of each; contradictions are refused."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_basic_lstm_cell_is_what_its_deviations_do_by_hand(make_weights: Make) -
     )
     bias[3:6] += 1
     outputs, hidden, cell = LSTM(CONFIG, LSTMWeights(kernel, recurrent_kernel, bias))(inputs)
-    answered = combine(["all_gates_icfo", "forget_bias_doubled", "states_exchanged"]).build(CONFIG, weights)(inputs)
-    np.testing.assert_array_equal(answered[0], outputs)
-    np.testing.assert_array_equal(answered[1], cell)
-    np.testing.assert_array_equal(answered[2], hidden)
+    results = combine(["all_gates_icfo", "forget_bias_doubled", "states_exchanged"]).build(CONFIG, weights)(inputs)
+    np.testing.assert_array_equal(results[0], outputs)
+    np.testing.assert_array_equal(results[1], cell)
+    np.testing.assert_array_equal(results[2], hidden)
 
 
 def test_weights_are_read_by_one_deviation_after_the_other(make_weights: Make) -> None:
@@ -65,33 +65,33 @@ def test_layers_change_what_each_changes(make_weights: Make) -> None:
 
 def test_configurations_are_merged() -> None:
     """Fields of both, and one that both set alike."""
-    both = combine(["hard_sigmoid_keras2", "zero_output_forced", replace(DEVIATIONS["hard_sigmoid_keras2"], name="again")])
-    assert both.config == {"recurrent_activation": "hard_sigmoid_keras2", "zero_output_for_mask": True}
+    combined = combine(["hard_sigmoid_keras2", "zero_output_forced", replace(DEVIATIONS["hard_sigmoid_keras2"], name="again")])
+    assert combined.config == {"recurrent_activation": "hard_sigmoid_keras2", "zero_output_for_mask": True}
 
 
-def test_a_combination_needs_what_all_need_and_says_what_all_say() -> None:
+def test_a_combination_has_all_needs_and_summaries() -> None:
     """Names, sentences, needs and reasons to hide of its parts."""
-    both = combine(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
-    assert both.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
-    assert both.summary.count("; ") == 2
-    assert summary_of(both.name) == both.summary
-    assert both.needs >= {Need.PREVIOUS_STATE, Need.BIAS, Need.STATES, Need.FLOAT32}
-    assert both.hides == DEVIATIONS["sigmoid_off_by_1e-6"].hides
+    combined = combine(["forget_bias_doubled", "states_exchanged", "sigmoid_off_by_1e-6"])
+    assert combined.name == "forget_bias_doubled+states_exchanged+sigmoid_off_by_1e-6"
+    assert combined.summary.count("; ") == 2
+    assert summary_of(combined.name) == combined.summary
+    assert combined.needs >= {Need.PREVIOUS_STATE, Need.BIAS, Need.STATES, Need.FLOAT32}
+    assert combined.hides == DEVIATIONS["sigmoid_off_by_1e-6"].hides
 
 
-def test_what_only_one_replaces_is_that_of_the_one() -> None:
+def test_a_function_that_one_deviation_replaces_is_kept() -> None:
     """The composition of two directions, and the chain rule of another."""
-    both = combine(["halves_exchanged", "recurrent_term_missing"])
-    assert both.bidirectional is DEVIATIONS["halves_exchanged"].bidirectional
-    assert both.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
+    combined = combine(["halves_exchanged", "recurrent_term_missing"])
+    assert combined.bidirectional is DEVIATIONS["halves_exchanged"].bidirectional
+    assert combined.backpropagation is DEVIATIONS["recurrent_term_missing"].backpropagation is not Backpropagation
 
 
 @pytest.mark.parametrize("name", ["mask_not_reversed_with_outputs", "second_layer_unmasked", "second_layer_reads_cell"])
 def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_weights: Make) -> None:
     """Layers whose states are not carried are none the less so where one of them is changed for where it stands."""
     config = replace(CONFIG, stateful=True)
-    both = combine([name, "state_not_carried"])
-    whole = both.stacked([both.build(config, make_weights(3, input_dim)) for input_dim in (2, 3)])
+    combined = combine([name, "state_not_carried"])
+    whole = combined.stacked([combined.build(config, make_weights(3, input_dim)) for input_dim in (2, 3)])
     inputs = inputs_of(2, 5, 2)
     np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
 
@@ -100,21 +100,21 @@ def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_
 def test_a_half_that_is_changed_keeps_its_other_changes(name: str, make_weights: Make) -> None:
     """As with layers one above the other."""
     config = replace(CONFIG, stateful=True)
-    both = combine([name, "state_not_carried"])
-    forward, backward = (both.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True))
-    whole = both.bidirectional(forward, backward, "concat")
+    combined = combine([name, "state_not_carried"])
+    forward, backward = (combined.build(replace(config, go_backwards=backwards), make_weights(3, 2)) for backwards in (False, True))
+    whole = combined.bidirectional(forward, backward, "concat")
     inputs = inputs_of(2, 5, 2)
     np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "summary"),
     [("cell_clipped_at_3", "within a limit, here of 3"), ("forget_bias_of_-0.5", "a forget bias of -0.5 is added")],
 )
-def test_a_name_may_hold_a_value(name: str, said: str) -> None:
+def test_a_name_may_hold_a_value(name: str, summary: str) -> None:
     """So that a system with a value of its own is described by names alone."""
     assert combine([name]).name == name
-    assert said in combine([name]).summary
+    assert summary in combine([name]).summary
 
 
 def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -> None:
@@ -126,7 +126,7 @@ def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["hard_sigmoid", "hard_sigmoid_keras2"], "contradict each other: recurrent_activation is 'hard_sigmoid' and"),
         (["sigmoid_off_by_1e-3", "candidate_off_by_1e-4"], r"contradict each other: factor is 1\.001 and 1\.0001"),
@@ -138,17 +138,17 @@ def test_one_deviation_is_itself_and_none_is_the_reference(make_weights: Make) -
     ],
     ids=["configuration", "layer", "composition", "twice", "nearly a name", "no value", "no name"],
 )
-def test_a_contradiction_is_refused(names: list[str], said: str) -> None:
+def test_a_contradiction_is_refused(names: list[str], message: str) -> None:
     """With both names, what they disagree on, and what to do."""
-    with pytest.raises(LSTMError, match=said):
+    with pytest.raises(LSTMError, match=message):
         combine(names)
 
 
-@pytest.mark.parametrize("given", [3, None, [None], [b"two_biases"], [["two_biases"]], np.array(0, object)])
-def test_what_is_neither_a_name_nor_a_deviation_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("deviations", [3, None, [None], [b"two_biases"], [["two_biases"]], np.array(0, object)])
+def test_what_is_neither_a_name_nor_a_deviation_is_refused(deviations: Any) -> None:
     """Alone or in a list."""
     with pytest.raises(LSTMError, match=r"deviations are given by name, or as Deviation; got .*: DEVIATIONS lists them"):
-        combine(given)
+        combine(deviations)
 
 
 @pytest.mark.parametrize("name", [None, 3, ["two_biases"]])

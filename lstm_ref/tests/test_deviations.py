@@ -32,7 +32,7 @@ def test_building_a_deviation_leaves_the_weights_alone(deviation: Deviation, mak
 
 
 @pytest.mark.parametrize("name", [name for name, deviation in DEVIATIONS.items() if Need.RESET in deviation.needs])
-def test_wrong_reset_before_the_first_call_has_nothing_to_keep(name: str, make_weights: Make) -> None:
+def test_wrong_reset_before_the_first_call_keeps_nothing(name: str, make_weights: Make) -> None:
     """There is no state yet, whatever a reset would leave of it."""
     weights, inputs = make_weights(3, 2), np.ones((2, 4, 2))
     lstm = DEVIATIONS[name].build(LSTMConfig(3, stateful=True), weights)
@@ -40,8 +40,8 @@ def test_wrong_reset_before_the_first_call_has_nothing_to_keep(name: str, make_w
     np.testing.assert_array_equal(lstm(inputs), LSTM(LSTMConfig(3), weights)(inputs))
 
 
-@pytest.mark.parametrize(("name", "kept"), [("cell_not_reset", "cell"), ("hidden_not_reset", "hidden")])
-def test_half_a_reset_keeps_the_other_half(name: str, kept: str, make_weights: Make) -> None:
+@pytest.mark.parametrize(("name", "unchanged"), [("cell_not_reset", "cell"), ("hidden_not_reset", "hidden")])
+def test_half_a_reset_keeps_the_other_half(name: str, unchanged: str, make_weights: Make) -> None:
     """One state is zeros after the reset, the other what it was."""
     lstm = DEVIATIONS[name].build(LSTMConfig(3, stateful=True), make_weights(3, 2))
     lstm(np.ones((2, 4, 2)))
@@ -49,9 +49,9 @@ def test_half_a_reset_keeps_the_other_half(name: str, kept: str, make_weights: M
     lstm.reset_state()
     assert isinstance(before, State)
     assert isinstance(lstm.state, State)
-    lost = "hidden" if kept == "cell" else "cell"
-    np.testing.assert_array_equal(getattr(lstm.state, kept), getattr(before, kept))
-    assert not getattr(lstm.state, lost).any()
+    reset = "hidden" if unchanged == "cell" else "cell"
+    np.testing.assert_array_equal(getattr(lstm.state, unchanged), getattr(before, unchanged))
+    assert not getattr(lstm.state, reset).any()
 
 
 def test_a_name_is_a_name_of_one_deviation() -> None:

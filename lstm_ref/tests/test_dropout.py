@@ -31,14 +31,14 @@ def inputs() -> Any:
     return np.random.default_rng(41).standard_normal((BATCH, 5, INPUT_DIM))
 
 
-def drawn(masks: int, size: int, rate: float = 0.5, seed: int = 42) -> Array:
+def random_masks(masks: int, size: int, rate: float = 0.5, seed: int = 42) -> Array:
     """Inverted dropout masks, (masks, batch, size)."""
     return (np.random.default_rng(seed).random((masks, BATCH, size)) >= rate) / (1 - rate)
 
 
 def test_an_input_mask_multiplies_the_inputs_at_every_timestep(make_lstm: Callable[..., LSTM], inputs: Any) -> None:
     """One mask for all gates is a change of the inputs."""
-    masks = drawn(1, INPUT_DIM)
+    masks = random_masks(1, INPUT_DIM)
     outputs, *_ = make_lstm(DropoutMasks(inputs=masks))(inputs)
     np.testing.assert_array_equal(outputs, make_lstm()(inputs * masks[0][:, np.newaxis])[0])
 
@@ -55,7 +55,7 @@ def test_a_hidden_mask_multiplies_what_the_gates_read_and_not_what_is_kept() -> 
 @pytest.mark.parametrize("gate", GATE_ORDER)
 def test_of_four_masks_each_gate_reads_its_own(gate: str) -> None:
     """The k-th mask is that of the k-th gate in the order i, f, c, o."""
-    masks = DropoutMasks(inputs=drawn(4, INPUT_DIM), hidden=drawn(4, UNITS, seed=43))
+    masks = DropoutMasks(inputs=random_masks(4, INPUT_DIM), hidden=random_masks(4, UNITS, seed=43))
     assert masks.inputs is not None
     assert masks.hidden is not None
     x_t, hidden = masks.apply(gate, np.ones((BATCH, INPUT_DIM)), np.ones((BATCH, UNITS)))
@@ -66,7 +66,7 @@ def test_of_four_masks_each_gate_reads_its_own(gate: str) -> None:
 @pytest.mark.parametrize("position", range(4), ids=GATE_ORDER)
 def test_of_four_masks_each_acts_on_its_gate_alone(make_lstm: Callable[..., LSTM], inputs: Any, position: int) -> None:
     """A gate is that of the layer whose inputs are multiplied by its mask."""
-    masks = drawn(4, INPUT_DIM)
+    masks = random_masks(4, INPUT_DIM)
     x_t, state = inputs[:, 0], make_lstm().zero_state(BATCH)
     got = make_lstm(DropoutMasks(inputs=masks)).gates(x_t, state)[position]
     np.testing.assert_array_equal(got, make_lstm().gates(x_t * masks[position], state)[position])
@@ -74,9 +74,9 @@ def test_of_four_masks_each_acts_on_its_gate_alone(make_lstm: Callable[..., LSTM
 
 def test_four_equal_masks_are_one(make_lstm: Callable[..., LSTM], inputs: Any) -> None:
     """Implementation 1 differs from 2 in what it draws, not in what it does."""
-    one = DropoutMasks(inputs=drawn(1, INPUT_DIM), hidden=drawn(1, UNITS))
-    four = one.map(lambda masks: np.repeat(masks, 4, axis=0))
-    np.testing.assert_array_equal(make_lstm(four)(inputs)[0], make_lstm(one)(inputs)[0])
+    shared = DropoutMasks(inputs=random_masks(1, INPUT_DIM), hidden=random_masks(1, UNITS))
+    four = shared.map(lambda masks: np.repeat(masks, 4, axis=0))
+    np.testing.assert_array_equal(make_lstm(four)(inputs)[0], make_lstm(shared)(inputs)[0])
 
 
 @pytest.mark.parametrize("nothing", [None, DropoutMasks(), DropoutMasks(inputs=np.ones((1, BATCH, INPUT_DIM)))])
@@ -89,7 +89,7 @@ def test_no_mask_and_a_mask_of_ones_change_nothing(
 
 def test_tiled_masks_serve_copies_of_the_batch(make_lstm: Callable[..., LSTM], inputs: Any) -> None:
     """The second copy of a sequence meets the mask of the first."""
-    masks = DropoutMasks(inputs=drawn(4, INPUT_DIM), hidden=drawn(4, UNITS))
+    masks = DropoutMasks(inputs=random_masks(4, INPUT_DIM), hidden=random_masks(4, UNITS))
     once, (twice, *_) = make_lstm(masks)(inputs)[0], make_lstm(masks.tile(2))(np.tile(inputs, (2, 1, 1)))
     np.testing.assert_allclose(twice, np.tile(once, (2, 1, 1)), rtol=1e-13)  # BLAS may sum other batches in another order
 

@@ -1,4 +1,4 @@
-"""Every refusal: its type, what the message says was given, and what it says is expected."""
+"""Every refusal: its type, and the value and the expectation in its message."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ def test_weights_that_are_no_floating_arrays_are_refused(position: int, value: A
 
 @pytest.mark.parametrize("name", ["kernel", "recurrent_kernel", "bias"])
 @pytest.mark.parametrize(
-    ("dtype", "given"), [(complex, "complex128"), (object, "object"), (str, "<U1"), (bool, "bool"), ("datetime64[s]", "datetime64")]
+    ("dtype", "got"), [(complex, "complex128"), (object, "object"), (str, "<U1"), (bool, "bool"), ("datetime64[s]", "datetime64")]
 )
-def test_from_arrays_refuses_what_holds_no_real_numbers(name: str, dtype: Any, given: str) -> None:
+def test_from_arrays_refuses_what_holds_no_real_numbers(name: str, dtype: Any, got: str) -> None:
     """The array and its dtype are named."""
     arrays = {"kernel": ZEROS((2, 12)), "recurrent_kernel": ZEROS((3, 12)), "bias": ZEROS(12)}
     arrays[name] = np.empty(arrays[name].shape, dtype)
-    with pytest.raises(DtypeError, match=rf"{name} must hold real numbers; got dtype {given}"):
+    with pytest.raises(DtypeError, match=rf"{name} must hold real numbers; got dtype {got}"):
         LSTMWeights.from_arrays(**arrays)
 
 
@@ -193,7 +193,7 @@ def test_a_mask_that_does_not_fit_is_refused(lstm: LSTM, mask: Any, error: type[
 
 
 @pytest.mark.parametrize(
-    ("initial_state", "given"),
+    ("initial_state", "got"),
     [
         pytest.param(H, "one ndarray", id="the hidden state alone"),
         pytest.param(np.stack([H, H]), "one ndarray", id="both in one array"),
@@ -206,9 +206,9 @@ def test_a_mask_that_does_not_fit_is_refused(lstm: LSTM, mask: Any, error: type[
         pytest.param([None, H], r"2 values: \[NoneType, ndarray\]", id="no hidden state"),
     ],
 )
-def test_an_initial_state_that_is_no_pair_is_refused(lstm: LSTM, initial_state: Any, given: str) -> None:
+def test_an_initial_state_that_is_no_pair_is_refused(lstm: LSTM, initial_state: Any, got: str) -> None:
     """Both states or neither, and by position only as [h, c]."""
-    message = rf"initial_state must be a State or \[h, c\], \(batch, units\) each; got {given}$"
+    message = rf"initial_state must be a State or \[h, c\], \(batch, units\) each; got {got}$"
     with pytest.raises(ShapeError, match=message):
         lstm(ZEROS((4, 5, 2)), initial_state=initial_state)
 
@@ -288,10 +288,10 @@ def test_dropout_masks_of_another_batch_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("masks", "given"),
+    ("masks", "got"),
     [([[[1.0]]], "list"), (0.5, "float"), (np.ones((1, 2, 2), complex), "complex128"), (np.full((1, 2, 2), "1"), "<U1")],
 )
-def test_dropout_masks_that_are_no_arrays_of_numbers_are_refused(masks: Any, given: str) -> None:
+def test_dropout_masks_that_are_no_arrays_of_numbers_are_refused(masks: Any, got: str) -> None:
     """When they are made."""
-    with pytest.raises(DtypeError, match=rf"dropout masks of hidden must be an array of real numbers; got {given}"):
+    with pytest.raises(DtypeError, match=rf"dropout masks of hidden must be an array of real numbers; got {got}"):
         DropoutMasks(hidden=masks)

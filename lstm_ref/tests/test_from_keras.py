@@ -97,8 +97,8 @@ def read(layer: Any, **arguments: Any) -> LSTM:
     return reference
 
 
-def drawn(*shape: int, seed: int = 1) -> Array:
-    """Normal."""
+def random_array(*shape: int, seed: int = 1) -> Array:
+    """Of normally distributed numbers."""
     return np.random.default_rng(seed).standard_normal(shape)
 
 
@@ -215,7 +215,7 @@ class Dense:
 
 
 @pytest.mark.parametrize(
-    ("layer", "given"),
+    ("layer", "reason"),
     [
         (Cells(), r"Cells has no units, activation, recurrent_activation"),
         (Layer(Cells()), r"Layer, whose cell Cells has no units, activation, recurrent_activation"),
@@ -227,9 +227,9 @@ class Dense:
         (None, r"NoneType has no units"),
     ],
 )
-def test_what_is_no_lstm_is_refused(layer: Any, given: str) -> None:
+def test_what_is_no_lstm_is_refused(layer: Any, reason: str) -> None:
     """The message names what is read, the type, its cell, and what is missing."""
-    with pytest.raises(UnsupportedConfigError, match=rf"expected a keras LSTM, .* or a Bidirectional of two LSTMs; got .*{given}"):
+    with pytest.raises(UnsupportedConfigError, match=rf"expected a keras LSTM, .* or a Bidirectional of two LSTMs; got .*{reason}"):
         from_keras(layer)
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_lstm_is_refused(layer: Any, given: str) -> None:
 
 def test_the_reference_of_a_layer_computes_with_its_weights_and_configuration(make_weights: Make) -> None:
     """It is the LSTM of what is read."""
-    weights, inputs = make_weights(3, 2), drawn(2, 4, 2)
+    weights, inputs = make_weights(3, 2), random_array(2, 4, 2)
     lstm = from_keras(Layer(Cell(weights), return_sequences=True, go_backwards=True), "float32")
     want = LSTM(LSTMConfig(3, return_sequences=True, go_backwards=True), weights, "float32")
     np.testing.assert_array_equal(lstm(inputs), want(inputs))
@@ -251,23 +251,23 @@ def test_the_engine_is_chosen_here_too(make_weights: Make) -> None:
     assert lstm._engine.threads == 2
 
 
-def otherwise(change: Callable[[Any], Any]) -> type[Layer]:
-    """A layer whose answer is changed."""
+def layer_with(change: Callable[[Any], Any]) -> type[Layer]:
+    """A layer class with changed results."""
 
-    class Otherwise(Layer):
+    class ChangedLayer(Layer):
         def __call__(self, inputs: Any) -> Any:
             return change(super().__call__(inputs))
 
-    return Otherwise
+    return ChangedLayer
 
 
 def broken(_: Any) -> Any:
-    """No answer at all."""
+    """An error instead of a result."""
     raise RuntimeError("no\nkernel for this device")
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda outputs: outputs + 1e-4,
@@ -276,14 +276,14 @@ def broken(_: Any) -> Any:
         (lambda outputs: np.where(outputs > outputs.min(), outputs, np.nan), r"holds nan at \[\d, \d\]"),
         (lambda outputs: outputs[:, :2], r"it returns arrays of shapes \[\(2, 2\)\], an LSTM \[\(2, 3\)\]"),
         (lambda outputs: (outputs, outputs), r"it returns arrays of shapes \[\(2, 3\), \(2, 3\)\], an LSTM \[\(2, 3\)\]"),
-        (broken, r"Otherwise cannot be run on inputs \(2, 3, 2\) to see .* \(RuntimeError: no kernel for this device\)"),
+        (broken, r"ChangedLayer cannot be run on inputs \(2, 3, 2\) to see .* \(RuntimeError: no kernel for this device\)"),
     ],
     ids=["something added", "not a number", "fewer units", "two arrays", "an error"],
 )
-def test_a_layer_that_answers_otherwise_is_refused(make_weights: Make, change: Callable[[Any], Any], said: str) -> None:
+def test_a_layer_with_other_results_is_refused(make_weights: Make, change: Callable[[Any], Any], message: str) -> None:
     """It has all the attributes of an LSTM."""
-    with pytest.raises(UnsupportedConfigError, match=said):
-        from_keras(otherwise(change)(Cell(make_weights(3, 2))))
+    with pytest.raises(UnsupportedConfigError, match=message):
+        from_keras(layer_with(change)(Cell(make_weights(3, 2))))
 
 
 def test_a_cell_that_holds_other_weights_than_it_computes_with_is_refused(make_weights: Make) -> None:
@@ -312,9 +312,9 @@ def coarse(weights: LSTMWeights) -> LSTMWeights:
 def test_a_layer_is_held_to_the_roundings_of_its_dtype(make_weights: Make, dtype: str, error: float) -> None:
     """What rounding may add is accepted, sixteen thousand times float32's and more is not."""
     cell = Cell(coarse(make_weights(3, 2)))
-    assert read(otherwise(lambda outputs: outputs + error)(cell, compute_dtype=dtype)).config.units == 3
+    assert read(layer_with(lambda outputs: outputs + error)(cell, compute_dtype=dtype)).config.units == 3
     with pytest.raises(UnsupportedConfigError, match=r"computes something else"):
-        from_keras(otherwise(lambda outputs: outputs + max(2.0**-10, 64 * error))(cell, compute_dtype=dtype))
+        from_keras(layer_with(lambda outputs: outputs + max(2.0**-10, 64 * error))(cell, compute_dtype=dtype))
 
 
 class Product(Variable):
@@ -410,7 +410,7 @@ def test_a_bidirectional_is_built_of_its_halves(
     """It returns what the layer returns."""
     flags = {"return_sequences": return_sequences, "return_state": return_state}
     forward, backward = (Layer(Cell(make_weights(3, 2, seed=k)), **flags, go_backwards=bool(k)) for k in (0, 1))
-    layer, inputs = Halves(forward, backward, merge_mode=merge_mode), drawn(4, 5, 2)
+    layer, inputs = Halves(forward, backward, merge_mode=merge_mode), random_array(4, 5, 2)
     reference = from_keras(layer)
     assert isinstance(reference, Bidirectional)
     assert_equal(reference(inputs), layer(inputs))
@@ -421,7 +421,7 @@ def test_a_bidirectional_is_built_of_its_halves(
 def test_an_rnn_over_several_cells_is_built_of_them(make_weights: Make, return_state: bool, go_backwards: bool) -> None:
     """It returns what the layer returns."""
     cells = [Cell(make_weights(units, features)) for units, features in ((3, 2), (4, 3), (2, 4))]
-    layer, inputs = Layer(Cells(*cells), return_state=return_state, go_backwards=go_backwards), drawn(4, 5, 2)
+    layer, inputs = Layer(Cells(*cells), return_state=return_state, go_backwards=go_backwards), random_array(4, 5, 2)
     reference = from_keras(layer)
     assert isinstance(reference, Stacked)
     assert_equal(reference(inputs), layer(inputs))
@@ -446,11 +446,11 @@ def test_a_bidirectional_over_several_cells_is_refused(make_weights: Make) -> No
 
 def stateful(cell: Any, *units: int, **flags: Any) -> Layer:
     """In the middle of a run of five rows."""
-    states = [Variable(drawn(5, size, seed=10 * k + size)) for k, size in enumerate(np.repeat(units, 2))]
+    states = [Variable(random_array(5, size, seed=10 * k + size)) for k, size in enumerate(np.repeat(units, 2))]
     return Layer(cell, stateful=True, states=states, **flags)
 
 
-def several(make_weights: Make) -> dict[str, Any]:
+def stateful_layers(make_weights: Make) -> dict[str, Any]:
     """Stateful layers of every kind."""
     halves = [stateful(Cell(make_weights(3, 2, seed=k)), 3, go_backwards=bool(k)) for k in (0, 1)]
     return {
@@ -463,9 +463,9 @@ def several(make_weights: Make) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["a layer", "two cells", "a Bidirectional"])
 def test_a_stateful_layer_is_gone_on_with_where_it_stands(make_weights: Make, kind: str) -> None:
     """The reference starts from the stored states, which the layer still holds, and goes on as the layer does."""
-    layer, inputs = several(make_weights)[kind], drawn(2, 5, 4, 2)
+    layer, inputs = stateful_layers(make_weights)[kind], random_array(2, 5, 4, 2)
     reference = from_keras(layer)
-    assert_equal(reference(inputs[0]), several(make_weights)[kind](inputs[0]))
+    assert_equal(reference(inputs[0]), stateful_layers(make_weights)[kind](inputs[0]))
     layer(inputs[0])
     assert_equal(reference(inputs[1]), layer(inputs[1]))
 
@@ -494,7 +494,7 @@ def test_the_states_are_put_back_when_a_layer_is_refused(make_weights: Make) -> 
     """It was run to see what it computes."""
     layer = stateful(Cell(make_weights(3, 2)), 3)
     before = [state.numpy() for state in layer.states or ()]
-    wrong = otherwise(lambda outputs: outputs + 1)(layer.cell, stateful=True, states=layer.states)
+    wrong = layer_with(lambda outputs: outputs + 1)(layer.cell, stateful=True, states=layer.states)
     with pytest.raises(UnsupportedConfigError, match=r"computes something else"):
         from_keras(wrong)
     assert_equal([state.numpy() for state in layer.states or ()], before)

@@ -1,4 +1,4 @@
-"""The fused engine answers as the oracle does, within the derived uncertainty of its dtype, and takes no memory in its loop."""
+"""The fused engine computes the same as the oracle within the derived uncertainty, and its loop allocates no memory."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Drawn:
-    """An oracle in float64, the fused engine beside it, and what both read: values that float32 holds."""
+class Problem:
+    """An oracle in float64, the fused engine, and their inputs, which float32 represents exactly."""
 
     def __init__(
         self,
@@ -90,40 +90,44 @@ class Drawn:
 
     def read(self, copies: int = 1) -> tuple[Array, State, Array | None]:
         """Inputs, initial state and mask."""
-        return tiled(self.inputs, copies), tiled_state(self.state, copies), None if self.mask is None else tiled(self.mask, copies)
+        return (
+            repeat_batch(self.inputs, copies),
+            repeat_state(self.state, copies),
+            None if self.mask is None else repeat_batch(self.mask, copies),
+        )
 
     def gradients(self, lstm: LSTM, copies: int = 1) -> list[Array]:
         """Of inputs, states and weights."""
         inputs, state, mask = self.read(copies)
-        said = tiled(self.d_outputs, copies), tiled_state(self.d_final, copies)
-        return arrays(lstm.gradients(inputs, *said, state, mask, copies=copies))
+        d_results = repeat_batch(self.d_outputs, copies), repeat_state(self.d_final, copies)
+        return arrays(lstm.gradients(inputs, *d_results, state, mask, copies=copies))
 
-    def errors(self, found: list[Array], expected: list[Array], replicas: list[Array]) -> Array:
+    def errors(self, results: list[Array], expected: list[Array], replicas: list[Array]) -> Array:
         """In σ; two runs of float64 lie √2 times as far apart."""
         sigma = [
-            root_mean_square(many.reshape(REPLICAS, *one.shape), one, self.arithmetic)
-            for many, one in zip(replicas, expected, strict=True)
+            root_mean_square(many.reshape(REPLICAS, *single.shape), single, self.arithmetic)
+            for many, single in zip(replicas, expected, strict=True)
         ]
-        return np.concatenate([((a - b) / s / 2**0.5).ravel() for a, b, s in zip(found, expected, sigma, strict=True)])
+        return np.concatenate([((a - b) / s / 2**0.5).ravel() for a, b, s in zip(results, expected, sigma, strict=True)])
 
 
-def tiled(array: Array, copies: int) -> Array:
-    """The batch, so many times."""
+def repeat_batch(array: Array, copies: int) -> Array:
+    """The batch, repeated."""
     return np.tile(array, (copies,) + (1,) * (array.ndim - 1))
 
 
-def tiled_state(state: State, copies: int) -> State:
-    """Likewise."""
-    return State(tiled(state.hidden, copies), tiled(state.cell, copies))
+def repeat_state(state: State, copies: int) -> State:
+    """The states of a repeated batch."""
+    return State(repeat_batch(state.hidden, copies), repeat_batch(state.cell, copies))
 
 
-def arrays(found: Gradients) -> list[Array]:
-    """All of them."""
-    return [found.inputs, found.initial_state.hidden, found.initial_state.cell, *found.weights.values()]
+def arrays(results: Gradients) -> list[Array]:
+    """All gradients."""
+    return [results.inputs, results.initial_state.hidden, results.initial_state.cell, *results.weights.values()]
 
 
-def passed(trajectory: Trajectory) -> list[Array]:
-    """All that a run passes through."""
+def arrays_of(trajectory: Trajectory) -> list[Array]:
+    """The arrays of a trajectory."""
     return [trajectory.outputs, trajectory.hidden, trajectory.cell]
 
 
@@ -142,10 +146,14 @@ def dtype(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_a_call_returns_what_the_oracle_returns(name: str, dtype: str) -> None:
     """Outputs and final states, from a given initial state; as for any implementation, within 8 σ each and 2 σ together."""
-    drawn = Drawn(dtype, **CASES[name])
-    found, expected, replicas = drawn.fused(*drawn.read()), drawn.oracle(*drawn.read()), drawn.replicas(*drawn.read(REPLICAS))
-    assert {array.dtype for array in found} == {np.dtype(dtype)}
-    errors = drawn.errors(found, expected, replicas)
+    problem = Problem(dtype, **CASES[name])
+    results, expected, replicas = (
+        problem.fused(*problem.read()),
+        problem.oracle(*problem.read()),
+        problem.replicas(*problem.read(REPLICAS)),
+    )
+    assert {array.dtype for array in results} == {np.dtype(dtype)}
+    errors = problem.errors(results, expected, replicas)
     assert np.abs(errors).max() < 8
     assert np.sqrt(np.mean(errors**2)) < 2
 
@@ -153,11 +161,11 @@ def test_a_call_returns_what_the_oracle_returns(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_trajectory_is_the_oracles(name: str, dtype: str) -> None:
     """Outputs, hidden and cell state of every timestep."""
-    drawn = Drawn(dtype, **CASES[name])
-    errors = drawn.errors(
-        passed(drawn.fused.trajectory(*drawn.read())),
-        passed(drawn.oracle.trajectory(*drawn.read())),
-        passed(drawn.replicas.trajectory(*drawn.read(REPLICAS))),
+    problem = Problem(dtype, **CASES[name])
+    errors = problem.errors(
+        arrays_of(problem.fused.trajectory(*problem.read())),
+        arrays_of(problem.oracle.trajectory(*problem.read())),
+        arrays_of(problem.replicas.trajectory(*problem.read(REPLICAS))),
     )
     assert np.abs(errors).max() < 8
     assert np.sqrt(np.mean(errors**2)) < 2
@@ -166,8 +174,10 @@ def test_a_trajectory_is_the_oracles(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_are_the_oracles(name: str, dtype: str) -> None:
     """Of inputs, initial states and weights."""
-    drawn = Drawn(dtype, **CASES[name])
-    errors = drawn.errors(drawn.gradients(drawn.fused), drawn.gradients(drawn.oracle), drawn.gradients(drawn.replicas, REPLICAS))
+    problem = Problem(dtype, **CASES[name])
+    errors = problem.errors(
+        problem.gradients(problem.fused), problem.gradients(problem.oracle), problem.gradients(problem.replicas, REPLICAS)
+    )
     assert np.abs(errors).max() < 8
     assert np.sqrt(np.mean(errors**2)) < 2
 
@@ -175,26 +185,29 @@ def test_gradients_are_the_oracles(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_copies_of_a_batch_have_gradients_of_their_own(threads: int) -> None:
     """Each is what its part of the batch has alone, to the bit, and all are of the oracle's shapes."""
-    drawn = Drawn("float64", batch=8, threads=threads)
-    found = drawn.fused.gradients(drawn.inputs, drawn.d_outputs, copies=2)
-    expected = drawn.oracle.gradients(drawn.inputs, drawn.d_outputs, copies=2)
+    problem = Problem("float64", batch=8, threads=threads)
+    results = problem.fused.gradients(problem.inputs, problem.d_outputs, copies=2)
+    expected = problem.oracle.gradients(problem.inputs, problem.d_outputs, copies=2)
     halves = [
-        drawn.fused.gradients(half, d) for half, d in zip(np.split(drawn.inputs, 2), np.split(drawn.d_outputs, 2), strict=True)
+        problem.fused.gradients(half, d)
+        for half, d in zip(np.split(problem.inputs, 2), np.split(problem.d_outputs, 2), strict=True)
     ]
-    assert {name: array.shape for name, array in found.weights.items()} == {
+    assert {name: array.shape for name, array in results.weights.items()} == {
         name: array.shape for name, array in expected.weights.items()
     }
-    for name, array in found.weights.items():
+    for name, array in results.weights.items():
         np.testing.assert_array_equal(array, [half.weights[name] for half in halves])
 
 
 def test_a_masked_timestep_is_not_read(dtype: str) -> None:
     """Neither forwards nor backwards: what it holds may be NaN."""
-    drawn = Drawn(dtype, masked=True, return_sequences=True)
-    assert drawn.mask is not None
-    clean = drawn.fused(*drawn.read()), drawn.gradients(drawn.fused)
-    drawn.inputs[~drawn.mask] = np.nan
-    for left, right in zip([*clean[0], *clean[1]], [*drawn.fused(*drawn.read()), *drawn.gradients(drawn.fused)], strict=True):
+    problem = Problem(dtype, masked=True, return_sequences=True)
+    assert problem.mask is not None
+    clean = problem.fused(*problem.read()), problem.gradients(problem.fused)
+    problem.inputs[~problem.mask] = np.nan
+    for left, right in zip(
+        [*clean[0], *clean[1]], [*problem.fused(*problem.read()), *problem.gradients(problem.fused)], strict=True
+    ):
         np.testing.assert_array_equal(left, right)
 
 
@@ -220,21 +233,21 @@ def test_rows_a_page_apart_are_read_as_any_others(dtype: str) -> None:
 
 def test_a_stateful_layer_goes_on_from_its_state() -> None:
     """As with the oracle, and after a reset it starts anew."""
-    drawn = Drawn("float64", stateful=True)
-    first = drawn.fused(drawn.inputs)
-    whole = replace(drawn.config, stateful=False)
-    twice = LSTM(whole, drawn.weights, engine="fused")(np.concatenate([drawn.inputs, drawn.inputs], axis=1))
-    np.testing.assert_array_equal(drawn.fused(drawn.inputs)[0], twice[0])
-    drawn.fused.reset_state()
-    np.testing.assert_array_equal(drawn.fused(drawn.inputs)[0], first[0])
+    problem = Problem("float64", stateful=True)
+    first = problem.fused(problem.inputs)
+    whole = replace(problem.config, stateful=False)
+    twice = LSTM(whole, problem.weights, engine="fused")(np.concatenate([problem.inputs, problem.inputs], axis=1))
+    np.testing.assert_array_equal(problem.fused(problem.inputs)[0], twice[0])
+    problem.fused.reset_state()
+    np.testing.assert_array_equal(problem.fused(problem.inputs)[0], first[0])
 
 
 def test_a_call_with_dropout_runs_the_equations() -> None:
     """Gates may read different things there, which one product does not make."""
-    drawn = Drawn("float64")
-    for lstm in (drawn.fused, drawn.oracle):
+    problem = Problem("float64")
+    for lstm in (problem.fused, problem.oracle):
         lstm.dropout = DropoutMasks(inputs=np.full((1, 6, INPUT_DIM), 2.0))
-    np.testing.assert_array_equal(drawn.fused(drawn.inputs)[0], drawn.oracle(drawn.inputs)[0])
+    np.testing.assert_array_equal(problem.fused(problem.inputs)[0], problem.oracle(problem.inputs)[0])
 
 
 @pytest.mark.parametrize(("batch", "threads", "parts"), [(64, 2, 1), (512, 2, 2), (512, 1, 1), (1, 2, 1), (0, 2, 1)])
@@ -244,9 +257,9 @@ def test_a_thread_is_given_what_is_worth_it(
     """About a million multiplications in a timestep; all parts together are the batch."""
     monkeypatch.undo()
     engine = FusedLSTM(LSTMConfig(units=32), make_weights(32, 16), threads)
-    found = engine.parts(batch)
-    assert len(found) == parts
-    assert [k for part in found for k in range(batch)[part]] == list(range(batch))
+    results = engine.parts(batch)
+    assert len(results) == parts
+    assert [k for part in results for k in range(batch)[part]] == list(range(batch))
 
 
 @pytest.mark.parametrize(
@@ -258,14 +271,14 @@ def test_a_thread_is_given_what_is_worth_it(
         ({"threads": 2}, "the oracle runs on one thread; got threads=2: use engine='fused'"),
     ],
 )
-def test_engines_and_threads_that_there_are_not_are_refused(arguments: dict[str, Any], message: str, make_weights: Any) -> None:
+def test_unknown_engines_and_threads_are_refused(arguments: dict[str, Any], message: str, make_weights: Any) -> None:
     """With what was given and what is expected."""
     with pytest.raises(LSTMError, match=message):
         LSTM(LSTMConfig(units=2), make_weights(2, 1), **arguments)
 
 
 @pytest.mark.parametrize(("batch", "units"), [(1, 2000), (200, 10)])
-def test_the_loop_takes_no_memory(batch: int, units: int, make_weights: Any) -> None:
+def test_the_loop_allocates_no_memory(batch: int, units: int, make_weights: Any) -> None:
     """Beside its buffers it needs three arrays, one of them twice as large as the states; and that for any number of timesteps."""
 
     def peak(steps: int) -> int:
@@ -277,9 +290,9 @@ def test_the_loop_takes_no_memory(batch: int, units: int, make_weights: Any) -> 
         next(preactivations)
         tracemalloc.start()
         fused._run_steps(replace(tape, use=tape.use[1:]), preactivations)
-        found = tracemalloc.get_traced_memory()[1]
+        results = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return results
 
     of_state = 4 * batch * units
     assert peak(30) < 4 * of_state

@@ -60,16 +60,16 @@ class ComplexLSTM(LSTM):
         return inputs, initial_state, mask
 
 
-def drawn(units: int, input_dim: int, seed: int, **config: Any) -> LSTM:
+def random_lstm(units: int, input_dim: int, seed: int, **config: Any) -> LSTM:
     """With dense weights."""
     random = np.random.default_rng(seed)
     shapes = ((input_dim, 4 * units), (units, 4 * units), (4 * units,))
     kernel, recurrent_kernel, bias = (random.standard_normal(shape) for shape in shapes)
-    asked = LSTMConfig(units, return_state=True, **config)
-    return LSTM(asked, LSTMWeights(kernel, recurrent_kernel, bias if asked.use_bias else None))
+    lstm_config = LSTMConfig(units, return_state=True, **config)
+    return LSTM(lstm_config, LSTMWeights(kernel, recurrent_kernel, bias if lstm_config.use_bias else None))
 
 
-class Question:
+class GradientProblem:
     """A composition, what it reads, and how its outputs and states are weighed."""
 
     def __init__(self, compose: Callable[[Sequence[LSTM]], Composite], layers: Sequence[LSTM], mask: Array | None) -> None:
@@ -113,20 +113,20 @@ class Question:
     def complex_step(self) -> list[Array]:
         """Every element's derivative, one complex run each."""
         arrays = [array.astype(complex) for array in self.arrays()]
-        found = []
+        gradients = []
         for array in arrays:
             derivative = np.empty(array.shape)
             for index in np.ndindex(array.shape):
                 array[index] += 1j * STEP
                 derivative[index] = self.loss(arrays).imag / STEP
                 array[index] = array[index].real
-            found.append(derivative)
-        return found
+            gradients.append(derivative)
+        return gradients
 
 
-def assert_differentiates(question: Question) -> None:
+def assert_differentiates(problem: GradientProblem) -> None:
     """Both ways agree in every element, and none of them is zero for want of trying."""
-    got, want = question.gradients(), question.complex_step()
+    got, want = problem.gradients(), problem.complex_step()
     for ours, theirs in zip(got, want, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ABSOLUTE * max(1, np.abs(theirs).max()))
     assert all(array.any() for array in got)
@@ -148,22 +148,22 @@ MASK = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 1, 1]], dtype=bool)
 )
 def test_gradients_of_one_lstm(flags: dict[str, bool], emits: bool, mask: Array | None) -> None:
     """Of inputs, weights and initial states, under every flag that decides what is emitted."""
-    layer = drawn(3, 2, 1, **flags)
+    layer = random_lstm(3, 2, 1, **flags)
     layer.emits_initial_state = emits
-    assert_differentiates(Question(Stacked, [layer], mask))
+    assert_differentiates(GradientProblem(Stacked, [layer], mask))
 
 
 @pytest.mark.parametrize("name", [name for name in ANALYTIC if name not in ("tanh", "relu")])
 @pytest.mark.parametrize("of", ["activation", "recurrent_activation"])
 def test_gradients_with_other_activations(of: str, name: str) -> None:
     """In either place; along the units too."""
-    assert_differentiates(Question(Stacked, [drawn(3, 2, 2, return_sequences=True, **{of: name})], MASK))
+    assert_differentiates(GradientProblem(Stacked, [random_lstm(3, 2, 2, return_sequences=True, **{of: name})], MASK))
 
 
 def test_gradients_without_a_bias() -> None:
     """There is none of it."""
-    layer = drawn(2, 3, 3, use_bias=False, return_sequences=True)
-    assert_differentiates(Question(Stacked, [layer], None))
+    layer = random_lstm(2, 3, 3, use_bias=False, return_sequences=True)
+    assert_differentiates(GradientProblem(Stacked, [layer], None))
     (_, (part,)) = Stacked([layer]).gradients(np.zeros((1, 2, 3)), np.ones((1, 2, 2)), [layer.zero_state(1)])
     assert list(part.weights) == ["kernel", "recurrent_kernel"]
 
@@ -172,28 +172,28 @@ def test_gradients_without_a_bias() -> None:
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
 def test_gradients_of_two_directions(mode: str, sequences: bool) -> None:
     """Through every merge mode, under a mask."""
-    forward = drawn(2, 2, 4, return_sequences=sequences)
-    backward = drawn(2, 2, 5, return_sequences=sequences, go_backwards=True)
-    assert_differentiates(Question(lambda layers: Bidirectional(layers[0], layers[1], mode), [forward, backward], MASK))
+    forward = random_lstm(2, 2, 4, return_sequences=sequences)
+    backward = random_lstm(2, 2, 5, return_sequences=sequences, go_backwards=True)
+    assert_differentiates(GradientProblem(lambda layers: Bidirectional(layers[0], layers[1], mode), [forward, backward], MASK))
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
 def test_gradients_of_two_layers(backwards: bool) -> None:
     """The lower one's come through the upper one's inputs, whose mask is reversed where the lower goes backwards."""
-    lower = drawn(2, 2, 6, return_sequences=True, go_backwards=backwards)
-    assert_differentiates(Question(Stacked, [lower, drawn(3, 2, 7, go_backwards=backwards)], MASK))
+    lower = random_lstm(2, 2, 6, return_sequences=True, go_backwards=backwards)
+    assert_differentiates(GradientProblem(Stacked, [lower, random_lstm(3, 2, 7, go_backwards=backwards)], MASK))
 
 
 @pytest.mark.parametrize("count", [1, 4], ids=["shared", "per gate"])
 def test_gradients_with_dropout(count: int) -> None:
     """Each gate reads, and passes back, what its masks leave."""
     random = np.random.default_rng(8)
-    layer = drawn(2, 3, 9, return_sequences=True)
+    layer = random_lstm(2, 3, 9, return_sequences=True)
     layer.dropout = DropoutMasks(
         inputs=2.0 * random.integers(0, 2, (count, 3, 3)), hidden=2.0 * random.integers(0, 2, (count, 3, 2))
     )
-    question = Question(Stacked, [layer], None)
-    for ours, theirs in zip(question.gradients(), question.complex_step(), strict=True):
+    problem = GradientProblem(Stacked, [layer], None)
+    for ours, theirs in zip(problem.gradients(), problem.complex_step(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ABSOLUTE * max(1, np.abs(theirs).max()))
 
 
@@ -204,33 +204,33 @@ def test_one_step_by_hand() -> None:
     δc̃ = δc_1 / 2. A gate's slope is 1/4, the candidate's 1, so that δz = (0, δf / 4, δc̃, δo / 4).
     """
     zeros = LSTM(LSTMConfig(1), LSTMWeights(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(4)))
-    found = zeros.gradients([[[2.0]]], [[1.0]], initial_state=[np.array([[0.0]]), np.array([[0.5]])])
+    gradients = zeros.gradients([[[2.0]]], [[1.0]], initial_state=[np.array([[0.0]]), np.array([[0.5]])])
     t = math.tanh(0.25)
     d_cell = (1 - t * t) / 2
     d_z = np.array([0, d_cell / 2 / 4, d_cell / 2, t / 4])
-    np.testing.assert_allclose(found.weights["bias"], d_z, rtol=4 * 2.0**-53)
-    np.testing.assert_allclose(found.weights["kernel"], [2 * d_z], rtol=4 * 2.0**-53)
-    assert not found.weights["recurrent_kernel"].any()  # h_0 = 0
-    assert not found.inputs.any()  # the kernel is zero
-    np.testing.assert_allclose(found.initial_state.cell, [[d_cell / 2]], rtol=4 * 2.0**-53)
-    assert not found.initial_state.hidden.any()  # the recurrent kernel is zero
+    np.testing.assert_allclose(gradients.weights["bias"], d_z, rtol=4 * 2.0**-53)
+    np.testing.assert_allclose(gradients.weights["kernel"], [2 * d_z], rtol=4 * 2.0**-53)
+    assert not gradients.weights["recurrent_kernel"].any()  # h_0 = 0
+    assert not gradients.inputs.any()  # the kernel is zero
+    np.testing.assert_allclose(gradients.initial_state.cell, [[d_cell / 2]], rtol=4 * 2.0**-53)
+    assert not gradients.initial_state.hidden.any()  # the recurrent kernel is zero
 
 
 def test_nothing_flows_through_a_masked_timestep() -> None:
     """Not even NaN: a sequence that is masked throughout has the gradient of its initial state alone."""
-    layer = drawn(2, 1, 10)
+    layer = random_lstm(2, 1, 10)
     states = [np.ones((1, 2)), np.ones((1, 2))]
     d_final = [np.array([[3.0, 4.0]]), np.array([[5.0, 6.0]])]
-    found = layer.gradients(np.full((1, 3, 1), np.nan), np.ones((1, 2)), d_final, states, np.zeros((1, 3), bool))
-    assert not found.inputs.any()
-    assert not any(array.any() for array in found.weights.values())
-    np.testing.assert_array_equal(found.initial_state.hidden, d_final[0])
-    np.testing.assert_array_equal(found.initial_state.cell, d_final[1])
+    gradients = layer.gradients(np.full((1, 3, 1), np.nan), np.ones((1, 2)), d_final, states, np.zeros((1, 3), bool))
+    assert not gradients.inputs.any()
+    assert not any(array.any() for array in gradients.weights.values())
+    np.testing.assert_array_equal(gradients.initial_state.hidden, d_final[0])
+    np.testing.assert_array_equal(gradients.initial_state.cell, d_final[1])
 
 
 def test_copies_have_gradients_of_their_own() -> None:
     """The weights' gradient of each part of the batch is what that part alone gives."""
-    layer = drawn(2, 3, 11, return_sequences=True)
+    layer = random_lstm(2, 3, 11, return_sequences=True)
     random = np.random.default_rng(12)
     inputs, d_outputs = random.standard_normal((6, 4, 3)), random.standard_normal((6, 4, 2))
     whole = layer.gradients(inputs, d_outputs, copies=3)
@@ -243,26 +243,26 @@ def test_copies_have_gradients_of_their_own() -> None:
 
 def test_the_stored_state_is_read_and_left_alone() -> None:
     """The gradients of a stateful layer are those of its next call."""
-    layer = drawn(2, 1, 13, stateful=True)
+    layer = random_lstm(2, 1, 13, stateful=True)
     plain = LSTM(replace(layer.config, stateful=False), layer.weights)
     inputs = np.random.default_rng(14).standard_normal((2, 2, 3, 1))
     _, hidden, cell = layer(inputs[0])
-    found = layer.gradients(inputs[1], np.ones((2, 2)))
+    gradients = layer.gradients(inputs[1], np.ones((2, 2)))
     expected = plain.gradients(inputs[1], np.ones((2, 2)), initial_state=[hidden, cell])
-    np.testing.assert_array_equal(found.weights["kernel"], expected.weights["kernel"])
+    np.testing.assert_array_equal(gradients.weights["kernel"], expected.weights["kernel"])
     assert layer.state is not None
     np.testing.assert_array_equal(layer.state.hidden, hidden)
 
 
 def test_derivatives_of_another_shape_are_refused() -> None:
     """They must be those of the outputs."""
-    layer = drawn(2, 1, 15)
+    layer = random_lstm(2, 1, 15)
     with pytest.raises(ShapeError, match=r"d_outputs must have the shape of the outputs, \(3, 2\); got \(3, 4, 2\)"):
         layer.gradients(np.zeros((3, 4, 1)), np.zeros((3, 4, 2)))
 
 
 def test_an_empty_batch_has_gradients_of_zero() -> None:
     """Sums over nothing."""
-    found = drawn(2, 1, 16).gradients(np.zeros((0, 3, 1)), np.zeros((0, 2)))
-    assert found.inputs.shape == (0, 3, 1)
-    assert not found.weights["kernel"].any()
+    gradients = random_lstm(2, 1, 16).gradients(np.zeros((0, 3, 1)), np.zeros((0, 2)))
+    assert gradients.inputs.shape == (0, 3, 1)
+    assert not gradients.weights["kernel"].any()

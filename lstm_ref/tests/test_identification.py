@@ -1,4 +1,4 @@
-"""Which activation a function computes: told by its values, on points that tell every two apart, and by nothing else."""
+"""An activation is identified by its values, at points where every two activations differ."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_none_is_linear() -> None:
     assert identify_activation(None) == "linear"
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(DIFFERENT, 2)))
-def test_the_points_tell_every_two_apart_by_far_more_than_rounding(one: str, other: str) -> None:
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(DIFFERENT, 2)))
+def test_the_points_tell_every_two_apart_by_far_more_than_rounding(first: str, second: str) -> None:
     """At some point they differ by a hundred times what either may be off."""
-    first, second = values(one), values(other)
+    first_values, second_values = values(first), values(second)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(first - second) / np.maximum(bound(one, first), bound(other, second))
+        apart = np.abs(first_values - second_values) / np.maximum(bound(first, first_values), bound(second, second_values))
     assert np.nanmax(apart) > 100
 
 
@@ -99,8 +99,8 @@ PERTURBED: dict[str, Callable[[Array], Array]] = {
 @pytest.mark.parametrize("function", PERTURBED.values(), ids=PERTURBED)
 def test_what_is_nearly_an_activation_is_none(function: Callable[[Array], Array]) -> None:
     """A constant of its own makes it another function; the message names a nearest one, both values and the argument."""
-    said = r"computes none of those that the reference models: the nearest, \w+, gives \S+ where it gives \S+, \S+ off, at x = "
-    with pytest.raises(UnsupportedConfigError, match=said):
+    message = r"computes none of those that the reference models: the nearest, \w+, gives \S+ where it gives \S+, \S+ off, at x = "
+    with pytest.raises(UnsupportedConfigError, match=message):
         identify_activation(function)
 
 
@@ -121,7 +121,7 @@ def test_a_refusal_shows_the_units_where_they_act_on_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         (
             lambda x: x[:, :4],
@@ -135,9 +135,9 @@ def test_a_refusal_shows_the_units_where_they_act_on_each_other() -> None:
     ],
     ids=["halves the units", "a number", "two arguments", "a string", "no function", "a partial"],
 )
-def test_what_is_no_function_of_units_is_refused(function: Any, said: str) -> None:
+def test_what_is_no_function_of_units_is_refused(function: Any, message: str) -> None:
     """With what it does instead."""
-    with pytest.raises(UnsupportedConfigError, match=said):
+    with pytest.raises(UnsupportedConfigError, match=message):
         identify_activation(function)
 
 

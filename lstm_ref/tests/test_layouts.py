@@ -137,7 +137,7 @@ def test_a_description_reads_blocks_as_the_system_does(name: str, names: str, fo
     ],
 )
 def test_a_system_is_keras_plus_named_deviations(name: str, deviations: str) -> None:
-    """Nothing is said of Keras itself."""
+    """Keras itself has no deviations."""
     assert LAYOUTS[name].description().name == deviations
 
 
@@ -218,8 +218,8 @@ def test_an_array_of_another_shape_is_refused(name: str, array: int, change: Cal
     """By its shape, or by that which the others ask for."""
     arrays = {key: np.atleast_1d(value) for key, value in LAYOUTS[name].write(make_weights(UNITS, INPUT_DIM)).items()}
     key = list(arrays)[array]
-    said = r"must have \d axes; got shape|has shape .*, expected .*: by their shapes|hiddenSize must be a positive integer"
-    with pytest.raises(ShapeError, match=said):
+    message = r"must have \d axes; got shape|has shape .*, expected .*: by their shapes|hiddenSize must be a positive integer"
+    with pytest.raises(ShapeError, match=message):
         LAYOUTS[name].read({**arrays, key: change(arrays[key])})
 
 
@@ -281,7 +281,7 @@ def test_arrays_of_another_dtype_are_read_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrays", "error", "said"),
+    ("arrays", "error", "message"),
     [
         ({"w_f_diag": np.ones(3)}, LSTMError, r"of the peepholes w_i_diag, w_f_diag, w_o_diag, w_i_diag, w_o_diag is missing"),
         ({"wci": np.ones(3), "wcf": np.ones(3), "wco": np.ones((3, 1))}, ShapeError, r"wco must have 1 axes; got shape \(3, 1\)"),
@@ -295,9 +295,9 @@ def test_arrays_of_another_dtype_are_read_exactly() -> None:
         ({"projection/kernel": np.ones((2, 3))}, ShapeError, r"a projection to more values than units is not modelled"),
     ],
 )
-def test_a_description_of_arrays_that_are_none_is_refused(arrays: Any, error: type[Exception], said: str) -> None:
+def test_a_description_of_arrays_that_are_none_is_refused(arrays: Any, error: type[Exception], message: str) -> None:
     """Peepholes come by threes, a projection has two axes."""
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         LAYOUTS["lstm-cell"].description(arrays)
 
 

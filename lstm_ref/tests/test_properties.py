@@ -42,7 +42,7 @@ def runs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def drawn(make_weights: Make, run: dict[str, Any]) -> tuple[LSTM, Any, State, Any]:
+def random_call(make_weights: Make, run: dict[str, Any]) -> tuple[LSTM, Any, State, Any]:
     """Layer, inputs, initial state and mask of a run."""
     weights = make_weights(run["units"], run["input_dim"], **{name: run[name] for name in ("use_bias", "seed", "scale")})
     config = LSTMConfig(run["units"], use_bias=run["use_bias"], go_backwards=run["go_backwards"], return_sequences=True)
@@ -56,7 +56,7 @@ def drawn(make_weights: Make, run: dict[str, Any]) -> tuple[LSTM, Any, State, An
 @given(run=runs())
 def test_rows_of_a_batch_do_not_know_each_other(make_weights: Make, rounding_bound: Bound, run: dict[str, Any]) -> None:
     """A batch in another order gives the same rows in that order."""
-    lstm, inputs, state, mask = drawn(make_weights, run)
+    lstm, inputs, state, mask = random_call(make_weights, run)
     order = np.random.default_rng(run["seed"]).permutation(run["batch"])
     permuted = lstm(inputs[order], State(state.hidden[order], state.cell[order]), mask[order])
     gap = np.abs(permuted - lstm(inputs, state, mask)[order])
@@ -67,7 +67,7 @@ def test_rows_of_a_batch_do_not_know_each_other(make_weights: Make, rounding_bou
 @given(run=runs())
 def test_renaming_the_units_renames_the_outputs(make_weights: Make, rounding_bound: Bound, run: dict[str, Any]) -> None:
     """Permuting the columns of every gate and the rows of the recurrent kernel permutes the units, and does nothing else."""
-    lstm, inputs, state, mask = drawn(make_weights, run)
+    lstm, inputs, state, mask = random_call(make_weights, run)
     units = run["units"]
     order = np.random.default_rng(run["seed"]).permutation(units)
     columns = np.concatenate([block * units + order for block in range(4)])
@@ -83,7 +83,7 @@ def test_renaming_the_features_with_their_rows_changes_nothing(
     make_weights: Make, rounding_bound: Bound, run: dict[str, Any]
 ) -> None:
     """Permuting the features of the inputs and the rows of the kernel alike is no change."""
-    lstm, inputs, state, mask = drawn(make_weights, run)
+    lstm, inputs, state, mask = random_call(make_weights, run)
     order = np.random.default_rng(run["seed"]).permutation(run["input_dim"])
     renamed = LSTM(lstm.config, LSTMWeights(**(lstm.weights.arrays | {"kernel": lstm.weights.kernel[order]})))
     gap = np.abs(renamed(inputs[..., order], state, mask) - lstm(inputs, state, mask))
@@ -96,7 +96,7 @@ def test_units_that_do_not_hear_each_other_are_that_many_lstms_of_one_unit(
     make_weights: Make, rounding_bound: Bound, run: dict[str, Any]
 ) -> None:
     """With diagonal recurrent blocks each unit computes what an LSTM(1) with its weights computes."""
-    lstm, inputs, state, mask = drawn(make_weights, run)
+    lstm, inputs, state, mask = random_call(make_weights, run)
     units = run["units"]
     lstm.weights.recurrent_kernel[...] *= np.tile(np.eye(units), 4)
     whole, bound = lstm(inputs, state, mask), rounding_bound(lstm, inputs, state, mask).outputs
@@ -115,7 +115,7 @@ def test_units_that_do_not_hear_each_other_are_that_many_lstms_of_one_unit(
 @given(run=runs(), cut=st.integers(0, 5))
 def test_a_stateful_layer_may_be_fed_in_any_two_chunks(make_weights: Make, run: dict[str, Any], cut: int) -> None:
     """Wherever the cut, with a mask too, the outputs in processing order are those of one call."""
-    lstm, inputs, state, mask = drawn(make_weights, run | {"go_backwards": False})
+    lstm, inputs, state, mask = random_call(make_weights, run | {"go_backwards": False})
     cut = 1 + cut % run["timesteps"]
     stateful = LSTM(LSTMConfig(run["units"], use_bias=run["use_bias"], return_sequences=True, stateful=True), lstm.weights)
     mask[:, [0, cut % run["timesteps"]]] = True  # what a chunk emits before its first used timestep is zeros, not memory
@@ -128,7 +128,7 @@ def test_a_stateful_layer_may_be_fed_in_any_two_chunks(make_weights: Make, run: 
 @given(run=runs())
 def test_the_future_has_no_influence(make_weights: Make, run: dict[str, Any]) -> None:
     """Changing the last processed timestep changes no earlier output."""
-    lstm, inputs, state, mask = drawn(make_weights, run)
+    lstm, inputs, state, mask = random_call(make_weights, run)
     before = lstm(inputs, state, mask)
     inputs[:, 0 if run["go_backwards"] else -1] += 1
     np.testing.assert_array_equal(lstm(inputs, state, mask)[:, :-1], before[:, :-1])
@@ -140,7 +140,7 @@ def test_outputs_lie_within_plus_minus_one_and_the_cell_state_grows_by_at_most_o
     make_weights: Make, run: dict[str, Any]
 ) -> None:
     """With tanh and sigmoid |h_t| <= 1 and |c_t| <= |c_0| + t, in floating point as in theory: each factor rounds to 1 at most."""
-    lstm, inputs, state, _ = drawn(make_weights, run | {"scale": 100.0})
+    lstm, inputs, state, _ = random_call(make_weights, run | {"scale": 100.0})
     trajectory = lstm.run(inputs, state)
     steps = np.arange(1, run["timesteps"] + 1)[:, np.newaxis]
     assert (np.abs(trajectory.hidden) <= 1).all()
@@ -152,7 +152,7 @@ def test_outputs_lie_within_plus_minus_one_and_the_cell_state_grows_by_at_most_o
 @given(run=runs(), gate=st.sampled_from(GATE_ORDER))
 def test_a_zero_bias_is_no_bias(make_weights: Make, run: dict[str, Any], gate: str) -> None:
     """use_bias=False computes what biases of zero compute, and any one gate's bias is heard."""
-    lstm, inputs, state, mask = drawn(make_weights, run | {"use_bias": True, "scale": 0.5})
+    lstm, inputs, state, mask = random_call(make_weights, run | {"use_bias": True, "scale": 0.5})
     assert lstm.weights.bias is not None
     mask[:, :] = True
     lstm.weights.bias[...] = 0

@@ -420,7 +420,7 @@ def test_a_bidirectional(data: st.DataObject, merge_mode: str | None) -> None:
     first = call.expected(states=starts[0])
     call.config = behind
     second = call.expected(weights=list(backward.arrays.values()), states=starts[1])
-    expected = [*slow.merged(merge_mode, first[0], second[0]), *([*first[1:], *second[1:]] if behind.return_state else [])]
+    expected = [*slow.merge(merge_mode, first[0], second[0]), *([*first[1:], *second[1:]] if behind.return_state else [])]
     found = returned if behind.return_state or merge_mode is None else [returned]
     for ours, theirs in zip(found, expected, strict=True):
         assert_close(ours, theirs)
@@ -480,14 +480,14 @@ def test_layouts(name: str, data: st.DataObject) -> None:
     layout, weights = LAYOUTS[name], weights_of(data, data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3)))
     written = layout.write(weights)
     changed = data.draw(st.dictionaries(st.one_of(st.sampled_from(sorted(written)), st.text(max_size=3)), ANYTHING, max_size=2))
-    kept = {key: value for key, value in written.items() if data.draw(st.integers(0, 9))}
-    read = answer(layout.read, kept | changed)
-    if kept == written and not changed:
+    retained = {key: value for key, value in written.items() if data.draw(st.integers(0, 9))}
+    read = answer(layout.read, retained | changed)
+    if retained == written and not changed:
         for ours, theirs in zip(read.arrays.values(), weights.arrays.values(), strict=True):
             assert_close(ours, theirs)
     elif read is not REFUSED:  # arrays that may be missing, or that happen to be others that fit
         again = layout.write(read)
-        for key, value in (kept | changed).items():
+        for key, value in (retained | changed).items():
             np.testing.assert_allclose(again[key], np.asarray(value, np.float64), rtol=0, atol=1e-12)
     assert answer(layout.read, data.draw(ANYTHING)) is REFUSED
     assert answer(layout.write, data.draw(ANYTHING)) is REFUSED
@@ -529,7 +529,7 @@ def test_a_step_of_training(data: st.DataObject) -> None:
     if task is REFUSED:
         return
     steps = data.draw(ANYTHING.filter(lambda steps: not isinstance(steps, Integral)))
-    assert answer(task.trained, SGD(0.5), steps) is REFUSED
+    assert answer(task.train, SGD(0.5), steps) is REFUSED
     trained = task.train(SGD(0.5), 1)
     read = [array.copy() for array in call.weights.arrays.values()]
 

@@ -13,7 +13,7 @@ CONFIG = LSTMConfig(3, return_sequences=True, return_state=True)
 SHAPES = ((2, 12), (3, 12), (12,))
 
 
-def drawn() -> tuple[LSTMWeights, Array]:
+def random_weights_and_inputs() -> tuple[LSTMWeights, Array]:
     """Weights and inputs of two rows and four timesteps."""
     rng = np.random.default_rng(1)
     return LSTMWeights(*(rng.standard_normal(shape) for shape in SHAPES)), rng.standard_normal((2, 4, 2))
@@ -27,7 +27,7 @@ def erring(operation: str, error: float, inputs: Array, weights: LSTMWeights) ->
 
 def test_without_an_error_nothing_changes() -> None:
     """Bit for bit, with or without a bias."""
-    weights, inputs = drawn()
+    weights, inputs = random_weights_and_inputs()
     for got, expected in zip(erring("cell", 0.0, inputs, weights), LSTM(CONFIG, weights)(inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
     bare, config = LSTMWeights(weights.kernel, weights.recurrent_kernel), LSTMConfig(3, use_bias=False)
@@ -39,7 +39,7 @@ def test_without_an_error_nothing_changes() -> None:
 @pytest.mark.parametrize("part", ["kernel", "recurrent_kernel", "bias"])
 def test_a_product_errs_as_its_weights_would(part: str) -> None:
     """The product of x and (1 + ε) W is (1 + ε) x W."""
-    weights, inputs = drawn()
+    weights, inputs = random_weights_and_inputs()
     scaled = LSTMWeights(**{name: array * (1.01 if name == part else 1) for name, array in weights.arrays.items()})
     for got, expected in zip(erring(part, 0.01, inputs, weights), LSTM(CONFIG, scaled)(inputs), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
@@ -67,7 +67,7 @@ def test_what_an_operation_is(operation: str, c_times: float, before_tanh: float
 
 def test_each_copy_errs_by_itself() -> None:
     """The batch in equal parts, one per operation, each as if it were alone."""
-    weights, inputs = drawn()
+    weights, inputs = random_weights_and_inputs()
     together = PerturbedLSTM(CONFIG, weights, errors=one_error_per_copy(0.01))(np.tile(inputs, (len(OPERATIONS), 1, 1)))[0]
     for part, operation in zip(np.split(together, len(OPERATIONS)), OPERATIONS, strict=True):
         np.testing.assert_array_equal(part, erring(operation, 0.01, inputs, weights)[0])

@@ -24,7 +24,7 @@ ARITHMETIC = {
 AS_ESTIMATED = 3.0
 
 
-def drawn(config: LSTMConfig, dtype: str = "float16", scale: float = 0.2) -> tuple[LSTMWeights, Array]:
+def random_weights_and_inputs(config: LSTMConfig, dtype: str = "float16", scale: float = 0.2) -> tuple[LSTMWeights, Array]:
     """Weights and inputs that the dtype holds exactly; small, so that unbounded activations do not run away."""
     rng = np.random.default_rng([UNITS, INPUT_DIM])
     shapes = ((INPUT_DIM, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,))
@@ -84,7 +84,7 @@ def test_sigma_agrees_with_its_derivation(use_bias: bool, value: str) -> None:
     That is five standard deviations. One more rounding of the value is added here, half of one there.
     """
     config = LSTMConfig(UNITS, use_bias=use_bias)
-    weights, inputs = drawn(config, "float32", scale=1.0)
+    weights, inputs = random_weights_and_inputs(config, "float32", scale=1.0)
     arithmetic, trajectory = ARITHMETIC["float32"], exact(config, weights, inputs)
     derived = getattr(rounding_sigma(config, weights, inputs, trajectory, arithmetic), value)
     half = arithmetic.unit_roundoff / 2 * np.abs(getattr(trajectory, value))
@@ -130,7 +130,7 @@ ACTIVATIONS = [
 def test_a_run_in_lower_precision_lies_within_sigma(dtype: str, activation: str | None, recurrent_activation: str | None) -> None:
     """The reference run in NumPy's own arithmetic is within 8σ at each element and not above σ in the mean."""
     config = LSTMConfig(UNITS, activation=activation, recurrent_activation=recurrent_activation)
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     expected = exact(config, weights, inputs)
     sigma, got = sigma_of(config, weights, inputs, ARITHMETIC[dtype]), lower(config, weights, inputs, dtype)
     apart = np.stack([ratio(got.hidden, expected.hidden, sigma.hidden), ratio(got.cell, expected.cell, sigma.cell)])
@@ -142,9 +142,11 @@ def test_a_run_in_lower_precision_lies_within_sigma(dtype: str, activation: str 
 def test_a_run_with_dropout_lies_within_sigma(masks: int) -> None:
     """What the masks multiply is rounded once more."""
     config, rng = LSTMConfig(UNITS), np.random.default_rng(7)
-    weights, inputs = drawn(config)
-    kept = {name: (rng.random((masks, BATCH, size)) > 0.3) / 0.7 for name, size in (("inputs", INPUT_DIM), ("hidden", UNITS))}
-    dropout = DropoutMasks(**kept).map(lambda array: array.astype("float32").astype("float64"))
+    weights, inputs = random_weights_and_inputs(config)
+    masks_by_name = {
+        name: (rng.random((masks, BATCH, size)) > 0.3) / 0.7 for name, size in (("inputs", INPUT_DIM), ("hidden", UNITS))
+    }
+    dropout = DropoutMasks(**masks_by_name).map(lambda array: array.astype("float32").astype("float64"))
     expected = LSTM(config, weights, dropout=dropout).run(inputs, LSTM(config, weights).zero_state(BATCH))
     sigma = sigma_of(config, weights, inputs, ARITHMETIC["float32"], dropout=dropout)
     apart = ratio(lower(config, weights, inputs, "float32", dropout).cell, expected.cell, sigma.cell)
@@ -153,9 +155,9 @@ def test_a_run_with_dropout_lies_within_sigma(masks: int) -> None:
 
 
 def test_a_wrong_dropout_scale_lies_beyond_sigma() -> None:
-    """The bound of a run with dropout still tells a wrong one: kept values that are off by a relative 1e-5."""
+    """The bound of a run with dropout still detects a wrong scale: masks with a relative error of 1e-5."""
     config = LSTMConfig(UNITS)
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     dropout = DropoutMasks(inputs=np.full((1, BATCH, INPUT_DIM), 2.0))
     expected = LSTM(config, weights, dropout=dropout).run(inputs, LSTM(config, weights).zero_state(BATCH))
     sigma = sigma_of(config, weights, inputs, ARITHMETIC["float32"], dropout=dropout)
@@ -167,7 +169,7 @@ def test_a_wrong_dropout_scale_lies_beyond_sigma() -> None:
 def test_sigma_scales_with_the_unit_roundoff(activation: str) -> None:
     """To first order: from float32's to float64's, which is disturbed by 2^-30 and scaled back, and to a 16th of float16's."""
     config = LSTMConfig(UNITS, activation=activation)
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     of = {
         exponent: sigma_of(config, weights, inputs, Arithmetic(unit_roundoff=2.0**exponent, underflow=2.0 ** (exponent - 100))).cell
         for exponent in (-15, -24, -53)
@@ -189,7 +191,7 @@ def test_a_jump_is_seen_from_both_sides() -> None:
 def test_masked_steps_add_nothing() -> None:
     """A state that is held is not rounded again."""
     config = LSTMConfig(UNITS)
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     mask = np.arange(STEPS) < np.full((BATCH, 1), 5)
     sigma = sigma_of(config, weights, inputs, ARITHMETIC["float32"], mask=mask)
     np.testing.assert_array_equal(sigma.cell[:, 5:], np.repeat(sigma.cell[:, 4:5], STEPS - 5, axis=1))
@@ -198,7 +200,7 @@ def test_masked_steps_add_nothing() -> None:
 def test_sigma_is_a_function_of_its_random_numbers() -> None:
     """The same seed gives the same σ, another one another estimate of it."""
     config = LSTMConfig(UNITS)
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     sigma: Callable[[int], Any] = lambda seed: sigma_of(config, weights, inputs, ARITHMETIC["float32"], seed=seed).cell  # noqa: E731  # a name for the test's one call
     np.testing.assert_array_equal(sigma(1), sigma(1))
     assert not np.array_equal(sigma(1), sigma(2))
@@ -208,7 +210,7 @@ def test_sigma_is_a_function_of_its_random_numbers() -> None:
 def test_what_is_not_finite_has_a_sigma_of_one(value: float) -> None:
     """It is compared for being the same; the other rows keep their σ."""
     config = LSTMConfig(UNITS, activation="linear")
-    weights, inputs = drawn(config)
+    weights, inputs = random_weights_and_inputs(config)
     inputs[1, 3] = value
     with np.errstate(invalid="ignore"):
         sigma = sigma_of(config, weights, inputs, ARITHMETIC["float32"]).cell
@@ -233,7 +235,7 @@ def test_root_mean_square_of_what_a_saturated_gate_lets_through() -> None:
 
 
 def test_a_replica_starts_from_the_state_that_it_is_given() -> None:
-    """An initial state is no result of a rounding: with all gates shut but the forget gate, it is kept but for its product's."""
+    """An initial state is no result of a rounding: with all gates shut but the forget gate, it changes by one product only."""
     weights = LSTMWeights.from_arrays([[0, 0, 0, 0]], [[0, 0, 0, 0]], [-1000, 1000, 0, 1000])
     lstm = RoundingLSTM(LSTMConfig(1), weights, arithmetic=ARITHMETIC["float32"], random=np.random.default_rng(0))
     cell = lstm.run(np.zeros((1, 1, 1)), State(hidden=np.zeros((1, 1)), cell=np.full((1, 1), 3.0))).cell

@@ -20,7 +20,7 @@ UNITS, INPUT_DIM, BATCH, STEPS = 6, 4, 5, 9
 Read = tuple[Array, Array, State, State, Array | None]
 
 
-def drawn(config: LSTMConfig, seed: int, *, mask: bool = False) -> tuple[LSTMWeights, Read]:
+def random_call(config: LSTMConfig, seed: int, *, mask: bool = False) -> tuple[LSTMWeights, Read]:
     """Weights, and what is read and weighed, of values that float32 holds."""
     random = np.random.default_rng(seed)
 
@@ -82,7 +82,7 @@ def test_sigma_covers_float32_and_is_no_wider_than_it_must_be(name: str) -> None
     config = LSTMConfig(UNITS, **flags)
     ratios: list[Array] = []
     for seed in range(20):
-        weights, read = drawn(config, seed, mask=masked)
+        weights, read = random_call(config, seed, mask=masked)
         weights = weights if config.use_bias else LSTMWeights(weights.kernel, weights.recurrent_kernel)
         inputs, d_outputs, d_final, initial, mask = read
         expected, got = (

@@ -18,27 +18,27 @@ from lstm_ref.training import SGD, Adam, Penalty, Task
 U = 2.0**-53
 
 
-def one(value: float) -> Array:
+def array_of(value: float) -> Array:
     """An array of one element."""
     return np.array([value])
 
 
 def test_a_step_of_sgd() -> None:
     """2 - 1/4 · 3 = 5/4."""
-    assert SGD(0.25).step("w", one(2.0), one(3.0)).item() == 1.25
+    assert SGD(0.25).step("w", array_of(2.0), array_of(3.0)).item() == 1.25
 
 
 def test_steps_of_adam() -> None:
     """By the definition's own bias-corrected moments: two steps with the gradients 3 and -1, from w = 2."""
     adam = Adam(0.25)
     w, m, v = 2.0, 0.0, 0.0
-    got = one(w)
+    got = array_of(w)
     for t, g in ((1, 3.0), (2, -1.0)):
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
         # Keras adds ε to √v, not to its corrected value.
         w -= 0.25 * m_hat / (math.sqrt(v_hat) + 1e-7 / math.sqrt(1 - 0.999**t))
-        got = adam.step("w", got, one(g))
+        got = adam.step("w", got, array_of(g))
         # 1 - 0.999ᵗ loses ten bits to cancellation, on either side.
         assert got.item() == pytest.approx(w, rel=2**12 * U)
 
@@ -46,18 +46,18 @@ def test_steps_of_adam() -> None:
 def test_adam_remembers_each_weight_apart() -> None:
     """The second weight's first step is a first step."""
     adam = Adam(0.25)
-    first = adam.step("a", one(0.0), one(3.0))
-    adam.step("a", first, one(-5.0))
-    assert adam.step("b", one(0.0), one(3.0)) == first
+    first = adam.step("a", array_of(0.0), array_of(3.0))
+    adam.step("a", first, array_of(-5.0))
+    assert adam.step("b", array_of(0.0), array_of(3.0)) == first
 
 
 @pytest.mark.parametrize(("value", "expected"), [(2.0, 0.5 + 2 * 0.25 * 2), (-2.0, -0.5 - 2 * 0.25 * 2), (0.0, 0.0)])
 def test_gradient_of_a_penalty(value: float, expected: float) -> None:
     """l1 sign(w) + 2 l2 w."""
-    assert Penalty(l1=0.5, l2=0.25).gradient(one(value)).item() == expected
+    assert Penalty(l1=0.5, l2=0.25).gradient(array_of(value)).item() == expected
 
 
-def task(**changes: object) -> Task:
+def make_task(**changes: object) -> Task:
     """A small one, with every penalty."""
     random = np.random.default_rng(3)
     units, input_dim = 2, 3
@@ -73,49 +73,49 @@ def task(**changes: object) -> Task:
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of a Task
 
 
-def loss(asked: Task, arrays: dict[str, Array]) -> complex:
+def loss(task: Task, arrays: dict[str, Array]) -> complex:
     """The whole loss, of weights that may be complex; |a| is a times the sign of its real part."""
 
     def penalty(rates: Penalty, array: Array) -> complex:
         return complex(rates.l1 * (np.sign(array.real) * array).sum() + rates.l2 * (array**2).sum())
 
-    lstm = ComplexLSTM(LSTM(asked.config, asked.weights), arrays)
-    start = LSTM(asked.config, asked.weights).zero_state(len(asked.inputs))
-    outputs = lstm.run(asked.inputs, start).hidden[:, -1]
-    penalties = sum(penalty(rates, arrays[name]) for name, rates in asked.penalties.items())
-    return complex(((outputs - asked.targets) ** 2).mean() + penalty(asked.activity, outputs) / len(outputs) + penalties)
+    lstm = ComplexLSTM(LSTM(task.config, task.weights), arrays)
+    start = LSTM(task.config, task.weights).zero_state(len(task.inputs))
+    outputs = lstm.run(task.inputs, start).hidden[:, -1]
+    penalties = sum(penalty(rates, arrays[name]) for name, rates in task.penalties.items())
+    return complex(((outputs - task.targets) ** 2).mean() + penalty(task.activity, outputs) / len(outputs) + penalties)
 
 
 def test_a_step_follows_the_gradient_of_the_whole_loss() -> None:
     """Mean squared error, penalties of the weights, and those of the outputs divided by the batch size."""
-    asked = task()
-    moved = asked.train(SGD(1.0), 1).arrays
-    arrays = {name: array.astype(complex) for name, array in asked.weights.arrays.items()}
+    task = make_task()
+    moved = task.train(SGD(1.0), 1).arrays
+    arrays = {name: array.astype(complex) for name, array in task.weights.arrays.items()}
     for name, array in arrays.items():
         for index in np.ndindex(array.shape):
             array[index] += 1j * STEP
-            derivative = loss(asked, arrays).imag / STEP
+            derivative = loss(task, arrays).imag / STEP
             array[index] = array[index].real
             # Some hundred sums and products of size 1 on either side.
-            assert moved[name][index] == pytest.approx(asked.weights.arrays[name][index] - derivative, rel=0, abs=1000 * U)
+            assert moved[name][index] == pytest.approx(task.weights.arrays[name][index] - derivative, rel=0, abs=1000 * U)
 
 
 def test_several_steps_are_one_after_the_other() -> None:
     """Three steps are one from where two have led, with an optimizer that remembers."""
-    asked, adam = task(), Adam(0.125)
-    twice = asked.train(adam, 2)
-    again = replace(asked, weights=twice).train(adam, 1)
-    for name, array in asked.train(Adam(0.125), 3).arrays.items():
+    task, adam = make_task(), Adam(0.125)
+    twice = task.train(adam, 2)
+    again = replace(task, weights=twice).train(adam, 1)
+    for name, array in task.train(Adam(0.125), 3).arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
 
 
 def test_the_task_is_left_as_it_was() -> None:
     """Training makes new weights."""
-    asked = task()
-    before = {name: array.copy() for name, array in asked.weights.arrays.items()}
-    asked.train(SGD(0.5), 2)
+    task = make_task()
+    before = {name: array.copy() for name, array in task.weights.arrays.items()}
+    task.train(SGD(0.5), 2)
     for name, array in before.items():
-        np.testing.assert_array_equal(asked.weights.arrays[name], array)
+        np.testing.assert_array_equal(task.weights.arrays[name], array)
 
 
 WEIGHTS = LSTMWeights(np.ones((1, 4)), np.ones((1, 4)), np.zeros(4))
@@ -123,7 +123,7 @@ TASK: dict[str, Any] = {"config": LSTMConfig(1), "weights": WEIGHTS, "inputs": n
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "said"),
+    ("changes", "error", "message"),
     [
         ({"targets": np.ones(2)}, ShapeError, r"targets must have the shape of the outputs, \(2, 1\); got \(2,\)"),
         ({"targets": np.ones((1, 1))}, ShapeError, r"targets must have the shape of the outputs, \(2, 1\); got \(1, 1\)"),
@@ -136,9 +136,9 @@ TASK: dict[str, Any] = {"config": LSTMConfig(1), "weights": WEIGHTS, "inputs": n
         ),
     ],
 )
-def test_a_task_that_is_none_is_refused(changes: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_a_task_that_is_none_is_refused(changes: dict[str, Any], error: type[Exception], message: str) -> None:
     """Nothing is broadcast, and nothing left out."""
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         Task(**(TASK | changes))
 
 

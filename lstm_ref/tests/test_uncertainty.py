@@ -17,7 +17,7 @@ FLOAT32 = Arithmetic(unit_roundoff=U32, underflow=2.0**-126)
 SIZES = [(1, 1), (2, 3), (16, 5), (40, 20)]
 
 
-def drawn(
+def random_lstm_and_inputs(
     units: int, input_dim: int, steps: int = 30, batch: int = 4, *, use_bias: bool = True
 ) -> tuple[LSTMConfig, LSTMWeights, Array]:
     """A seeded LSTM and inputs, all representable in float32."""
@@ -42,7 +42,7 @@ def run_with_sigma(config: LSTMConfig, weights: LSTMWeights, inputs: Array, seed
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_float32_run_lies_within_sigma(units: int, input_dim: int, use_bias: bool) -> None:
     """The reference run in NumPy's own float32 is within 8σ at each element and not above σ in the mean."""
-    config, weights, inputs = drawn(units, input_dim, use_bias=use_bias)
+    config, weights, inputs = random_lstm_and_inputs(units, input_dim, use_bias=use_bias)
     trajectory, sigma = run_with_sigma(config, weights, inputs)
     low = LSTM(config, weights, "float32")
     rounded = low.run(inputs.astype(np.float32), low.zero_state(len(inputs)))
@@ -91,7 +91,7 @@ def test_sigma_is_what_stochastic_rounding_gives(units: int, input_dim: int) -> 
     Both are estimates from 24 replicas over elements that rise and fall together; their mean squares differ by about
     √(2/24) = 29 % per independent element, so a factor of 1.3 either way over many is well outside chance.
     """
-    config, weights, inputs = drawn(units, input_dim, steps=12, batch=6)
+    config, weights, inputs = random_lstm_and_inputs(units, input_dim, steps=12, batch=6)
     trajectory, sigma = run_with_sigma(config, weights, inputs)
     rng = np.random.default_rng(7)
     # 2^-30 is far above float64's own rounding and far below any second-order effect.
@@ -104,7 +104,7 @@ def test_sigma_is_what_stochastic_rounding_gives(units: int, input_dim: int) -> 
 
 def test_sigma_scales_with_the_unit_roundoff() -> None:
     """float64's σ is float32's, times the ratio of their unit roundoffs: the propagation is linear."""
-    config, weights, inputs = drawn(5, 3)
+    config, weights, inputs = random_lstm_and_inputs(5, 3)
     trajectory, single = run_with_sigma(config, weights, inputs)
     double = rounding_sigma(
         config, weights.astype(np.float64), inputs, trajectory, Arithmetic(unit_roundoff=2.0**-53, underflow=2.0**-1022)
@@ -114,7 +114,7 @@ def test_sigma_scales_with_the_unit_roundoff() -> None:
 
 def test_sigma_of_a_shorter_run_is_a_prefix_in_the_mean() -> None:
     """The run is causal: what comes later moves no earlier σ."""
-    config, weights, inputs = drawn(6, 4, steps=20)
+    config, weights, inputs = random_lstm_and_inputs(6, 4, steps=20)
     _, long = run_with_sigma(config, weights, inputs)
     _, short = run_with_sigma(config, weights, inputs[:, :9])
     np.testing.assert_allclose(short.hidden, long.hidden[:, :9], rtol=1e-12)
@@ -122,7 +122,7 @@ def test_sigma_of_a_shorter_run_is_a_prefix_in_the_mean() -> None:
 
 def test_sigma_is_a_function_of_its_seed() -> None:
     """The same seed gives the same bits, another seed another estimate."""
-    config, weights, inputs = drawn(3, 2)
+    config, weights, inputs = random_lstm_and_inputs(3, 2)
     first, again, other = (run_with_sigma(config, weights, inputs, seed)[1].hidden for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -143,7 +143,7 @@ def test_sigma_of_a_closed_gate_does_not_vanish() -> None:
 )
 def test_other_cells_are_refused(config: LSTMConfig) -> None:
     """There is no σ without a derivation."""
-    _, weights, inputs = drawn(2, 2)
+    _, weights, inputs = random_lstm_and_inputs(2, 2)
     lstm = LSTM(config, weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     with pytest.raises(UnsupportedConfigError, match="derived for forward runs"):
@@ -152,7 +152,7 @@ def test_other_cells_are_refused(config: LSTMConfig) -> None:
 
 def test_rounded_operands_are_refused() -> None:
     """They are left to replicas."""
-    config, weights, inputs = drawn(2, 2)
+    config, weights, inputs = random_lstm_and_inputs(2, 2)
     lstm = LSTM(config, weights)
     trajectory = lstm.run(inputs, lstm.zero_state(len(inputs)))
     with pytest.raises(UnsupportedConfigError, match="read their operands as they are"):

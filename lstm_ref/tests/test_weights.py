@@ -113,8 +113,8 @@ def test_astype_converts_a_copy(make_weights: Callable[..., LSTMWeights]) -> Non
 def test_a_layer_shows_its_weights_by_keras_names_in_its_compute_dtype(make_weights: Callable[..., LSTMWeights]) -> None:
     """What a layer shows is its own rounded copy, not the arrays that it was made from."""
     weights = make_weights(2, 3)
-    shown = LSTM(LSTMConfig(2), weights, "float32").weight_arrays
-    assert {name: (array.shape, array.dtype.name) for name, array in shown.items()} == {
+    arrays = LSTM(LSTMConfig(2), weights, "float32").weight_arrays
+    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
         "kernel": ((3, 8), "float32"),
         "recurrent_kernel": ((2, 8), "float32"),
         "bias": ((8,), "float32"),
