@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: `sphinx-build -W --keep-going conformance/docs FOLDER`; nothing is asked of a network."""
+"""Configuration of Sphinx: `sphinx-build -W --keep-going conformance/docs FOLDER`. The build uses no network."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ release = version = metadata.version(project)
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 exclude_patterns = ["examples"]
 
-# Docstrings say names and code between single backticks: a link where there is such an object, else code.
+# Docstrings have names and code in single backticks. They become links if there is such an object, else code.
 default_role = "py:obj"
 smartquotes = False  # h' is no quotation
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
-    # What is not documented here: the standard library and what the suite depends on, aliases of types, type variables.
+    # Not documented here: the standard library, dependencies, type aliases, type variables.
     ("py:class", r"(_pytest|click|collections|concurrent|enum|numpy|np|packaging|pathlib|pytest|rich|types|typing)\..*"),
     ("py:class", r"Any|Array|Callable|Draws|Iterable|Iterator|Mapping|Masks|Path|Sequence|StrEnum|Value|Version|optional"),
     ("py:class", r"conformance\..*\.Any[A-Z]\w+|(dict|tuple)\[.*"),
-    # What is inherited from, and what a signature names, of modules that are not documented.
+    # Base classes and types in signatures that come from modules without documentation.
     ("py:class", r"lstm_ref\.composite\._Parts|conformance\.report\.document\.Script"),
 ]
 
@@ -61,44 +61,44 @@ PAGES = {
 
 
 def make_tables(_app: Any, config: Any) -> None:
-    """Of runs, some of them: not before a page is to be made."""
+    """Make the tables when a build starts, since some of them need runs."""
     config.myst_substitutions = tables()
 
 
 def link_to_pages(_app: Any, _path: Path, _parent: str, content: list[str]) -> None:
-    """In what is included of the repository, let links to files lead to their pages; files that have none are named."""
+    """Change links to files in included text to links to their pages. Files without a page become code."""
 
-    def linked(link: re.Match[str]) -> str:
+    def new_link(link: re.Match[str]) -> str:
         text, target = link.groups()
         return f"[{text}]({PAGES[target]})" if target in PAGES else f"`{text}`"
 
-    content[0] = re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", linked, content[0])
+    content[0] = re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", new_link, content[0])
 
 
-# What napoleon would take for the end of a type.
+# Replaces a colon, which napoleon would read as the end of a type.
 COLON = "\uf000"
 
 
-def as_written(_app: Any, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    """A bar in a docstring is that of an absolute value, a colon in a property's sentence is one, attributes are what is given."""
+def prepare_docstring(_app: Any, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Prepare a docstring for napoleon: escape bars, protect colons in properties, and show attributes as arguments."""
     if what in ("attribute", "property") and lines:
         lines[0] = lines[0].replace(":", COLON)
-    read = ("Args:" if line == "Attributes:" else _without_links_of_suffixes(_without_substitutions(line)) for line in lines)
-    lines[:] = [said for is_table, block in groupby(read, _is_row) for said in (_table(block) if is_table else block)]
+    prepared = ("Args:" if line == "Attributes:" else _without_links_of_suffixes(_without_substitutions(line)) for line in lines)
+    lines[:] = [line for is_table, block in groupby(prepared, _is_row) for line in (_table(block) if is_table else block)]
 
 
-def with_colons(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    """Undo the first half of what was done for napoleon."""
+def restore_colons(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Restore the colons after napoleon."""
     lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
-def plain(_app: Any, _context: Any, lines: list[str]) -> None:
-    """An asterisk in a command's help is one; two are what sphinx-click itself has written."""
+def escape_asterisks(_app: Any, _context: Any, lines: list[str]) -> None:
+    """Escape single asterisks in the help of a command. sphinx-click writes double ones itself."""
     lines[:] = [re.sub(r"(?<!\*)\*(?!\*)", r"\\*", line) for line in lines]
 
 
-def unmade(_app: Any, _what: str, _name: str, described: Any, *_: Any) -> tuple[str, None] | None:
-    """Nothing makes a protocol, which takes no arguments then."""
+def hide_protocol_signature(_app: Any, _what: str, _name: str, described: Any, *_: Any) -> tuple[str, None] | None:
+    """Hide the signature of a protocol, which has no constructor."""
     return ("", None) if getattr(described, "_is_protocol", False) else None
 
 
@@ -107,7 +107,7 @@ def _is_row(line: str) -> bool:
 
 
 def _table(rows: Iterable[str]) -> list[str]:
-    """A table in Markdown, whose second row is its rule, as reStructuredText has it."""
+    """A table of Markdown in reStructuredText. The second row of the input is the rule."""
     heads, _, *others = (f"   {row.strip('|')}" for row in rows)
     return [".. csv-table::", "   :delim: |", "   :header-rows: 1", "", heads, *others]
 
@@ -119,23 +119,23 @@ def _without_substitutions(line: str) -> str:
 
 
 def _without_links_of_suffixes(line: str) -> str:
-    """`.keras` is the end of a file's name: as a link it would mean every attribute `keras` that there is."""
+    """Mark a suffix such as `.keras` as code, since Sphinx would link it to any attribute `keras`."""
     return re.sub(r"(?<!`)`(\.\w+)`(?!`)", r"``\1``", line)
 
 
 def write_walkthrough(app: Any, error: Exception | None) -> None:
-    """Beside the pages, the one whose sliders show what units are."""
+    """Write the interactive page about units beside the other pages."""
     if error is None:
         write_text(page(Example()), Path(app.outdir) / "units.html")
 
 
 def setup(app: Any) -> None:
-    """Connect what this file defines; napoleon's own priority is 500."""
+    """Connect the functions of this file. The priority of napoleon is 500."""
     app.connect("config-inited", make_tables)
     app.connect("build-finished", write_walkthrough)
     app.connect("include-read", link_to_pages)
-    app.connect("autodoc-process-docstring", as_written, priority=400)
-    app.connect("autodoc-process-docstring", with_colons, priority=600)
-    app.connect("autodoc-process-signature", unmade)
-    app.connect("sphinx-click-process-description", plain)
-    app.connect("sphinx-click-process-options", plain)
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
+    app.connect("autodoc-process-docstring", restore_colons, priority=600)
+    app.connect("autodoc-process-signature", hide_protocol_signature)
+    app.connect("sphinx-click-process-description", escape_asterisks)
+    app.connect("sphinx-click-process-options", escape_asterisks)

@@ -1,4 +1,4 @@
-"""The drawing and the table of the architecture page, made from the import contract and from what each room says of itself."""
+"""The drawing and the table of the architecture page, made from the import contract and the docstrings of the rooms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# Boxes of the flow: what it is, the room whose work it is, and its place in columns and rows.
+# Boxes of the flow: name, room, column and row.
 FLOW = {
     "case": ("matrix, cases", 0, 0),
     "stimulus": ("cases", 1, 0),
@@ -42,7 +42,7 @@ HEAD = (
 
 
 def rooms() -> list[tuple[str, str, str]]:
-    """Each room of the import contract, from the last to be imported down: its path, what it is for, and what it may import."""
+    """Each room in the order of the import contract: its path, its purpose, and its allowed imports."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["name"] == "rooms")
     paths = [name.replace(".", "/") for layer in layers for name in layer.replace(" ", "").replace("|", ":").split(":")]
@@ -50,7 +50,7 @@ def rooms() -> list[tuple[str, str, str]]:
 
 
 def _sentences(file: Path) -> tuple[str, str]:
-    """The two paragraphs that a room says of itself, each as one line."""
+    """The two paragraphs of a room's docstring, each as one line."""
     paragraphs = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n\n")
     return " ".join(paragraphs[0].split()), " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
 

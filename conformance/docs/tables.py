@@ -1,4 +1,4 @@
-"""The documentation's tables, each made from the registry that the suite itself reads; a page names them as `{{ checks }}`."""
+"""Tables of the documentation, made from the registries of the suite. A page includes one as `{{ checks }}`."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def code(value: object) -> str:
-    """Text as code; nothing for nothing."""
+    """The value as code; an empty text stays empty."""
     return f"`{value}`" if str(value) else ""
 
 
 def checks() -> str:
-    """Every check, what it asserts, and a mistake that it is there to reject."""
+    """Every check, its assertion, and a mistake that it rejects."""
     rows = ([code(check.name), check.asserts, code(check.kills)] for check in CHECKS)
     return table(["check", "asserts", "kills, for one"], rows)
 
@@ -49,28 +49,28 @@ def features() -> str:
     """Every feature of a case with its values, the default first, and their words in a case id."""
     rows = (
         [
-            code(one.name),
-            one.meaning,
-            ", ".join(f"`{value!r}`" for value in one.values),
-            ", ".join(map(code, filter(None, one.words.values()))),
+            code(feature.name),
+            feature.meaning,
+            ", ".join(f"`{value!r}`" for value in feature.values),
+            ", ".join(map(code, filter(None, feature.words.values()))),
         ]
-        for one in FEATURES
+        for feature in FEATURES
     )
     return table(["feature", "what it is", "values, the default first", "in a case id"], rows)
 
 
 def levels() -> str:
-    """What each level holds beyond the one before."""
+    """The cases that each level adds."""
     return table(["level", "what it adds"], ([code(level.name), level.meaning] for level in LEVELS.values()))
 
 
 def relations() -> str:
     """The metamorphic relations."""
-    return table(["relation", "asserts"], ([code(one.name), one.asserts] for one in RELATIONS.values()))
+    return table(["relation", "asserts"], ([code(relation.name), relation.asserts] for relation in RELATIONS.values()))
 
 
 def probes() -> str:
-    """The probes by trait; one that has several sets of parameters is named once."""
+    """The probes by trait, with the number of parameter sets."""
     traits = {probe.trait: probe.asserts for probe in PROBES}
     counts = {trait: sum(probe.trait == trait for probe in PROBES) for trait in traits}
     return table(["probe", "asserts", "how many"], ([code(trait), asserts, counts[trait]] for trait, asserts in traits.items()))
@@ -83,7 +83,7 @@ def deviations() -> str:
 
 
 def _chapter(chapter: ModuleType, cases: Sequence[Case]) -> str:
-    """Of the 23 wrong orders of an array's gates, one stands for all."""
+    """The table of a chapter. One row stands for the 23 wrong gate orders of an array."""
     rows = {}
     for deviation in chapter.DEVIATIONS:
         of, gates, _ = deviation.name.partition("_gates_")
@@ -96,15 +96,15 @@ def _chapter(chapter: ModuleType, cases: Sequence[Case]) -> str:
 
 
 def _rejection(deviation: Deviation, cases: Sequence[Case]) -> tuple[str, str]:
-    """The checks that reject it, and the first case in which any does."""
+    """The first case that rejects the deviation, and the checks that reject it there."""
     affected = (case for case in cases if deviation.needs <= case.fulfilled_needs)
     kills = (kill_matrix([case], [deviation.name])[0] for case in affected)
-    killed = next(one for one in kills if one.by_check)
-    return ", ".join(killed.by_check), code(*killed.cases)
+    rejected = next(kill for kill in kills if kill.by_check)
+    return ", ".join(rejected.by_check), code(*rejected.cases)
 
 
 def claims() -> str:
-    """Every statement of the documents, and the verdict that its run must come to."""
+    """Every statement of the documents, and its expected verdict."""
     rows = ([claim.statement, claim.expected.value, ", ".join(claim.documents), code(claim.id)] for claim in CLAIMS)
     return table(["statement", "verdict", "made by", "claim"], rows)
 
@@ -122,12 +122,12 @@ def backends() -> str:
     """The backends, their packages and their conventions."""
     return table(
         ["backend", "package", "by convention"],
-        ([code(name), code(one.package), one.conventions] for name, one in BACKENDS.items()),
+        ([code(name), code(backend.package), backend.conventions] for name, backend in BACKENDS.items()),
     )
 
 
 def commands() -> str:
-    """Where each command's reference is, by its help."""
+    """The reference of each command, from its help."""
     blocks = (
         f"```{{eval-rst}}\n.. click:: conformance.commands.{place}\n   :prog: lstm-conformance {name}\n```"
         for name, (place, _) in COMMANDS.items()
@@ -136,11 +136,13 @@ def commands() -> str:
 
 
 def rooms() -> str:
-    """The rooms of the suite, from the last to be imported down."""
-    return table(["room", "what it is for", "what it may import"], ([code(path), *said] for path, *said in rooms_of_contract()))
+    """The rooms of the suite, in the order of the import contract."""
+    return table(
+        ["room", "what it is for", "what it may import"], ([code(path), *sentences] for path, *sentences in rooms_of_contract())
+    )
 
 
 def tables() -> dict[str, str]:
-    """All of them by name."""
-    made = (backends, checks, claims, commands, deviations, features, flow, layouts, levels, probes, relations, rooms)
-    return {make.__name__: make() for make in made}
+    """All tables by name."""
+    functions = (backends, checks, claims, commands, deviations, features, flow, layouts, levels, probes, relations, rooms)
+    return {function.__name__: function() for function in functions}

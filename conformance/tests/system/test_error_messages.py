@@ -280,7 +280,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def raising(*_: object, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr("conformance.commands.options.chosen", raising)
+        monkeypatch.setattr("conformance.commands.options.selected_cases", raising)
 
     return fail
 
