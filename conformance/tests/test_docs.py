@@ -103,5 +103,5 @@ def test_what_the_pages_import_is_in_the_reference() -> None:
 def test_asterisk_of_a_help_text_is_shown() -> None:
     """What sphinx-click marks itself stays marked."""
     lines = ["**Required** a pattern (*, ?)"]
-    conf.plain(None, None, lines)
+    conf.escape_asterisks(None, None, lines)
     assert lines == [r"**Required** a pattern (\*, ?)"]
