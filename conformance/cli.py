@@ -21,7 +21,7 @@ UNFINISHED, UNUSABLE = 1, 2
 COMMANDS: dict[str, tuple[str, str]] = {
     "agree": (
         "agree:agree_pairwise",
-        "Compare what implementations returned with one another, pair by pair (folders of `verify --keep`).",
+        "Compare the outputs of implementations with one another, pair by pair (folders of `verify --keep`).",
     ),
     "claims": ("claims:claims", "Settle the documents' statements by running them, and show the evidence."),
     "deviations": (
@@ -34,28 +34,28 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "environments": (
         "environments:environments",
-        "List the environments that can be named to `verify --environment`, `upgrade`, `history` and `model`.",
+        "List the environments for `verify --environment`, `upgrade`, `history` and `model`.",
     ),
     "explain": (
         "explain:explain_case",
-        "Show what a layer is made of, with sizes; or a case's numbers, reference beside Keras, with its CASE id.",
+        "Show the parts and sizes of a layer, or the numbers of a CASE, reference beside Keras.",
     ),
     "history": (
         "upgrade:history",
-        "Ask the same cases of a range of Keras versions, and show what each answers and where that changes.",
+        "Run the same cases on a range of Keras versions, and show the results and their changes.",
     ),
-    "list": ("listing:list_cases", "Print the ids of the documents' matrix, or of a level of the surface, one a line."),
+    "list": ("listing:list_cases", "Print the ids of the documents' matrix, or of a level of the surface, one per line."),
     "model": (
         "model:model",
         "Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.",
     ),
     "record": (
         "environments:record",
-        "Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.",
+        "Run all cases of a level in an environment and record the answers, for machines that cannot build it.",
     ),
     "report": (
         "report:report",
-        "Make the page of reports that --json has written; of several runs of `verify`, one page side by side.",
+        "Make a page from reports of --json; several runs of `verify` stand side by side on one page.",
     ),
     "reproduce": (
         "reproduce:reproduce",
@@ -63,13 +63,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "schema": (
         "schema:print_schema",
-        "Print the JSON schema of what commands write for machines; without FORMAT, list the formats.",
+        "Print the JSON schema of a FORMAT that commands write; without FORMAT, list the formats.",
     ),
     "sensitivity": (
         "deviations:sensitivity",
-        "Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.",
+        "Show how small an error the tolerances detect: the share of cases that reject it, and the result of the pooled tests.",
     ),
-    "upgrade": ("upgrade:upgrade", "Ask the same cases FROM one version TO another, judge both, and report what changes."),
+    "upgrade": ("upgrade:upgrade", "Run the same cases FROM one version TO another, judge both, and report the changes."),
     "verify": (
         "verify:verify",
         "Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.",

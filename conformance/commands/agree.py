@@ -19,7 +19,7 @@ MOST_IDS = 3
 @click.command(name="agree")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def agree_pairwise(folders: tuple[Path, ...]) -> None:
-    """Compare what implementations returned with one another, pair by pair (folders of `verify --keep`).
+    """Compare the outputs of implementations with one another, pair by pair (folders of `verify --keep`).
 
     Exit codes: 0 all pairs agree, or differ as is known, 1 some differ otherwise, 2 a folder cannot be compared.
     """

@@ -73,7 +73,7 @@ def claims(
     summary = "; ".join(filter(None, [text.outcome_counts(settled), text.recorded_note(verified)]))
     console.print(f"\n{summary}", style="bold", highlight=False, soft_wrap=True)
     drawn = [outcome.finding for outcome in settled if outcome.claim.id == PLOTTED_CLAIM and outcome.finding]
-    systems = [text.system_as_json(each) for each in verified]
+    systems = [text.system_as_json(system) for system in verified]
     document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     files.write_files(
         (json_file, partial(files.write_document, document)),
@@ -112,14 +112,14 @@ def _verify_systems(settled: Sequence[ClaimResult], console: Console, verbosity:
     """Verify the systems, and print the results."""
     specs = environments_of(SYSTEMS)
     verified = _verify_live(specs, verbosity) if live else verify_recorded(specs)
-    if verbosity is not Verbosity.QUIET or any(each.unexplained for each in verified):
+    if verbosity is not Verbosity.QUIET or any(system.unexplained for system in verified):
         text.render_systems(SYSTEMS, {outcome.claim.id: outcome.outcome for outcome in settled}, verified, console)
     return verified
 
 
 def _verify_live(specs: Sequence[str], verbosity: Verbosity) -> list[SystemResult]:
     """Run the systems' cases, with a common progress. Cases that a system does not support do not count as finished."""
-    each = len(matrix.surface(LEVEL))
-    with Progress(dict.fromkeys(specs, each), verbosity=verbosity) as progress:
+    cases = len(matrix.surface(LEVEL))
+    with Progress(dict.fromkeys(specs, cases), verbosity=verbosity) as progress:
         progress.started({"implementation": "systems"})
         return verify_live(specs, progress.print_message, progress.finished)

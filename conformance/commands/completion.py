@@ -82,7 +82,7 @@ def versions(context: click.Context, parameter: click.Parameter, incomplete: str
     del context, parameter
     listed, comma, last = incomplete.rpartition(",")
     return _starting_with(
-        incomplete, (f"{listed}{comma}{each}" for each in KERAS_3 if each.startswith(last) and each not in listed.split(","))
+        incomplete, (f"{listed}{comma}{name}" for name in KERAS_3 if name.startswith(last) and name not in listed.split(","))
     )
 
 

@@ -71,7 +71,7 @@ def deviations(patterns: tuple[str, ...], seed: int, level: str | None, verbosit
 @options.verbosity
 @scratch_folder()
 def sensitivity(patterns: tuple[str, ...], seed: int, verbosity: Verbosity) -> None:
-    """Show how small an error the tolerances see: the share of cases that reject it alone, and whether all do together.
+    """Show how small an error the tolerances detect: the share of cases that reject it, and the result of the pooled tests.
 
     The reference in float32 gets a relative error in one operation at a time. Default: --case '*-t28-b32-seq-s*'.
 

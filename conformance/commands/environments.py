@@ -31,7 +31,7 @@ _WIDTH = 130
 
 @click.command()
 def environments() -> None:
-    """List the environments that can be named to `verify --environment`, `upgrade`, `history` and `model`.
+    """List the environments for `verify --environment`, `upgrade`, `history` and `model`.
 
     An environment is a system and its version, as in keras==3.10.0, keras==2.2.4, tf-keras==2.21.0 or tensorflow==2.15.1, where
     ` --backend NAME` may follow; a TensorFlow cell; `installed`, the Keras of this interpreter; or the path of an interpreter.
@@ -81,7 +81,7 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 @options.verbosity
 @scratch_folder()
 def record(*, spec: str, level: str, seed: int, describe_only: bool, output: Path | None, verbosity: Verbosity) -> None:
-    """Ask an environment all cases of a level and keep what it answers, to be shown where it cannot be built.
+    """Run all cases of a level in an environment and record the answers, for machines that cannot build it.
 
     A recording names the versions, the platform, the date and the command. A hash detects damage.
 

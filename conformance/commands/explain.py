@@ -55,7 +55,7 @@ def _dashed(name: str) -> str:
 def explain_case(
     *, case_id: str | None, html_file: Path | None, backend: str, row: int, unit: int, steps: int, **layer: Any
 ) -> None:
-    """Show what a layer is made of, with sizes; or a case's numbers, reference beside Keras, with its CASE id.
+    """Show the parts and sizes of a layer, or the numbers of a CASE, reference beside Keras.
 
     Without CASE: the shapes, the weights and their number, the timesteps, and values of the reference, for a layer of these sizes.
     --html writes an interactive page with sliders.

@@ -12,7 +12,7 @@ from conformance.commands import options
 @options.seed
 @options.level
 def list_cases(patterns: tuple[str, ...], seed: int, level: str | None) -> None:
-    """Print the ids of the documents' matrix, or of a level of the surface, one a line.
+    """Print the ids of the documents' matrix, or of a level of the surface, one per line.
 
     Exit codes: 0 they are printed, 2 no case matches.
     """

@@ -24,7 +24,7 @@ from lstm_ref import LSTMError
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--html", "html_file", type=options.FILE, required=True, help="Where the page goes: one file, for any browser.")
 def report(files: Sequence[Path], html_file: Path) -> None:
-    """Make the page of reports that --json has written; of several runs of `verify`, one page side by side.
+    """Make a page from reports of --json; several runs of `verify` stand side by side on one page.
 
     FILE is what `verify`, `upgrade`, `history`, `model` or `claims` wrote with --json.
 

@@ -17,7 +17,12 @@ from conformance.system.lifetime import scratch_folder
 @click.command()
 @click.argument("case_id", metavar="CASE|DIFFERENCE", shell_complete=completion.reproducible)
 @options.backend
-@click.option("--run", "runs", is_flag=True, help="Run it, in a fresh interpreter, and exit as it does: 0 no difference, 1 one.")
+@click.option(
+    "--run",
+    "runs",
+    is_flag=True,
+    help="Run the script in a new interpreter, and exit with its code: 0 no difference, 1 a difference.",
+)
 def reproduce(case_id: str, backend: str, *, runs: bool) -> None:
     """Print a case, or a known difference, as a script of under 30 lines that needs only Keras and NumPy.
 

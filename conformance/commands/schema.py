@@ -19,7 +19,7 @@ from conformance.report.documents import FORMATS, read, schema, version
     help="Say whether this file, JSON or a baseline in *.toml, is as the schema says, and where it is not.",
 )
 def print_schema(name: str | None, file: Path | None) -> None:
-    """Print the JSON schema of what commands write for machines; without FORMAT, list the formats.
+    """Print the JSON schema of a FORMAT that commands write; without FORMAT, list the formats.
 
     Exit codes: 0 it is printed, or the file is as it says, 2 the file is not.
     """

@@ -103,7 +103,11 @@ _time_limit = click.option(
 @_level
 @options.cases
 @options.seed
-@click.option("--baseline", type=options.FILE, help="Changes that are expected; any other, and one that no longer shows, fails.")
+@click.option(
+    "--baseline",
+    type=options.FILE,
+    help="File of the expected changes. Any other change fails, and so does an expected change that is absent.",
+)
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
 @options.json
 @options.markdown
@@ -111,7 +115,7 @@ _time_limit = click.option(
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep what both returned and what finished in this folder, and go on from it if it is there.",
+    help="Write the outputs and the finished results to this folder, and resume from it if it exists.",
 )
 @options.recorded
 @_time_limit
@@ -136,7 +140,7 @@ def upgrade(
     reduces: bool,
     verbosity: Verbosity,
 ) -> None:
-    """Ask the same cases FROM one version TO another, judge both, and report what changes.
+    """Run the same cases FROM one version TO another, judge both, and report the changes.
 
     FROM and TO name environments: "keras==3.15.1 --backend jax", keras==2.2.4, tf-keras==2.21.0, tensorflow==2.15.1, installed, or
     the path of an interpreter; `reference` is the suite's own, `reference:NAME` with a mistake that `deviations` lists.
@@ -220,24 +224,24 @@ def history(
     time_limit: float,
     verbosity: Verbosity,
 ) -> None:
-    """Ask the same cases of a range of Keras versions, and show what each answers and where that changes.
+    """Run the same cases on a range of Keras versions, and show the results and their changes.
 
     Exit codes: 0 every version ran every case, 1 some did not, 2 it cannot run.
     """
-    names = [each.strip() for each in versions.split(",")]
+    names = [version.strip() for version in versions.split(",")]
     duplicates = [name for name in names if names.count(name) > 1]
     if duplicates:
         raise LSTMError(f"{duplicates[0]} is given twice: name each version once")
     specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
-    _check_targets([spec for each in specs.values() for spec in each.values()], recorded=recorded)
+    _check_targets([spec for by_version in specs.values() for spec in by_version.values()], recorded=recorded)
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
-    found = {
-        backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in each.items()]
-        for backend, each in specs.items()
+    implementations = {
+        backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in by_version.items()]
+        for backend, by_version in specs.items()
     }
     reports = {
-        backend: History(implementations, cases, not_asked, time_limit, verbosity).run()
-        for backend, implementations in found.items()
+        backend: History(versions_of_backend, cases, not_asked, time_limit, verbosity).run()
+        for backend, versions_of_backend in implementations.items()
     }
     document = as_document("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
     screen_blocks, file_blocks = (

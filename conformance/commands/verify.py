@@ -47,10 +47,10 @@ FAILED, UNRESOLVED = 1, 3
     "--keep",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write what was observed to this folder, for `agree`.",
+    help="Write the observations to this folder, for `agree`.",
 )
 @click.option(
-    "--journal", "journal_file", type=options.FILE, help="Keep each result as it comes, and go on from this file if it is there."
+    "--journal", "journal_file", type=options.FILE, help="Write each result at once, and resume from this file if it exists."
 )
 @click.option("--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take.")
 @click.option(

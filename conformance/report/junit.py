@@ -64,7 +64,7 @@ def write(report: Report, file: BinaryIO) -> None:
         suites["pooled"] = list(report.pooled)
     xml = _Writer(file)
     xml.startDocument()
-    total = _counts(each for members in suites.values() for each in members)
+    total = _counts(member for members in suites.values() for member in members)
     with xml.element("testsuites", {"name": _ROOT, "time": f"{report.seconds:.3f}", **{name: total[name] for name in _TOTALS}}):
         for name, members in suites.items():
             _write_suite(xml, name, members, _properties(report, members))
@@ -75,7 +75,7 @@ def write(report: Report, file: BinaryIO) -> None:
 def _write_suite(
     xml: _Writer, name: str, members: Sequence[Result | PooledTest | str], properties: Iterable[tuple[str, str]]
 ) -> None:
-    seconds = sum(each.seconds for each in members if isinstance(each, Result))
+    seconds = sum(member.seconds for member in members if isinstance(member, Result))
     with xml.element("testsuite", {"name": name, **_counts(members), "time": f"{seconds:.3f}"}):
         with xml.element("properties", {}):
             for key, value in properties:
@@ -95,7 +95,7 @@ def _write_case(xml: _Writer, case: _TestCase) -> None:
 
 
 def _counts(members: Iterable[Result | PooledTest | str]) -> dict[str, str]:
-    outcomes = collections.Counter(_outcome(each) for each in members)
+    outcomes = collections.Counter(_outcome(member) for member in members)
     names = {"failures": "failure", "errors": "error", "skipped": "skipped"}
     return {"tests": str(outcomes.total()), **{name: str(outcomes[outcome]) for name, outcome in names.items()}}
 
@@ -115,11 +115,11 @@ def _properties(report: Report, members: Iterable[Result | PooledTest | str]) ->
     yield from (("not_run", line) for line in report.caveats)
     yield from {"matrix": plan.matrix, "seed": str(plan.seed), "selection": " ".join(plan.selection)}.items()
     yield from {"element_limit_sigma": f"{plan.element_limit:g}", "rms_limit_sigma": f"{plan.rms_limit:g}"}.items()
-    results = [each for each in members if isinstance(each, Result)]
-    known = sorted({each.known for each in results if each.known})
-    explained = sorted({name for each in results for name in each.explained_by})
+    results = [member for member in members if isinstance(member, Result)]
+    known = sorted({result.known for result in results if result.known})
+    explained = sorted({name for result in results for name in result.explained_by})
     yield from {"known_differences": " ".join(known), "explained_by": " ".join(explained)}.items()
-    together = indistinguishable_operations(each for each in members if isinstance(each, PooledTest))
+    together = indistinguishable_operations(member for member in members if isinstance(member, PooledTest))
     yield (
         "not_told_apart",
         "; ".join(f"{' '.join(operations)} in {' '.join(precisions)}" for operations, precisions in together.items()),
