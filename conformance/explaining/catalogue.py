@@ -1,4 +1,4 @@
-"""The known differences as a page of the documentation, each with the script that shows it, held by a test."""
+"""The known differences as a page of the documentation, each with its script; a test compares the page with this module."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ _PACKAGES = {"keras": "Keras", "tensorflow": "TensorFlow", "tf-keras": "tf-keras
 
 
 def as_markdown(known: Sequence[KnownDifference], earlier: Sequence[KnownDifference] = ()) -> str:
-    """The page: an index by kind, then an entry each; behind them those of earlier systems."""
+    """The page: an index by kind, an entry for each difference, then the differences of earlier systems."""
     index = []
     for kind in Kind:
         entries = [entry for entry in known if entry.kind is kind]
         index += [f"\n**{kind.capitalize()}**\n", *(f"- [{entry.id}](#{entry.id}): {entry.summary}" for entry in entries)]
     behind = [_EARLIER_HEAD, *map(_earlier_entry, earlier)] if earlier else []
-    return "\n".join([_HEAD, *index, *(f"{_said(entry)}\n\n```python\n{_script(entry)}\n```" for entry in known), *behind]) + "\n"
+    return (
+        "\n".join([_HEAD, *index, *(f"{_entry_text(entry)}\n\n```python\n{_script(entry)}\n```" for entry in known), *behind])
+        + "\n"
+    )
 
 
 def _script(entry: KnownDifference) -> str:
@@ -44,10 +47,10 @@ def _script(entry: KnownDifference) -> str:
 def _earlier_entry(entry: KnownDifference) -> str:
     backend = f" --backend {entry.backends[0]}" if entry.package == "keras" else ""
     command = f"lstm-conformance verify --environment '{entry.package}=={entry.last}{backend}' --case {entry.evidence}"
-    return f"{_said(entry)}\n\n```console\n$ {command}\n```"
+    return f"{_entry_text(entry)}\n\n```console\n$ {command}\n```"
 
 
-def _said(entry: KnownDifference) -> str:
+def _entry_text(entry: KnownDifference) -> str:
     versions = f"{entry.first}" if entry.first == entry.last else f"{entry.first} to {entry.last}"
     upstream = f" Upstream: <{entry.upstream}>." if entry.upstream else ""
     unheld = f" Its size is left open: {entry.unheld}." if entry.unheld else ""

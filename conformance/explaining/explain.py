@@ -27,17 +27,17 @@ from lstm_ref.cell import Gates
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Which part of a run is shown: one row of the batch, one unit, the first timesteps of each call (0 = all) and its last."""
+    """The part of a run that is shown: one row of the batch, one unit, the first timesteps of each call (0 = all) and its last."""
 
     row: int = 0
     unit: int = 0
     steps: int = 3
 
     def check(self, named: str, *, batch: int, units: int) -> None:
-        """Refuse a row, unit or number of steps that what is named does not have.
+        """Check that the case or layer `named` has this row, unit and number of steps.
 
         Raises:
-            LSTMError: and which there are.
+            LSTMError: it does not; the message has the possible values.
         """
         for name, value, size in (("row", self.row, batch), ("unit", self.unit, units)):
             if not 0 <= value < size:
@@ -46,13 +46,13 @@ class View:
             raise LSTMError(f"steps must be 0 (all) or more; got {self.steps}")
 
     def timesteps(self, length: int) -> list[int]:
-        """Those that are shown of a call of that length."""
+        """The timesteps to show of a call of that length."""
         return list(range(length)) if not self.steps or self.steps >= length else [*range(self.steps), length - 1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReferenceStep:
-    """One timestep of the reference: its inputs, the state before, the gates and the state after, (batch, …) each."""
+    """One timestep of the reference: the inputs, the state before it, the gates and the state after it, (batch, …) each."""
 
     x_t: Array
     before: State
@@ -64,7 +64,7 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
     """Print the case's numbers; the adapter must be started.
 
     Raises:
-        LSTMError: the view shows nothing of this case.
+        LSTMError: the case has no such row or unit, or is not plain.
     """
     view.check(case.id, batch=case.batch, units=case.config.units)
     if not case.is_plain or case.returns_loss:
@@ -81,7 +81,10 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
         inputs = stimulus.inputs_of(case, call).astype(case.precision).astype(np.float64)
         reference_steps = _reference_steps(lstm, inputs, lstm.zero_state(case.batch) if call.after_reset else state)
         for t in view.timesteps(call.stop - call.start):
-            show_table(_table(case, view, f"timestep {t + 1}", ours=reference_steps[t], theirs=cell_steps[t], lstm=lstm), console)
+            show_table(
+                _table(case, view, f"timestep {t + 1}", reference_step=reference_steps[t], keras_step=cell_steps[t], lstm=lstm),
+                console,
+            )
         state = reference_steps[-1].after
         _show_returned(returned, state, view, console)
     _show_checks(judge(Evidence(case=case, stimulus=stimulus, observed=observed)), console)
@@ -112,8 +115,8 @@ def _show_head(case: Case, observed: Observation, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _table(case: Case, view: View, title: str, *, ours: ReferenceStep, theirs: CellStep, lstm: LSTM) -> Table:
-    """One timestep: a gate per line with what it is made of, then both states."""
+def _table(case: Case, view: View, title: str, *, reference_step: ReferenceStep, keras_step: CellStep, lstm: LSTM) -> Table:
+    """One timestep: a line per gate with its summands, then both states."""
     table = Table(title=f"{title}, row {view.row}, unit {view.unit}", box=box.SIMPLE, title_justify="left")
     table.add_column("")
     for name in ("x·W", "h·U", "b", "reference", "Keras", "off by"):
@@ -121,16 +124,21 @@ def _table(case: Case, view: View, title: str, *, ours: ReferenceStep, theirs: C
     at = (view.row, view.unit)
     for gate, name in zip(GATE_ORDER, Gates._fields, strict=True):
         W, U, b = lstm.weights.gate(gate)
-        parts = ((ours.x_t @ W)[at], (ours.before.hidden @ U)[at], 0.0 if b is None else b[view.unit])
+        parts = ((reference_step.x_t @ W)[at], (reference_step.before.hidden @ U)[at], 0.0 if b is None else b[view.unit])
         shown = [f"{part:+.6f}" for part in parts]
-        table.add_row(name, *shown, *_beside(getattr(ours.gates, name)[at], theirs.gates[name][at], case.precision))
-    for name, reference, keras in (("c'", ours.after.cell, theirs.cell), ("h'", ours.after.hidden, theirs.hidden)):
-        table.add_row(name, "", "", "", *_beside(reference[at], keras[at], case.precision), style="bold")
+        table.add_row(
+            name, *shown, *_side_by_side(getattr(reference_step.gates, name)[at], keras_step.gates[name][at], case.precision)
+        )
+    for name, reference, keras in (
+        ("c'", reference_step.after.cell, keras_step.cell),
+        ("h'", reference_step.after.hidden, keras_step.hidden),
+    ):
+        table.add_row(name, "", "", "", *_side_by_side(reference[at], keras[at], case.precision), style="bold")
     return table
 
 
-def _beside(reference: float, keras: float, precision: str) -> tuple[str, str, str]:
-    """Both values, and their distance in units in the last place of the reference: 2u |reference|."""
+def _side_by_side(reference: float, keras: float, precision: str) -> tuple[str, str, str]:
+    """Both values, and their difference in units in the last place of the reference: 2u |reference|."""
     ulp = 2 * UNIT_ROUNDOFF[precision] * abs(reference)
     return (
         f"{reference:+.9f}",

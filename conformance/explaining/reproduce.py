@@ -1,9 +1,9 @@
-"""A case as a standalone script of under 30 lines, which needs Keras and NumPy only: a bug report, and a regression test.
+"""Writes a case as a standalone script of under 30 lines, which needs Keras and NumPy only: a bug report, and a regression test.
 
-The script builds what the case builds, with small weights and inputs of its own, asks it by the case's route, and compares with
-the six equations in NumPy, and, where the case has a relation, with the other way of asking; of gradients it compares the slope of
-one loss in one direction. What is left out for lack of lines is said in the script. It exits with 1 where they differ by more than
-rounding or something raises, with 0 where they do not.
+The script builds the layers of the case with its own small weights and inputs, runs them by the case's route, and compares the
+result with the six equations in NumPy. Where the case has a relation, it also compares with the second run of the relation. Of
+gradients it compares the slope of one loss in one direction. A comment in the script says what it does not compare. The script
+exits with 1 where the results differ by more than rounding or an exception is raised, else with 0.
 Importing this module imports no framework.
 """
 
@@ -31,9 +31,9 @@ from conformance.explaining.reproduction.gradient_lines import (
     variable_of,
 )
 from conformance.explaining.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
-from conformance.explaining.reproduction.limits import limit_of, weights_shown
+from conformance.explaining.reproduction.limits import limit_of, weight_sensitivity
 from conformance.explaining.reproduction.numpy_lines import CELL, NumpyLines, numpy_lines
-from conformance.explaining.reproduction.relation_lines import RETURNED, again
+from conformance.explaining.reproduction.relation_lines import RETURNED, second_run
 from conformance.known.known_differences import KnownDifference
 from conformance.system.error_messages import distribution_of
 from conformance.system.infrastructure import infrastructure_fault
@@ -41,7 +41,7 @@ from lstm_ref import LSTMError
 from lstm_ref.deviations import Need
 
 MAX_LINES = 29
-_SEEDS = 16  # that are tried for numbers which show errors
+_SEEDS = 16  # the most seeds that are tried to find sensitive weights
 
 _BREAKS = re.compile(r"(?<=,)(?<!:,) | (?=\+ )")  # after an argument, before a summand; not within an index
 _INPUTS = re.compile(r"\bx\b")
@@ -52,16 +52,16 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
     """The script.
 
     Args:
-        case: what is asked.
-        backend: Keras' backend; another one can be chosen by KERAS_BACKEND when the script runs.
-        about: what the first line says beside the command.
+        case: to write.
+        backend: Keras' backend; KERAS_BACKEND can choose another one when the script runs.
+        about: a remark on the first line.
 
     Raises:
-        LSTMError: the case cannot be expressed in so few lines; the message names what it combines.
+        LSTMError: the case needs more lines; the message names the features that it combines.
     """
     if case.weights == "chaotic":
         raise LSTMError(f"chaotic weights are not expressible in a script: how far a correct run may be off is not, for {case.id}")
-    # The equations may stay out where there is a relation, and must where it is one of several calls.
+    # With a relation the equations may be left out; with a relation of a stateful layer they must be.
     equations = {not (case.relation and case.config.stateful), not case.relation}
     for style in _STYLES:
         if style.equations in equations:
@@ -74,11 +74,11 @@ def reproduction(case: Case, backend: str, about: str = "") -> str:
 
 
 def not_asserted(case: Case, script: str) -> str:
-    """What a case's report judges and its script does not, as a sentence; "" where there is nothing."""
-    _, says, rest = script.partition(_NOT_ASSERTED)
+    """A sentence on what the script of a case does not compare although the suite does; "" where there is nothing."""
+    _, marker, rest = script.partition(_NOT_ASSERTED)
     comment = itertools.takewhile(lambda line: line.startswith("# "), f"# {rest}".splitlines())
-    what = " ".join(line.removeprefix("# ") for line in comment)
-    return f"the script of {case.id} does not compare {what}" if says else ""
+    parts = " ".join(line.removeprefix("# ") for line in comment)
+    return f"the script of {case.id} does not compare {parts}" if marker else ""
 
 
 def known_reproduction(known: KnownDifference, backend: str) -> str:
@@ -90,10 +90,10 @@ def known_reproduction(known: KnownDifference, backend: str) -> str:
 
 
 def run(script: str) -> int:
-    """The exit code of the script, run in a fresh interpreter and an empty folder; what it prints is passed on.
+    """Run the script in a new interpreter and an empty folder, pass its output on, and return its exit code.
 
     Raises:
-        LSTMError: where it ran is at fault, a missing package say: it shows neither a difference nor none.
+        LSTMError: the machine is at fault, for example a missing package, so that the script has no result.
     """
     with tempfile.TemporaryDirectory(prefix="lstm-conformance-") as folder:
         path = Path(folder) / "repro.py"
@@ -111,9 +111,9 @@ def run(script: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Style:
-    """What a script does without, and what shares a line, to stay within its lines."""
+    """The parts of a script that are left out or share a line, so that it has few lines."""
 
-    says_when_equal: bool = True
+    prints_success: bool = True
     short_sigmoid: bool = False
     joined: bool = False
     equations: bool = True
@@ -122,9 +122,9 @@ class _Style:
 # From the most readable to the shortest.
 _STYLES = (
     _Style(),
-    _Style(says_when_equal=False),
-    _Style(says_when_equal=False, short_sigmoid=True),
-    _Style(says_when_equal=False, short_sigmoid=True, joined=True),
+    _Style(prints_success=False),
+    _Style(prints_success=False, short_sigmoid=True),
+    _Style(prints_success=False, short_sigmoid=True, joined=True),
     _Style(joined=True, equations=False),
 )
 
@@ -146,16 +146,16 @@ class _Script:
         keras = self._keras(self.case)
         if self.case.relation:
             body = self._relation(keras)
-            imports: tuple[str, ...] = (*keras.imports, *self._keras(again(self.case).case).imports)
+            imports: tuple[str, ...] = (*keras.imports, *self._keras(second_run(self.case).case).imports)
         else:
             body, imports = [*self._data(), *keras.build, *self._comparison(keras)], keras.imports
-        if self.style.says_when_equal:
+        if self.style.prints_success:
             precision = CONVENTIONS[self.backend].compute_dtype(self.case.precision)
             body = [*body, f'print("no difference beyond the roundings of {precision}")']
         return [*self._head(imports), *body]
 
     def _keras(self, case: Case) -> KerasLines:
-        return keras_lines(case, self.backend, inline=not self.case.relation or _captured(case))
+        return keras_lines(case, self.backend, inline=not self.case.relation or _captures_variables(case))
 
     def _head(self, imports: tuple[str, ...]) -> list[str]:
         said = f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py" + (f"   ({self.about})" if self.about else "")
@@ -253,14 +253,14 @@ class _Script:
         return [expected.outputs, states]
 
     def _masks_kept(self) -> list[str]:
-        """What makes the cell keep the dropout masks that it draws."""
+        """The line that makes the cell keep its dropout masks."""
         if not self._drops:
             return []
         resets = [f"{CELL[self.case.execution.layer]}.reset_{name}_mask = " for name in ("dropout", "recurrent_dropout")]
         return [f"{''.join(resets)}lambda: None  # the masks stay readable"]
 
     def _read(self) -> list[str]:
-        """What NumPy needs of Keras beside the answer: the embedded inputs."""
+        """The line that reads the embedded inputs from Keras, where there is an embedding."""
         embedded = 'x = keras.ops.convert_to_numpy(keras.ops.cast(embedding(ids), "float32"))'
         return [embedded] if self.case.mask_source == "embedding" else []
 
@@ -272,10 +272,10 @@ class _Script:
             raise LSTMError(f"dropout in training with {case.architecture} or stateful calls is not expressible in a script")
         return drops
 
-    # --- against another way of asking -----------------------------------------------------------------------------------------
+    # --- against a second run --------------------------------------------------------------------------------------------------
 
     def _relation(self, keras: KerasLines) -> list[str]:
-        other = again(self.case)
+        other = second_run(self.case)
         second = self._keras(other.case)
         case = self.case
         lines = self._data()
@@ -284,7 +284,7 @@ class _Script:
         if case.initial_state:
             lines.append(f"h, c = {states_text(case, given=True)}")
         if case.config.stateful:
-            lines += [*self._carried("got", case, keras), *self._carried("again", other.case, second)]
+            lines += [*self._collected_calls("got", case, keras), *self._collected_calls("again", other.case, second)]
             return lines + self._judge(other.first, other.second, both_keras=True)
         lines += [*keras.build, *keras.prepare, f"got = {keras.returned}", *self._equations()]
         lines += [line.replace(RETURNED, keras.returned) for line in other.before]
@@ -294,8 +294,8 @@ class _Script:
         lines += [*made, f"again = {second.returned}"]
         return lines + self._judge(other.first, other.second, both_keras=True)
 
-    def _carried(self, answers: str, case: Case, keras: KerasLines) -> list[str]:
-        """The same calls as in `_calls`, and the list of all that they return."""
+    def _collected_calls(self, answers: str, case: Case, keras: KerasLines) -> list[str]:
+        """The same calls as in `_calls`, with the results of all of them in one list."""
         name = "ids" if case.mask_source == "embedding" else "x"
         lines = [f"for call, {name} in enumerate(calls):", "    if call in (0, 3):"]
         lines += [f"        {line}" for line in self._reset()]
@@ -303,7 +303,7 @@ class _Script:
         return [*keras.build, *keras.prepare, f"{answers} = []", *lines, *(f"    {line}" for line in inner)]
 
     def _equations(self) -> list[str]:
-        """Those of the first answer; initial states are there for the second again."""
+        """The equations of the first run; the initial states are restored for the second run."""
         if not self.style.equations:
             return []
         case, expected = self.case, self._expected()
@@ -335,15 +335,15 @@ class _Script:
 
     def _limit(self, *, both_keras: bool) -> str:
         case = self.case if both_keras else self.case.replace(relation="")
-        return f"{limit_of(*self._asked(case)):.2g}"
+        return f"{limit_of(*self._limit_arguments(case)):.2g}"
 
-    def weights_shown(self) -> list[float]:
-        """How well errors of the weights show, the least first."""
-        return sorted(weights_shown(*self._asked(self.case)))
+    def weight_sensitivity(self) -> list[float]:
+        """How sensitive the comparison is to errors of the weights, the least first."""
+        return sorted(weight_sensitivity(*self._limit_arguments(self.case)))
 
-    def _asked(self, case: Case) -> tuple[Case, str, tuple[str, ...], str]:
-        """The case, and the lines that make its arrays."""
-        # NaN and infinity must be the same; what is finite beside them is bounded as if all were.
+    def _limit_arguments(self, case: Case) -> tuple[Case, str, tuple[str, ...], str]:
+        """The arguments of `limit_of`: the case, the backend, and the lines that make its arrays."""
+        # NaN and infinity must be equal; the limit of the finite values is that of a case whose values are all finite.
         case = case.replace(values="finite")
         given = states_text(case, given=True) if case.initial_state else ""
         lines = replace(self, case=case)._data()  # noqa: SLF001  # its own
@@ -355,23 +355,23 @@ class _Script:
 
 @lru_cache(maxsize=1)
 def _seed_of(case: Case, backend: str) -> int:
-    """The first seed whose numbers show an error in every array of weights, or show it best."""
+    """The first seed with which errors in every array of weights are found, or the most sensitive seed."""
     if Need.USED_STEP not in case.fulfilled_needs:
         return 0
     case = case.replace(relation="", **({"route": "training"} if case.execution.route == "gradient" else {}))
     tried: list[list[float]] = []
     for seed in range(_SEEDS):
-        tried.append(_Script(case=case, backend=backend, about="", style=_STYLES[0], seed=seed).weights_shown())
+        tried.append(_Script(case=case, backend=backend, about="", style=_STYLES[0], seed=seed).weight_sensitivity())
         if min(tried[-1]) >= 1:
             return seed
     return tried.index(max(tried))
 
 
 def _returned_by_call(case: Case, keras: KerasLines) -> str:
-    """What a call of a stateful layer returns; the second is given the initial states.
+    """The call of a stateful layer; the second call has the initial states.
 
     Raises:
-        LSTMError: it is one of a model, which has them as inputs.
+        LSTMError: it is a call of a model, whose inputs include the states.
     """
     if not case.initial_state:
         return keras.returned
@@ -382,8 +382,8 @@ def _returned_by_call(case: Case, keras: KerasLines) -> str:
     return f"{keras.returned} if call == 1 else {_without_states(keras.returned)}"
 
 
-def _captured(case: Case) -> bool:
-    """Whether a compiled call holds on to variables of the script, which a relation may change."""
+def _captures_variables(case: Case) -> bool:
+    """Whether a compiled call captures variables of the script, which a relation may change."""
     return case.initial_state or case.mask != "none"
 
 
@@ -392,7 +392,7 @@ def _without_states(text: str) -> str:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """The line, broken after a comma within its parentheses, or a comment after a word, where it is too wide."""
+    """The line, broken after a comma within parentheses where it is too wide; a comment is broken after a word."""
     if line.startswith("#"):
         yield from textwrap.wrap(line, MAX_WIDTH, subsequent_indent="# ", break_long_words=False, break_on_hyphens=False)
         return

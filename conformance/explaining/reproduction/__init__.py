@@ -1,1 +1,1 @@
-"""The parts of a standalone script, one file for each: what Keras is told, what NumPy expects, and what is asked a second time."""
+"""The parts of a standalone script, one file for each: the Keras code, the NumPy code, the second run of a relation, the limits."""

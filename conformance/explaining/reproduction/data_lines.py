@@ -13,7 +13,7 @@ from conformance.cases.stimulus import NOT_FINITE, draw, position_of
 VOCABULARY = 9  # rows of an embedding; 0 is masked
 CALLS_OF_STATEFUL = 4  # three that carry over, a reset, and one more
 
-# Which timesteps are used, (rows, timesteps), for any size; written out where that is short.
+# The masks, (rows, timesteps), as expressions for any size; a small mask is written as a literal.
 _MASKS: Mapping[str, Callable[[int, int], str]] = {
     "right": lambda rows, steps: f"np.arange({steps}) < {steps - 1} - np.arange({rows})[:, None] % {max(steps - 1, 1)}",
     "left": lambda rows, steps: f"np.arange({steps}) > np.arange({rows})[:, None] % {max(steps - 1, 1)}",
@@ -27,20 +27,20 @@ _MASKS: Mapping[str, Callable[[int, int], str]] = {
 }
 _WRITTEN_OUT = 24  # elements
 
-# What weights are divided by: gates without bounds feed back on themselves, and full size would take them out of range; of
-# activations that are near zero around zero, small weights would show nothing.
+# Divisors of the weights: gates without bounds grow in the recurrence, so they need small weights; activations that are zero around
+# zero need large ones.
 _SCALE = dict.fromkeys(("tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softmax", "softsign", "sparse_sigmoid"), 1.0)
 _SCALE |= {"exponential": 32.0} | dict.fromkeys(("soft_shrink", "hard_shrink", "tanh_shrink"), 0.5)
 _UNBOUNDED = 2.0
 
 
 def rows_of(case: Case) -> tuple[int, ...]:
-    """The axes before time: of TimeDistributed there are two."""
+    """The axes before time; TimeDistributed has two."""
     return (case.batch, TIME_DISTRIBUTED_OVER) if case.architecture == "td" else (case.batch,)
 
 
 def mask_text(case: Case) -> str:
-    """The mask, True = use, of the axes that Keras is given."""
+    """The mask, True = use, with the axes of Keras' argument."""
     rows, steps = case.sequences, case.timesteps
     if 0 < rows * steps <= _WRITTEN_OUT:
         mask = draw([case]).mask_of(case, case.calls[0])
@@ -50,8 +50,8 @@ def mask_text(case: Case) -> str:
     return f"({text}).reshape({(*rows_of(case), steps)})" if case.architecture == "td" else text
 
 
-def drawn(case: Case, shape: str, *, scale: float = 1) -> str:
-    """Dense random values below 1 / scale, a power of 2; in low precision such as the dtype holds exactly."""
+def random_array(case: Case, shape: str, *, scale: float = 1) -> str:
+    """Random values below 1 / scale, a power of 2; in low precision, values that the dtype represents exactly."""
     text = f"random.uniform(-1, 1, {shape})"
     if case.precision in ("float16", "bfloat16"):
         text = f"random.choice([-0.75, -0.25, 0.25, 0.75], {shape})"
@@ -61,7 +61,7 @@ def drawn(case: Case, shape: str, *, scale: float = 1) -> str:
 
 
 def weights_text(case: Case) -> str:
-    """Kernel, recurrent kernel and bias of each LSTM, one after the other; smaller where there are many, so that gates act."""
+    """Kernel, recurrent kernel and bias of each LSTM, in order; smaller values in large layers, so that gates do not saturate."""
     shapes: list[object] = []
     for units, input_dim in case.layer_sizes:
         shapes += [(input_dim, 4 * units), (units, 4 * units), 4 * units][: 3 if case.config.use_bias else 2]
@@ -71,11 +71,11 @@ def weights_text(case: Case) -> str:
         _SCALE.get(case.config.recurrent_activation or "linear", _UNBOUNDED),
     ]
     scale *= max(scales) if max(scales) > 1 else min(scales)
-    return f"[{drawn(case, 'shape', scale=scale)} for shape in ({', '.join(map(str, shapes))})]"
+    return f"[{random_array(case, 'shape', scale=scale)} for shape in ({', '.join(map(str, shapes))})]"
 
 
 def inputs_text(case: Case) -> str:
-    """The array that is passed, or those of all calls of a stateful layer: inputs, or the ids of an embedding."""
+    """The inputs, or the ids of an embedding, of one call, or of all calls of a stateful layer."""
     calls = (CALLS_OF_STATEFUL,) if case.config.stateful else ()
     before = (*calls, *rows_of(case))
     if case.mask_source == "embedding":
@@ -83,7 +83,7 @@ def inputs_text(case: Case) -> str:
         return f'({"" if case.mask == "none" else "mask * "}{ids}).astype("int32")'
     contiguous = case.contiguous or case.execution.route == "gradient"  # of a variable, which is
     shape = (*before, case.timesteps, case.input_dim) if contiguous else (*before, case.input_dim, 2 * case.timesteps)
-    text = f"random.choice([-2, -1, 1, 2], {shape})" if case.input_dtype == "int32" else drawn(case, str(shape))
+    text = f"random.choice([-2, -1, 1, 2], {shape})" if case.input_dtype == "int32" else random_array(case, str(shape))
     text += f'.astype("{case.input_dtype}")' if case.input_dtype != "float64" else ""
     if not contiguous:
         return text + "[..., ::2].swapaxes(-1, -2)"
@@ -92,7 +92,7 @@ def inputs_text(case: Case) -> str:
 
 
 def element_lines(case: Case) -> list[str]:
-    """What sets elements of the inputs: zeros for a Masking layer, where the array is not contiguous; and NaN or infinity."""
+    """The lines that set elements of the inputs: zeros for a Masking layer on a non-contiguous array, and NaN or infinity."""
     zeros = ["x[~mask] = 0"] if _masks_by_zeros(case) and not case.contiguous and case.execution.route != "gradient" else []
     if case.values == "finite" or not case.sequences:
         return zeros
@@ -106,12 +106,12 @@ def _masks_by_zeros(case: Case) -> bool:
 
 
 def outputs_shape(case: Case) -> tuple[int, ...]:
-    """Of the outputs, with which a loss compares its targets."""
+    """The shape of the outputs, and of the targets of a loss."""
     return (*rows_of(case), *((case.timesteps,) if case.config.return_sequences else ()), case.outputs_width)
 
 
 def targets_text(case: Case) -> str:
-    """What a loss compares outputs with: no two alike, so that outputs in other places have another loss."""
+    """The targets of a loss, all different, so that permuted outputs have another loss."""
     shape = outputs_shape(case)
     return f"np.linspace(-1, 1, {math.prod(shape)}).reshape{shape}"
 
@@ -119,7 +119,7 @@ def targets_text(case: Case) -> str:
 def states_text(case: Case, *, given: bool) -> str:
     """Initial h and c, drawn or zeros: an array each, or a list with one for each LSTM."""
     units = [units for units, _ in case.layer_sizes]
-    make = drawn if given else lambda _, shape: f"np.zeros({shape})"
+    make = random_array if given else lambda _, shape: f"np.zeros({shape})"
     cast = "" if not given or case.dtype == "float64" else '.astype("float32")'
     if len(units) == 1:
         return f"{make(case, str((2, case.sequences, units[0])))}{cast}"

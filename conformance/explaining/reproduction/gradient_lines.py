@@ -1,10 +1,9 @@
-"""What a script of gradients asks: the slope of a loss along a random direction, of Keras and of the equations in NumPy.
+"""The lines of a script of gradients: the slope of a loss along a random direction, of Keras and of the equations in NumPy.
 
-The loss is how far what is returned lies from numbers: the outputs from 1, and each of the states from one of its own. Keras' slope
-is the sum of its gradients, each times the direction; that of the equations is the imaginary part of their loss where weights,
-inputs and initial states have the direction for theirs, 1e-30 times as long (Squire & Trapp, Using complex variables to estimate
-derivatives of real functions, 1998). Nothing is subtracted, so that it is as exact as the loss, and only Keras' roundings are left
-to allow for.
+The loss is the mean square of the outputs minus 1 and of each state minus another number. Keras' slope is the sum of its gradients,
+each times the direction. The slope of the equations is the imaginary part of their loss, where the imaginary parts of weights,
+inputs and initial states are the direction times 1e-30 (Squire & Trapp, Using complex variables to estimate derivatives of real
+functions, 1998). Nothing is subtracted, so the slope is as exact as the loss, and the limit only has to allow for Keras' roundings.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from conformance.cases.case import Case
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import LSTMError
 
-# What takes more than one loss, or more lines.
+# Features that need more than one loss, or more lines.
 _TAKES_MORE = ("stateful", "dropout", "relation", "mask_source=embedding")
 
 # Roundings that the two slopes may differ by. Five timesteps of a few units make about 64: a dozen each, of products, sums and
@@ -33,12 +32,12 @@ _MEAN = "((a - k) ** 2).{}()"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is differentiated.
+class GradientRequest:
+    """The function to differentiate.
 
     Attributes:
         case: of the script.
-        returned: an expression, the list of what is returned for the inputs `x`; on JAX, for the weights `w` too.
+        returned: an expression, the list of the arrays returned for the inputs `x`; on JAX, for the weights `w` too.
         trained: the name of the layer or model that has the weights.
         signature: shape and dtype of the inputs, for a compiler.
     """
@@ -49,7 +48,7 @@ class Asked:
     signature: tuple[tuple[int | None, ...], str]
 
     def loss(self, mean: str = _MEAN) -> str:
-        """Of what Keras returns."""
+        """The loss of the arrays that Keras returns."""
         return _loss(self.case, mean, self.returned)
 
     def values(self, *others: str) -> str:
@@ -59,17 +58,17 @@ class Asked:
 
 
 def refuse_what_takes_more(case: Case, backend: str) -> None:
-    """Raises LSTMError: not expressible in a few lines."""
+    """Raise LSTMError where the gradients of the case are not expressible in a few lines."""
     if backend not in DIFFERENTIATE:
         raise LSTMError(f"gradients are not expressible in a script for {backend}: Keras infers only there")
-    said = [f"{name}={value}" for name, value in case.non_default_features.items()]
-    named = [text for text in said if text.startswith(_TAKES_MORE)]
-    if named:
-        raise LSTMError(f"gradients with {_joined(named)} are not expressible in a script: they take more than a loss of one call")
+    features = [f"{name}={value}" for name, value in case.non_default_features.items()]
+    costly = [feature for feature in features if feature.startswith(_TAKES_MORE)]
+    if costly:
+        raise LSTMError(f"gradients with {_joined(costly)} are not expressible in a script: they take more than a loss of one call")
 
 
 def _loss(case: Case, mean: str, arrays: str) -> str:
-    """A number, as an expression; of no rows a sum, since nothing has no mean."""
+    """The loss as an expression; with no rows it is a sum, since there is no mean."""
     term = mean.format("mean" if case.sequences else "sum")
     if ":=" in arrays:  # Python allows none in what a comprehension goes through
         return f"sum(map(lambda a, k: {term}, {arrays}, range(1, {_MOST_RETURNED + 1})))"
@@ -89,35 +88,35 @@ def stateless(called: str, call: str) -> str:
 # --- Keras' gradients ----------------------------------------------------------------------------------------------------------
 
 
-def _tensorflow(asked: Asked) -> tuple[tuple[str, ...], str]:
-    of, mean = differentiable(asked.case), "tf.reduce_{}((a - k) ** 2)"
+def _tensorflow(request: GradientRequest) -> tuple[tuple[str, ...], str]:
+    of, mean = differentiable(request.case), "tf.reduce_{}((a - k) ** 2)"
     states, inputs = [name for name in of if name != "x"], [name for name in of if name == "x"]
-    targets = _joined([f"[*({asked.values(*states)})", *inputs]) + "]"
-    if not asked.case.execution.compiled:
-        lines = ("with tf.GradientTape() as tape:", f"    loss = {asked.loss(mean)}")
+    targets = _joined([f"[*({request.values(*states)})", *inputs]) + "]"
+    if not request.case.execution.compiled:
+        lines = ("with tf.GradientTape() as tape:", f"    loss = {request.loss(mean)}")
         return lines, f"tape.gradient(loss, {targets})"
     # A tape outside of what XLA compiles cannot look into its loops; inside, in a graph, none is needed.
-    (shape, dtype), jit = asked.signature, ", jit_compile=True" if asked.case.execution.jit_compile else ""
-    gradients = f"lambda x: tf.gradients({asked.loss(mean)}, {targets})"
+    (shape, dtype), jit = request.signature, ", jit_compile=True" if request.case.execution.jit_compile else ""
+    gradients = f"lambda x: tf.gradients({request.loss(mean)}, {targets})"
     return (), f'tf.function({gradients}, [tf.TensorSpec({shape}, "{dtype}")]{jit})(x)'
 
 
-def _jax(asked: Asked) -> tuple[tuple[str, ...], str]:
-    names = [name.removeprefix("*") for name in differentiable(asked.case)]
-    gradient = f"jax.grad(lambda {_joined(['w', *names])}: {asked.loss()}, {tuple(range(1 + len(names)))})"
-    gradient = f"jax.jit({gradient})" if asked.case.execution.compiled else gradient
+def _jax(request: GradientRequest) -> tuple[tuple[str, ...], str]:
+    names = [name.removeprefix("*") for name in differentiable(request.case)]
+    gradient = f"jax.grad(lambda {_joined(['w', *names])}: {request.loss()}, {tuple(range(1 + len(names)))})"
+    gradient = f"jax.jit({gradient})" if request.case.execution.compiled else gradient
     return (), f"jax.tree.leaves({gradient}({_joined(['weights', *names])}))"
 
 
-def _torch(asked: Asked) -> tuple[tuple[str, ...], str]:
-    loss = asked.loss()
-    if asked.case.execution.jit_compile:
+def _torch(request: GradientRequest) -> tuple[tuple[str, ...], str]:
+    loss = request.loss()
+    if request.case.execution.jit_compile:
         loss = re.sub(r"\b(layer|below)\(", r"torch.compile(\1)(", loss)
-    return (f"loss = {loss}",), f"torch.autograd.grad(loss, [{asked.values(*differentiable(asked.case))}])"
+    return (f"loss = {loss}",), f"torch.autograd.grad(loss, [{request.values(*differentiable(request.case))}])"
 
 
 # Of each backend, the lines before, and the list of gradients: of weights, initial states, inputs, in this order.
-GRADIENTS: Mapping[str, Callable[[Asked], tuple[tuple[str, ...], str]]] = {
+GRADIENTS: Mapping[str, Callable[[GradientRequest], tuple[tuple[str, ...], str]]] = {
     "tensorflow": _tensorflow,
     "jax": _jax,
     "torch": _torch,
@@ -135,7 +134,7 @@ def differentiable(case: Case) -> list[str]:
 
 
 def variable_of(case: Case, backend: str) -> str:
-    """What makes a variable of the inputs, where they must be one to have a gradient; those of a function are its argument."""
+    """The class that makes the inputs a variable, where only a variable has a gradient; "" where they are an argument."""
     if "x" not in differentiable(case) or (backend == "tensorflow" and case.execution.compiled):
         return ""
     return {"tensorflow": "tf.Variable", "torch": "keras.Variable"}.get(backend, "")

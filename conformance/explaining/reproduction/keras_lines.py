@@ -1,4 +1,4 @@
-"""What a script tells Keras: the layers of a case with the arguments that differ from Keras' defaults, and the case's route."""
+"""The Keras code of a script: the layers of a case with the arguments that differ from Keras' defaults, and the case's route."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
 from conformance.explaining.reproduction.data_lines import VOCABULARY, rows_of, targets_text
-from conformance.explaining.reproduction.gradient_lines import GRADIENTS, Asked, refuse_what_takes_more, stateless
-from conformance.explaining.reproduction.layer_lines import LAYERS, dtype_text, halved, paired, recurrent_text, spoken, tensor
+from conformance.explaining.reproduction.gradient_lines import GRADIENTS, GradientRequest, refuse_what_takes_more, stateless
+from conformance.explaining.reproduction.layer_lines import (
+    LAYERS,
+    call_text,
+    dtype_text,
+    half_of_states,
+    nested_pairs,
+    recurrent_text,
+    tensor,
+)
 from lstm_ref import LSTMError
 
 MAX_WIDTH = 132
@@ -22,9 +30,9 @@ class KerasLines:
 
     Attributes:
         imports: of packages beside Keras and NumPy.
-        build: makes layers, and the model where the route has one, and sets `weights`.
-        prepare: once more, between building and running: compiling, saving, exporting.
-        returned: an expression, the flat list of what is returned.
+        build: lines that make layers, and the model where the route has one, and set `weights`.
+        prepare: lines between building and running: compiling, saving, exporting.
+        returned: an expression, the flat list of the returned arrays.
     """
 
     imports: tuple[str, ...] = ()
@@ -34,15 +42,15 @@ class KerasLines:
 
 
 def keras_lines(case: Case, backend: str, *, inline: bool = True) -> KerasLines:
-    """Built and run as the case says.
+    """The lines that build and run a case.
 
     Args:
-        case: what is asked.
+        case: to run.
         backend: of Keras.
-        inline: a call is compiled where it is made, not in a line before.
+        inline: compile a call in the expression of the call, not in a line before it.
 
     Raises:
-        LSTMError: not expressible in a few lines.
+        LSTMError: the case is not expressible in a few lines.
     """
     writer = _Writer(case=case, backend=backend, inline=inline)
     if case.dropout not in ("none", "inference") and (writer.compiler or case.execution.route not in ("call", "training")):
@@ -67,7 +75,7 @@ class _Writer:
 
     @property
     def compiler(self) -> str:
-        """What a call is compiled with; "" for nothing."""
+        """The function that compiles a call; "" for none."""
         return BACKENDS[self.backend].compiler(self.case)
 
     @property
@@ -89,7 +97,7 @@ class _Writer:
 
     @property
     def arrays(self) -> list[str]:
-        """All that a call is given."""
+        """All arguments of a call."""
         return [name for names in self.names.values() for name in names]
 
     def layers(self) -> list[str]:
@@ -99,7 +107,7 @@ class _Writer:
             table = "keras.initializers.RandomUniform(-1, 1, seed=0)"
             lines = [
                 "embedding = "
-                + spoken(
+                + call_text(
                     "keras.layers.Embedding", str(VOCABULARY), str(case.input_dim), table, mask_zero=True, dtype=dtype_text(case)
                 )
             ]
@@ -111,22 +119,22 @@ class _Writer:
         return lines + (same if below == layer else [f"below = {below}", f"layer = {layer}"])
 
     def applied(self, inputs: str, mask: str, states: str, *, training: bool = False) -> str:
-        """What the layers return, an expression; `mask` and `states` are "" where there are none."""
+        """The call of the layers, an expression; `mask` and `states` are "" where there are none."""
         case = self.case
         if case.mask_source == "masking":
-            inputs = f"{spoken('keras.layers.Masking', dtype=dtype_text(case))}({inputs})"
+            inputs = f"{call_text('keras.layers.Masking', dtype=dtype_text(case))}({inputs})"
         elif case.mask_source == "embedding":
             inputs = f"embedding({inputs})"
         keywords = {"mask": mask or None, "training": True if training else None}
         if case.architecture == "layers2":
-            inputs = spoken(
-                "below", inputs, mask=mask or None, initial_state=halved(states, 0) or None, training=keywords["training"]
+            inputs = call_text(
+                "below", inputs, mask=mask or None, initial_state=half_of_states(states, 0) or None, training=keywords["training"]
             )
             inputs = f"(lower := {inputs})[0]" if case.config.return_state else inputs
-            states = halved(states, 1)
+            states = half_of_states(states, 1)
             if mask and case.config.go_backwards:
                 keywords["mask"] = f"keras.ops.flip({mask}, axis=1)"
-        applied = spoken("layer", inputs, **keywords, initial_state=states or None)
+        applied = call_text("layer", inputs, **keywords, initial_state=states or None)
         # A stack returns the states of both its layers: the upper one's first.
         return f"[*{applied}, *lower[1:]]" if case.architecture == "layers2" and case.config.return_state else applied
 
@@ -134,15 +142,15 @@ class _Writer:
         """The initial states as the layer wants them."""
         names = self.names["states"]
         if self.nested and names:
-            return paired(names)
+            return nested_pairs(names)
         return f"[{', '.join(names)}]" if names else ""
 
     def flat(self, returned: str) -> str:
-        """The flat list of what the layers return, an expression."""
+        """The flat list of the arrays that the layers return, an expression."""
         return f"keras.tree.flatten({returned})" if self.nested and self.case.config.return_state else self.listed(returned)
 
     def listed(self, returned: str) -> str:
-        """The list of what a model with flat outputs returns, an expression."""
+        """The list of the arrays that a model with flat outputs returns, an expression."""
         several = self.case.config.return_state or (self.case.architecture == "bidi" and self.case.merge_mode == "none")
         return returned if several and not self.case.returns_loss else f"[{returned}]"
 
@@ -167,7 +175,7 @@ class _Writer:
             (shape, dtype), *_ = self.signature()
             signature = [f'[tf.TensorSpec({shape}, "{dtype}")]']
         function = "layer" if plain == "layer(x)" else f"lambda {', '.join(parameters)}: {plain}"
-        compiled = spoken(self.compiler, function, *signature, **jit)
+        compiled = call_text(self.compiler, function, *signature, **jit)
         arguments = ", ".join(parameters)
         if self.compiler == "torch.compile":
             arguments = f"*map(keras.ops.convert_to_tensor, [{arguments}])"
@@ -186,7 +194,7 @@ class _Writer:
         return KerasLines(
             imports=(BACKENDS[self.backend].import_line,),
             build=tuple(build),
-            prepare=(f"run = {spoken(self.compiler, 'layer', **options)}",),
+            prepare=(f"run = {call_text(self.compiler, 'layer', **options)}",),
             returned=self.flat(plain.replace("layer(", "run(", 1)),
         )
 
@@ -249,17 +257,17 @@ class _Writer:
         count = 2 * len(self.case.layer_sizes)
         names = [f"xs[{k}]" for k in range(position, position + count)]
         if self.nested:
-            return paired(names)
+            return nested_pairs(names)
         return f"xs[{position}:]" if self.case.architecture != "layers2" else f"[{', '.join(names)}]"
 
     def given(self) -> str:
-        """What a model is called with."""
+        """The argument of a model's call."""
         return self.arrays[0] if len(self.arrays) == 1 else f"[{', '.join(self.arrays)}]"
 
     def compiled_model(self) -> str:
-        """The line that compiles the model, so that nothing is left to Keras' choice."""
+        """The line that compiles the model, with all choices explicit."""
         case = self.case
-        return spoken(
+        return call_text(
             "model.compile",
             loss='"mean_squared_error"' if case.returns_loss else None,
             optimizer="keras.optimizers.SGD(0.0)" if case.returns_loss else None,
@@ -277,8 +285,8 @@ def _differentiated(writer: _Writer) -> KerasLines:
     if is_function:
         made, call = (writer.model(), f"model({writer.given()}, training=True)") if of_model else (build, returned)
         build, returned = made[:-1], stateless(trained, call)  # of the weights, which are not set
-    asked = Asked(case=case, returned=writer.flat(returned), trained=trained, signature=writer.signature()[0])
-    prepare, slopes = GRADIENTS[writer.backend](asked)
+    request = GradientRequest(case=case, returned=writer.flat(returned), trained=trained, signature=writer.signature()[0])
+    prepare, slopes = GRADIENTS[writer.backend](request)
     return KerasLines(imports=(BACKENDS[writer.backend].import_line,), build=tuple(build), prepare=prepare, returned=slopes)
 
 
@@ -319,7 +327,7 @@ def _twice(writer: _Writer) -> KerasLines:
     return KerasLines(build=lines.build, prepare=(*lines.prepare, lines.returned.strip("[]")), returned=lines.returned)
 
 
-def _again(*made: str) -> Callable[[_Writer], KerasLines]:
+def _reloaded(*made: str) -> Callable[[_Writer], KerasLines]:
     def write(writer: _Writer) -> KerasLines:
         lines = made
         if writer.case.config.stateful:
@@ -342,7 +350,7 @@ def _exported(form: str, package: str, *opened: str, returned: str) -> Callable[
         return KerasLines(
             imports=(package,),
             build=tuple(writer.model()),
-            # An export wants a model that was called; who exports has used it.
+            # An export needs a model that was called before.
             prepare=(f"model({arrays})", *opened),
             returned=returned.format(arrays=listed, given=arrays),
         )
@@ -362,12 +370,12 @@ _ROUTES: Mapping[str, Callable[[_Writer], KerasLines]] = {
     "evaluate": _driven("model.evaluate({given}, {target}, batch_size={batch}, verbose=0)"),
     "train_on_batch": _driven("model.train_on_batch({given}, {target})"),
     "fit": _driven('model.fit({given}, {target}, batch_size={batch}, shuffle=False, verbose=0).history["loss"][0]'),
-    "from_config": _again(
+    "from_config": _reloaded(
         "again = keras.Model.from_config(model.get_config())", "again.set_weights(model.get_weights())", "model = again"
     ),
-    "clone_model": _again("again = keras.models.clone_model(model)", "again.set_weights(model.get_weights())", "model = again"),
-    "keras_file": _again('model.save("repro.keras")', 'model = keras.models.load_model("repro.keras")'),
-    "weights_file": _again(
+    "clone_model": _reloaded("again = keras.models.clone_model(model)", "again.set_weights(model.get_weights())", "model = again"),
+    "keras_file": _reloaded('model.save("repro.keras")', 'model = keras.models.load_model("repro.keras")'),
+    "weights_file": _reloaded(
         'model.save_weights("repro.weights.h5")',
         "model = keras.models.clone_model(model)",
         'model.load_weights("repro.weights.h5")',

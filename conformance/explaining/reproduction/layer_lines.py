@@ -12,7 +12,7 @@ _LAYER_ARGUMENTS = ("return_sequences", "go_backwards", "stateful", "zero_output
 _FEATURES = {feature.name: feature for feature in FEATURES}
 
 
-def spoken(function: str, *positional: str, **keywords: object) -> str:
+def call_text(function: str, *positional: str, **keywords: object) -> str:
     """A call as source text; keywords that are None are left out."""
     return f"{function}({', '.join([*positional, *(f'{name}={value}' for name, value in keywords.items() if value is not None)])})"
 
@@ -21,16 +21,16 @@ def tensor(shape: tuple[int | None, ...], dtype: str) -> str:
     """A symbolic input, as text."""
     kind = None if dtype == "float32" else f'"{dtype}"'
     if shape[0] is None:
-        return spoken("keras.Input", str(shape[1:]), dtype=kind)
-    return spoken("keras.Input", batch_shape=shape, dtype=kind)
+        return call_text("keras.Input", str(shape[1:]), dtype=kind)
+    return call_text("keras.Input", batch_shape=shape, dtype=kind)
 
 
-def paired(names: Sequence[str]) -> str:
+def nested_pairs(names: Sequence[str]) -> str:
     """A list of lists of two, as text."""
     return f"[{', '.join(f'[{names[k]}, {names[k + 1]}]' for k in range(0, len(names), 2))}]"
 
 
-def halved(states: str, half: int) -> str:
+def half_of_states(states: str, half: int) -> str:
     """One layer's half of a list of four states, as text."""
     if not states:
         return ""
@@ -76,20 +76,22 @@ def recurrent_text(case: Case, **changes: object) -> str:
     layer = _layer_keywords(case) | changes
     if case.execution.layer == "lstm":
         cudnn = {} if case.execution.use_cudnn == "auto" else {"use_cudnn": False}
-        return spoken("keras.layers.LSTM", units, **(layer | cudnn | _cell_keywords(case)))
-    cell = spoken("keras.layers.LSTMCell", units, **_cell_keywords(case))
-    return spoken("keras.layers.RNN", f"[{cell}]" if case.execution.layer == "rnnlist" else cell, **layer, dtype=dtype_text(case))
+        return call_text("keras.layers.LSTM", units, **(layer | cudnn | _cell_keywords(case)))
+    cell = call_text("keras.layers.LSTMCell", units, **_cell_keywords(case))
+    return call_text(
+        "keras.layers.RNN", f"[{cell}]" if case.execution.layer == "rnnlist" else cell, **layer, dtype=dtype_text(case)
+    )
 
 
 def _two_cells(case: Case) -> str:
-    cell = spoken("keras.layers.LSTMCell", str(case.config.units), **_cell_keywords(case))
-    return spoken("keras.layers.RNN", f"[{cell} for _ in range(2)]", **_layer_keywords(case), dtype=dtype_text(case))
+    cell = call_text("keras.layers.LSTMCell", str(case.config.units), **_cell_keywords(case))
+    return call_text("keras.layers.RNN", f"[{cell} for _ in range(2)]", **_layer_keywords(case), dtype=dtype_text(case))
 
 
 def _two_directions(case: Case) -> str:
     behind = recurrent_text(case, units=case.config.units + 1, go_backwards=True) if case.unequal else None
     merge_mode = {"concat": None, "none": "None"}.get(case.merge_mode, f'"{case.merge_mode}"')
-    return spoken(
+    return call_text(
         "keras.layers.Bidirectional", recurrent_text(case), merge_mode=merge_mode, backward_layer=behind, dtype=dtype_text(case)
     )
 
@@ -99,5 +101,5 @@ LAYERS: Mapping[str, Callable[[Case], str]] = {
     "layers2": recurrent_text,
     "cells2": _two_cells,
     "bidi": _two_directions,
-    "td": lambda case: spoken("keras.layers.TimeDistributed", recurrent_text(case), dtype=dtype_text(case)),
+    "td": lambda case: call_text("keras.layers.TimeDistributed", recurrent_text(case), dtype=dtype_text(case)),
 }

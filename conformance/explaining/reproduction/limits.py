@@ -1,8 +1,8 @@
-"""How far what Keras returns to a script may lie from the script's equations: the suite's own bound, for the script's own numbers.
+"""The limit of a script: the largest difference of Keras from the equations that rounding explains, for the script's arrays.
 
-The lines that make the script's arrays are run here, as the script will run them, and the case's reference and its σ computed from
-what they make. The script's limit is that of the largest σ of all that is compared, so that it holds at every element. Of a loss's
-slope, see `gradient_lines`. The numbers must show an error, too: those of a seed whose activations are dead would not.
+The lines that make the script's arrays are run here, as the script runs them, and the reference and its σ are computed from these
+arrays. The limit uses the largest σ of all compared arrays, so it holds at every element. For the slope of a loss, see
+`gradient_lines`. The arrays must also be sensitive to errors: with a seed whose activations are dead, they are not.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from lstm_ref import LSTMWeights, State
 from lstm_ref.arrays import Array, representable
 from lstm_ref.deviations import Need
 
-# A weight shows where what is compared moves with it by so many σ, when it moves by the precision's unit roundoff: an error of 1e-4
-# of it, 1,700 roundings of float32, then moves by as much as the limit.
-_SHOWS = 2.0**-8
+# The smallest sensitivity to a weight: the change of the compared arrays in σ when the weight changes by the precision's unit
+# roundoff. A relative error of 1e-4, which is 1,700 roundings of float32, then changes them by as much as the limit.
+_MIN_SENSITIVITY = 2.0**-8
 _RECURRENT_KERNEL = 1  # among the arrays of an LSTM
 
 
@@ -50,17 +50,17 @@ def limit_of(case: Case, backend: str, lines: tuple[str, ...], given: str = "") 
     return math.ceil(limit / digit) * digit
 
 
-def weights_shown(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
-    """How well an error in weights shows: 1 for well enough, 0 where activations are dead or saturated.
+def weight_sensitivity(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
+    """The sensitivity to errors in the weights: 1 for sensitive enough, 0 where activations are dead or saturated.
 
-    Of each array that acts in the case, and of those of one kind in all LSTMs, whose errors may cancel in a loss.
+    One number for each array that acts in the case, and for the arrays of one kind in all LSTMs, whose errors may cancel in a loss.
 
-    Args: those of `limit_of`.
+    Args: as `limit_of`.
     """
     script = _answers(case, backend, lines, given)
     unit = UNIT_ROUNDOFF[script.oracle.precision]
     step = min(2.0**10 * unit, 2.0**-4)  # many roundings, and as little as leaves an activation as dead as it is
-    enough = step / unit * script.sigma * _SHOWS
+    enough = step / unit * script.sigma * _MIN_SENSITIVITY
     kinds = 3 if case.config.use_bias else 2
     acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in case.fulfilled_needs]
     places = range(len(script.stimulus.arrays["weights"]))
@@ -71,12 +71,12 @@ def weights_shown(case: Case, backend: str, lines: tuple[str, ...], given: str =
 
 @dataclass(frozen=True, kw_only=True)
 class _Answers:
-    """What the case's reference answers to the arrays of a script.
+    """The reference's answers to the arrays of a script.
 
     Attributes:
-        case, stimulus, oracle: asked.
-        compared: the arrays that are.
-        sigma: the largest of all of them.
+        case, stimulus, oracle: of the run.
+        compared: the arrays that the script compares.
+        sigma: the largest σ of all of them.
     """
 
     case: Case
@@ -86,18 +86,19 @@ class _Answers:
     sigma: float
 
     def moved_by(self, places: set[int], step: float) -> float:
-        """The largest change of what is compared, where the arrays of weights at these places are larger by that share of them."""
+        """The largest change of the compared arrays when the weights at these places are multiplied by 1 + step."""
         weights = [array * (1 + step * (place in places)) for place, array in enumerate(self.stimulus.arrays["weights"])]
         moved = replace(self.stimulus, arrays={**self.stimulus.arrays, "weights": weights})
         calls = self.oracle.observe(self.case, moved)
         differences = [
-            np.abs(array - before) for array, before in zip((each for _, each in _named(calls)), self.compared, strict=True)
+            np.abs(array - before)
+            for array, before in zip((each for _, each in _compared_arrays(calls)), self.compared, strict=True)
         ]
         return max((float(each.max()) for each in differences if each.size), default=0.0)
 
 
-def _named(calls: Sequence[CallObservation]) -> list[tuple[str, Array]]:
-    """What is compared of each call, by name."""
+def _compared_arrays(calls: Sequence[CallObservation]) -> list[tuple[str, Array]]:
+    """The compared arrays of each call, by name."""
     names = ("outputs", "hidden", "cell", "loss")
     return [(name, getattr(call, name)) for call in calls for name in names if getattr(call, name) is not None]
 
@@ -114,7 +115,9 @@ def _answers(case: Case, backend: str, lines: tuple[str, ...], given: str) -> _A
     calls = oracle.observe(case, stimulus)
     sigma = replicated_sigma(case, stimulus, calls, oracle, arithmetic_of(oracle.precision, conventions.products))
     pairs = [
-        (array, getattr(spread, name)) for expected, spread in zip(calls, sigma, strict=True) for name, array in _named([expected])
+        (array, getattr(spread, name))
+        for expected, spread in zip(calls, sigma, strict=True)
+        for name, array in _compared_arrays([expected])
     ]
     # What is not finite must be the same.
     finite = [spread[np.isfinite(expected)] for expected, spread in pairs]
@@ -130,7 +133,7 @@ def _answers(case: Case, backend: str, lines: tuple[str, ...], given: str) -> _A
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Stimulus(Stimulus):
-    """The arrays of a script, in place of what would be drawn for its case."""
+    """The arrays of a script in place of those drawn for the case."""
 
     arrays: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,7 +157,7 @@ class _Stimulus(Stimulus):
         return None if case.mask == "none" else np.asarray(join_rows(case, self.arrays["mask"]))
 
     def initial_state_of(self, case: Case, call: Call) -> tuple[State, ...] | None:
-        """What was drawn for h and c."""
+        """The arrays of h and c."""
         if not call.initial_state:
             return None
         hidden, cell = self.arrays["states"]
@@ -162,12 +165,12 @@ class _Stimulus(Stimulus):
         return tuple(State(*(np.asarray(array, "float64") for array in pair)) for pair in pairs)
 
     def targets_of(self, case: Case, outputs_shape: tuple[int, ...]) -> Array:
-        """Those that the script writes."""
+        """The targets in the script."""
         targets = eval(targets_text(case), {"np": np})  # noqa: S307  # an expression of this package
         return np.asarray(targets).reshape(outputs_shape)
 
     def embedding_of(self, case: Case) -> Array:
-        """Of the size of the script's; Keras draws that one."""
+        """A table of the size of the script's, which Keras draws."""
         table = np.random.default_rng(0).uniform(-1, 1, (int(np.max(self.arrays["ids"], initial=0)) + 1, case.input_dim))
         return representable(table, case.precision)
 

@@ -1,4 +1,4 @@
-"""What a script expects: the six equations in NumPy, with as much of masks, directions and merging as the case needs."""
+"""The NumPy code of a script: the six equations, with the masks, directions and merging that the case needs."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class NumpyLines:
     """The NumPy half of a script.
 
     Attributes:
-        states: the line that makes h and c, of zeros or drawn.
-        outputs: the line that makes room for the outputs; "" where none is needed.
-        loop: the equations, over all timesteps of one call, from h and c on.
-        expected: an expression, the list of what Keras must return.
+        states: the line that makes h and c, zeros or random.
+        outputs: the line that allocates the outputs; "" where none is needed.
+        loop: the equations over all timesteps of one call, starting from h and c.
+        expected: an expression, the list of the expected arrays.
     """
 
     states: str
@@ -64,15 +64,16 @@ class NumpyLines:
 
 
 def numpy_lines(case: Case, *, emits_initial_state: bool, short: bool) -> NumpyLines:
-    """The case's answer in NumPy.
+    """The case in NumPy.
 
     Args:
-        case: what is asked.
-        emits_initial_state: before the first timestep that is used, by the backend's convention; else zeros.
-        short: the sigmoid within the equations, to save a line.
+        case: to compute.
+        emits_initial_state: whether the outputs before the first used timestep are the initial state by the backend's convention,
+            else zeros.
+        short: write the sigmoid within the equations, to save a line.
 
     Raises:
-        LSTMError: not expressible in a few lines.
+        LSTMError: the case is not expressible in a few lines.
     """
     writer = _Writer(case=case, emits_initial_state=emits_initial_state, short=short)
     return NumpyLines(
@@ -120,7 +121,7 @@ class _Writer:
         return f"mask.reshape({case.sequences}, {case.timesteps})" if case.architecture == "td" else "mask"
 
     def index(self) -> str:
-        """Of the timestep that is read, in the inputs."""
+        """The index of the current timestep in the inputs."""
         case = self.case
         if case.architecture == "bidi":
             return "-1 - t if k else t"
@@ -129,7 +130,7 @@ class _Writer:
         return "-1 - t" if case.config.go_backwards else "t"
 
     def mask_index(self) -> str:
-        """Of the timestep that is read, in the mask; a mask belongs to its timesteps, in whichever order outputs come."""
+        """The index of the current timestep in the mask, which keeps the order of the timesteps."""
         case = self.case
         if case.architecture == "layers2" and case.config.go_backwards:
             return "t if k else -1 - t"
@@ -143,7 +144,7 @@ class _Writer:
         return "[x, y[0]][k]" if self.stacked else "x"
 
     def outputs(self) -> str:
-        """Room for what is emitted."""
+        """The allocation of the outputs."""
         if not self.keeps_outputs:
             return ""
         case = self.case
@@ -197,7 +198,7 @@ class _Writer:
         return f"i, f, g, o = [{split}[k] for k in range(4)]" if which else f"i, f, g, o = {split}"
 
     def place(self, part: int) -> str:
-        """Of the kernel, recurrent kernel or bias of one LSTM among all weights."""
+        """The index of the kernel, recurrent kernel or bias of one LSTM in the list of weights."""
         if not self.several:
             return str(part)
         first = f"{3 if self.case.config.use_bias else 2} * k"
@@ -222,7 +223,7 @@ class _Writer:
         return self.expected_outputs() + states
 
     def expected_outputs(self) -> list[str]:
-        """What the outputs must be, as one expression or as two."""
+        """The expected outputs, one expression or two."""
         case, seq = self.case, self.case.config.return_sequences
         if case.architecture == "bidi":
             ahead, behind = ("y[0]", "y[1][:, ::-1]") if seq else ("h[0]", "h[1]")
@@ -242,7 +243,7 @@ class _Writer:
         return [self.emitted(kept)]
 
     def emitted(self, kept: str) -> str:
-        """What is emitted where h is held at masked timesteps: held too, but for zeros at first, or at all of them."""
+        """The outputs at masked timesteps: the last h, or zeros before the first used timestep, or zeros at all of them."""
         case, config = self.case, self.case.config
         if case.mask == "none":
             return kept
@@ -264,7 +265,7 @@ class _Writer:
         return f"np.where({used}, {kept}, 0)"
 
     def emits_from_the_start(self, *, reverse: bool) -> bool:
-        """Whether no output comes before a row's first used timestep."""
+        """Whether every row uses its first timestep, so that no output comes before a used one."""
         mask = mask_of(self.case.mask, self.case.sequences, self.case.timesteps)
         if not self.case.config.return_sequences:
             return bool(mask.any(axis=1).all())

@@ -1,4 +1,4 @@
-"""What a script asks a second time: the other way of asking that a case's relation names, and how the two answers compare."""
+"""The second run of a script: the other way to run the case that its relation names, and the comparison of both runs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from conformance.cases.case import Case
 from conformance.judging.relations import PADDING
 from lstm_ref import GATE_ORDER, LSTMError
 
-RETURNED = "{returned}"  # stands for what was asked the first time
+RETURNED = "{returned}"  # stands for the expression of the first run
 
-# Routes whose answers come from a copy of the layer, or of its weights, made before they change.
+# Routes that run a copy of the layer, or of its weights, made before the weights change.
 _COPIES = ("stateless_call", "from_config", "clone_model", "keras_file", "weights_file", "saved_model", "onnx", "openvino")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
-    """The second way of asking.
+class SecondRun:
+    """The second run.
 
     Attributes:
-        case: what is asked then.
-        before: lines that change inputs, masks, states or weights, after the first answer.
-        first, second: expressions of what is compared, of the lists `got` and `again` of tensors.
-        rebuilds: all is made anew, of the changed weights.
+        case: of the second run.
+        before: lines after the first run that change inputs, masks, states or weights.
+        first, second: expressions of the compared lists of tensors, made from `got` and `again`.
+        rebuilds: whether the layers are built again with the changed weights.
     """
 
     case: Case
@@ -33,13 +33,13 @@ class Again:
     rebuilds: bool = False
 
 
-def again(case: Case) -> Again:
-    """The second way of asking for what the case's relation says."""
-    return _AGAIN[case.relation](case.replace(relation=""))
+def second_run(case: Case) -> SecondRun:
+    """The second run of the case's relation."""
+    return _SECOND_RUNS[case.relation](case.replace(relation=""))
 
 
-def _otherwise(**changes: object) -> Callable[[Case], Again]:
-    return lambda case: Again(case=case.replace(**changes))
+def _with_changes(**changes: object) -> Callable[[Case], SecondRun]:
+    return lambda case: SecondRun(case=case.replace(**changes))
 
 
 def _given(case: Case) -> list[str]:
@@ -48,39 +48,39 @@ def _given(case: Case) -> list[str]:
     return ["x", *mask, *(["h", "c"] if case.initial_state else [])]
 
 
-def _two_calls(case: Case) -> Again:
+def _two_calls(case: Case) -> SecondRun:
     if case.execution.route not in ("call", "training") or case.execution.static_time or case.execution.unroll:
         raise LSTMError("same_as_two_calls is expressible in a script for calls of a layer with dynamic time only")
     cut = case.timesteps // 2
     outputs = "keras.ops.concatenate([piece[0], again[0]], axis=1)" if case.config.return_sequences else "again[0]"
-    return Again(
+    return SecondRun(
         case=case.replace(timesteps=case.timesteps - cut, initial_state=True),
         before=(f"x, rest = x[:, :{cut}], x[:, {cut}:]", f"piece = {RETURNED}", "x, h, c = rest, *piece[1:]"),
         second=f"[{outputs}, *again[1:]]",
     )
 
 
-def _padded(case: Case) -> Again:
+def _padded(case: Case) -> SecondRun:
     rows, steps = case.sequences, case.timesteps
     before = (
         f"x = np.concatenate([x, np.full({(rows, PADDING, case.input_dim)}, 0.75)], axis=1)",
         f"mask = np.tile(np.arange({steps + PADDING}) < {steps}, ({rows}, 1))",
     )
     second = f"[again[0][:, :{steps}], *again[1:]]" if case.config.return_sequences else "again"
-    return Again(case=case.replace(timesteps=steps + PADDING, mask="right"), before=before, second=second)
+    return SecondRun(case=case.replace(timesteps=steps + PADDING, mask="right"), before=before, second=second)
 
 
-def _rows_permuted(case: Case) -> Again:
+def _rows_permuted(case: Case) -> SecondRun:
     names = _given(case)
     before = (
         f"{', '.join(names)} = (np.roll(array, 1, axis=0) for array in ({', '.join(names)}))"
         if len(names) > 1
         else "x = np.roll(x, 1, axis=0)"
     )
-    return Again(case=case, before=(before,), first="[keras.ops.roll(tensor, 1, axis=0) for tensor in got]")
+    return SecondRun(case=case, before=(before,), first="[keras.ops.roll(tensor, 1, axis=0) for tensor in got]")
 
 
-def _units_permuted(case: Case) -> Again:
+def _units_permuted(case: Case) -> SecondRun:
     units = case.config.units
     turned = f"np.roll(w.reshape(-1, {len(GATE_ORDER)}, {units}), 1, axis=2).reshape(w.shape)"
     before = [f"weights = [{turned} for w in weights]", "weights[1] = np.roll(weights[1], 1, axis=0)"]
@@ -90,24 +90,24 @@ def _units_permuted(case: Case) -> Again:
     if not rebuilds:
         before.append("layer.set_weights(weights)")
     first = "[keras.ops.roll(tensor, 1, axis=-1) for tensor in got]"
-    return Again(case=case, before=tuple(before), first=first, rebuilds=rebuilds)
+    return SecondRun(case=case, before=tuple(before), first=first, rebuilds=rebuilds)
 
 
-def _time_reversed(case: Case) -> Again:
+def _time_reversed(case: Case) -> SecondRun:
     before = "x = x[:, ::-1]" if case.mask == "none" else "x, mask = x[:, ::-1], mask[:, ::-1]"
-    return Again(case=case.replace(go_backwards=not case.config.go_backwards), before=(before,))
+    return SecondRun(case=case.replace(go_backwards=not case.config.go_backwards), before=(before,))
 
 
-_AGAIN: Mapping[str, Callable[[Case], Again]] = {
-    "eager_call": _otherwise(route="call", compiled=False, jit_compile=False),
-    "predict": _otherwise(route="predict"),
-    "training": _otherwise(route="training"),
-    "loop": lambda case: Again(case=case.replace(unroll=not case.execution.unroll)),
-    "no_cudnn": _otherwise(use_cudnn=False),
+_SECOND_RUNS: Mapping[str, Callable[[Case], SecondRun]] = {
+    "eager_call": _with_changes(route="call", compiled=False, jit_compile=False),
+    "predict": _with_changes(route="predict"),
+    "training": _with_changes(route="training"),
+    "loop": lambda case: SecondRun(case=case.replace(unroll=not case.execution.unroll)),
+    "no_cudnn": _with_changes(use_cudnn=False),
     "two_calls": _two_calls,
     "padded": _padded,
     "rows_permuted": _rows_permuted,
     "units_permuted": _units_permuted,
     "time_reversed": _time_reversed,
-    "in_float64": _otherwise(dtype="float64"),
+    "in_float64": _with_changes(dtype="float64"),
 }

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from lstm_ref import LSTMConfig, LSTMError, count_params
 
-# Beyond these a weight is no longer a cell that can be pointed at, and a slider no longer follows the hand.
+# In larger layers, a weight is too small to point at, and the sliders are too slow.
 LARGEST: Mapping[str, int] = MappingProxyType({"units": 256, "input_dim": 256, "timesteps": 200, "batch": 64})
 
 
-class Given(StrEnum):
-    """Which timesteps of a call are given input."""
+class InputPattern(StrEnum):
+    """The timesteps of a call that have inputs."""
 
     ALL = "all"
     FIRST = "first"  # zeros at all others
@@ -28,12 +28,12 @@ class Example:
 
     Attributes:
         units, input_dim, timesteps, batch: sizes, from 1 to those of LARGEST.
-        return_sequences, return_state, go_backwards, stateful, use_bias: as Keras has them.
-        given: which timesteps are given input.
+        return_sequences, return_state, go_backwards, stateful, use_bias: as in Keras.
+        given: the timesteps that have inputs.
         seed: of weights and inputs.
 
     Raises:
-        LSTMError: a size or the seed is none; the message says which there are.
+        LSTMError: a size or the seed is out of range; the message has the range.
 
     >>> Example(units=10, input_dim=5).count
     640
@@ -48,7 +48,7 @@ class Example:
     go_backwards: bool = False
     stateful: bool = False
     use_bias: bool = True
-    given: Given = Given.ALL
+    given: InputPattern = InputPattern.ALL
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Example:
 
     @property
     def config(self) -> LSTMConfig:
-        """What the reference needs to know of it."""
+        """The configuration of the reference."""
         return LSTMConfig(
             units=self.units,
             use_bias=self.use_bias,
@@ -78,14 +78,14 @@ class Example:
 
     @property
     def constructor(self) -> str:
-        """The layer as Keras' users write it: what is not Keras' default is said."""
+        """The constructor call of the layer in Keras, with the arguments that are not the defaults."""
         flags = ("return_sequences", "return_state", "go_backwards", "stateful")
         said = [str(self.units), *(f"{flag}=True" for flag in flags if getattr(self, flag))]
         return f"LSTM({', '.join(said if self.use_bias else [*said, 'use_bias=False'])})"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all that flows through the layer, by name."""
+        """The shapes of inputs, states and outputs, by name."""
         state = (self.batch, self.units)
         outputs = (self.batch, self.timesteps, self.units) if self.return_sequences else state
         return {
@@ -97,7 +97,7 @@ class Example:
 
     @property
     def address(self) -> dict[str, str]:
-        """What the page's address says of it: the sizes, and what else is not the default."""
+        """The parameters of the page's address: the sizes, and the fields that are not the defaults."""
         said = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: str(int(value) if isinstance(value, bool) else value)
@@ -110,7 +110,7 @@ DEFAULTS: Mapping[str, int | bool | str] = MappingProxyType(asdict(Example()))
 
 
 def fragment(example: Example, **view: int | str) -> str:
-    """The part of the page's address behind `#` that shows the example, and of it what the view names.
+    """The part of the page's address after `#` that shows the example, with the parts that the view selects.
 
     >>> fragment(Example(units=2, stateful=True), step=3)
     'units=2&input_dim=2&timesteps=4&batch=2&stateful=1&step=3'

@@ -1,4 +1,4 @@
-"""The answer as a page."""
+"""The explanation as a page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from conformance.claims import CLAIMS, Claim
 from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
-from conformance.explaining.walkthrough.stops import STOPS
+from conformance.explaining.walkthrough.page_states import PAGE_STATES
 from conformance.report.html.page import render
 
 SCRIPTS = ("explain_equations.js", "explain_state.js", "explain_pictures.js", "explain_words.js", "explain.js")
 
-# What each size is the size of, as the sliders say it.
+# The meaning of each size, next to its slider.
 SIZES = (
     ("units", "how many numbers the layer remembers, and says"),
     ("input_dim", "how many numbers it is given at each timestep"),
@@ -28,16 +28,21 @@ FLAGS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A claim as the page lists it: its link, and what is seen there."""
+class ClaimLink:
+    """A claim in the page's list, with its link and its explanation."""
 
     claim: Claim
     address: str
-    says: str
+    text: str
+
+
+def _link(claim: Claim) -> ClaimLink:
+    state = PAGE_STATES[claim.id]
+    return ClaimLink(claim=claim, address=state.address(claim.id), text=state.text)
 
 
 def page(example: Example) -> str:
-    """The page, which opens on the example."""
+    """The page, which shows the example first."""
     return render(
         "explain.html.jinja",
         styles=("explain.css",),
@@ -46,7 +51,10 @@ def page(example: Example) -> str:
         example=example,
         sizes=SIZES,
         flags=FLAGS,
-        shown=[Shown(claim=claim, address=STOPS[claim.id].address(claim.id), says=STOPS[claim.id].says) for claim in CLAIMS],
+        claims=[
+            ClaimLink(claim=claim, address=PAGE_STATES[claim.id].address(claim.id), text=PAGE_STATES[claim.id].text)
+            for claim in CLAIMS
+        ],
         settings={
             "defaults": dict(DEFAULTS),
             "largest": dict(LARGEST),

@@ -1,4 +1,4 @@
-"""The answer for a terminal: words, shapes, weights and values; plain when piped."""
+"""The explanation for a terminal: text, shapes, weights and values; plain when piped."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from rich.table import Table
 
 from conformance.explaining.explain import View
 from conformance.explaining.walkthrough.example import Example
-from conformance.explaining.walkthrough.values import Walk, walk, weights_of
+from conformance.explaining.walkthrough.values import CallTrace, trace_call, weights_of
 from conformance.report.console import show_table
 from lstm_ref import GATE_ORDER
 from lstm_ref.cell import Gates
 
-# How many rows and columns of a gate, and steps of a call, are drawn one by one; fewer where the terminal is narrow.
+# The most rows and columns of a gate, and timesteps of a call, that are drawn one by one; fewer in a narrow terminal.
 _PICTURE = 20
 _BOXES = 6
 
-# As the page's captions have them.
+# The names in the page's captions.
 _NAMES = dict(zip(Gates._fields, ("i, input gate", "f, forget gate", "candidate", "o, output gate"), strict=True))
 
 
 def render(example: Example, view: View, console: Console) -> None:
-    """Print what the layer is, and of what its first call computes the part that is viewed.
+    """Print the parts of the layer, and the values of its first call that the view selects.
 
     Raises:
-        LSTMError: the view shows nothing of this layer.
+        LSTMError: the layer has no such row or unit.
     """
     view.check(example.constructor, batch=example.batch, units=example.units)
-    _say(console, *_words(example))
+    _print_lines(console, *_words(example))
     show_table(_shapes(example), console)
     show_table(_weights(example), console)
-    _say(console, _sum(example), "", *_picture(example, console.width), "", *_timesteps(example, console.width))
-    show_table(_values(example, view, walk(example)), console)
+    _print_lines(console, _sum(example), "", *_picture(example, console.width), "", *_timesteps(example, console.width))
+    show_table(_values(example, view, trace_call(example)), console)
 
 
-def _say(console: Console, *lines: str) -> None:
-    """Lines, broken between words where they are longer than the terminal is wide."""
+def _print_lines(console: Console, *lines: str) -> None:
+    """Print lines, broken between words where they are wider than the terminal."""
     for line in lines:
         console.print(line, highlight=False, markup=False)
 
@@ -51,8 +51,8 @@ def _words(example: Example) -> Iterator[str]:
     others = "it said" if units == 1 else f"all {units} units said"
     yield f"{example.constructor} on inputs {_tuple(example.shapes['inputs'])}"
     yield (
-        f"units = {units}: the layer remembers {_many(units, 'number')} (its cell state c) and says as many (its hidden state h) "
-        f"after each timestep; the output is as wide. Each unit reads {inputs} and what {others} one step before, "
+        f"units = {units}: the layer remembers {_counted(units, 'number')} (its cell state c) and says as many (its hidden state "
+        f"h) after each timestep; the output is as wide. Each unit reads {inputs} and what {others} one step before, "
         f"in each of four gates: {count} weights, whatever timesteps and batch are."
     )
 
@@ -85,7 +85,7 @@ def _weights(example: Example) -> Table:
 
 
 def _sum(example: Example) -> str:
-    """4 × ((x + h) × h + h), as the symbols, with the numbers, and summed up."""
+    """4 × ((x + h) × h + h) with symbols, with numbers, and the result."""
     x, h, gate = example.input_dim, example.units, example.count // len(GATE_ORDER)
     if example.use_bias:
         return f"4 × ((x + h) × h + h) = 4 × (({x} + {h}) × {h} + {h}) = 4 × {gate:,} = {example.count:,} weights"
@@ -93,36 +93,36 @@ def _sum(example: Example) -> str:
 
 
 def _picture(example: Example, width: int) -> Iterator[str]:
-    """The four gates side by side: a row for each number that is read, a column for each unit."""
+    """The four gates side by side: a row for each input, h and bias, a column for each unit."""
     columns = min(_PICTURE, width // len(GATE_ORDER) - 4)  # behind the names of the rows, and apart
     scale = max(math.ceil((example.input_dim + example.units) / _PICTURE), math.ceil(example.units / max(1, columns)))
     if scale > 1:
         yield from _scaled_picture(example, scale)
         return
     yield "every weight by its sign: a row for each number that is read, a column for each unit"
-    yield _beside("", Gates._fields, example.units)
+    yield _gate_row("", Gates._fields, example.units)
     names = [*(f"x[{k}]" for k in range(example.input_dim)), *(f"h[{k}]" for k in range(example.units)), "bias"]
     for name, row in zip(names, np.vstack([*weights_of(example).arrays.values()]), strict=False):
         signs = "".join("+" if weight >= 0 else "-" for weight in row)
-        yield _beside(name, [signs[k : k + example.units] for k in range(0, len(signs), example.units)], example.units)
+        yield _gate_row(name, [signs[k : k + example.units] for k in range(0, len(signs), example.units)], example.units)
 
 
 def _scaled_picture(example: Example, scale: int) -> Iterator[str]:
-    """What each part of the gates is for, a letter for many weights."""
+    """The parts of the gates, with one letter for many weights."""
     columns = math.ceil(example.units / scale)
     yield f"each letter is up to {scale} × {scale} weights: a row for each number that is read, a column for each unit"
-    yield _beside("", Gates._fields, columns)
+    yield _gate_row("", Gates._fields, columns)
     for letter, size in (("x", example.input_dim), ("h", example.units), ("b", int(example.use_bias))):
         for _ in range(math.ceil(size / scale)):
-            yield _beside("", [letter * columns] * len(GATE_ORDER), columns)
+            yield _gate_row("", [letter * columns] * len(GATE_ORDER), columns)
 
 
-def _beside(name: str, blocks: Iterable[str], columns: int) -> str:
+def _gate_row(name: str, blocks: Iterable[str], columns: int) -> str:
     return f"{name:>6}  {'  '.join(block.ljust(max(columns, len('candidate'))) for block in blocks)}".rstrip()
 
 
 def _timesteps(example: Example, width: int) -> Iterator[str]:
-    """The cell once for each step of a call; of many, the first ones and the last."""
+    """The cell once for each timestep of a call; of many timesteps, the first ones and the last."""
     order = list(range(1, example.timesteps + 1))[:: -1 if example.go_backwards else 1]
     times = "once" if example.timesteps == 1 else f"{example.timesteps} times"
     yield f"one set of {example.count:,} weights, used {times}; h and c go from each step to the next"
@@ -141,15 +141,15 @@ def _columns(texts: Sequence[str], boxes: Sequence[str]) -> str:
     return "   ".join(text.center(len(drawn)) for text, drawn in zip(texts, boxes, strict=True)).rstrip()
 
 
-def _values(example: Example, view: View, passed: Walk) -> Table:
+def _values(example: Example, view: View, trace: CallTrace) -> Table:
     title = f"real values: row {view.row} of the batch, unit {view.unit} (both counted from 0), seed {example.seed}"
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     table.add_column("timestep", justify="right")
     for name in (*Gates._fields, "c", "h"):
         table.add_column(name, justify="right")
     for k in view.timesteps(example.timesteps):
-        values = [array[view.row, k, view.unit] for array in (*passed.gates, passed.after.cell, passed.after.hidden)]
-        table.add_row(str(passed.order[k] + 1), *(f"{value:+.4f}" for value in values))
+        values = [array[view.row, k, view.unit] for array in (*trace.gates, trace.after.cell, trace.after.hidden)]
+        table.add_row(str(trace.order[k] + 1), *(f"{value:+.4f}" for value in values))
     return table
 
 
@@ -157,5 +157,5 @@ def _tuple(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def _many(count: int, word: str) -> str:
+def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,7 +1,7 @@
-"""Weights and inputs of an example, and what a call on it passes through.
+"""Weights and inputs of an example, and the values of each timestep of a call.
 
-Every number is drawn by itself, from what it is: seed, array, gate, row and column. So a weight stays what it is while the layer
-around it grows, and the page, which draws in `explain_equations.js` by the same lines, has the same numbers to the last bit.
+Every number is a function of its seed, array, gate, row and column. So a weight does not change when the layer grows, and the page,
+which has the same function in `explain_equations.js`, has the same numbers to the last bit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.explaining.walkthrough.example import Example, Given
+from conformance.explaining.walkthrough.example import Example, InputPattern
 from lstm_ref import GATE_ORDER, LSTM, LSTMWeights, State
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
@@ -18,20 +18,20 @@ from lstm_ref.cell import Gates
 _KERNEL, _RECURRENT, _BIAS, _INPUTS = range(4)
 _GOLDEN = np.uint32(0x9E3779B9)
 
-# Pre-activations of about unit size, whatever the sizes; a cell that keeps most of what it holds, as Keras' new layers do.
+# Scales for pre-activations of about 1 at all sizes, and a forget bias of 1, as in Keras' new layers.
 _WEIGHT, _INPUT, _OFFSET, _FORGET_BIAS = 1.5, 2.0, 0.5, 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Walk:
-    """One call in processing order, (batch, timesteps, …) each.
+class CallTrace:
+    """The values of one call in processing order, (batch, timesteps, …) each.
 
     Attributes:
-        order: which timestep is read at each step.
-        inputs: what is read, (batch, timesteps, input_dim).
-        before: the state that each step starts from.
-        gates: what the gates let through.
-        after: the state that each step leaves.
+        order: the timestep that each step reads.
+        inputs: of each step, (batch, timesteps, input_dim).
+        before: the state before each step.
+        gates: of each step.
+        after: the state after each step.
     """
 
     order: tuple[int, ...]
@@ -42,7 +42,7 @@ class Walk:
 
 
 def draw(seed: int, *parts: Array | int) -> Array:
-    """Numbers from -1 to 1, each a pure function of the integers that name it; the parts are broadcast.
+    """Numbers from -1 to 1, each a pure function of the seed and the integers in `parts`, which are broadcast.
 
     The mixing of 32 bits is that of C. Wellons' lowbias32 (hash-prospector, 2018).
     """
@@ -54,7 +54,7 @@ def draw(seed: int, *parts: Array | int) -> Array:
 
 
 def weights_of(example: Example) -> LSTMWeights:
-    """Dense, of either sign, and different for every gate, unit and what it reads."""
+    """Dense weights of both signs, all different."""
     gate = np.arange(len(GATE_ORDER))[:, np.newaxis]
     unit = np.arange(example.units)
 
@@ -69,24 +69,24 @@ def weights_of(example: Example) -> LSTMWeights:
 
 
 def inputs_of(example: Example, call: int = 1) -> Array:
-    """What a call is given, (batch, timesteps, input_dim): each call reads on where the one before ended."""
+    """The inputs of a call, (batch, timesteps, input_dim): each call continues the sequence of the call before."""
     row = np.arange(example.batch)[:, np.newaxis, np.newaxis]
     step = np.arange((call - 1) * example.timesteps, call * example.timesteps)[:, np.newaxis]
     inputs = _INPUT * draw(example.seed, _INPUTS, row, step, np.arange(example.input_dim))
-    if example.given is Given.FIRST:
+    if example.given is InputPattern.FIRST:
         inputs[:, 1:] = 0
     return inputs
 
 
 def mask_of(example: Example) -> Array | None:
-    """Which timesteps a call uses, (batch, timesteps); None where nothing is masked."""
-    if example.given is not Given.MASKED:
+    """The mask of a call, (batch, timesteps), True = use; None where nothing is masked."""
+    if example.given is not InputPattern.MASKED:
         return None
     return np.broadcast_to(np.arange(example.timesteps) == 0, (example.batch, example.timesteps))
 
 
-def walk(example: Example, call: int = 1) -> Walk:
-    """What the call passes through, by the reference; a stateful layer has made the calls before."""
+def trace_call(example: Example, call: int = 1) -> CallTrace:
+    """The reference's values of the call; a stateful layer has made the calls before it."""
     lstm = LSTM(example.config, weights_of(example))
     for earlier in range(1, call):
         lstm(inputs_of(example, earlier), mask=mask_of(example))
@@ -96,7 +96,7 @@ def walk(example: Example, call: int = 1) -> Walk:
     order = range(example.timesteps)[:: -1 if example.go_backwards else 1]
     read = inputs[:, order]
     before = State(hidden=_behind(start.hidden, passed.hidden), cell=_behind(start.cell, passed.cell))
-    return Walk(
+    return CallTrace(
         order=tuple(order),
         inputs=read,
         before=before,
@@ -106,7 +106,7 @@ def walk(example: Example, call: int = 1) -> Walk:
 
 
 def _behind(start: Array, passed: Array) -> Array:
-    """One step late, (batch, timesteps, units): what each step finds."""
+    """The states before each step, (batch, timesteps, units), from the start and the states after each step."""
     return np.concatenate([start[:, np.newaxis], passed[:, :-1]], axis=1)
 
 

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from conformance.explaining.walkthrough.example import Example, fragment
-from conformance.explaining.walkthrough.stops import STOPS, Stop
-from conformance.explaining.walkthrough.values import walk, weights_of
+from conformance.explaining.walkthrough.page_states import PAGE_STATES, PageState
+from conformance.explaining.walkthrough.values import trace_call, weights_of
 from conformance.tests.browser.opened import NARROW
 
 # A slider moved through values; how often the address was written meanwhile.
@@ -40,17 +40,17 @@ def show(explained: Page) -> Callable[..., Page]:
     return shown
 
 
-@pytest.mark.parametrize("claim_id", STOPS)
+@pytest.mark.parametrize("claim_id", PAGE_STATES)
 def test_link_of_a_claim_leads_to_what_shows_it(claim_id: str, explained: Page) -> None:
     """The section says what is to be seen; the page shows that layer, with its number of weights."""
-    stop: Stop = STOPS[claim_id]
+    state: PageState = PAGE_STATES[claim_id]
     explained.locator(f"#claim-{claim_id} a").click()
-    said = explained.locator(f"#{stop.place} #stop")
+    said = explained.locator(f"#{state.place} #stop")
     expect(said).to_be_in_viewport()
-    expect(said).to_contain_text(stop.says)
-    expect(explained.locator("#sum .total")).to_have_text(f"= {stop.example.count:,} weights")
-    expect(explained.locator(".code code")).to_have_text(stop.example.constructor)
-    expect(explained.locator(f"#{stop.place}")).to_be_focused()
+    expect(said).to_contain_text(state.text)
+    expect(explained.locator("#sum .total")).to_have_text(f"= {state.example.count:,} weights")
+    expect(explained.locator(".code code")).to_have_text(state.example.constructor)
+    expect(explained.locator(f"#{state.place}")).to_be_focused()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_options_change_the_unrolled_picture(
 )
 def test_values_are_those_of_the_reference(example: Example, call: int, step: int, row: int, show: Callable[..., Page]) -> None:
     """Of every unit, as far as they are printed."""
-    passed = walk(example, call)
+    passed = trace_call(example, call)
     arrays = (*passed.gates, passed.before.cell, passed.after.cell, passed.after.hidden)
     shown = show(example, call=call, step=step, row=row).locator("#units-values td").all_text_contents()
     numbers = np.array([float(text.replace("−", "-")) for text in shown]).reshape(example.units, -1)

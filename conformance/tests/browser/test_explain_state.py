@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
-from conformance.explaining.walkthrough.stops import STOPS
+from conformance.explaining.walkthrough.page_states import PAGE_STATES
 
 VIEW: dict[str, Any] = {"call": 1, "step": 1, "row": 0, "unit": 0, "gate": "i", "source": "x0"}
 STRANGE: dict[str, dict[str, Any]] = {
@@ -47,14 +47,14 @@ def test_an_address_means_a_state_whatever_it_says(address: str, explained: Page
     assert parsed(explained, address)[0] == asdict(Example()) | VIEW | STRANGE[address]
 
 
-@pytest.mark.parametrize("claim_id", STOPS)
+@pytest.mark.parametrize("claim_id", PAGE_STATES)
 def test_a_link_to_a_claim_means_its_example_and_view(claim_id: str, explained: Page) -> None:
     """All of it, as Python wrote it."""
-    stop = STOPS[claim_id]
-    assert parsed(explained, stop.address(""))[0] == asdict(stop.example) | VIEW | dict(stop.view)
+    state = PAGE_STATES[claim_id]
+    assert parsed(explained, state.address(""))[0] == asdict(state.example) | VIEW | dict(state.view)
 
 
-@pytest.mark.parametrize("address", [*STRANGE, *(stop.address("") for stop in STOPS.values())])
+@pytest.mark.parametrize("address", [*STRANGE, *(state.address("") for state in PAGE_STATES.values())])
 def test_the_address_of_a_state_means_that_state(address: str, explained: Page) -> None:
     """So that a link which is copied shows what its sender saw."""
     state, again = parsed(explained, address)

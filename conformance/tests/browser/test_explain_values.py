@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from conformance.explaining.walkthrough.example import Example, Given
-from conformance.explaining.walkthrough.values import inputs_of, walk, weights_of
+from conformance.explaining.walkthrough.example import Example, InputPattern
+from conformance.explaining.walkthrough.values import inputs_of, trace_call, weights_of
 from conformance.reference.tolerance import ARITHMETIC, ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import GATE_ORDER, LSTM
 from lstm_ref.activations import sigmoid
@@ -35,9 +35,9 @@ EXAMPLES = {
     "a second call": (Example(units=5, timesteps=9), 2),
     "stateful, third call": (Example(units=5, timesteps=9, stateful=True), 3),
     "stateful and backwards": (Example(units=5, timesteps=9, stateful=True, go_backwards=True), 2),
-    "zeros after the first": (Example(given=Given.FIRST, timesteps=6), 1),
-    "masked after the first": (Example(given=Given.MASKED, timesteps=6), 1),
-    "masked, backwards and stateful": (Example(given=Given.MASKED, go_backwards=True, stateful=True), 2),
+    "zeros after the first": (Example(given=InputPattern.FIRST, timesteps=6), 1),
+    "masked after the first": (Example(given=InputPattern.MASKED, timesteps=6), 1),
+    "masked, backwards and stateful": (Example(given=InputPattern.MASKED, go_backwards=True, stateful=True), 2),
 }  # fmt: skip
 examples = pytest.mark.parametrize("name", EXAMPLES)
 
@@ -83,7 +83,7 @@ def test_page_draws_the_same_numbers(name: str, computed: Computed) -> None:
 def test_page_computes_what_the_reference_computes(name: str, computed: Computed) -> None:
     """Both states at every step: two runs in float64, each within 8σ of the truth."""
     (example, call), steps = EXAMPLES[name], computed(name)["steps"]
-    passed, (sigma_hidden, sigma_cell) = walk(example, call), sigma_of(example, call)
+    passed, (sigma_hidden, sigma_cell) = trace_call(example, call), sigma_of(example, call)
     assert [step["t"] for step in steps] == list(passed.order)
     assert np.all(np.abs([step["after"]["hidden"] for step in steps] - passed.after.hidden[ROW]) <= LIMIT * sigma_hidden)
     assert np.all(np.abs([step["after"]["cell"] for step in steps] - passed.after.cell[ROW]) <= LIMIT * sigma_cell)
@@ -132,7 +132,7 @@ def sigma_of(example: Example, call: int) -> tuple[Array, Array]:
     """σ of both states at each step of a call in float64, from the forward run that it is part of."""
     calls = range(1 if example.stateful else call, call + 1)
     order = range(example.timesteps)[:: -1 if example.go_backwards else 1]
-    used = [t for t in order if example.given is not Given.MASKED or t == 0]
+    used = [t for t in order if example.given is not InputPattern.MASKED or t == 0]
     inputs = np.concatenate([inputs_of(example, each)[:, used] for each in calls], axis=1)[[ROW]]
     forward, weights = replace(example, go_backwards=False, stateful=False).config, weights_of(example)
     trajectory = LSTM(forward, weights).trajectory(inputs)

@@ -16,7 +16,7 @@ from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.keras.steps import observe_steps
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
-from conformance.explaining.explain import View, _beside, explain
+from conformance.explaining.explain import View, _side_by_side, explain
 from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS, UNIT_ROUNDOFF
 from lstm_ref import LSTMError
@@ -183,5 +183,5 @@ def test_view_shows_the_first_timesteps_and_the_last(steps: int, shown: list[int
 
 def test_distance_from_zero_is_no_ulp() -> None:
     """Where the reference is 0 there is no unit in its last place."""
-    assert _beside(0.0, 0.0, "float32")[2] == "0.0e+00"
-    assert _beside(0.5, 0.5 + 2.0**-24, "float32")[2] == "1.0 ulp"
+    assert _side_by_side(0.0, 0.0, "float32")[2] == "0.0e+00"
+    assert _side_by_side(0.5, 0.5 + 2.0**-24, "float32")[2] == "1.0 ulp"

@@ -18,16 +18,16 @@ from conformance.claims import CLAIMS, Claim, origins
 from conformance.cli import main
 from conformance.explaining.explain import View
 from conformance.explaining.walkthrough import text
-from conformance.explaining.walkthrough.example import LARGEST, Example, Given, fragment
+from conformance.explaining.walkthrough.example import LARGEST, Example, InputPattern, fragment
 from conformance.explaining.walkthrough.page import page
-from conformance.explaining.walkthrough.stops import STOPS, Stop
-from conformance.explaining.walkthrough.values import walk
+from conformance.explaining.walkthrough.page_states import PAGE_STATES, PageState
+from conformance.explaining.walkthrough.values import trace_call
 from lstm_ref import LSTMError
 
 PLACES = {"shapes", "weights", "timesteps", "values", "equations"}
 
 
-def told(example: Example, width: int = 110, **view: int) -> str:
+def printed(example: Example, width: int = 110, **view: int) -> str:
     """What a terminal of that width shows of a layer."""
     console = Console(file=io.StringIO(), width=width)
     text.render(example, View(**view), console)
@@ -61,7 +61,7 @@ def test_a_size_that_is_none_is_refused(changes: dict[str, int], message: str) -
 
 def test_address_says_the_sizes_and_what_is_not_the_default() -> None:
     """And of the view what it is given."""
-    example = Example(units=2, return_state=True, use_bias=False, given=Given.MASKED, seed=7)
+    example = Example(units=2, return_state=True, use_bias=False, given=InputPattern.MASKED, seed=7)
     assert fragment(example, step=3) == (
         "units=2&input_dim=2&timesteps=4&batch=2&return_state=1&use_bias=0&given=masked&seed=7&step=3"
     )
@@ -81,21 +81,21 @@ def test_address_says_the_sizes_and_what_is_not_the_default() -> None:
 )
 def test_terminal_spells_out_the_sum_and_the_shapes(example: Example, sum_: str, outputs: str) -> None:
     """With the layer's own numbers."""
-    said = told(example)
+    said = printed(example)
     assert sum_ in said
     assert re.search(rf"^ *outputs +{re.escape(outputs)} ", said, re.MULTILINE)
 
 
 def test_terminal_draws_every_weight_of_a_small_layer() -> None:
     """A sign for each: 72 of them."""
-    picture = told(Example()).partition("every weight by its sign")[2].partition("one set of")[0]
+    picture = printed(Example()).partition("every weight by its sign")[2].partition("one set of")[0]
     assert len(re.findall(r"[+-]", picture)) == 72
     assert re.findall(r"^ +(\S+)  ", picture, re.MULTILINE) == ["i", "x[0]", "x[1]", "h[0]", "h[1]", "h[2]", "bias"]
 
 
 def test_terminal_scales_down_a_large_layer() -> None:
     """At most 20 lines of x and h, in their proportion, whatever the size."""
-    picture = told(Example(units=256, input_dim=256)).partition("each letter is up to 26 × 26 weights")[2]
+    picture = printed(Example(units=256, input_dim=256)).partition("each letter is up to 26 × 26 weights")[2]
     assert [len(re.findall(rf"^ +{letter}+  ", picture, re.MULTILINE)) for letter in "xhb"] == [10, 10, 1]
 
 
@@ -109,13 +109,13 @@ def test_terminal_scales_down_a_large_layer() -> None:
 )
 def test_terminal_draws_the_timesteps_in_their_order(example: Example, order: str) -> None:
     """As they are read; of many the first and the last."""
-    assert re.search(f"^ +{order}$".replace(" x", " +x"), told(example), re.MULTILINE)
+    assert re.search(f"^ +{order}$".replace(" x", " +x"), printed(example), re.MULTILINE)
 
 
 def test_terminal_marks_what_leaves_the_layer() -> None:
     """One output or all; final states that are returned or kept."""
-    assert told(Example()).count(" out\n") == 1
-    said = told(Example(return_sequences=True, return_state=True, stateful=True))
+    assert printed(Example()).count(" out\n") == 1
+    said = printed(Example(return_sequences=True, return_state=True, stateful=True))
     assert re.search(r"^ +out +out +out +out$", said, re.MULTILINE)
     assert "> h, c returned kept" in said
 
@@ -123,8 +123,8 @@ def test_terminal_marks_what_leaves_the_layer() -> None:
 def test_terminal_shows_what_the_reference_computes() -> None:
     """Of the row and unit that are asked for, at the first steps and the last."""
     example = Example(timesteps=6)
-    passed = walk(example)
-    lines = re.findall(r"^ +(\d+)((?: +[+-][\d.]+){6}) *$", told(example, row=1, unit=2, steps=2), re.MULTILINE)
+    passed = trace_call(example)
+    lines = re.findall(r"^ +(\d+)((?: +[+-][\d.]+){6}) *$", printed(example, row=1, unit=2, steps=2), re.MULTILINE)
     assert [int(step) for step, _ in lines] == [1, 2, 6]
     shown = [float(number) for number in lines[-1][1].split()]
     arrays = (*passed.gates, passed.after.cell, passed.after.hidden)
@@ -135,7 +135,7 @@ def test_terminal_shows_what_the_reference_computes() -> None:
 @pytest.mark.parametrize("units", [16, 19, 256])
 def test_terminal_draws_within_its_width(units: int, width: int) -> None:
     """No line of words or pictures is longer; a number that finds no room in a table is said in a line, and never cut."""
-    said = told(Example(units=units, input_dim=1, timesteps=100, return_state=True, stateful=True), width, steps=1)
+    said = printed(Example(units=units, input_dim=1, timesteps=100, return_state=True, stateful=True), width, steps=1)
     assert max(map(len, said.partition("real values")[0].splitlines())) <= width
     assert len(re.findall(r"[+-]\d\.\d{4}\b", said)) == 12
     assert "…" not in said
@@ -188,7 +188,7 @@ def html() -> str:
 
 def test_every_claim_has_its_stop() -> None:
     """And no stop is left of a claim that is gone."""
-    assert set(STOPS) == {claim.id for claim in CLAIMS}
+    assert set(PAGE_STATES) == {claim.id for claim in CLAIMS}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -206,8 +206,8 @@ def test_page_lists_each_claim_with_its_verdict_and_link(claim: Claim, html: str
     assert all(1 <= int(state[name]) <= largest for name, largest in LARGEST.items())
 
 
-@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
-def test_a_stop_looks_at_what_its_layer_has(stop: Stop) -> None:
+@pytest.mark.parametrize("stop", PAGE_STATES.values(), ids=PAGE_STATES)
+def test_a_stop_looks_at_what_its_layer_has(stop: PageState) -> None:
     """Step, row, unit and what is read are within the sizes."""
     example, view = stop.example, stop.view
     limits = {"step": example.timesteps, "call": 3, "unit": example.units - 1, "row": example.batch - 1}
@@ -236,8 +236,8 @@ def test_a_stop_looks_at_what_its_layer_has(stop: Stop) -> None:
 )
 def test_a_stop_says_the_numbers_of_its_layer(claim_id: str, numbers: Callable[[Example], tuple[object, ...]]) -> None:
     """Those that are written out, too: they follow from its sizes, or from the claim's own."""
-    stop = STOPS[claim_id]
-    assert [number for number in numbers(stop.example) if str(number) not in stop.says] == []
+    stop = PAGE_STATES[claim_id]
+    assert [number for number in numbers(stop.example) if str(number) not in stop.text] == []
 
 
 def test_page_loads_nothing(html: str) -> None:
