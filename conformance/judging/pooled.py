@@ -1,36 +1,36 @@
-"""Tests that pool the cases of a run: they see small systematic errors that no single case shows.
+"""Tests that pool the cases of a run. They detect small systematic errors that no single case shows.
 
-Cases that share weights and inputs share their errors too, so each such family counts once: per family there is a mean square of
-error / σ of each check, and sums from which the bias of each operation follows (`sampling`). Over families these are independent.
+Cases that share weights and inputs also share their errors, so each such family counts once. Each family has a mean square of
+error / σ of each check, and sums that determine the bias of each operation (`sampling`). The families are independent.
 
-Size of errors. σ takes every rounding at its full size and is estimated from 24 replicas; a correct run's mean square is at most
-MEAN_SQUARE. One-sided t test of the families' mean squares; they are skewed to the right, for which it errs on the safe side
-(Johnson 1978, Modified t tests and confidence intervals for asymmetrical populations).
+Size of errors. σ counts every rounding with its full size and is estimated from 24 replicas, so the mean square of a correct run
+is at most MEAN_SQUARE. The test is a one-sided t test of the families' mean squares. They are skewed to the right, which makes the
+test conservative (Johnson 1978, Modified t tests and confidence intervals for asymmetrical populations).
 
-Bias of an operation: ε, in unit roundoffs, of the regression of the errors on all operations' responses together. With the Gram
+Bias of an operation. It is ε, in unit roundoffs, of the regression of the errors on the responses of all operations. With the Gram
 matrices G_g of the families, M = Σ G_g, and their projections p_g, ε = M⁻¹ Σ p_g.
 
-- What is told apart. A column of a regression that is a sum of others has no coefficient of its own; left out, it adds to those
-  of the others what its response has of theirs, A = M₁₁⁻¹M₁₂ (the alias matrix of Box & Wilson 1951). So recurrent_activation is
-  always left out (`sampling`), and activation too where all sequences have one timestep. An operation is told from those that stay
-  if something of its response is left beside theirs, and if that lies in more families than there are operations to tell: less
-  would be fitted, not tested. With w_g what family g has of it, these are (Σ w_g)² / Σ w_g² (Kish 1965). All this follows from
-  weights and inputs alone, before an error is seen.
-- What is allowed. Rounding to nearest has no bias; an elementary function has one. One that is accurate to 1 ulp errs by u when its
-  result is rounded, and by as much by itself; we call it biased where more than half of the latter goes one way in the mean:
-  |ε| > ALLOWED_BIAS. Of operations that are not told apart, all elementary functions may be biased at once: ALLOWED_BIAS times the
-  sum of their coefficients. No limit is smaller than ALLOWED_BIAS.
-- How likely chance is. If the true bias β is at the edge of what is allowed, the estimate is off by Σ a_g, with the families'
-  contributions a_g = (M⁻¹)_k (p_g - G_g ε), where ε_k = β. They are independent, but their sizes differ by orders of magnitude, and
-  a few may outweigh all others: neither a normal nor Student's distribution holds far out. But roundings go either way alike, so
-  that a_g is as likely as -a_g: given their sizes, only their signs are random (Canay, Romano & Shaikh 2017, Randomization tests
-  under an approximate symmetry assumption; at the edge: Cameron, Gelbach & Miller 2008, Bootstrap-based improvements for inference
-  with clustered errors). For random signs s_g, P(Σ s_g a_g ≥ S) ≤ exp(-θS) Π cosh(θ a_g) for every θ > 0, whatever the number of
-  families (Chernoff 1952); the least of these is the probability, doubled for the two sides. The other coefficients in a_g are
-  estimated without family g, since the residuals of a fit to the family itself would be too small (MacKinnon, Nielsen & Webb 2023,
-  Fast and reliable jackknife and bootstrap methods for cluster-robust inference). The standard error is √Σ a_g² at the estimate.
+- Distinguishable operations. A column of a regression that is a sum of others has no coefficient of its own. If it is left out,
+  its effect is added to the coefficients of the others by A = M₁₁⁻¹M₁₂ (the alias matrix of Box & Wilson 1951). So
+  recurrent_activation is always left out (`sampling`), and activation too if all sequences have one timestep. An operation is
+  distinguishable if a part of its response is not explained by the others, and if more families contribute to this part than there
+  are operations; otherwise the part would be fitted, not tested. If w_g is the part in family g, the number of families is (Σ
+  w_g)² / Σ w_g² (Kish 1965). This depends on weights and inputs only, and not on the errors.
+- Allowed bias. Rounding to nearest has no bias, but an elementary function has one. A function that is accurate to 1 ulp has an
+  error of up to u from rounding its result, and up to u from its algorithm. It counts as biased if the mean of the latter is more
+  than half of u: |ε| > ALLOWED_BIAS. If operations are indistinguishable, all elementary functions among them may be biased: the
+  limit is ALLOWED_BIAS times the sum of their coefficients. No limit is smaller than ALLOWED_BIAS.
+- Probability. If the true bias β equals the limit, the error of the estimate is Σ a_g, with the families' contributions a_g =
+  (M⁻¹)_k (p_g - G_g ε), where ε_k = β. They are independent, but their sizes differ by orders of magnitude, and a few may outweigh
+  all others, so the tails are neither normal nor Student's. Roundings are symmetric, so a_g is as likely as -a_g: given their
+  sizes, only their signs are random (Canay, Romano & Shaikh 2017, Randomization tests under an approximate symmetry assumption; at
+  the limit: Cameron, Gelbach & Miller 2008, Bootstrap-based improvements for inference with clustered errors). For random signs
+  s_g and every θ > 0, P(Σ s_g a_g ≥ S) ≤ exp(-θS) Π cosh(θ a_g), for any number of families (Chernoff 1952). The smallest of these
+  bounds is the probability, doubled for the two sides. The other coefficients in a_g are estimated without family g, because the
+  residuals of a fit to the family itself would be too small (MacKinnon, Nielsen & Webb 2023, Fast and reliable jackknife and
+  bootstrap methods for cluster-robust inference). The standard error is √Σ a_g² at the estimate.
 
-All tests of a run together raise a false alarm with a probability of SIGNIFICANCE at most (Holm 1979).
+All tests of a run together raise a false alarm with a probability of at most SIGNIFICANCE (Holm 1979).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ from lstm_ref.uncertainty.model import REPLICAS
 from lstm_ref.uncertainty.responses import OPERATIONS
 
 SIGNIFICANCE = 1e-4
-# With fewer, a family's chance would decide: with as many, that all signs agree has 2^-20, which leaves room for the number of
-# tests, and Student's t has lost most of its tails.
+# With 20 families, equal signs have a probability of 2^-20, which is small enough for the number of tests, and Student's t has
+# short tails. With fewer families, chance would decide.
 FEWEST_FAMILIES = 20
 
 ALLOWED_BIAS = 0.5
@@ -61,12 +61,12 @@ MEAN_SQUARE = ROUNDING_IN_SIGMA**2 * REPLICAS / (REPLICAS - 2)
 BIAS, SIZE = "bias", "mean square"
 
 ELEMENTARY = ("recurrent_activation", "activation")
-# Of operations that are not told apart, the first of these is left out: an elementary function, whose results enter the others'.
+# The order in which indistinguishable operations are left out. Elementary functions come first: their results enter the others.
 _LEFT_OUT_FIRST = ("activation", "cell", "output", "recurrent_kernel", "kernel", "bias")
-# Every θ gives a bound; beyond this one, or between those that so many halvings leave, none is noticeably better.
+# The largest θ, and the number of halvings of its interval. A larger θ or more halvings improve the bound very little.
 _STEEPEST, _HALVINGS = 2.0**20, 40
-# Share of an operation's own response that must be left beside the others'. Responses are difference quotients and so exact to
-# 2^-26 of themselves; what is left of one that is a sum of others is the square of that, 2^-52. This is half of its digits.
+# The smallest share of an operation's response that the others must not explain. Responses are difference quotients, exact to
+# 2^-26. So the share is about 2^-52 for a response that is a sum of others. The limit is half of these digits.
 _LEAST_SHARE = 2.0**-26
 
 
@@ -76,14 +76,14 @@ class PooledTest:
 
     Attributes:
         of: the operation, or the check.
-        aliases: operations that the cases do not tell from it: an error of theirs shows in this test.
+        aliases: operations that the cases do not distinguish from it; their errors show in this test.
         what: BIAS, in unit roundoffs, or SIZE, the mean square of error / σ.
-        precision: that the cases were computed in.
-        families: independent sets of weights and inputs.
+        precision: of the computation.
+        families: number of independent sets of weights and inputs.
         estimate: of the bias or of the mean square.
         standard_error: of the estimate.
-        allowed: what a correct implementation may have.
-        p: probability of an estimate as far beyond what is allowed, corrected for the number of tests.
+        allowed: the limit for a correct implementation.
+        p: probability of such an estimate if the true value is at the limit, corrected for the number of tests.
         verdict: PASS or FAIL.
     """
 
@@ -100,12 +100,12 @@ class PooledTest:
 
     @property
     def name(self) -> str:
-        """What is tested, in words."""
+        """The tested quantity, in words."""
         return f"{self.what} of {' or '.join((self.of, *self.aliases))}"
 
 
 def pooled_tests(results: Iterable[Result]) -> tuple[PooledTest, ...]:
-    """The tests that the samples of a run allow: by precision, those with families enough."""
+    """Return the tests of a run: for each precision, those with enough families."""
     by_precision: dict[str, list[tuple[Result, Sample]]] = collections.defaultdict(list)
     for result in results:
         if result.sample is not None:
@@ -120,7 +120,7 @@ def pooled_tests(results: Iterable[Result]) -> tuple[PooledTest, ...]:
 
 
 def indistinguishable_operations(tests: Iterable[PooledTest]) -> dict[tuple[str, ...], list[str]]:
-    """Operations that the cases do not tell apart, and the precisions in which they do not."""
+    """Return the groups of operations that the cases do not distinguish, with the precisions of each group."""
     found: dict[tuple[str, ...], list[str]] = {}
     for precision, members in groupby(tests, lambda test: test.precision):
         groups: list[set[str]] = []
@@ -135,7 +135,7 @@ def indistinguishable_operations(tests: Iterable[PooledTest]) -> dict[tuple[str,
 
 
 def describe_indistinguishable(operations: Iterable[str], precisions: Iterable[str]) -> str:
-    """What a reader is told of operations that are tested together."""
+    """Describe operations that are tested together."""
     return f"not told apart by these cases: {', '.join(operations)} (in {', '.join(precisions)})"
 
 
@@ -170,7 +170,7 @@ def _biases(precision: str, samples: Sequence[Sample]) -> list[PooledTest]:
     projections, grams = _by_family(samples)
     if len(grams) < FEWEST_FAMILIES:
         return []
-    # An operation to which nothing responds, as the bias where no case has one, cannot be judged.
+    # An operation without any response cannot be judged, for example the bias if no case has one.
     judged = [k for k in range(len(OPERATIONS)) if grams[:, k, k].any()]
     distinguishable = _distinguishable(grams, judged)
     if not distinguishable:
@@ -207,7 +207,7 @@ def _biases(precision: str, samples: Sequence[Sample]) -> list[PooledTest]:
 
 
 def _distinguishable(grams: Array, judged: Sequence[int]) -> list[int]:
-    """Those of the operations whose biases these responses tell apart; each of the others is left out for them."""
+    """Return the operations whose biases can be distinguished by these responses."""
     distinguishable = [k for k in judged if OPERATIONS[k] not in ALIASED]
     while distinguishable:
         lost = [k for k in distinguishable if not _is_distinguishable(k, [other for other in distinguishable if other != k], grams)]
@@ -218,7 +218,7 @@ def _distinguishable(grams: Array, judged: Sequence[int]) -> list[int]:
 
 
 def _is_distinguishable(k: int, others: Sequence[int], grams: Array) -> bool:
-    """Whether the families have enough of the operation's response that the others' do not explain."""
+    """Whether the families have enough of the operation's response that the others do not explain."""
     total = grams.sum(axis=0)
     own = np.eye(len(OPERATIONS))[k]
     scale = np.sqrt(total.diagonal()[others])
@@ -226,12 +226,12 @@ def _is_distinguishable(k: int, others: Sequence[int], grams: Array) -> bool:
         total[others, k] / scale
     )
     own[others] /= scale
-    shares = np.maximum(grams @ own @ own, 0)  # a sum of squares, but for what rounding takes from it
+    shares = np.maximum(grams @ own @ own, 0)  # a sum of squares, which rounding may make negative
     return bool(shares.sum() > _LEAST_SHARE * total[k, k] and shares.sum() ** 2 > (len(others) + 1) * (shares @ shares))
 
 
 class _Regression:
-    """Of families' errors on the responses to the operations that they tell apart.
+    """The regression of the families' errors on the responses to the distinguishable operations.
 
     Args:
         projections: (families, operations).
@@ -244,7 +244,7 @@ class _Regression:
         self.estimates = self._inverse @ projections.sum(axis=0)
 
     def contributions(self, n: int, value: float) -> Array:
-        """What each family adds to the difference between the n-th estimate and that value, if that is true: (families,)."""
+        """The contribution of each family to the error of the n-th estimate, if `value` is the true one: (families,)."""
         errors = self._projections - self._grams[:, :, n] * value
         others = np.arange(len(self.estimates)) != n
         grams = self._grams[:, others][:, :, others]
@@ -269,7 +269,7 @@ def _by_family(samples: Sequence[Sample]) -> tuple[Array, Array]:
 
 
 def _random_sign_probability(contributions: Array, distance: float) -> float:
-    """At most the probability that these contributions, each of a random sign, add up to that distance or more."""
+    """Return an upper bound of the probability that the contributions, with random signs, add up to the distance or more."""
     sizes = np.abs(contributions[contributions != 0])
     if distance <= 0:
         return 1.0
@@ -277,7 +277,7 @@ def _random_sign_probability(contributions: Array, distance: float) -> float:
         return 0.5 ** len(sizes)  # all of the same sign
     largest = sizes.max()
     sizes, distance = sizes / largest, distance / largest
-    # The bound is least where the mean of the tilted signs is the distance; the mean grows with θ, so that is found by halving.
+    # The bound is smallest where the mean of the tilted signs equals the distance. The mean grows with θ, so bisection finds it.
     low, high = 0.0, 1.0
     while sizes @ np.tanh(high * sizes) < distance and high < _STEEPEST:
         low, high = high, 2 * high
@@ -289,7 +289,7 @@ def _random_sign_probability(contributions: Array, distance: float) -> float:
 
 def _student_tail(distance: float, standard_error: float, freedom: int) -> float:
     """P(t > distance / standard error) of Student's t (Abramowitz & Stegun 26.7.1)."""
-    from mpmath import betainc  # noqa: PLC0415  # takes its time to load, and is needed once, at the end of a run
+    from mpmath import betainc  # noqa: PLC0415  # slow to import, and needed only once, at the end of a run
 
     if not standard_error:
         return float(distance <= 0)
@@ -299,7 +299,7 @@ def _student_tail(distance: float, standard_error: float, freedom: int) -> float
 
 
 def _holm(probabilities: Sequence[float]) -> list[float]:
-    """Each corrected for the number of those that are not smaller."""
+    """Correct each probability for the number of those that are not smaller (Holm)."""
     corrected, worst = [0.0] * len(probabilities), 0.0
     for rank, position in enumerate(sorted(range(len(probabilities)), key=probabilities.__getitem__)):
         worst = max(worst, min(1.0, (len(probabilities) - rank) * probabilities[position]))
