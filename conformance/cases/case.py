@@ -68,7 +68,6 @@ class Call:
     """One call of the layer, on timesteps start … stop-1 of the stimulus.
 
     Attributes:
-        start, stop: the first timestep, and the one after the last.
         after_reset: whether the state is reset before the call.
         initial_state: whether the call gets an initial state.
     """
@@ -294,17 +293,11 @@ class Case:
 
 # Needs of deviations that change only the end of a long run.
 _FINAL_STEP_NEEDS = frozenset(
-    {
-        Need.LAST_STEP,
-        Need.LAST_OUTPUT,
-        Need.STATES,
-        Need.CARRIED_CALL,
-        Need.RESET,
-        Need.MASKED_END,
-        Need.MASKED_STATE,
-        Need.HELD_STATE,
-    }
-)
+    (
+        Need.LAST_STEP, Need.LAST_OUTPUT, Need.STATES, Need.CARRIED_CALL,
+        Need.RESET, Need.MASKED_END, Need.MASKED_STATE, Need.HELD_STATE,
+    )
+)  # fmt: skip
 
 
 def _form_needs(case: Case) -> dict[Need, bool]:

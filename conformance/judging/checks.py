@@ -32,10 +32,8 @@ class Evidence:
     """The data that a check may use.
 
     Attributes:
-        case: what was compared.
-        stimulus: its weights and inputs.
-        observed: the results of the implementation.
-        conventions: of its backend.
+        case, stimulus: the comparison, with its weights and inputs.
+        observed, conventions: the results of the implementation, and the conventions of its backend.
         related_calls: results that must equal the observed ones by the case's relation, call by call.
         relation_error: the exception that was raised in place of the related calls.
 
@@ -270,9 +268,8 @@ def _judge_stored_state(evidence: Evidence) -> CheckResult:
         for value in ("hidden", "cell"):
             stored, returned, reset = (getattr(call, name) for name in (f"stored_{value}", value, f"reset_{value}"))
             if returned is not None:
-                facts.append(
-                    (f"whether the stored {value} state is the one that call {number} returned", _same(stored, returned), True)
-                )
+                is_same = stored is not None and np.array_equal(stored, returned, equal_nan=True)
+                facts.append((f"whether the stored {value} state is the one that call {number} returned", is_same, True))
             if reset is not None:
                 facts.append((f"the number of nonzero {value} values after the reset", int(np.count_nonzero(reset)), 0))
     return judge_facts("stored_state", facts)
@@ -300,10 +297,6 @@ def _judge_dropout(evidence: Evidence) -> CheckResult:
                             (f"the number of values {what} that are neither 0 nor 1 / (1 - {rate:g})", int(invalid.sum()), 0)
                         )
     return judge_facts("dropout", facts)
-
-
-def _same(stored: Array | None, returned: Array) -> bool:
-    return stored is not None and np.array_equal(stored, returned, equal_nan=True)
 
 
 def _returns_states(case: Case) -> bool:
