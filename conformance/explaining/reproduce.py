@@ -319,19 +319,17 @@ class _Script:
         case, conventions = self.case, CONVENTIONS[self.backend]
         precision = conventions.compute_dtype(case.precision)
         if self._gradient:
-            lines = judgement_lines(case, expected, precision)
-        else:
-            # NumPy's own functions do not compute with bfloat16.
-            array = "keras.ops.convert_to_numpy({})" if precision != "bfloat16" else "np.float32(keras.ops.convert_to_numpy({}))"
-            sides, arrays = "actual, wanted", f"{array.format('actual')}, wanted"
-            if both_keras:
-                sides, arrays = "pair", f"*({array.format('side')} for side in pair)"
-            lines = [f"for {sides} in zip({got}, {expected}, strict=True):"]
-            if not both_keras and not case.returns_loss:
-                dtype = conventions.returned_dtype(case.precision)
-                lines.append(f'    assert keras.backend.standardize_dtype(actual.dtype) == "{dtype}"')
-            lines.append(f"    np.testing.assert_allclose({arrays}, rtol=0, atol={self._limit(both_keras=both_keras)})")
-        return lines
+            return judgement_lines(case, expected, precision)
+        # NumPy's own functions do not compute with bfloat16.
+        array = "keras.ops.convert_to_numpy({})" if precision != "bfloat16" else "np.float32(keras.ops.convert_to_numpy({}))"
+        sides, arrays = "actual, wanted", f"{array.format('actual')}, wanted"
+        if both_keras:
+            sides, arrays = "pair", f"*({array.format('side')} for side in pair)"
+        lines = [f"for {sides} in zip({got}, {expected}, strict=True):"]
+        if not both_keras and not case.returns_loss:
+            dtype = conventions.returned_dtype(case.precision)
+            lines.append(f'    assert keras.backend.standardize_dtype(actual.dtype) == "{dtype}"')
+        return [*lines, f"    np.testing.assert_allclose({arrays}, rtol=0, atol={self._limit(both_keras=both_keras)})"]
 
     def _limit(self, *, both_keras: bool) -> str:
         case = self.case if both_keras else self.case.replace(relation="")
@@ -379,16 +377,12 @@ def _returned_by_call(case: Case, keras: KerasLines) -> str:
         raise LSTMError(
             "stateful models with initial states are not expressible in a script: their states are inputs of every call"
         )
-    return f"{keras.returned} if call == 1 else {_without_states(keras.returned)}"
+    return f"{keras.returned} if call == 1 else {_INITIAL_STATE.sub('', keras.returned)}"
 
 
 def _captures_variables(case: Case) -> bool:
     """Whether a compiled call captures variables of the script, which a relation may change."""
     return case.initial_state or case.mask != "none"
-
-
-def _without_states(text: str) -> str:
-    return _INITIAL_STATE.sub("", text)
 
 
 def _wrapped(line: str) -> Iterator[str]:

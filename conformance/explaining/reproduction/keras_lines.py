@@ -105,12 +105,8 @@ class _Writer:
         case, lines = self.case, []
         if case.mask_source == "embedding":
             table = "keras.initializers.RandomUniform(-1, 1, seed=0)"
-            lines = [
-                "embedding = "
-                + call_text(
-                    "keras.layers.Embedding", str(VOCABULARY), str(case.input_dim), table, mask_zero=True, dtype=dtype_text(case)
-                )
-            ]
+            sizes = (str(VOCABULARY), str(case.input_dim))
+            lines = [f"embedding = {call_text('keras.layers.Embedding', *sizes, table, mask_zero=True, dtype=dtype_text(case))}"]
         layer = LAYERS[case.architecture](case)
         if case.architecture != "layers2":
             return [*lines, f"layer = {layer}"]
