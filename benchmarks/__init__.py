@@ -1,5 +1,7 @@
 """How fast LSTMs are, compared with each other and with the floor: the bare matrix products that every LSTM needs.
 
+It may import `lstm_ref` and every room of `conformance`; nothing imports it.
+
     uv run --group bench pytest benchmarks --benchmark-json=results.json
 
 times every installed peer on the same weights and inputs, in one run. `--threads 2` gives each peer two threads instead of one,

@@ -82,5 +82,8 @@ def _box(name: str, room: str, x: int, y: int) -> str:
 def _arrow(x: int, y: int, to_x: int, to_y: int, label: str) -> str:
     start, end = (x + WIDTH, y + HEIGHT // 2), (to_x, to_y + HEIGHT // 2)
     line = f'<path d="M{start[0]} {start[1]}L{end[0] - 2} {end[1]}" fill="none" stroke="currentColor" marker-end="url(#head)"/>'
-    place = f'x="{(start[0] + end[0]) // 2}" y="{(start[1] + end[1]) // 2 - 6}"'
-    return f'{line}<text {place} text-anchor="middle" font-size="10" fill="currentColor">{escape(label)}</text>'
+    # The label of a slanting arrow stands beside the box that it leaves, where the arrow does not pass.
+    beside = {True: f'x="{start[0] + 14}" y="{start[1]}"', False: f'x="{start[0] + 14}" y="{start[1] + 10}"'}[end[1] > start[1]]
+    above = f'x="{(start[0] + end[0]) // 2}" y="{start[1] - 6}" text-anchor="middle"'
+    place = above if start[1] == end[1] else beside
+    return f'{line}<text {place} font-size="10" fill="currentColor">{escape(label)}</text>'
