@@ -43,7 +43,7 @@ KINDS = (
     "u3-d2-t5-b4-seq-via_stateless_call-same_as_units_permuted-s0",
     "u3-d2-t5-b4-seq-in_float32-via_openvino-same_as_units_permuted-s0",
     "u3-d2-t5-b4-seq-stateful-staticbatch-same_as_loop-s0",
-    "u3-d2-t5-b4-seq-stateful-init-staticbatch-same_as_no_cudnn-s0",
+    "u3-d4-t6-b5-seq-stateful-init-strided-eager-staticbatch-same_as_no_cudnn-s54",
     # Other numbers would show no error: relu would be dead, hard_tanh saturated.
     "u3-d2-t5-b4-nostate-act_relu-ract_tanh-layers2-mask_interior-in_float32-rnnlist-via_evaluate-s100",
     (

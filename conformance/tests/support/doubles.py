@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -117,6 +118,8 @@ class Dying:
         if case.id == self.case_id and not (self.died and self.died.exists()):
             if self.died:
                 self.died.touch()
+            if self.killed_by and signal.getsignal(self.killed_by) is signal.SIG_IGN:
+                signal.signal(self.killed_by, signal.SIG_DFL)  # a run under nohup ignores SIGHUP
             os.kill(os.getpid(), self.killed_by)
             os._exit(3)
         return ReferenceAdapter().observe(case, stimulus)
