@@ -13,7 +13,7 @@ import numpy as np
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras.backends import exporting
 from conformance.adapters.protocol import question_of
-from conformance.adapters.worker.common import flat
+from conformance.adapters.worker.common import flat, one_or_list
 from conformance.adapters.worker.keras import Keras
 from conformance.adapters.worker.layer import Builder
 from conformance.adapters.worker.models import DRIVEN, REMADE
@@ -137,7 +137,7 @@ class KerasSubject(Subject):
 
 def _saved_model(path: str) -> Run:
     served = importlib.import_module("tensorflow").saved_model.load(path)
-    return lambda arrays: flat(served.serve([*arrays]))
+    return lambda arrays: flat(served.serve(one_or_list(arrays)))
 
 
 def _onnx(path: str) -> Run:
