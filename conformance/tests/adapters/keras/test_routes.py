@@ -51,6 +51,13 @@ def test_every_route_of_keras_itself_passes(route: str, keras_adapter: KerasLaye
     assert result.not_run == ""
 
 
+@pytest.mark.parametrize("route", ["functional", "predict", "keras_file", "saved_model"])
+def test_a_model_of_one_input_passes(route: str, keras_adapter: KerasLayerAdapter) -> None:
+    """It takes one tensor, where a model of several inputs takes a list."""
+    result = result_of(f"u3-d2-t6-b4-seq-in_float32-via_{route}-s0", keras_adapter)
+    assert (result.verdict, said(result)) == (Verdict.PASS, [])
+
+
 HOW = {
     "call": "tf.function, dynamic time",
     "training": "tf.function, dynamic time",
