@@ -90,3 +90,15 @@ def test_blind_cases_are_named_with_what_they_accept() -> None:
     survived = {"two_biases": ("a", "b"), "hard_sigmoid": ("b",), hiding: ("c",), "weights_transposed": ()}
     kills = [Kills(deviation=name, cases=("a", "b", "c"), survived=cases) for name, cases in survived.items()]
     assert blind_cases(kills) == {"a": ["two_biases"], "b": ["two_biases", "hard_sigmoid"]}
+
+
+@pytest.mark.parametrize(
+    ("cases", "survived", "style"),
+    [(("a", "b"), (), "green"), (("a", "b"), ("b",), "bold red"), ((), (), "bold red")],
+    ids=["all reject", "one is blind", "no case"],
+)
+def test_a_deviation_that_survives_or_was_not_tried_is_red(cases: tuple[str, ...], survived: tuple[str, ...], style: str) -> None:
+    """Green is what every case rejects, of which there are some."""
+    (*_, last) = render([Kills(deviation="mask_ignored", cases=cases, survived=survived)]).columns
+    (cell,) = last.cells
+    assert (str(cell), getattr(cell, "style", "")) == (str(len(survived)), style)
