@@ -6,7 +6,6 @@ import io
 import json
 import tempfile
 import tomllib
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import Phase, assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.adapters.conventions import DEFAULT_CONVENTIONS
-from conformance.adapters.protocol import Answer, AnswerError, observation_of
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import draw
@@ -27,12 +24,9 @@ from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
 from conformance.environments.recording import Recording, RecordingError, read_recording, write_recording
 from conformance.environments.spec import EnvironmentSpecError, parse
-from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import Result
 from conformance.known.known_differences import FILE, known_differences
 from conformance.matrix import select, surface
-from conformance.model_file.contents import contents_of, read_in_subprocess
-from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import read_inputs
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.documents import DocumentError, as_document, read, version
@@ -40,97 +34,9 @@ from conformance.running.agreement import agree, read_arrays
 from conformance.running.journal import as_dict, from_dict, identify, resume
 from conformance.system.array_files import load_arrays
 from conformance.tests.support import pages
-from conformance.tests.support.model_files import lstm_node, model_node, one_lstm, weights_of, write_h5
+from conformance.tests.support.fuzzing import EXAMPLES, changed, damaged, places, refused, toml, written
 from conformance.upgrade.baseline import FORMAT, read_baseline
 from lstm_ref import LSTMError
-
-EXAMPLES = 25
-
-# --- what is written in place of what was there ----------------------------------------------------------------------------------
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from(
-        [0, -1, 2**63, 10**400, 1e308, float("nan"), float("inf"), "", "nan", "\x00", "\ud800", "../x", "PASS", "verify"]
-    )
-    | st.floats()
-    | st.text(max_size=20)
-)
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6
-)
-
-
-def places(said: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where a document can be changed: every key and position, outside in."""
-    inner = said.items() if isinstance(said, dict) else enumerate(said) if isinstance(said, list) else ()
-    found = [(*at, key) for key, _ in inner]
-    return found + [place for key, value in inner for place in places(value, (*at, key))]
-
-
-@st.composite
-def changed(draw_from: st.DrawFn, said: Any) -> Any:
-    """The document with up to three of its parts lost, doubled, or something else."""
-    said = json.loads(json.dumps(said))
-    for _ in range(draw_from(st.integers(1, 3))):
-        if not (there := places(said)):
-            break
-        *way, key = draw_from(st.sampled_from(there))
-        part = said
-        for step in way:
-            part = part[step]
-        match draw_from(st.sampled_from(["lose", "replace", "double", "nest"])):
-            case "lose":
-                del part[key]
-            case "replace":
-                part[key] = draw_from(VALUES)
-            case "double":
-                part[key] = [part[key], part[key]]
-            case "nest":
-                part[key] = {str(key): part[key]}
-    return said
-
-
-@st.composite
-def damaged(draw_from: st.DrawFn, content: bytes) -> bytes:
-    """The file with some bytes changed, cut off, or more of them."""
-    for _ in range(draw_from(st.integers(1, 4))):
-        at = draw_from(st.integers(0, max(0, len(content) - 1)))
-        match draw_from(st.sampled_from(["cut", "change", "insert", "lose"])):
-            case "cut":
-                content = content[:at]
-            case "change":
-                content = content[:at] + draw_from(st.binary(min_size=1, max_size=4)) + content[at + 1 :]
-            case "insert":
-                content = content[:at] + draw_from(st.binary(max_size=8)) + content[at:]
-            case "lose":
-                content = content[:at] + content[at + draw_from(st.integers(1, 40)) :]
-    return content
-
-
-def written(said: Any) -> bytes:
-    """As JSON, what Python takes for it among it."""
-    return json.dumps(said).encode("utf-8", "surrogatepass")
-
-
-def toml(said: Any) -> bytes:
-    """As TOML, where it has such values, else as JSON."""
-    try:
-        return tomli_w.dumps(said).encode("utf-8", "surrogatepass")
-    except (TypeError, AttributeError):
-        return written(said)
-
-
-def refused(attempt: Callable[[], Any], own: type[LSTMError] = LSTMError) -> Any:
-    """What is found, or nothing where one of our own errors says why not."""
-    try:
-        return attempt()
-    except LSTMError as error:
-        if not isinstance(error, own) or not str(error):
-            raise
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -399,84 +305,3 @@ def test_changed_folders_are_compared_or_refused(said: bytes, files: Mapping[str
             ours, theirs = (load_arrays(folder / f"{KEPT}.npz") for folder in (whole, other))
             assert {name: array.shape for name, array in ours.items()} == {name: array.shape for name, array in theirs.items()}
             assert all(np.allclose(array, theirs[name], rtol=0, atol=1e-4) for name, array in ours.items())
-
-
-# --- model files ------------------------------------------------------------------------------------------------------------------
-
-
-@cache
-def model(suffix: str) -> bytes:
-    """A small whole one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model{suffix}"
-        if suffix == ".keras":
-            return one_lstm(path).read_bytes()
-        arrays = {f"lstm/lstm_cell/{name}:0": array for name, array in weights_of().arrays.items()}
-        return write_h5(path, model_node(lstm_node()), {"lstm": arrays}).read_bytes()
-
-
-@st.composite
-def models(draw_from: st.DrawFn) -> bytes:
-    """A model file with changed bytes; of an archive also a whole one of changed members, whose checksums hold."""
-    content = model(draw_from(st.sampled_from([".keras", ".h5"])))
-    if not content.startswith(b"PK") or draw_from(st.booleans()):
-        return draw_from(damaged(content))
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    name = draw_from(st.sampled_from([*members, "config.json", "config.json"]))
-    other = (
-        damaged(members[name]) if name.endswith(".h5") else changed(json.loads(members[name])).map(written) | damaged(members[name])
-    )
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
-        for each, whole in members.items():
-            archive.writestr(each, draw_from(other) if each == name else whole)
-    return held.getvalue()
-
-
-def read_all(folder: Path) -> list[str]:
-    """Of each model file in a folder, in the order of their names, what is in it: cells with weights, or the refusal."""
-    return [str(refused(lambda path=path: contents_of(path), ModelFileError)) for path in sorted(folder.iterdir())]  # type: ignore[misc]
-
-
-@settings(max_examples=1, phases=[Phase.explicit, Phase.generate])
-@given(st.lists(models(), min_size=EXAMPLES, max_size=EXAMPLES))
-def test_damaged_models_are_read_or_refused(files: list[bytes]) -> None:
-    """In the process that reads such files, one after the other: HDF5's library may bring that down, which is a refusal too."""
-    assume(len({*files}) > EXAMPLES // 2)  # the simplest of all lists, which comes first, holds one file many times
-    with tempfile.TemporaryDirectory() as place:
-        for number, content in enumerate(files):
-            Path(place, f"{number:03}").write_bytes(content)
-        read_many: Any = read_all  # of a folder, where the command reads a file
-        found = refused(lambda: read_in_subprocess(Path(place), read_many), ModelFileError)
-        assert found is None or len(found) == len(files)
-
-
-# --- answers of a worker --------------------------------------------------------------------------------------------------------
-
-CASE = Case.from_id("u2-d1-t3-b2-seq-stateful-s0")
-SAID = {
-    "calls": [{"returned": 3, "dtypes": ["float32"] * 3} for _ in CASE.calls],
-    "parameter_count": 32,
-    "weight_shapes": [[1, 8], [2, 8], [8]],
-    "path": "eager",
-}
-STIMULUS = draw([CASE])
-ARRAYS = {
-    f"{number}.returned.{position}": np.zeros((2, call.stop - call.start, 2) if position == 0 else (2, 2))
-    for number, call in enumerate(CASE.calls)
-    for position in range(3)
-}
-
-
-@settings(max_examples=EXAMPLES)
-@given(
-    changed(SAID),
-    st.dictionaries(st.sampled_from([*ARRAYS]), st.sampled_from([np.zeros(()), np.zeros((0, 2)), np.array(["a"])]), max_size=2),
-)
-def test_changed_answer_is_judged_or_refused(said: Any, other: Mapping[str, Any]) -> None:
-    """What a worker says is an observation that checks can judge, or its own error."""
-    answer = Answer(fields=said, arrays={**ARRAYS, **other})
-    if (observed := refused(lambda: observation_of(CASE, answer), AnswerError)) is not None:
-        evidence = refused(lambda: Evidence(case=CASE, stimulus=STIMULUS, observed=observed, conventions=DEFAULT_CONVENTIONS))
-        assert evidence is None or judge(evidence)
