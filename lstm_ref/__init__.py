@@ -1,5 +1,7 @@
 """A from-scratch NumPy reference for `keras.layers.LSTM`.
 
+It imports NumPy and the standard library only.
+
 The reference is written from the equations of the LSTM with forget gate (Hochreiter & Schmidhuber 1997; Gers, Schmidhuber &
 Cummins 2000), computes in float64 by default and needs NumPy only. It never imports Keras: a layer's weights and configuration
 are read by duck typing.

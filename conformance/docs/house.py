@@ -42,9 +42,9 @@ HEAD = (
 
 
 def rooms() -> list[tuple[str, str, str]]:
-    """Each room in the order of the import contract: its path, its purpose, and its allowed imports."""
+    """Each room in the order of the import contracts: its path, its purpose, and its allowed imports."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-    layers = next(contract["layers"] for contract in contracts if contract["name"] == "rooms")
+    layers = [layer for contract in contracts if contract["type"] == "layers" for layer in contract["layers"]]
     paths = [name.replace(".", "/") for layer in layers for name in layer.replace(" ", "").replace("|", ":").split(":")]
     return [(path, *_sentences(ROOT / path / "__init__.py")) for path in paths if (ROOT / path / "__init__.py").is_file()]
 
@@ -83,7 +83,8 @@ def _arrow(x: int, y: int, to_x: int, to_y: int, label: str) -> str:
     start, end = (x + WIDTH, y + HEIGHT // 2), (to_x, to_y + HEIGHT // 2)
     line = f'<path d="M{start[0]} {start[1]}L{end[0] - 2} {end[1]}" fill="none" stroke="currentColor" marker-end="url(#head)"/>'
     # The label of a slanting arrow stands beside the box that it leaves, where the arrow does not pass.
-    beside = {True: f'x="{start[0] + 14}" y="{start[1]}"', False: f'x="{start[0] + 14}" y="{start[1] + 10}"'}[end[1] > start[1]]
-    above = f'x="{(start[0] + end[0]) // 2}" y="{start[1] - 6}" text-anchor="middle"'
-    place = above if start[1] == end[1] else beside
+    if start[1] == end[1]:
+        place = f'x="{(start[0] + end[0]) // 2}" y="{start[1] - 6}" text-anchor="middle"'
+    else:
+        place = f'x="{start[0] + 14}" y="{start[1] + (10 if end[1] < start[1] else 0)}"'
     return f'{line}<text {place} font-size="10" fill="currentColor">{escape(label)}</text>'

@@ -1,4 +1,4 @@
 """Reports of verdicts for people and for machines: text, tables, JSON, JUnit, Markdown and HTML pages.
 
-It may import `matrix`, `known`, `judging` and `cases` for names and counts. It never reads an array.
+It may import `matrix`, `known`, `judging`, `cases` and `system`. It never reads an array.
 """

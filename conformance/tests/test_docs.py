@@ -21,6 +21,7 @@ from benchmarks.__main__ import main as benchmarks
 from conformance.cli import LazyCommand
 from conformance.cli import main as lstm_conformance
 from conformance.docs import conf
+from conformance.docs.house import rooms
 from conformance.tests.support.readme import DOCS, LONG, PAGES, Block, blocks
 
 GROUPS = {"lstm-conformance": lstm_conformance, "python -m benchmarks": benchmarks}
@@ -35,7 +36,7 @@ def _named_commands() -> list[tuple[str, str]]:
     return sorted({found for each in code for found in NAMED.findall(each)})
 
 
-def _shown() -> dict[str, list[Block]]:
+def _blocks_by_command() -> dict[str, list[Block]]:
     """What the documentation and the README show the output of, by command; a page may leave out some of what another shows."""
     found = collections.defaultdict(list)
     for block in blocks():
@@ -44,7 +45,7 @@ def _shown() -> dict[str, list[Block]]:
     return found
 
 
-SHOWN = _shown()
+BLOCKS = _blocks_by_command()
 
 
 @pytest.mark.parametrize(("group", "typed"), _named_commands())
@@ -71,14 +72,14 @@ def folder_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras 3.15 on NumPy 2, when it saves
 @pytest.mark.xdist_group("documentation")  # one folder, one TensorFlow
-@pytest.mark.parametrize("command", SHOWN)
+@pytest.mark.parametrize("command", BLOCKS)
 def test_command_prints_what_is_shown(command: str, folder_of_a_user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an exit code of 1 where it finds a difference, else of 0."""
     monkeypatch.chdir(folder_of_a_user)
     program, *arguments = shlex.split(command)
     ran = CliRunner().invoke(GROUPS[program], arguments)
     assert ran.exit_code == int(bool(re.search("^FAIL ", ran.stdout, re.MULTILINE)))
-    assert [complaint for block in SHOWN[command] if (complaint := block.complaint(ran.stdout))] == []
+    assert [complaint for block in BLOCKS[command] if (complaint := block.complaint(ran.stdout))] == []
 
 
 def test_example_of_an_adapter_is_a_command() -> None:
@@ -88,6 +89,21 @@ def test_example_of_an_adapter_is_a_command() -> None:
         [sys.executable, str(example), "u2-d1-t6-*"], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout.splitlines()[-1].partition(" (")[0]) == (0, "8 PASS of 8 cases"), ran.stderr
+
+
+@pytest.mark.parametrize(("room", "purpose", "imports"), rooms(), ids=lambda text: text if "/" in text else "")
+def test_every_room_says_what_it_is_for_and_what_it_may_import(room: str, purpose: str, imports: str) -> None:
+    """In the first two paragraphs of its docstring, which the architecture page shows."""
+    assert purpose.endswith(".")
+    assert re.match(r"It (may )?imports? ", imports), f"{room}: {imports}"
+
+
+def test_every_room_of_the_contract_is_a_package() -> None:
+    """A layer that is missing in the table of the architecture page is a door: a module beside the rooms."""
+    root = DOCS.parents[1]
+    packages = [*root.glob("conformance/*/__init__.py"), *root.glob("lstm_ref/*/__init__.py")]
+    folders = {path.parent.relative_to(root).as_posix() for path in packages}
+    assert {room for room, *_ in rooms()} == folders | {"benchmarks", "lstm_ref"}
 
 
 def test_what_the_pages_import_is_in_the_reference() -> None:

@@ -1,5 +1,7 @@
 """Named, small departures from Keras' semantics: one registry with three uses.
 
+It imports the LSTM (`layer`, `composite`, `gradients`) and NumPy.
+
 As a mutant, a deviation must fail the checks; otherwise a check or its data cannot find this mistake. As a diagnosis, the deviation
 that makes the reference agree with a failing implementation names the implementation's mistake. As a description, another system is
 the reference plus its deviations.

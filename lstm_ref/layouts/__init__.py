@@ -1,5 +1,7 @@
 """Layouts of LSTMs in other systems: the order of the gates, the arrays of kernels and biases, and the order of the states.
 
+It imports `deviations`, which describe those systems, and `weights`.
+
 Vendors mislabel layouts. So each row states its evidence: a run of the system itself, with different weights for each gate, or only
 its documentation.
 
