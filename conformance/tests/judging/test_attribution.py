@@ -48,6 +48,8 @@ def raised_in(module: str, source: str) -> Exception:
         ("conformance.adapters.keras.layer", "Layer(1).call([])", Verdict.ERROR),
         ("conformance.adapters.keras.layer", "Layer(1).nothing", Verdict.ERROR),
         ("conformance.adapters.keras.layer", "Layer.nothing", Verdict.ERROR),
+        ("conformance.adapters.keras.layer", "import click; click.nothing", Verdict.ERROR),
+        ("conformance.adapters.keras.layer", "np.nothing", Verdict.UNRESOLVED),
         ("conformance.adapters.keras.layer", "Layer()", Verdict.ERROR),
         ("conformance.adapters.keras.layer", "Layer(1, use_bias=True)", Verdict.ERROR),
         ("conformance.adapters.keras.layer", "1 + ''", Verdict.UNRESOLVED),

@@ -339,6 +339,21 @@ def test_document_that_does_not_fit_together_is_refused(
         check(whole, tmp_path)
 
 
+def test_folder_in_the_place_of_a_document_is_refused(tmp_path: Path) -> None:
+    """In the words of every file that cannot be read."""
+    with pytest.raises(DocumentError, match=re.escape(f"{tmp_path} could not be read: Is a directory")):
+        read(tmp_path, "verify")
+
+
+def test_document_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    """Deeper than a schema can be asked of it."""
+    flat: Any = []
+    nested = reduce(lambda inner, _: [inner], range(10_000), flat)
+    content = {"format": "verify", "format_version": version("verify"), "results": nested}
+    with pytest.raises(DocumentError, match="it is nested too deep"):
+        check(content, tmp_path)
+
+
 def test_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """As one that cannot be read."""
     with pytest.raises(DocumentError, match="cannot be read: No such file"):
