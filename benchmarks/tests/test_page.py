@@ -62,7 +62,7 @@ def test_ids_of_two_plots_do_not_meet(drawing: Plot) -> None:
 
 def test_a_plot_is_well_formed_svg_with_its_names(drawing: Plot) -> None:
     """The legend is text; the floor's line is the thick dashed one."""
-    root = ET.fromstring(drawing.svg)  # noqa: S314  # it was random_rounds above
+    root = ET.fromstring(drawing.svg)  # noqa: S314  # our own drawing
     texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"floor", HOSTILE, "units", "8", "32", "128"} <= set(texts)
     floor = next(line for line in drawing.figure.axes[0].lines if line.get_linestyle() == "--")

@@ -147,12 +147,12 @@ class Worker:
         self.hello()
         assert self._process and self._process.stdin  # noqa: S101, PT018  # for the type checker: hello says so
         self._question_count += 1
-        said = {"id": self._question_count, "ask": kind, **question}
+        message = {"id": self._question_count, "ask": kind, **question}
         if arrays:
-            said["arrays"] = f"{self._question_count}.question.npz"
-            self._write(said["arrays"], arrays)
+            message["arrays"] = f"{self._question_count}.question.npz"
+            self._write(message["arrays"], arrays)
         try:
-            self._process.stdin.write(json.dumps(said).encode() + b"\n")
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:  # the process has died; its last line is read below
             pass
@@ -190,20 +190,20 @@ class Worker:
         self._lines = queue.Queue()
         threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
         try:
-            said = self._line(self.start_limit, "while it imported the framework")
+            greeting = self._line(self.start_limit, "while it imported the framework")
         except WorkerDiedError as error:  # of no question
             raise WorkerError(str(error)) from error
-        if said.get("protocol") != PROTOCOL:
+        if greeting.get("protocol") != PROTOCOL:
             self.stop()
-            raise WorkerError(f"the worker speaks protocol {said.get('protocol')!r}, expected {PROTOCOL}")
-        if "hello" not in said:
+            raise WorkerError(f"the worker speaks protocol {greeting.get('protocol')!r}, expected {PROTOCOL}")
+        if "hello" not in greeting:
             self.stop()
-            missing, backends = ([str(name) for name in said.get(key) or ()] for key in ("missing", "backends"))
+            missing, backends = ([str(name) for name in greeting.get(key) or ()] for key in ("missing", "backends"))
             why = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed there; " if missing else ""
             raise ImportFailedError(
-                f"the framework cannot be imported: {why}{said.get('error', 'it says nothing')}", missing, backends
+                f"the framework cannot be imported: {why}{greeting.get('error', 'it says nothing')}", missing, backends
             )
-        self._hello = {str(name): str(value) for name, value in said["hello"].items()}
+        self._hello = {str(name): str(value) for name, value in greeting["hello"].items()}
 
     def _line(self, limit: float, when: str) -> dict[str, Any]:
         try:
@@ -215,13 +215,13 @@ class Worker:
             code, written = self._ending()
             raise WorkerDiedError(f"the process died ({exit_code_text(code)}) {when}{written}", code)
         try:
-            said = json.loads(line)
+            fields = json.loads(line)
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            fields = None
+        if not isinstance(fields, dict):
             self.stop()
             raise WorkerError(f"the worker wrote a line that is no answer {when}: {line[:80]!r}")
-        return said
+        return fields
 
     def _ending(self) -> tuple[int, str]:
         """Return the exit code, and the last lines of stderr if they can be read."""

@@ -83,9 +83,9 @@ def parse(text: str) -> Spec:
         EnvironmentSpecError: the text names no environment.
     """
     text = text.strip()
-    asked = _BACKEND.search(text)
-    backend = asked["name"] if asked else ""
-    head = text[: asked.start()] if asked else text
+    option = _BACKEND.search(text)
+    backend = option["name"] if option else ""
+    head = text[: option.start()] if option else text
     if " --" in f" {head}":
         raise EnvironmentSpecError(f"{text} cannot be read: `--backend NAME` is the only option. {_SYNTAX}")
     if "/" in head or os.sep in head:

@@ -158,13 +158,13 @@ class _Script:
         return keras_lines(case, self.backend, inline=not self.case.relation or _captures_variables(case))
 
     def _head(self, imports: tuple[str, ...]) -> list[str]:
-        said = f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py" + (f"   ({self.about})" if self.about else "")
+        heading = f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py" + (f"   ({self.about})" if self.about else "")
         what = self._not_asserted()
         packages = ["import keras", "import numpy as np", *dict.fromkeys(imports)]
         if self.style.joined:
             packages = ["import " + ", ".join(line.removeprefix("import ") for line in packages)]
         chosen = f'os.environ.setdefault("KERAS_BACKEND", "{self.backend}")'
-        return [said, *([_NOT_ASSERTED + what] if what else []), "import os", chosen, *packages]
+        return [heading, *([_NOT_ASSERTED + what] if what else []), "import os", chosen, *packages]
 
     def _not_asserted(self) -> str:
         case = self.case

@@ -15,18 +15,18 @@ from lstm_ref.deviations import DEVIATIONS
 Environment = Mapping[str, Any]
 
 
-def page_of(said: Mapping[str, Any]) -> Page:
+def page_of(report: Mapping[str, Any]) -> Page:
     """The page of one report."""
-    environments = said["environments"]
+    environments = report["environments"]
     verified = [(each, lstm) for each in environments for lstm in each["lstms"]]
     counts = collections.Counter(lstm["verdict"] for _, lstm in verified)
-    parameters = sum(lstm["parameters"] or 0 for lstm in said["lstms"])
+    parameters = sum(lstm["parameters"] or 0 for lstm in report["lstms"])
     return Page(
-        title=f"The LSTMs of {said['path']}",
-        outcome=_outcome(said),
+        title=f"The LSTMs of {report['path']}",
+        outcome=_outcome(report),
         facts=[
-            ("written by", f"Keras {said['keras_version'] or '(unknown)'}"),
-            ("LSTMs", f"{len(said['lstms']):,}, {parameters:,} parameters"),
+            ("written by", f"Keras {report['keras_version'] or '(unknown)'}"),
+            ("LSTMs", f"{len(report['lstms']):,}, {parameters:,} parameters"),
             *((each["label"], f"{each['spec']}: {_versions(each)}") for each in environments),
         ],
         counts=[Count(**vars(mark(verdict)), number=count) for verdict, count in counts.items()],
@@ -37,14 +37,14 @@ def page_of(said: Mapping[str, Any]) -> Page:
                 columns=[f"{each['label']} {each['spec']}" for each in environments],
                 rows=[
                     (lstm["path"], [_cell(each["lstms"][at], each["calls"]) for each in environments])
-                    for at, lstm in enumerate(said["lstms"])
+                    for at, lstm in enumerate(report["lstms"])
                 ],
             )
         ],
-        tables=[_lstms(said)],
-        notes=list(_notes(said)),
+        tables=[_lstms(report)],
+        notes=list(_notes(report)),
         entries=[
-            _entry(each, lstm, said["lstms"][at])
+            _entry(each, lstm, report["lstms"][at])
             for each in environments
             for at, lstm in enumerate(each["lstms"])
             if lstm["verdict"] != Verdict.PASS
@@ -62,18 +62,18 @@ def page_of(said: Mapping[str, Any]) -> Page:
     )
 
 
-def _outcome(said: Mapping[str, Any]) -> Mark:
-    if said["expected"]:
-        verdicts = [lstm["verdict"] for each in said["environments"] for lstm in each["lstms"]]
+def _outcome(report: Mapping[str, Any]) -> Mark:
+    if report["expected"]:
+        verdicts = [lstm["verdict"] for each in report["environments"] for lstm in each["lstms"]]
         which = "Every LSTM that can be verified" if Verdict.UNSUPPORTED in verdicts else "Every LSTM"
         return Mark(verdict=Verdict.PASS, text=f"{which} is one of Keras', with its own weights")
-    wrong = [*_wrong(said)]
+    wrong = [*_wrong(report)]
     return Mark(verdict=Verdict.FAIL, text="; ".join(wrong) or "nothing could be judged")
 
 
-def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
+def _wrong(report: Mapping[str, Any]) -> Iterator[str]:
     """What is not as expected, in each environment and between the two."""
-    for each in said["environments"]:
+    for each in report["environments"]:
         parts = {"LSTMs differ": each["lstms"], "recorded calls differ": each["calls"]}
         for what, judged in parts.items():
             if count := sum(not Verdict(one["verdict"]).is_expected for one in judged):
@@ -82,7 +82,7 @@ def _wrong(said: Mapping[str, Any]) -> Iterator[str]:
             yield f"{each['label']}: the model {each['failed']}"
         if each["called"] and not Verdict(each["called"]["verdict"]).is_expected:
             yield f"{each['label']}: an eager call differs from what the model predicts"
-    if not Verdict(said["predictions"]["verdict"]).is_expected:
+    if not Verdict(report["predictions"]["verdict"]).is_expected:
         yield "the predictions of both differ"
 
 
@@ -100,22 +100,22 @@ def _cell(lstm: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Mark:
     return Mark(verdict=verdict, text=f"{mark(verdict).text} {in_sigma(worst)}".strip())
 
 
-def _lstms(said: Mapping[str, Any]) -> Table:
+def _lstms(report: Mapping[str, Any]) -> Table:
     columns = ("LSTM", "written as", "uses", "policy", "input_dim", "units", "parameters")
-    described = [(lstm["path"], {**lstm, "units": (lstm["config"] or {}).get("units")}) for lstm in said["lstms"]]
+    described = [(lstm["path"], {**lstm, "units": (lstm["config"] or {}).get("units")}) for lstm in report["lstms"]]
     names = [column.replace(" ", "_") for column in columns[1:]]
     rows = [[path, *("–" if known[name] is None else str(known[name]) for name in names)] for path, known in described]
     return Table(title="What is in the file", columns=columns, rows=rows, numeric=(2, 4, 5, 6))
 
 
-def _notes(said: Mapping[str, Any]) -> Iterator[str]:
-    if said["assumed"]:
-        yield said["assumed"]
-    for place in said["unclaimed"]:
+def _notes(report: Mapping[str, Any]) -> Iterator[str]:
+    if report["assumed"]:
+        yield report["assumed"]
+    for place in report["unclaimed"]:
         yield f"not verified: {place}"
-    for reason in said["not_loadable"]:
+    for reason in report["not_loadable"]:
         yield f"the file was loaded nowhere, so the whole model was not run: {reason}"
-    for each in said["environments"]:
+    for each in report["environments"]:
         parts = {"raised": each["raised"], "reason": each["reason"], "mend": each["mend"], "not recorded": each["not_recorded"]}
         if lines := [f"{name}: {value}" for name, value in parts.items() if value]:
             yield f"{each['label']}: {'; '.join(lines)}"
@@ -124,8 +124,8 @@ def _notes(said: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{each['label']}: the call of {call['path']} in a prediction: {call['message']}"
         if each["called"] and each["called"]["verdict"] != Verdict.PASS:
             yield f"{each['label']}: an eager call differs from what the model predicts: {each['called']['message']}"
-    if said["predictions"]["compared"]:
-        yield f"predictions of both on {said['predictions']['read']}: {said['predictions']['compared']}"
+    if report["predictions"]["compared"]:
+        yield f"predictions of both on {report['predictions']['read']}: {report['predictions']['compared']}"
 
 
 def _entry(each: Environment, lstm: Mapping[str, Any], described: Mapping[str, Any]) -> Entry:

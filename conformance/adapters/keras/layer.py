@@ -39,9 +39,9 @@ from lstm_ref import DropoutMasks
 from lstm_ref.arrays import Array
 
 # As many as the cases of a family of the documents' matrix need.
-KEPT = 6
+MOST_BUILT = 6
 # Models whose compiled functions a framework may keep, where it lets go of them all or none: what they share is compiled again.
-KEPT_COMPILED = 50
+MOST_COMPILED = 50
 
 
 @dataclass(kw_only=True)
@@ -83,17 +83,31 @@ class KerasLayerAdapter:
         # TensorFlow advises against tracing many functions, which is what a suite of many layers does.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
-            with _quiet_stderr(), _loaded_for_good():
+            with _quiet_stderr(), _frozen_after_import():
                 framework = importlib.import_module(BACKENDS[self.backend].package)
                 self.keras = importlib.import_module("keras")
                 self.keras.ops.zeros(1)
         except Exception as error:
-            said = " ".join(str(error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}").split())
+            message = " ".join(str(error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}").split())
             is_missing = isinstance(error, ModuleNotFoundError)
             step = "it with: pip install" if is_missing else "it anew with: pip install --force-reinstall"
             raise AdapterStartError(
-                f"the {self.backend} backend cannot be imported ({said}); install {step} 'keras-lstm-conformance[{self.backend}]'"
+                f"the {self.backend} backend cannot be imported ({message}); install {step} "
+                f"'keras-lstm-conformance[{self.backend}]'"
             ) from error
+        self._check_keras()
+        self._products = BACKENDS[self.backend].products()
+        return {
+            **self._system.hello(),
+            BACKENDS[self.backend].package: str(framework.__version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "conventions": str(self.conventions),
+            **({"products": self._products} if self._products else {}),
+        }
+
+    def _check_keras(self) -> None:
+        """Refuse a Keras that runs on another backend, or is older than Keras 3."""
         if self.keras.backend.backend() != self.backend:
             raise AdapterStartError(
                 f"Keras already runs on {self.keras.backend.backend()} in this process, {self.backend} was asked for: "
@@ -104,15 +118,6 @@ class KerasLayerAdapter:
                 f"expected Keras 3 or later; got Keras {self.keras.__version__}: verify it with --environment installed, or "
                 "install a later one with: pip install --upgrade keras"
             )
-        self._products = BACKENDS[self.backend].products()
-        return {
-            **self._system.hello(),
-            BACKENDS[self.backend].package: str(framework.__version__),
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "conventions": str(self.conventions),
-            **({"products": self._products} if self._products else {}),
-        }
 
     @property
     def conventions(self) -> Conventions:
@@ -137,7 +142,7 @@ class KerasLayerAdapter:
                 built = self._built_for(case, stimulus)
                 subject = built.subject
                 drawn: list[tuple[DropoutMasks, ...]] = []
-                with _dropout_kept(case, subject.cells, drawn, self._system.numpy):
+                with _recorded_dropout(case, subject.cells, drawn, self._system.numpy):
                     answer, arrays = run_calls(subject)
             except Unsupported as error:
                 raise UnsupportedError(str(error)) from error
@@ -155,7 +160,7 @@ class KerasLayerAdapter:
         return replace(
             observed,
             path=f"{subject.how}; {kernels}" if kernels else subject.how,
-            not_run="; ".join(filter(None, [subject.not_run, _passed_over(case, kernels)])),
+            not_run="; ".join(filter(None, [subject.not_run, _ignored_arguments(case, kernels)])),
             dropout=tuple(drawn),
         )
 
@@ -168,7 +173,7 @@ class KerasLayerAdapter:
         # Taken out until it has run: what raised is not used again.
         built, weights = self._built.pop(self._key(case), None), (stimulus, case.weights)
         if built is None:
-            if self._made == KEPT or form_of(case) is None:
+            if self._made == MOST_BUILT or form_of(case) is None:
                 self._forget()
             self._made += 1
             self._compiled += 1
@@ -193,7 +198,7 @@ class KerasLayerAdapter:
         self._made = 0
         self.keras.backend.clear_session()
         forget = BACKENDS[self.backend].forget
-        if forget is not None and self._compiled >= KEPT_COMPILED:
+        if forget is not None and self._compiled >= MOST_COMPILED:
             forget()
             self._compiled = 0
         if len(sys.modules) > self._modules:  # routes load more of a framework, a compiler say, when they are first asked for
@@ -201,18 +206,18 @@ class KerasLayerAdapter:
             gc.freeze()
 
 
-def _passed_over(case: Case, kernels: str) -> str:
-    """What the layer was asked for and its inner loop did not do."""
+def _ignored_arguments(case: Case, kernels: str) -> str:
+    """The arguments of the layer that its inner loop ignored."""
     execution = case.execution
-    asked = {
+    ignored = {
         "unroll": execution.unroll and "unrolled loop" not in kernels,
         "implementation 1": execution.implementation == 1 and "fused" in kernels,
     }
-    return "; ".join(f"{name}: the {kernels} ran" for name, is_passed_over in asked.items() if is_passed_over)
+    return "; ".join(f"{name}: the {kernels} ran" for name, is_ignored in ignored.items() if is_ignored)
 
 
 @contextmanager
-def _dropout_kept(
+def _recorded_dropout(
     case: Case, cells: list[Any], kept: list[tuple[DropoutMasks, ...]], to_numpy: Callable[[Any], Array]
 ) -> Iterator[None]:
     """Collect the masks that the cells draw, read when the layer lets go of them at the end of a call."""
@@ -250,7 +255,7 @@ def _as_masks(mask: Any, to_numpy: Callable[[Any], Array]) -> Array | None:
 
 
 @contextmanager
-def _loaded_for_good() -> Iterator[None]:
+def _frozen_after_import() -> Iterator[None]:
     """The garbage that Keras collects as it clears its session is not among what was loaded: looking there takes longest."""
     is_first = "keras" not in sys.modules
     yield

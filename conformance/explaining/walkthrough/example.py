@@ -80,8 +80,8 @@ class Example:
     def constructor(self) -> str:
         """The constructor call of the layer in Keras, with the arguments that are not the defaults."""
         flags = ("return_sequences", "return_state", "go_backwards", "stateful")
-        said = [str(self.units), *(f"{flag}=True" for flag in flags if getattr(self, flag))]
-        return f"LSTM({', '.join(said if self.use_bias else [*said, 'use_bias=False'])})"
+        arguments = [str(self.units), *(f"{flag}=True" for flag in flags if getattr(self, flag))]
+        return f"LSTM({', '.join(arguments if self.use_bias else [*arguments, 'use_bias=False'])})"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -98,10 +98,10 @@ class Example:
     @property
     def address(self) -> dict[str, str]:
         """The parameters of the page's address: the sizes, and the fields that are not the defaults."""
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: str(int(value) if isinstance(value, bool) else value)
-            for name, value in said.items()
+            for name, value in values.items()
             if name in LARGEST or value != DEFAULTS[name]
         }
 

@@ -370,6 +370,20 @@ def test_command_refuses_what_is_no_case() -> None:
     assert "is not a case id" in result.stderr
 
 
+def run_of_script(case_id: str, keras: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`reproduce --run` where `keras` is a module of this source."""
+    (folder / "keras.py").write_text(keras, encoding="utf-8")
+    root = str(Path(main.callback.__code__.co_filename).parents[1])  # type: ignore[union-attr]  # a click group has one
+    return subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", "conformance", "reproduce", case_id, "--run"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), root])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("keras", "code"),
     [("raise SystemExit(0)", 0), ("raise AssertionError('a difference, without the seconds that loading Keras takes')", 1)],
@@ -378,22 +392,14 @@ def test_command_refuses_what_is_no_case() -> None:
 def test_command_exits_as_the_script_does(keras: str, code: int, tmp_path: Path) -> None:
     """0 without a difference, 1 with one; with Keras itself, in `test_lifetime`."""
     case_id = "u1-d1-t2-b1-seq-eager-s0"
-    (tmp_path / "keras.py").write_text(keras, encoding="utf-8")
-    command = [sys.executable, "-m", "conformance", "reproduce", case_id, "--run"]
-    root = str(Path(main.callback.__code__.co_filename).parents[1])  # type: ignore[union-attr]  # a click group has one
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    ran = run_of_script(case_id, keras, tmp_path)
     assert ran.returncode == code
     assert ran.stdout.startswith(reproduction(Case.from_id(case_id), "tensorflow"))
 
 
 def test_script_that_cannot_run_here_is_no_difference(tmp_path: Path) -> None:
     """A package that is missing says nothing of Keras: 2, and one line with what installs it."""
-    (tmp_path / "keras.py").write_text("import no_such_framework", encoding="utf-8")
-    command = [sys.executable, "-m", "conformance", "reproduce", "u1-d1-t2-b1-seq-eager-s0", "--run"]
-    root = str(Path(main.callback.__code__.co_filename).parents[1])  # type: ignore[union-attr]  # a click group has one
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    ran = run_of_script("u1-d1-t2-b1-seq-eager-s0", "import no_such_framework", tmp_path)
     assert ran.returncode == 2
     assert ran.stderr == (
         "error: the script could not run here: ModuleNotFoundError: No module named 'no_such_framework'; "

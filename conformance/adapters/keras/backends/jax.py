@@ -25,13 +25,13 @@ def _products() -> str:
     Full float32 on a CPU. Three passes of bfloat16, on a TPU or by name, keep some 16 bits: no worse than TensorFloat-32.
     """
     jax = importlib.import_module("jax")
-    asked, chosen = str(jax.config.jax_default_matmul_precision or "default"), jax.config.jax_default_device
+    requested, chosen = str(jax.config.jax_default_matmul_precision or "default"), jax.config.jax_default_device
     device = getattr(chosen, "platform", chosen) or jax.default_backend()
-    if asked in _ALGORITHMS:
-        return _ALGORITHMS[asked]
-    if device == "cpu" or asked in ("highest", "float32") or asked.isupper():
+    if requested in _ALGORITHMS:
+        return _ALGORITHMS[requested]
+    if device == "cpu" or requested in ("highest", "float32") or requested.isupper():
         return ""
-    return "tf32" if device != "tpu" or asked in ("high", "tensorfloat32", "bfloat16_3x") else "bfloat16"
+    return "tf32" if device != "tpu" or requested in ("high", "tensorfloat32", "bfloat16_3x") else "bfloat16"
 
 
 # Those that read float32 in fewer bits; the others compute as float32 does, or in what the suite does not know.

@@ -15,7 +15,7 @@ import pytest
 from conformance.adapters.base import AdapterStartError
 from conformance.adapters.keras.backends import BACKENDS, CONVENTIONS
 from conformance.adapters.keras.backends.backend import Backend
-from conformance.adapters.keras.layer import KEPT, KerasLayerAdapter, _quiet_stderr
+from conformance.adapters.keras.layer import MOST_BUILT, KerasLayerAdapter, _quiet_stderr
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Case, Execution
 from conformance.cases.stimulus import draw
@@ -202,8 +202,8 @@ def test_what_raised_is_not_used_again(fresh: KerasLayerAdapter) -> None:
 
 def test_what_was_built_is_forgotten_once_it_is_much(fresh: KerasLayerAdapter) -> None:
     """And at a case that needs a model, and a session, of its own."""
-    sizes = [observe(fresh, PLAIN.replace(units=units, compiled=False)) and len(fresh._built) for units in range(1, KEPT + 2)]
-    assert sizes == [*range(1, KEPT + 1), 1]
+    sizes = [observe(fresh, PLAIN.replace(units=units, compiled=False)) and len(fresh._built) for units in range(1, MOST_BUILT + 2)]
+    assert sizes == [*range(1, MOST_BUILT + 1), 1]
     observe(fresh, PLAIN.replace(dropout="inference", compiled=False))
     assert not fresh._built
 
@@ -278,8 +278,8 @@ def test_what_was_compiled_is_forgotten_from_time_to_time(fresh: KerasLayerAdapt
     """After so many models: a framework that keeps what it compiles would grow with every one."""
     forgotten: list[str] = []
     cases = [PLAIN.replace(units=units, compiled=False) for units in range(1, 7)]
-    monkeypatch.setattr("conformance.adapters.keras.layer.KEPT", 1)
-    monkeypatch.setattr("conformance.adapters.keras.layer.KEPT_COMPILED", 2)
+    monkeypatch.setattr("conformance.adapters.keras.layer.MOST_BUILT", 1)
+    monkeypatch.setattr("conformance.adapters.keras.layer.MOST_COMPILED", 2)
     monkeypatch.setitem(BACKENDS, "tensorflow", replace(BACKENDS["tensorflow"], forget=lambda: forgotten.append("all")))
     kept = [len(forgotten) for case in cases if observe(fresh, case)]
     assert kept == [0, 0, 1, 1, 2, 2]

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.adapters.base import UnsupportedError
 from conformance.adapters.keras.backends import exporting
-from conformance.adapters.keras.layer import KerasLayerAdapter, _passed_over
+from conformance.adapters.keras.layer import KerasLayerAdapter, _ignored_arguments
 from conformance.adapters.keras.routes import KerasSubject
 from conformance.adapters.worker.keras import Keras
 from conformance.adapters.worker.loops import watched_loops
@@ -146,7 +146,7 @@ def test_compiler_that_a_route_has_not_is_said(keras_adapter: KerasLayerAdapter)
 )
 def test_inner_loop_that_passes_over_an_argument_is_said(case_id: str, kernels: str, not_run: str) -> None:
     """A fused kernel has neither a loop to unroll nor a product per gate."""
-    assert _passed_over(Case.from_id(case_id), kernels) == not_run
+    assert _ignored_arguments(Case.from_id(case_id), kernels) == not_run
 
 
 # --- watching ------------------------------------------------------------------------------------------------------------------
