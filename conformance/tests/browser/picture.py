@@ -1,6 +1,6 @@
 """The README's picture of a report page, made of a real run in a real browser.
 
-`uv run --group browser python -m conformance.tests.support.picture` writes `conformance/docs/report.png` anew.
+`uv run --group browser python -m conformance.tests.browser.picture` writes `conformance/docs/report.png` anew.
 """
 
 from __future__ import annotations
