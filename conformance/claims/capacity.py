@@ -12,7 +12,7 @@ import numpy as np
 from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_keras
 from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import as_arrays
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import Evidence, Finding, claim
 from conformance.report.files import FileWriteError
 from conformance.system.error_messages import file_error_message
 from conformance.system.lifetime import atomic_write
@@ -61,6 +61,7 @@ class Training:
         )
 
 
+@claim(documents=("D1",), statement="A test accuracy over 90 % needs far fewer than 128 units.")
 def fewer_units_suffice() -> Finding:
     """Test accuracy of LSTM(units) and Dense(10) after a short training, with 8 units, 16 and 128.
 

@@ -9,13 +9,17 @@ import numpy as np
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import Recorder, build_lstm, default_lstm, random_inputs, random_state, random_weights
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter
 from conformance.claims.sizes import INPUT_DIMS, UNITS
 from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS
 from lstm_ref.arrays import Array
 
 
+@claim(
+    documents=("D3",),
+    statement="One unit on one feature has 12 parameters: 3 each for forget gate, input gate, candidate and output gate.",
+)
 def twelve_parameters() -> Finding:
     """LSTM(1) on one feature: its count, and how many parameters move each gate's pre-activation."""
     return judge(
@@ -24,6 +28,7 @@ def twelve_parameters() -> Finding:
     )
 
 
+@claim(documents=("D3",), statement="A second feature adds 4 parameters: its weight in each of the four gates.")
 def second_feature_adds_four() -> Finding:
     """LSTM(1) on two features and on one: the parameters added to each gate, and the weights of the second feature that act."""
     one_feature, two_features = _parameters_by_gate(1, 1), _parameters_by_gate(1, 2)
@@ -36,6 +41,11 @@ def second_feature_adds_four() -> Finding:
     )
 
 
+@claim(
+    documents=("D3",),
+    statement="Two units have twice the parameters of one, 24, since neither unit reads the other.",
+    expected=ClaimVerdict.FAILS,
+)
 def two_units_double() -> Finding:
     """LSTM(2) on one feature: its count, and the recurrent weights that lead from one unit to the other."""
     tf = import_tensorflow()
@@ -51,6 +61,7 @@ def two_units_double() -> Finding:
     )
 
 
+@claim(documents=("D3",), statement="The number of parameters is 4 × ((x + h) × h + h).", expected=ClaimVerdict.HOLDS_ONLY_WHEN)
 def count_formula() -> Finding:
     """4((x + h)h + h) at the documents' 36 sizes, with and without bias."""
     sizes = [(units, input_dim) for units in UNITS for input_dim in INPUT_DIMS]
@@ -76,12 +87,16 @@ def count_formula() -> Finding:
     )
 
 
+@claim(documents=("D2",), statement="LSTM(10) on 5 features has as many parameters at 13 timesteps as at 100.")
 def timesteps_free_count() -> Finding:
     """LSTM(10) on five features at 13 and at 100 timesteps."""
     counts = [default_lstm(10, (2, timesteps, 5)).count_params() for timesteps in (13, 100)]
     return judge(equal("parameters at 13 and at 100 timesteps", counts, (640, 640)))
 
 
+@claim(
+    documents=("D2",), statement="`model.summary()` of LSTM(10) on 5 features shows (None, 10) and 640 parameters, all trainable."
+)
 def summary_table() -> Finding:
     """The output of `model.summary()` for LSTM(10) on (13, 5), of the installed Keras and of the recorded versions."""
     keras = import_keras()

@@ -27,7 +27,7 @@ from conformance.claims.measure import (
     rounding_limit,
     run_lstm,
 )
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter
 from conformance.reference.run import expected_calls
 from lstm_ref import GATE_ORDER, LSTMWeights
@@ -35,6 +35,11 @@ from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
 
 
+@claim(
+    documents=("D0",),
+    statement="A layer of n units is n one-unit LSTMs side by side that do not see each other.",
+    expected=ClaimVerdict.FAILS,
+)
 def independent_copies() -> Finding:
     """LSTM(n) against n LSTM(1) with the same weights, and ∂h_t/∂h_{t-1} off its diagonal, dense and diagonal."""
     units, input_dim = 4, 5
@@ -76,6 +81,7 @@ def _diagonal(weights: LSTMWeights) -> LSTMWeights:
     return LSTMWeights(weights.kernel, np.concatenate(blocks, axis=1), weights.bias)
 
 
+@claim(documents=("D2",), statement="Each of 32 units reads all 64 features at each of 10 timesteps.")
 def each_unit_sees_all_features() -> Finding:
     """∂h_T/∂x of LSTM(32) over 10 steps of 64 features, and ∂h_t/∂h_{t-1}: how many entries are not zero."""
     units, timesteps, input_dim = 32, 10, 64
@@ -96,6 +102,7 @@ def each_unit_sees_all_features() -> Finding:
     )
 
 
+@claim(documents=("D1",), statement="The tanh and sigmoid of the usual drawing act on every element of a vector by itself.")
 def elementwise_tanh() -> Finding:
     """Permuted units against permuted outputs, and the units that one unit's bias changes in one step."""
     units, input_dim = 5, 3
@@ -134,6 +141,11 @@ def _moved_by_unit(weights: LSTMWeights, unit: int, **arguments: Any) -> list[in
     return [int(k) for k in np.flatnonzero(difference[0])]
 
 
+@claim(
+    documents=("D1",),
+    statement="Each timestep's input is multiplied by one [input_dim, n_hidden] matrix, which gives n_hidden numbers.",
+    expected=ClaimVerdict.HOLDS_ONLY_WHEN,
+)
 def input_times_matrix() -> Finding:
     """The first pre-activation of every gate, from the zero state without bias, against x_t times each block of the kernel."""
     batch, input_dim, units = 2, 10, 4
@@ -174,6 +186,11 @@ def _magnitudes(x_t: Array, weights: LSTMWeights, gate: str) -> tuple[Array, Arr
     return np.abs(x_t), np.abs(weights.gate(gate).kernel)
 
 
+@claim(
+    documents=("D3",),
+    statement="Keras computes the well-known blog's equations over the concatenated [h, x].",
+    expected=ClaimVerdict.HOLDS_ONLY_WHEN,
+)
 def colah_consistent() -> Finding:
     """The layer against the equations over the concatenated [h, x], with sigmoid and with the hard sigmoids of Keras 3 and 2."""
     weights, inputs = random_weights(4, 5), random_inputs(2, 6, 5)

@@ -81,23 +81,33 @@ class Claim:
     """A statement of the documents, and the experiment that tests it.
 
     Attributes:
-        id: a stable name.
         documents: that make the statement, "D0" to "D3".
         statement: in one sentence of our own.
         expected: the verdict that we expect.
         run: the experiment.
     """
 
-    id: str
     documents: tuple[str, ...]
     statement: str
     expected: ClaimVerdict
     run: Callable[[], Finding]
 
     @property
+    def id(self) -> str:
+        """The name of the experiment, with hyphens."""
+        return self.run.__name__.replace("_", "-")
+
+    @property
     def source(self) -> str:
         """The file that holds the experiment, from the project's root."""
         return self.run.__module__.replace(".", "/") + ".py"
+
+
+def claim(
+    *, documents: tuple[str, ...], statement: str, expected: ClaimVerdict = ClaimVerdict.HOLDS
+) -> Callable[[Callable[[], Finding]], Claim]:
+    """Make an experiment a claim; see Claim."""
+    return lambda run: Claim(documents=documents, statement=statement, expected=expected, run=run)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from conformance.adapters.worker.description import signature_of
 from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import build_lstm, random_inputs, random_state, random_weights
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.systems import TF_KERAS
 
@@ -51,6 +51,11 @@ FIRST, LAST = Version("2.0.9"), Version("2.2.5")
 _NO_ARGUMENT = "no argument"
 
 
+@claim(
+    documents=("D0",),
+    statement="The layer's defaults are the printed ones, among them hard_sigmoid gates and implementation 1.",
+    expected=ClaimVerdict.HOLDS_ONLY_WHEN,
+)
 def defaults_of_the_signature() -> Finding:
     """The stated defaults against those of every stand-alone Keras from 1.0.8 on, of tf.keras, and of the Keras run here."""
     keras = import_keras()
@@ -107,6 +112,7 @@ def _changes(defaults: Mapping[Version, Mapping[str, str]]) -> Iterator[Evidence
             yield note(f"default of {name}, by the version since which it is so", since)
 
 
+@claim(documents=("D3",), statement="No paper is named as the source of Keras' LSTM.", expected=ClaimVerdict.FAILS)
 def no_paper() -> Finding:
     """The papers in the docstring of the class, and whether the cell is that of the paper of 1997."""
     keras = import_keras()

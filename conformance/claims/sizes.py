@@ -21,7 +21,7 @@ from conformance.claims.measure import (
     rounding_limit,
     run_lstm,
 )
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter
 from lstm_ref.arrays import Array
 
@@ -30,6 +30,7 @@ UNITS = (1, 2, 10, 32, 100, 128)
 INPUT_DIMS = (1, 2, 5, 10, 28, 64)
 
 
+@claim(documents=("D0", "D2"), statement="`units` is the size of the layer's output.")
 def units_are_output_size() -> Finding:
     """The output's last axis, and the rows that a following Dense reads, for the documents' units."""
     keras = import_keras()
@@ -46,6 +47,10 @@ def units_are_output_size() -> Finding:
     )
 
 
+@claim(
+    documents=("D0", "D2", "D1"),
+    statement="Cell state, hidden state and output gate have size `units`; both states are (batch, units).",
+)
 def states_have_size_units() -> Finding:
     """Shapes of h, c and o; o is recorded in the cell and checked by h = o tanh(c)."""
     batch, timesteps, input_dim, units = 2, 6, 5, 4
@@ -66,6 +71,7 @@ def states_have_size_units() -> Finding:
     )
 
 
+@claim(documents=("D0", "D1"), statement="A layer holds one cell of width `units`, used again at every timestep.")
 def one_block_of_width_units() -> Finding:
     """Weights at several lengths, and one LSTMCell applied again and again against the layer."""
     keras = import_keras()
@@ -89,6 +95,7 @@ def one_block_of_width_units() -> Finding:
     )
 
 
+@claim(documents=("D0",), statement="The values f, i, C and h are scalars at one unit and vectors of length n at n units.")
 def scalars_at_one_unit() -> Finding:
     """Number of values in each gate and state per sample, at one unit and at five."""
     return judge(*(_numbers_per_sample(units) for units in (1, 5)))
@@ -102,6 +109,7 @@ def _numbers_per_sample(units: int) -> Evidence:
     return equal(f"numbers per sample and timestep at units = {units}", sizes, dict.fromkeys(sizes, units))
 
 
+@claim(documents=("D1",), statement="`units` sizes the latent state, whatever the numbers of features and timesteps are.")
 def latent_dim() -> Finding:
     """The size of both states as units, input_dim and timesteps vary one at a time."""
     varied = {
@@ -127,6 +135,11 @@ def _state_sizes(units: int, input_dim: int, timesteps: int) -> tuple[int, int]:
     return hidden.shape[-1], cell.shape[-1]
 
 
+@claim(
+    documents=("D1",),
+    statement="In TensorFlow's cells, hidden state and output both have num_units elements.",
+    expected=ClaimVerdict.HOLDS_ONLY_WHEN,
+)
 def num_units_is_hidden_size() -> Finding:
     """Sizes of the recorded outputs of TensorFlow's cells, with and without a projection, and of Keras' layer."""
     keras = import_keras()
@@ -161,6 +174,7 @@ def _returned(observed: Observation, name: str) -> Array:
     return np.asarray(getattr(observed.calls[0], name))
 
 
+@claim(documents=("D1",), statement="The more units, the more learned parameters.")
 def num_units_is_capacity() -> Finding:
     """Trainable parameters at increasing units."""
     units = (1, 2, 4, 8, 10, 16, 32, 64, 100, 128)
@@ -176,6 +190,7 @@ def _trainable(layer: Any) -> int:
     return sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
 
 
+@claim(documents=("D0",), statement="The number of features per timestep need not equal `units`.")
 def input_dim_free() -> Finding:
     """Output and kernel shapes at the documents' feature sizes, smaller than, equal to and larger than units."""
     units, batch, timesteps = 10, 2, 6
@@ -187,6 +202,10 @@ def input_dim_free() -> Finding:
     )
 
 
+@claim(
+    documents=("D1",),
+    statement="150 characters make 3 sequences of 50 timesteps; states are (batch, units), outputs (batch, timesteps, units).",
+)
 def shapes_3_50() -> Finding:
     """150 letters, one-hot over 27, as a batch of 3 sequences of 50."""
     batch, timesteps, letters, units = 3, 50, 27, 128
@@ -200,6 +219,7 @@ def shapes_3_50() -> Finding:
     )
 
 
+@claim(documents=("D2",), statement="A layer that reads T timesteps has T neurons and T outputs.", expected=ClaimVerdict.FAILS)
 def timesteps_equal_neurons() -> Finding:
     """The outputs of LSTM(32) at several numbers of timesteps."""
     units, lengths = 32, (1, 10, 13, 100)

@@ -18,11 +18,15 @@ from conformance.claims.measure import (
     rounding_limit,
     run_lstm,
 )
-from conformance.claims.model import Evidence, Finding
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import Array
 
 
+@claim(
+    documents=("D0", "D3"),
+    statement="With `stateful=True` each sample's next call starts from the state in which its last call ended.",
+)
 def stateful_carries() -> Finding:
     """Successive calls of a stateful layer against one long call: by `__call__`, by `predict`, after reset, at another batch."""
     weights, inputs = random_weights(4, 5), random_inputs(3, 12, 5)
@@ -80,6 +84,7 @@ def _outcome_of_batch(layer: Any, inputs: Array) -> str:
         return type(error).__name__
 
 
+@claim(documents=("D1",), statement="Before the first timestep the state is all zeros.", expected=ClaimVerdict.HOLDS_ONLY_WHEN)
 def initial_state_zero() -> Finding:
     """The first step with nothing passed, against zeros passed, a state passed, and a stateful layer's second call."""
     batch, units = 2, 4

@@ -20,10 +20,15 @@ from conformance.claims.measure import (
     rounding_limit,
     run_lstm,
 )
-from conformance.claims.model import Finding
+from conformance.claims.model import ClaimVerdict, Finding, claim
 
 
-def output_is_n_steps() -> Finding:
+@claim(
+    documents=("D0",),
+    statement="`units=N` makes the cell iterate N times and return N successive outputs.",
+    expected=ClaimVerdict.FAILS,
+)
+def output_is_N_steps() -> Finding:  # noqa: N802  # the id of the claim
     """Iterations of the real cell and number of outputs, at units and timesteps that differ."""
     sizes = [(4, 1), (4, 6), (2, 6), (6, 2)]
     runs = [record(random_weights(units, 3), random_inputs(2, steps, 3), return_sequences=True) for units, steps in sizes]
@@ -37,6 +42,10 @@ def output_is_n_steps() -> Finding:
     )
 
 
+@claim(
+    documents=("D0", "D2"),
+    statement="`return_sequences=True` gives (batch, timesteps, units), False gives the last of these, (batch, units).",
+)
 def return_sequences_shapes() -> Finding:
     """Shapes of both settings, and that the single output is the last one, forwards and with go_backwards."""
     batch, timesteps, units = 2, 6, 4
@@ -62,6 +71,11 @@ def return_sequences_shapes() -> Finding:
     )
 
 
+@claim(
+    documents=("D0",),
+    statement="The user has to prepare lagged inputs x[t-N] to x[t], one for each unit.",
+    expected=ClaimVerdict.FAILS,
+)
 def manual_lagging() -> Finding:
     """A layer of four units on one feature per step: the features that it reads, and the lags that its output depends on."""
     units, timesteps = 4, 6
@@ -76,6 +90,11 @@ def manual_lagging() -> Finding:
     )
 
 
+@claim(
+    documents=("D0",),
+    statement="Zeros at all later steps are the way to give input at the first step only.",
+    expected=ClaimVerdict.HOLDS_ONLY_WHEN,
+)
 def zero_pad_after_first_step() -> Finding:
     """One input followed by zeros, against the equations with x = 0 and against no input at those steps."""
     batch, timesteps, units = 2, 6, 4
@@ -112,6 +131,7 @@ def zero_pad_after_first_step() -> Finding:
     )
 
 
+@claim(documents=("D1",), statement="A layer has as many cells as its window has timesteps.", expected=ClaimVerdict.FAILS)
 def cells_equal_window() -> Finding:
     """Weights, units and states do not grow with the window; copies of the cell in an unrolled graph do."""
     units, windows = 4, (6, 12)
@@ -139,6 +159,7 @@ def _cells_in_graph(window: int, *, unroll: bool) -> int:
     return sum(node.op == "Split" for node in nodes)
 
 
+@claim(documents=("D2",), statement="The 32 values of the last timestep are what a following Dense(2) reads.")
 def last_step_feeds_dense() -> Finding:
     """Sequential LSTM(32) and Dense(2): counts, and the output against the last step times the Dense's kernel by hand."""
     keras = import_keras()
