@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.claims.frameworks import EXTRA, MissingFrameworkError, import_keras
 from conformance.claims.judging import at_most, judge, note
-from conformance.claims.measure import as_arrays
+from conformance.claims.measure import EXTRA, MissingFrameworkError, as_arrays, import_keras
 from conformance.claims.model import Evidence, Finding, claim
 from conformance.report.files import FileWriteError
 from conformance.system.error_messages import file_error_message

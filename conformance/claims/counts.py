@@ -6,14 +6,22 @@ import re
 
 import numpy as np
 
-from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
-from conformance.claims.measure import Recorder, build_lstm, default_lstm, random_inputs, random_state, random_weights
+from conformance.claims.measure import (
+    Recorder,
+    build_lstm,
+    default_lstm,
+    gradient_of_sum,
+    import_keras,
+    import_tensorflow,
+    random_inputs,
+    random_state,
+    random_weights,
+)
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter
 from conformance.claims.sizes import INPUT_DIMS, UNITS
 from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS
-from lstm_ref.arrays import Array
 
 
 @claim(
@@ -33,7 +41,8 @@ def second_feature_adds_four() -> Finding:
     """LSTM(1) on two features and on one: the parameters added to each gate, and the weights of the second feature that act."""
     one_feature, two_features = _parameters_by_gate(1, 1), _parameters_by_gate(1, 2)
     added = {gate: two_features[gate] - one_feature[gate] for gate in two_features}
-    kernel_rows = np.count_nonzero(_kernel_gradient(1, 2), axis=1)
+    layer = build_lstm(random_weights(1, 2), (1, 1, 2))
+    kernel_rows = np.count_nonzero(gradient_of_sum(layer, layer.cell.kernel, random_inputs(1, 1, 2), random_state(1, 1)), axis=1)
     return judge(
         equal("parameters at (1, 2) less those at (1, 1)", _count(1, 2) - _count(1, 1), 4),
         equal("added to each gate", added, dict.fromkeys(added, 1)),
@@ -48,13 +57,9 @@ def second_feature_adds_four() -> Finding:
 )
 def two_units_double() -> Finding:
     """LSTM(2) on one feature: its count, and the recurrent weights that lead from one unit to the other."""
-    tf = import_tensorflow()
-    weights = random_weights(2, 1)
-    layer = build_lstm(weights, (1, 1, 1))
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(layer(random_inputs(1, 1, 1), initial_state=random_state(1, 2)))
-    by_gate = np.asarray(tape.gradient(total, layer.cell.recurrent_kernel.value)).reshape(2, 4, 2)
-    between_units = by_gate[[0, 1], :, [1, 0]]
+    layer = build_lstm(random_weights(2, 1), (1, 1, 1))
+    gradient = gradient_of_sum(layer, layer.cell.recurrent_kernel, random_inputs(1, 1, 1), random_state(1, 2))
+    between_units = gradient.reshape(2, 4, 2)[[0, 1], :, [1, 0]]
     return judge(
         equal("parameters at (units, input_dim) = (2, 1)", _count(2, 1), 2 * _count(1, 1)),
         equal("recurrent weights from one unit to the other, in all four gates, that act", np.count_nonzero(between_units), 0),
@@ -148,17 +153,7 @@ def _parameters_by_gate(units: int, input_dim: int) -> dict[str, int]:
     with tf.GradientTape(persistent=True) as tape:
         layer(random_inputs(1, 1, input_dim), initial_state=random_state(1, units))
     (step,) = recorder.iterations()
-    gates = {"f": step.f, "i": step.i, "candidate": step.candidate, "o": step.o}
     return {
         name: sum(int(np.count_nonzero(gradient)) for gradient in tape.gradient(gate.argument, variables))
-        for name, gate in gates.items()
+        for name, gate in step.items()
     }
-
-
-def _kernel_gradient(units: int, input_dim: int) -> Array:
-    """Gradient of one step's output by the kernel, (input_dim, 4 * units), from a nonzero state."""
-    tf = import_tensorflow()
-    layer = build_lstm(random_weights(units, input_dim), (1, 1, input_dim))
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(layer(random_inputs(1, 1, input_dim), initial_state=random_state(1, units)))
-    return np.asarray(tape.gradient(total, layer.cell.kernel.value))

@@ -9,7 +9,6 @@ import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
-from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     FLOAT32_ROUNDOFF,
@@ -18,7 +17,9 @@ from conformance.claims.measure import (
     build_lstm,
     default_lstm,
     gap,
+    gradient_of_sum,
     hidden_jacobian,
+    import_keras,
     jacobian,
     random_inputs,
     random_state,
@@ -89,10 +90,7 @@ def each_unit_sees_all_features() -> Finding:
     layer = build_lstm(weights, inputs.shape)
     by_input = jacobian(layer, inputs[0])
     by_hidden = hidden_jacobian(layer, inputs[:, :1], random_state(1, units))
-    tf = import_tensorflow()
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(layer(inputs))
-    by_kernel = np.asarray(tape.gradient(total, layer.cell.kernel.value))
+    by_kernel = gradient_of_sum(layer, layer.cell.kernel, inputs)
     return judge(
         note("shape of ∂h_10/∂x: unit, timestep, feature", by_input.shape),
         equal("its entries that are not zero", np.count_nonzero(by_input), units * timesteps * input_dim),
@@ -116,7 +114,7 @@ def elementwise_tanh() -> Finding:
             gap(permuted, run_lstm(weights, inputs)[:, order]),
             rounding_limit(weights, inputs),
         ),
-        equal("shape that each step's tanh acts on", tuple(iterations[0].candidate.argument.shape), (2, units)),
+        equal("shape that each step's tanh acts on", tuple(iterations[0]["candidate"].argument.shape), (2, units)),
         equal("units that unit 1's biases move in one step", _moved_by_unit(weights, 1), [1]),
         note(
             "units moved if the activation were softmax, which is not elementwise", _moved_by_unit(weights, 1, activation="softmax")
@@ -151,12 +149,12 @@ def input_times_matrix() -> Finding:
     batch, input_dim, units = 2, 10, 4
     weights, inputs = random_weights(units, input_dim, use_bias=False), random_inputs(batch, 1, input_dim)
     (step,), _ = record(weights, inputs)
-    gates = {"i": step.i, "f": step.f, "c": step.candidate, "o": step.o}
     matrices = build_lstm(weights, inputs.shape).cell.kernel.shape[1] // units
-    computed = {name: as_arrays(gate.argument) for name, gate in gates.items()}
+    computed = {("c" if name == "candidate" else name): as_arrays(gate.argument) for name, gate in step.items()}
     products = {name: _product(inputs[:, 0], weights.gate(name).kernel) for name in GATE_ORDER}
     # Each of the input_dim products and sums rounds once, in any order, so |fl(xW) - xW| ≤ input_dim u |x||W| to first order.
-    limits = {name: input_dim * FLOAT32_ROUNDOFF * _product(*_magnitudes(inputs[:, 0], weights, name)).max() for name in GATE_ORDER}
+    magnitudes = {name: _product(np.abs(inputs[:, 0]), np.abs(weights.gate(name).kernel)).max() for name in GATE_ORDER}
+    limits = {name: input_dim * FLOAT32_ROUNDOFF * magnitude for name, magnitude in magnitudes.items()}
     return judge_under(
         "it is said of each gate: four such matrices lie side by side in `kernel`, [input_dim, 4 units]",
         when=[
@@ -180,10 +178,6 @@ def input_times_matrix() -> Finding:
 
 def _product(vectors: Array, matrix: Array) -> Array:
     return np.asarray(vectors.astype(np.float64) @ matrix.astype(np.float64))
-
-
-def _magnitudes(x_t: Array, weights: LSTMWeights, gate: str) -> tuple[Array, Array]:
-    return np.abs(x_t), np.abs(weights.gate(gate).kernel)
 
 
 @claim(

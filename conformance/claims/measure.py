@@ -5,6 +5,7 @@ Every layer is looked up as `keras.layers.LSTM` when it is built, so a replaceme
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,53 @@ from typing import Any
 import numpy as np
 
 import lstm_ref
-from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.reference.tolerance import ARITHMETIC
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty.model import rounding_sigma
+
+# Set only where the caller has not set them: Keras fixes its backend and TensorFlow its log level at their first import.
+# oneDNN's kernels would make the rounding depend on the processor.
+_VARIABLES = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+EXTRA = "pip install 'keras-lstm-conformance[claims]'"
+
+
+class MissingFrameworkError(ImportError):
+    """A framework that a claim needs is not installed; the message says what to install."""
+
+
+def import_keras() -> Any:
+    """Keras 3 on TensorFlow.
+
+    Raises:
+        MissingFrameworkError: Keras 3 is not installed, or this process has another Keras or backend.
+    """
+    for name, value in _VARIABLES.items():
+        os.environ.setdefault(name, value)
+    try:
+        import keras  # noqa: PLC0415  # listing the claims must import no framework
+    except ImportError as error:
+        raise MissingFrameworkError(f"claims run Keras 3 on TensorFlow ({error}); install it with: {EXTRA}") from error
+    if int(keras.__version__.split(".")[0]) < 3 or keras.backend.backend() != "tensorflow":
+        raise MissingFrameworkError(
+            f"claims run Keras 3 on TensorFlow; this process has Keras {keras.__version__} on {keras.backend.backend()}: "
+            f"install one with: {EXTRA}, and set KERAS_BACKEND=tensorflow"
+        )
+    return keras
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow as Keras' backend, for gradients and graphs.
+
+    Raises:
+        MissingFrameworkError: see import_keras.
+    """
+    import_keras()
+    import tensorflow as tf  # noqa: PLC0415  # listing the claims must import no framework
+
+    return tf
+
 
 # float32 has 24 bits of significand, so rounding to nearest has an error of at most half of 2^-23.
 FLOAT32_ROUNDOFF = 2.0**-24
@@ -25,20 +68,20 @@ FLOAT32_ROUNDOFF = 2.0**-24
 SIGMAS = 8
 
 
-def random_inputs(batch: int, timesteps: int, input_dim: int, *, seed: int = 1) -> Array:
+def random_inputs(batch: int, timesteps: int, input_dim: int) -> Array:
     """Seeded normal inputs, (batch, timesteps, input_dim), float32."""
-    return np.random.default_rng(seed).standard_normal((batch, timesteps, input_dim)).astype(np.float32)
+    return np.random.default_rng(1).standard_normal((batch, timesteps, input_dim)).astype(np.float32)
 
 
-def random_state(batch: int, units: int, *, seed: int = 2) -> list[Array]:
+def random_state(batch: int, units: int) -> list[Array]:
     """Seeded [h, c], (batch, units) each, float32; |h| < 1, as an output of tanh is."""
-    h, c = np.random.default_rng(seed).standard_normal((2, batch, units))
+    h, c = np.random.default_rng(2).standard_normal((2, batch, units))
     return [np.tanh(h).astype(np.float32), c.astype(np.float32)]
 
 
-def random_weights(units: int, input_dim: int, *, use_bias: bool = True, seed: int = 0) -> LSTMWeights:
+def random_weights(units: int, input_dim: int, *, use_bias: bool = True) -> LSTMWeights:
     """Seeded dense weights without symmetry, float32; scaled by the fan-in, so that no gate saturates."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     kernel = generator.standard_normal((input_dim, 4 * units)) / np.sqrt(input_dim)
     recurrent_kernel = generator.standard_normal((units, 4 * units)) / np.sqrt(units)
     bias = generator.standard_normal(4 * units) / 2
@@ -112,17 +155,6 @@ class ActivationCall:
     value: Any
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Iteration:
-    """The five activations of one iteration of the cell, in the order of Keras' fused equations."""
-
-    i: ActivationCall
-    f: ActivationCall
-    candidate: ActivationCall
-    o: ActivationCall
-    cell: ActivationCall
-
-
 class Recorder:
     """Keeps the arguments and values of a layer's activations; an unrolled eager layer calls them once per iteration."""
 
@@ -139,14 +171,14 @@ class Recorder:
             "unroll": True,
         }
 
-    def iterations(self) -> list[Iteration]:
-        """The recorded calls by iteration."""
+    def iterations(self) -> list[dict[str, ActivationCall]]:
+        """The calls of f, i, candidate and o by iteration. Keras calls i, f and o, the candidate, and the cell state."""
         gates, cells = self._recurrent_activation, self._activation
         if len(gates) % 3 or len(cells) % 2 or len(gates) // 3 != len(cells) // 2:
             raise ValueError(f"{len(gates)} gates and {len(cells)} other activations are no whole number of LSTM iterations")
         return [
-            Iteration(i=gates[3 * k], f=gates[3 * k + 1], o=gates[3 * k + 2], candidate=cells[2 * k], cell=cells[2 * k + 1])
-            for k in range(len(gates) // 3)
+            {"f": f, "i": i, "candidate": candidate, "o": o}
+            for i, f, o, candidate in zip(gates[::3], gates[1::3], gates[2::3], cells[::2], strict=True)
         ]
 
 
@@ -159,7 +191,7 @@ def _recording(function: Callable[[Any], Any], calls: list[ActivationCall]) -> C
     return recorded
 
 
-def record(weights: LSTMWeights, inputs: Array, **arguments: Any) -> tuple[list[Iteration], Any]:
+def record(weights: LSTMWeights, inputs: Array, **arguments: Any) -> tuple[list[dict[str, ActivationCall]], Any]:
     """The iterations of a new layer over inputs (batch, timesteps, input_dim), and the arrays that it returned."""
     recorder = Recorder()
     layer = build_lstm(weights, inputs.shape, **recorder.arguments(), **arguments)
@@ -180,6 +212,14 @@ def jacobian(function: Callable[[Any], Any], point: Array) -> Array:
         tape.watch(points)
         diagonal = tf.linalg.trace(function(points))
     return np.asarray(tape.gradient(diagonal, points))
+
+
+def gradient_of_sum(layer: Any, variable: Any, inputs: Array, initial_state: list[Array] | None = None) -> Array:
+    """Gradient of the sum of a layer's outputs by one of its variables, with the shape of the variable."""
+    tf = import_tensorflow()
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(inputs, initial_state=initial_state))
+    return np.asarray(tape.gradient(total, variable.value))
 
 
 def hidden_jacobian(layer: Any, x_t: Array, state: list[Array]) -> Array:

@@ -81,21 +81,18 @@ class Claim:
     """A statement of the documents, and the experiment that tests it.
 
     Attributes:
+        id: a stable name.
         documents: that make the statement, "D0" to "D3".
         statement: in one sentence of our own.
         expected: the verdict that we expect.
         run: the experiment.
     """
 
+    id: str
     documents: tuple[str, ...]
     statement: str
     expected: ClaimVerdict
     run: Callable[[], Finding]
-
-    @property
-    def id(self) -> str:
-        """The name of the experiment, with hyphens."""
-        return self.run.__name__.replace("_", "-")
 
     @property
     def source(self) -> str:
@@ -106,8 +103,10 @@ class Claim:
 def claim(
     *, documents: tuple[str, ...], statement: str, expected: ClaimVerdict = ClaimVerdict.HOLDS
 ) -> Callable[[Callable[[], Finding]], Claim]:
-    """Make an experiment a claim; see Claim."""
-    return lambda run: Claim(documents=documents, statement=statement, expected=expected, run=run)
+    """Make an experiment the claim whose id is the experiment's name with hyphens."""
+    return lambda run: Claim(
+        id=run.__name__.replace("_", "-"), documents=documents, statement=statement, expected=expected, run=run
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,8 @@ import numpy as np
 from packaging.version import Version
 
 from conformance.adapters.worker.description import signature_of
-from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import equal, judge, judge_under, note
-from conformance.claims.measure import build_lstm, random_inputs, random_state, random_weights
+from conformance.claims.measure import build_lstm, import_keras, import_tensorflow, random_inputs, random_state, random_weights
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.claims.systems import TF_KERAS

@@ -9,12 +9,12 @@ import numpy as np
 
 from conformance.adapters.observation import Observation
 from conformance.claims.cells import PROJECTED, WIDE
-from conformance.claims.frameworks import import_keras
 from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     as_arrays,
     default_lstm,
     gap,
+    import_keras,
     random_inputs,
     random_weights,
     record,
@@ -56,7 +56,7 @@ def states_have_size_units() -> Finding:
     batch, timesteps, input_dim, units = 2, 6, 5, 4
     weights, inputs = random_weights(units, input_dim), random_inputs(batch, timesteps, input_dim)
     iterations, (_, hidden, cell) = record(weights, inputs, return_state=True)
-    output_gate = as_arrays(iterations[-1].o.value)
+    output_gate = as_arrays(iterations[-1]["o"].value)
     # tanh and the product round once each, for numbers below 1, and the two tanh may differ by as much again. The limit of whole
     # runs includes these roundings.
     return judge(
@@ -104,7 +104,7 @@ def scalars_at_one_unit() -> Finding:
 def _numbers_per_sample(units: int) -> Evidence:
     batch = 2
     (step,), (_, hidden, cell) = record(random_weights(units, 3), random_inputs(batch, 1, 3), return_state=True)
-    tensors = {"f": step.f.value, "i": step.i.value, "candidate": step.candidate.value, "o": step.o.value, "C": cell, "h": hidden}
+    tensors = {name: gate.value for name, gate in step.items()} | {"C": cell, "h": hidden}
     sizes = {name: as_arrays(tensor).size // batch for name, tensor in tensors.items()}
     return equal(f"numbers per sample and timestep at units = {units}", sizes, dict.fromkeys(sizes, units))
 

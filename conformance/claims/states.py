@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.claims.frameworks import import_keras
 from conformance.claims.judging import above, at_most, equal, judge, judge_under
 from conformance.claims.measure import (
     as_arrays,
     build_lstm,
     gap,
+    import_keras,
     random_inputs,
     random_state,
     random_weights,

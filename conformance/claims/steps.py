@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.claims.frameworks import import_keras, import_tensorflow
 from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     FLOAT32_ROUNDOFF,
@@ -12,6 +11,8 @@ from conformance.claims.measure import (
     build_lstm,
     default_lstm,
     gap,
+    import_keras,
+    import_tensorflow,
     jacobian,
     random_inputs,
     random_weights,

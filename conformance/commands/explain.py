@@ -14,18 +14,11 @@ from conformance.commands import completion, options
 from conformance.commands.scripts import script_of
 from conformance.explaining.explain import View, explain
 from conformance.explaining.walkthrough import text
-from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
+from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, MEANINGS, Example
 from conformance.report.console import stdout
 from conformance.report.files import write_text
 from conformance.system.lifetime import scratch_folder
 from lstm_ref import LSTMError
-
-_SIZES = {
-    "units": "Numbers in the layer's state and output.",
-    "input_dim": "Numbers in the input of each timestep.",
-    "timesteps": "Length of a sequence.",
-    "batch": "Sequences in a batch.",
-}
 
 
 def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,8 +26,8 @@ def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for flag in ("stateful", "go_backwards", "return_state", "return_sequences"):
         command = click.option(_dashed(flag), flag, is_flag=True, default=None, help=f"{flag}=True.")(command)
     command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(command)
-    for name, meaning in reversed(_SIZES.items()):
-        text = f"{meaning} [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
+    for name, meaning in reversed(list(MEANINGS.items())):
+        text = f"{meaning.capitalize()}. [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
         command = click.option(_dashed(name), name, type=int, metavar="N", help=text)(command)
     return command
 

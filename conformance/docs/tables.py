@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import tomllib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import ModuleType
 
 from conformance.adapters.keras.backends import BACKENDS
@@ -10,8 +13,6 @@ from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.claims import CLAIMS
 from conformance.cli import COMMANDS
-from conformance.docs.house import flow
-from conformance.docs.house import rooms as rooms_of_contract
 from conformance.judging.checks import CHECKS
 from conformance.judging.relations import RELATIONS
 from conformance.matrix import LEVELS, surface
@@ -19,6 +20,8 @@ from conformance.probes import PROBES
 from conformance.running.kill_matrix import kill_matrix
 from lstm_ref.deviations import CHAPTERS, Deviation
 from lstm_ref.layouts import LAYOUTS
+
+ROOT = Path(__file__).parents[2]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -137,12 +140,25 @@ def commands() -> str:
 
 def rooms() -> str:
     """The rooms of the suite, in the order of the import contract."""
-    return table(
-        ["room", "what it is for", "what it may import"], ([code(path), *sentences] for path, *sentences in rooms_of_contract())
-    )
+    rows = ([code(path), *sentences] for path, *sentences in rooms_of_contracts())
+    return table(["room", "what it is for", "what it may import"], rows)
+
+
+def rooms_of_contracts() -> list[tuple[str, str, str]]:
+    """Each room in the order of the import contracts: its path, its purpose, and its allowed imports."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = [layer for contract in contracts if contract["type"] == "layers" for layer in contract["layers"]]
+    paths = [name.replace(".", "/") for layer in layers for name in layer.replace(" ", "").replace("|", ":").split(":")]
+    return [(path, *_sentences(ROOT / path / "__init__.py")) for path in paths if (ROOT / path / "__init__.py").is_file()]
+
+
+def _sentences(file: Path) -> tuple[str, str]:
+    """The two paragraphs of a room's docstring, each as one line."""
+    paragraphs = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n\n")
+    return " ".join(paragraphs[0].split()), " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
 
 
 def tables() -> dict[str, str]:
     """All tables by name."""
-    functions = (backends, checks, claims, commands, deviations, features, flow, layouts, levels, probes, relations, rooms)
+    functions = (backends, checks, claims, commands, deviations, features, layouts, levels, probes, relations, rooms)
     return {function.__name__: function() for function in functions}

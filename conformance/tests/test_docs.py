@@ -21,7 +21,7 @@ from benchmarks.__main__ import main as benchmarks
 from conformance.cli import LazyCommand
 from conformance.cli import main as lstm_conformance
 from conformance.docs import conf
-from conformance.docs.house import rooms
+from conformance.docs.tables import rooms_of_contracts
 from conformance.tests.support.readme import DOCS, LONG, PAGES, Block, blocks
 
 GROUPS = {"lstm-conformance": lstm_conformance, "python -m benchmarks": benchmarks}
@@ -91,7 +91,7 @@ def test_example_of_an_adapter_is_a_command() -> None:
     assert (ran.returncode, ran.stdout.splitlines()[-1].partition(" (")[0]) == (0, "8 PASS of 8 cases"), ran.stderr
 
 
-@pytest.mark.parametrize(("room", "purpose", "imports"), rooms(), ids=lambda text: text if "/" in text else "")
+@pytest.mark.parametrize(("room", "purpose", "imports"), rooms_of_contracts(), ids=lambda text: text if "/" in text else "")
 def test_every_room_says_what_it_is_for_and_what_it_may_import(room: str, purpose: str, imports: str) -> None:
     """In the first two paragraphs of its docstring, which the architecture page shows."""
     assert purpose.endswith(".")
@@ -103,7 +103,7 @@ def test_every_room_of_the_contract_is_a_package() -> None:
     root = DOCS.parents[1]
     packages = [*root.glob("conformance/*/__init__.py"), *root.glob("lstm_ref/*/__init__.py")]
     folders = {path.parent.relative_to(root).as_posix() for path in packages}
-    assert {room for room, *_ in rooms()} == folders | {"benchmarks", "lstm_ref"}
+    assert {room for room, *_ in rooms_of_contracts()} == folders | {"benchmarks", "lstm_ref"}
 
 
 def test_what_the_pages_import_is_in_the_reference() -> None:

@@ -13,6 +13,15 @@ from lstm_ref import LSTMConfig, LSTMError, count_params
 # In larger layers, a weight is too small to point at, and the sliders are too slow.
 LARGEST: Mapping[str, int] = MappingProxyType({"units": 256, "input_dim": 256, "timesteps": 200, "batch": 64})
 
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "units": "numbers in the layer's state and output",
+        "input_dim": "numbers in the input of each timestep",
+        "timesteps": "length of a sequence",
+        "batch": "sequences in a batch",
+    }
+)
+
 
 class InputPattern(StrEnum):
     """The timesteps of a call that have inputs."""

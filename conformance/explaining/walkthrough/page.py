@@ -1,23 +1,23 @@
-"""The explanation as a page."""
+"""The explanation as a page, and for each of the documents' claims the state of the page that shows it.
+
+A claim's verdict comes from a run of real Keras (`lstm-conformance claims`); the page shows the reason of the verdict.
+"""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from conformance.claims import CLAIMS, Claim
-from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
-from conformance.explaining.walkthrough.page_states import PAGE_STATES
+from conformance.claims import CLAIMS
+from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, MEANINGS, Example, InputPattern, fragment
 from conformance.report.html.page import render
 
 SCRIPTS = ("explain_equations.js", "explain_state.js", "explain_pictures.js", "explain_words.js", "explain.js")
 
-# The meaning of each size, next to its slider.
-SIZES = (
-    ("units", "how many numbers the layer remembers, and says"),
-    ("input_dim", "how many numbers it is given at each timestep"),
-    ("timesteps", "how often it is given them, one after the other"),
-    ("batch", "how many sequences it reads side by side"),
-)
 FLAGS = (
     ("return_sequences", "hand out every timestep's h, not the last alone"),
     ("return_state", "hand out the final h and c too"),
@@ -28,17 +28,38 @@ FLAGS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimLink:
-    """A claim in the page's list, with its link and its explanation."""
+class PageState:
+    """A state of the page, and the section that shows a claim.
 
-    claim: Claim
-    address: str
+    Attributes:
+        place: id of the page's section.
+        example: the layer and the calls on it.
+        view: the selected call, step, row, unit, gate and source, where it is not the first.
+        text: one or two sentences.
+    """
+
+    place: str
+    example: Example
+    view: Mapping[str, int | str]
     text: str
 
+    def address(self, claim_id: str) -> str:
+        """The part of the page's address after `#`."""
+        return f"{self.place}?{fragment(self.example, **self.view, claim=claim_id)}"
 
-def _link(claim: Claim) -> ClaimLink:
-    state = PAGE_STATES[claim.id]
-    return ClaimLink(claim=claim, address=state.address(claim.id), text=state.text)
+
+def _page_state(
+    *, place: str, note: str, layer: Mapping[str, Any] = MappingProxyType({}), view: Mapping[str, Any] = MappingProxyType({})
+) -> PageState:
+    arguments: dict[str, Any] = {name: InputPattern(value) if name == "given" else value for name, value in layer.items()}
+    example = Example(**arguments)
+    return PageState(place=place, example=example, view=view, text=note.format(count=f"{example.count:,}"))
+
+
+PAGE_STATES: Mapping[str, PageState] = {
+    claim_id: _page_state(**state)
+    for claim_id, state in tomllib.loads(Path(__file__).with_name("page_states.toml").read_text("utf-8")).items()
+}
 
 
 def page(example: Example) -> str:
@@ -49,15 +70,8 @@ def page(example: Example) -> str:
         scripts=SCRIPTS,
         title="What exactly are units?",
         example=example,
-        sizes=SIZES,
+        sizes=MEANINGS.items(),
         flags=FLAGS,
-        claims=[
-            ClaimLink(claim=claim, address=PAGE_STATES[claim.id].address(claim.id), text=PAGE_STATES[claim.id].text)
-            for claim in CLAIMS
-        ],
-        settings={
-            "defaults": dict(DEFAULTS),
-            "largest": dict(LARGEST),
-            "opens": example.address,
-        },
+        claims=[(claim, PAGE_STATES[claim.id]) for claim in CLAIMS],
+        settings={"defaults": dict(DEFAULTS), "largest": dict(LARGEST), "opens": example.address},
     )

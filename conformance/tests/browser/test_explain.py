@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from conformance.explaining.walkthrough.example import Example, fragment
-from conformance.explaining.walkthrough.page_states import PAGE_STATES, PageState
+from conformance.explaining.walkthrough.page import PAGE_STATES, PageState
 from conformance.explaining.walkthrough.values import trace_call, weights_of
 from conformance.tests.browser.opened import NARROW
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from conformance.explaining.walkthrough.example import DEFAULTS, LARGEST, Example
-from conformance.explaining.walkthrough.page_states import PAGE_STATES
+from conformance.explaining.walkthrough.page import PAGE_STATES
 
 VIEW: dict[str, Any] = {"call": 1, "step": 1, "row": 0, "unit": 0, "gate": "i", "source": "x0"}
 STRANGE: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from conformance.cases.stimulus import Stimulus
 from conformance.claims import CLAIMS, ClaimResult, capacity, counts, coupling, origins, run_claims, sizes
 from conformance.claims.capacity import Training
 from conformance.claims.cells import Variant
-from conformance.claims.frameworks import MissingFrameworkError, import_keras
+from conformance.claims.measure import MissingFrameworkError, import_keras
 from conformance.claims.origins import STATED_DEFAULTS
 from conformance.claims.recorded import recorded_adapter, signatures
 from conformance.environments.adapter import EnvironmentAdapter
@@ -228,14 +228,14 @@ def test_units_that_learn_too_little_fail(monkeypatch: pytest.MonkeyPatch) -> No
         return Training(units=units, parameters=units, accuracies=(0.91 if units == 128 else 0.89,))
 
     monkeypatch.setattr(capacity, "_train", train)
-    assert capacity.fewer_units_suffice().verdict.value == "fails"
+    assert capacity.fewer_units_suffice.run().verdict.value == "fails"
 
 
 def test_missing_scikit_learn_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without scikit-learn the error says which extra has it."""
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(MissingFrameworkError, match=r"scikit-learn.*with: pip install .keras-lstm-conformance\[claims\]"):
-        capacity.fewer_units_suffice()
+        capacity.fewer_units_suffice.run()
 
 
 @pytest.mark.parametrize(
@@ -253,19 +253,19 @@ def test_another_signature_changes_the_versions_that_have_the_stated_one(
     recorded = dict(signatures())
     recorded[Version(version)] = {"arguments": {**recorded[Version(version)]["arguments"], name: default}}
     monkeypatch.setattr(origins, "signatures", lambda: recorded)
-    assert origins.defaults_of_the_signature().verdict.value == verdict
+    assert origins.defaults_of_the_signature.run().verdict.value == verdict
 
 
 def test_a_cell_that_does_not_project_holds_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the projected output of size num_units too, no condition would be left."""
     monkeypatch.setattr(sizes, "PROJECTED", Variant(arguments={"forget_bias": 0.5}))
-    assert sizes.num_units_is_hidden_size().verdict.value == "holds"
+    assert sizes.num_units_is_hidden_size.run().verdict.value == "holds"
 
 
 def test_a_cell_of_another_size_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recorded sizes are compared with 128."""
     monkeypatch.setattr(sizes, "WIDE", Variant(arguments={"forget_bias": 0.5}))
-    assert sizes.num_units_is_hidden_size().verdict.value == "fails"
+    assert sizes.num_units_is_hidden_size.run().verdict.value == "fails"
 
 
 @dataclass
@@ -286,13 +286,13 @@ class Sigmoid:
 def test_a_sigmoid_by_default_before_2_3_makes_the_condition_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the recorded Keras 2 computes by its own default is compared with the equations."""
     monkeypatch.setattr(coupling, "recorded_adapter", lambda spec: Sigmoid(recorded_adapter(spec)))
-    assert coupling.colah_consistent().verdict.value == "fails"
+    assert coupling.colah_consistent.run().verdict.value == "fails"
 
 
 def test_another_table_of_an_older_version_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each recorded summary is read."""
     monkeypatch.setattr(counts, "recorded_adapter", lambda spec: Sigmoid(recorded_adapter(spec)))
-    assert counts.summary_table().verdict.value == "fails"
+    assert counts.summary_table.run().verdict.value == "fails"
 
 
 def test_missing_keras_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

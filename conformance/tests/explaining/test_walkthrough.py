@@ -19,8 +19,7 @@ from conformance.cli import main
 from conformance.explaining.explain import View
 from conformance.explaining.walkthrough import text
 from conformance.explaining.walkthrough.example import LARGEST, Example, InputPattern, fragment
-from conformance.explaining.walkthrough.page import page
-from conformance.explaining.walkthrough.page_states import PAGE_STATES, PageState
+from conformance.explaining.walkthrough.page import PAGE_STATES, PageState, page
 from conformance.explaining.walkthrough.values import trace_call
 from lstm_ref import LSTMError
 
