@@ -75,14 +75,15 @@ def model(
     """
     specs = [first] if second is None else [first, second]
     with Progress({}, unit="LSTMs", verbosity=verbosity) as progress:
-        report = examine(path, specs, inputs, make=partial(EnvironmentAdapter, time_limit=time_limit), progress=progress)
+        make = partial(EnvironmentAdapter, time_limit=time_limit)
+        report = examine(path, specs, inputs, make=make, expect=progress.expect, finished=progress.finished)
     document = as_dict(report)
     try:
         files.write_files(
             (json_file, partial(files.write_document, document)),
-            (markdown_file, lambda path: files.write_text(as_markdown(text.summary(report)), path)),
+            (markdown_file, lambda path: files.write_text(as_markdown(text.summary(document)), path)),
             (html_file, lambda path: pages.write_page(page_of(document), path)),
         )
     finally:
-        show(text.page(report, verbosity), stdout())
+        show(text.page(document, verbosity), stdout())
     sys.exit(0 if report.is_expected else 1)

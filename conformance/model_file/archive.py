@@ -48,7 +48,6 @@ class ModelFile:
         is_archive: whether it is a `.keras` archive, else a `.h5` file.
         config: the model's configuration, as Keras wrote it.
         keras_version: that wrote the file; "" where the file does not say.
-        backend: that wrote the file; "" where the file does not say.
         weights: the group with the weights, open for reading.
         members: names of all members of the archive.
     """
@@ -57,7 +56,6 @@ class ModelFile:
     is_archive: bool
     config: Mapping[str, Any]
     keras_version: str
-    backend: str
     weights: h5py.Group
     members: tuple[str, ...] = ()
 
@@ -145,9 +143,7 @@ def _open_archive(path: Path, file: IO[bytes]) -> Iterator[ModelFile]:
         unpacked.seek(0)
         with h5py.File(unpacked, "r") as root:
             version = str(metadata.get("keras_version", ""))
-            yield ModelFile(
-                path=path, is_archive=True, config=config, keras_version=version, backend="", weights=root, members=tuple(names)
-            )
+            yield ModelFile(path=path, is_archive=True, config=config, keras_version=version, weights=root, members=tuple(names))
 
 
 def _refuse_unsafe(member: zipfile.ZipInfo) -> None:
@@ -183,9 +179,9 @@ def _open_hdf5(path: Path, root: h5py.File) -> ModelFile:
     weights = descend(root, "model_weights")
     if not isinstance(weights, h5py.Group):
         raise ModelFileError("HDF5 without the group model_weights; expected what model.save('model.h5') writes")
-    version, backend = (text_of(root, name) or "" for name in ("keras_version", "backend"))
+    version = text_of(root, "keras_version") or ""
     config = _json(text.encode(), "model_config")
-    return ModelFile(path=path, is_archive=False, config=config, keras_version=version, backend=backend, weights=weights)
+    return ModelFile(path=path, is_archive=False, config=config, keras_version=version, weights=weights)
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------------------

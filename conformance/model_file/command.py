@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conformance.adapters.base import Adapter
+from conformance.adapters.protocol import Answer
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.process import UnsupportedQuestionError, WorkerError
 from conformance.judging.verdict import Result, Verdict, exception_line
@@ -16,7 +17,7 @@ from conformance.model_file.contents import Contents, read_in_subprocess
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
 from conformance.model_file.loading import exception_message, reason_and_remedy
-from conformance.model_file.prediction import Prediction, WorkerAnswer, compare, precision_of, prediction_of, question_of
+from conformance.model_file.prediction import Prediction, compare, precision_of, prediction_of, question_of
 from conformance.model_file.report import EnvironmentResult, ModelReport
 from conformance.model_file.verification import Verification, known_cause, verify
 from lstm_ref import LSTMError
@@ -30,7 +31,7 @@ _NOT_LOADED, _NOT_PREDICTED, _UNANSWERED = "does not load", "does not predict", 
 class ModelAdapter(Adapter, Protocol):
     """An implementation that also loads model files."""
 
-    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> WorkerAnswer:
+    def request(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
         """Answer a question of the protocol.
 
         Raises:
@@ -44,24 +45,6 @@ class ModelAdapter(Adapter, Protocol):
         """End the implementation."""
 
 
-class ProgressListener(Protocol):
-    """Receives the progress of an examination."""
-
-    def expect(self, planned: Mapping[str, int]) -> None:
-        """The number of results, by environment."""
-
-    def finished(self, result: Result) -> None:
-        """One result."""
-
-
-class _NoProgress:
-    def expect(self, planned: Mapping[str, int]) -> None:
-        """See ProgressListener."""
-
-    def finished(self, result: Result) -> None:
-        """See ProgressListener."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Examination:
     """The file, and the inputs of the model, which are the same in every environment.
@@ -71,14 +54,14 @@ class _Examination:
         read: the arrays that the model predicts on; none where it is not run.
         inputs: the user's file of these arrays; None for random numbers.
         not_run: why the whole model is not run.
-        progress: receives a result for each LSTM, and for the whole model.
+        finished: called with a result for each LSTM, and for the whole model.
     """
 
     file: Contents
     read: tuple[Array, ...]
     inputs: Path | None
     not_run: tuple[str, ...]
-    progress: ProgressListener
+    finished: Callable[[Result], object]
 
 
 def examine(
@@ -88,7 +71,8 @@ def examine(
     *,
     make: Callable[[str], ModelAdapter] = EnvironmentAdapter,
     read_file: Callable[[Path], Contents] = read_in_subprocess,
-    progress: ProgressListener | None = None,
+    expect: Callable[[Mapping[str, int]], object] = lambda _: None,
+    finished: Callable[[Result], object] = lambda _: None,
 ) -> ModelReport:
     """Read a model file, verify its LSTMs in each environment, and the whole model where it may be loaded.
 
@@ -98,7 +82,8 @@ def examine(
         inputs: a file of arrays to predict on; None for random numbers.
         make: makes the adapter of an environment.
         read_file: reads the file.
-        progress: receives the progress.
+        expect: called with the number of results, by environment.
+        finished: called with each result, whose group is the environment.
 
     Raises:
         ModelFileError: the file cannot be read, or has no LSTM; or the inputs do not fit.
@@ -109,9 +94,9 @@ def examine(
         raise ModelFileError(f"{path} has no LSTM: there is nothing to verify; name a model that has one")
     read, cannot = _inputs(file, inputs) if not file.not_loadable else ((), "")
     not_run = tuple(filter(None, [*file.not_loadable, cannot]))
-    examination = _Examination(file=file, read=read, inputs=inputs, not_run=not_run, progress=progress or _NoProgress())
+    examination = _Examination(file=file, read=read, inputs=inputs, not_run=not_run, finished=finished)
     labels = ("FROM", "TO") if len(specs) == 2 else ("IN",)
-    examination.progress.expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
+    expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
     examined = [_in_environment(label, spec, make(spec), examination) for label, spec in zip(labels, specs, strict=True)]
     predictions = [prediction for _, prediction in examined if prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
@@ -153,7 +138,7 @@ def _in_environment(
             return EnvironmentResult(**found, loaded=False), None
         whole, prediction = _whole_model(found, adapter, examination)
         verdict = Verdict.PASS if whole.is_expected else Verdict.FAIL
-        examination.progress.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
+        examination.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
         return whole, prediction
     finally:
         adapter.stop()
@@ -165,7 +150,7 @@ def _verified(
     found = verify(examination.file.lstms[number], number, adapter, versions)
     seconds = sum(result.seconds for result in found.results)
     result = Result(case_id=found.path, group=label, verdict=found.verdict, seconds=seconds, reason=found.message)
-    examination.progress.finished(result)
+    examination.finished(result)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.cases.features import POLICIES
 from conformance.model_file.layers import ForeignLayer, LSTMLayer, Place
-from conformance.model_file.ownership import Node, activation_of, class_of, foreign_arguments, is_keras_own
+from conformance.model_file.ownership import Node, activation_of, arguments_of, class_of, foreign_arguments, is_keras_own, layers_of
 from lstm_ref import LSTMConfig, LSTMError
 
 _FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
@@ -53,12 +53,12 @@ class _Walk:
     def through(self, node: Node, place: Place) -> Iterator[_Occurrence]:
         """Each LSTM and foreign layer at or below a node, with the identity that its other occurrences share, or None."""
         name, config = str(node.get("class_name", "")), node.get("config")
-        arguments = config if isinstance(config, Mapping) else {}
+        arguments = arguments_of(node)
         place = replace(place, trainable=place.trainable and arguments.get("trainable", True) is not False)
         is_own = is_keras_own(node)
         if not is_own:
             yield None, ForeignLayer(place=place, class_name=class_of(node))
-        if layers := _layers_of(config):
+        if layers := layers_of(config):
             yield from self._children(layers, place)
         elif is_own and name == "Bidirectional":
             yield from self._halves(arguments, place)
@@ -90,8 +90,7 @@ class _Walk:
         if not isinstance(forward, Mapping):
             return
         if not isinstance(backward, Mapping):
-            inner = forward.get("config")
-            inner = inner if isinstance(inner, Mapping) else {}
+            inner = arguments_of(forward)
             mirrored = {**inner, "go_backwards": not inner.get("go_backwards", False), "name": f"backward_{inner.get('name', '')}"}
             backward = {**forward, "config": mirrored}
             backward.pop("shared_object_id", None)
@@ -176,12 +175,6 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _layers_of(config: Any) -> list[Node]:
-    """The layers of a model's configuration; of a Sequential of Keras before 2.2.3, the configuration itself."""
-    layers = config.get("layers") if isinstance(config, Mapping) else config
-    return [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
-
-
 def _numbered(nodes: list[Any]) -> Iterator[tuple[str, Node]]:
     """The layers of a list, each with its name in an archive: that of its class, with a number from the second one on."""
     counts: dict[str, int] = {}
@@ -193,8 +186,7 @@ def _numbered(nodes: list[Any]) -> Iterator[tuple[str, Node]]:
 
 
 def _name_of(node: Node) -> str:
-    config = node.get("config")
-    return str((config.get("name") if isinstance(config, Mapping) else None) or node.get("name") or "")
+    return str(arguments_of(node).get("name") or node.get("name") or "")
 
 
 def _below(place: Place, name: str, stored: str) -> Place:
@@ -215,7 +207,4 @@ def _identity_of(node: Node, place: Place) -> Any:
 
 def _policy_of(cell: Node) -> str:
     policy = cell.get("dtype") or "float32"
-    if isinstance(policy, Mapping):
-        inner = policy.get("config")
-        policy = inner.get("name", "") if isinstance(inner, Mapping) else ""
-    return str(policy)
+    return str(arguments_of(policy).get("name", "") if isinstance(policy, Mapping) else policy)

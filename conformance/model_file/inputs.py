@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from conformance.model_file.errors import ModelFileError
+from conformance.model_file.ownership import arguments_of, layers_of, mappings
 from conformance.system.array_files import ArrayFileError, load_arrays
-from conformance.system.error_messages import file_error_message
+from conformance.system.error_messages import counted, file_error_message
 from lstm_ref.arrays import Array
 
 # Rows of random arrays, the most rows of the user's arrays, and the sizes of open axes: of timesteps, then of any other axis.
@@ -31,28 +32,23 @@ class ModelInput:
 
 def inputs_of(config: Mapping[str, Any]) -> tuple[ModelInput, ...]:
     """The inputs of a model, in its order; empty where the configuration does not give them."""
-    inner = config.get("config")
-    layers = inner.get("layers") if isinstance(inner, Mapping) else inner
-    nodes = [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
+    nodes = layers_of(config.get("config"))
     input_layers = (_input_layer(node) for node in nodes if node.get("class_name") == "InputLayer")
     inputs = {model_input.name: model_input for model_input in input_layers if model_input is not None}
-    order = inner.get("input_layers") if isinstance(inner, Mapping) else None
+    order = arguments_of(config).get("input_layers")
     if order is not None:
         return tuple(inputs[name] for name in _names_in(order) if name in inputs)
     if inputs:
         return tuple(inputs.values())
     # A Sequential model without an InputLayer, before Keras 2.2.3 a list: the shape it was built for, else that of its first layer.
-    attributes = inner if isinstance(inner, Mapping) else {}
-    first = nodes[0].get("config") if nodes else None
-    first = first if isinstance(first, Mapping) else {}
+    attributes, first = arguments_of(config), arguments_of(nodes[0]) if nodes else {}
     shape = _shape(attributes.get("build_input_shape") or first.get("batch_input_shape"))
     dtype = "int32" if nodes and nodes[0].get("class_name") == "Embedding" else "float32"
     return (ModelInput(name=str(attributes.get("name", "")), shape=shape, dtype=dtype),) if shape else ()
 
 
 def _input_layer(node: Mapping[str, Any]) -> ModelInput | None:
-    config = node.get("config")
-    config = config if isinstance(config, Mapping) else {}
+    config = arguments_of(node)
     shape = _shape(config.get("batch_shape") or config.get("batch_input_shape"))
     return ModelInput(name=str(config.get("name", "")), shape=shape, dtype=str(config.get("dtype", "float32"))) if shape else None
 
@@ -83,10 +79,10 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
     names = [model_input.name for model_input in inputs]
     chosen = [arrays[name] for name in names] if names and set(names) <= arrays.keys() else list(arrays.values())
     if inputs and len(chosen) != len(inputs):
-        held = f"{_counted(len(chosen), 'array')} ({', '.join(filter(None, arrays)) or 'without a name'})"
+        held = f"{counted(len(chosen), 'array')} ({', '.join(filter(None, arrays)) or 'without a name'})"
         named = ", ".join(f"{name!r}: …" for name in names)
         raise ModelFileError(
-            f"{path} has {held}, the model has {_counted(len(inputs), 'input')}: {', '.join(names)}; save one array for each with "
+            f"{path} has {held}, the model has {counted(len(inputs), 'input')}: {', '.join(names)}; save one array for each with "
             f"np.savez(file, **{{{named}}})"
         )
     for model_input, array in zip(inputs, chosen, strict=False):
@@ -100,7 +96,7 @@ def read_inputs(path: Path, inputs: tuple[ModelInput, ...]) -> tuple[Array, ...]
     built_for = _batch(inputs)
     if len(chosen[0]) < (built_for or 1):
         needed = f"the model is built for {built_for}" if built_for else "expected at least one"
-        raise ModelFileError(f"{path} has {_counted(len(chosen[0]), 'row')}; {needed}")
+        raise ModelFileError(f"{path} has {counted(len(chosen[0]), 'row')}; {needed}")
     return tuple(array[: built_for or MOST_ROWS] for array in chosen)
 
 
@@ -124,10 +120,6 @@ def _arrays_of(path: Path) -> dict[str, Array]:
         if array.dtype.kind not in "biufSU":
             raise ModelFileError(f"{path}: the array {name!r} holds {array.dtype}, expected numbers or text")
     return arrays
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _batch(inputs: tuple[ModelInput, ...]) -> int | None:
@@ -175,13 +167,5 @@ def _draw_input(model_input: ModelInput, least: int, number: int) -> Array:
 
 
 def _embedding_rows(config: Mapping[str, Any]) -> Iterator[int]:
-    waiting: list[Any] = [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            inner = value.get("config")
-            if value.get("class_name") == "Embedding" and isinstance(inner, Mapping) and isinstance(inner.get("input_dim"), int):
-                yield max(inner["input_dim"], 1)
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
+    arguments = (arguments_of(node) for node in mappings(config) if node.get("class_name") == "Embedding")
+    return (max(each["input_dim"], 1) for each in arguments if isinstance(each.get("input_dim"), int))

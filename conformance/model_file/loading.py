@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from conformance.environments.spec import parse
 from conformance.model_file.archive import WEIGHTS
 from conformance.model_file.contents import Contents
 from conformance.model_file.finder import FROM_KERAS_1
+from conformance.model_file.ownership import arguments_of, mappings
 from lstm_ref import LSTMError
 
 # Characters of a message that are quoted.
@@ -119,7 +120,7 @@ def _environment_of(version: str) -> str:
 
 
 def _has_class(config: Any, class_name: str) -> bool:
-    return any(node.get("class_name") == class_name for node in _mappings(config))
+    return any(node.get("class_name") == class_name for node in mappings(config))
 
 
 _OF_EVERY_LAYER = {
@@ -136,17 +137,4 @@ _OF_EVERY_LAYER = {
 
 
 def _lstm_arguments(config: Any) -> list[Mapping[str, Any]]:
-    nodes = (node for node in _mappings(config) if node.get("class_name") == "LSTM")
-    return [node["config"] for node in nodes if isinstance(node.get("config"), Mapping)]
-
-
-def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
-    """All mappings in a configuration."""
-    waiting = [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            yield value
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
+    return [arguments_of(node) for node in mappings(config) if node.get("class_name") == "LSTM"]

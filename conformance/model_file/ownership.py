@@ -1,4 +1,4 @@
-"""Decides whether a class, a function or an activation of a configuration is Keras' own, and what it computes.
+"""Reads the nodes of a configuration: whether a class, a function or an activation is Keras' own, and what it computes.
 
 A name alone is no evidence. From Keras 2.13 on, a file has the module of each class, null for a user's class. Older files, and the
 outermost layers of every `.h5` file, have the name only. Every file has the name only of a function: its meaning depends on the
@@ -7,7 +7,7 @@ Keras that loads the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,30 @@ ARGUMENTS = frozenset({
     "recurrent_dropout", "implementation", "seed", "return_sequences", "return_state", "go_backwards", "stateful", "unroll",
     "time_major", "zero_output_for_mask", "use_cudnn", "quantization_config", "build_config",
 })  # fmt: skip
+
+
+def mappings(config: Any, without: str = "") -> Iterator[Node]:
+    """All mappings in a configuration, but not those below the key `without`."""
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            yield value
+            waiting += [child for key, child in value.items() if key != without]
+        elif isinstance(value, list):
+            waiting += value
+
+
+def arguments_of(node: Any) -> Node:
+    """The configuration of a node; empty where it has none."""
+    config = node.get("config") if isinstance(node, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
+
+
+def layers_of(config: Any) -> list[Node]:
+    """The layers of a model's configuration; of a Sequential of Keras before 2.2.3, the configuration itself."""
+    layers = config.get("layers") if isinstance(config, Mapping) else config
+    return [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
 
 
 def is_keras_own(node: Node) -> bool:

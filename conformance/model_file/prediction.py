@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from conformance.adapters.conventions import Conventions
+from conformance.adapters.protocol import Answer
 from conformance.cases.features import POLICIES
 from conformance.judging.judgement import Comparison, judge_values
 from conformance.judging.verdict import CheckResult, Verdict
@@ -22,18 +23,6 @@ from lstm_ref.uncertainty.rounding import RoundingLSTM, root_mean_square
 
 # The most rows of a recorded call that are judged: each runs once per replica.
 MOST_ROWS = 32
-
-
-class WorkerAnswer(Protocol):
-    """The answer of a worker."""
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """Its line."""
-
-    @property
-    def arrays(self) -> Mapping[str, Array]:
-        """Its arrays, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +67,7 @@ def question_of(path: str, precision: str) -> dict[str, Any]:
     return {"path": path, "replicas": REPLICAS, "unit_roundoff": UNIT_ROUNDOFF[precision], "seed": 0}
 
 
-def prediction_of(answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions: Conventions, precision: str) -> Prediction:
+def prediction_of(answer: Answer, lstms: Sequence[ModelLSTM], conventions: Conventions, precision: str) -> Prediction:
     """The answer, judged.
 
     Raises:
@@ -126,7 +115,7 @@ def _compare_runs(check: str, label: str, runs: Sequence[tuple[Array, Array, Arr
 # --- one call ------------------------------------------------------------------------------------------------------------------
 
 
-def _call_result(number: int, answer: WorkerAnswer, lstms: Sequence[ModelLSTM], conventions: Conventions) -> CallResult:
+def _call_result(number: int, answer: Answer, lstms: Sequence[ModelLSTM], conventions: Conventions) -> CallResult:
     fields, arrays = answer.fields, answer.arrays
     call = fields["calls"][number]
     layer = fields["layers"][call["layer"]]

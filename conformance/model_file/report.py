@@ -114,6 +114,7 @@ def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
         "policy": lstm.layer.policy,
         "config": None if config is None else vars(config),
         "input_dim": None if weights is None else weights.input_dim,
+        "units": None if weights is None else weights.units,
         "parameters": None if weights is None else weights.count,
         "faults": list(lstm.faults),
         "not_verified": lstm.layer.reason,

@@ -7,12 +7,12 @@ it, and attackers have bypassed it with other functions. So `harmless.toml` list
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from conformance.model_file.archive import ModelFile
-from conformance.model_file.ownership import class_of, is_bytecode, is_keras_own
+from conformance.model_file.ownership import class_of, is_bytecode, is_keras_own, mappings
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
 
 _HARMLESS = frozenset(
@@ -20,32 +20,22 @@ _HARMLESS = frozenset(
 )
 _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 
-# Keys that environments do not build, so their classes need not be known.
-_NOT_BUILT = ("compile_config",)
+# The key that environments do not build, so its classes need not be known.
+_NOT_BUILT = "compile_config"
 
 
 def reasons_not_to_load(file: ModelFile) -> tuple[str, ...]:
     """Why no environment should load the file, each reason once; empty where it may be loaded."""
     named = (f"its member {name!r} would be unpacked outside of its folder" for name in file.members if _leaves(name))
-    return tuple(dict.fromkeys([*named, *(reason for node in _nodes(file.config) if (reason := _reason(node)))]))
+    nodes = (
+        node for node in mappings(file.config, without=_NOT_BUILT) if "class_name" in node or "module" in node or is_bytecode(node)
+    )
+    return tuple(dict.fromkeys([*named, *filter(None, map(_reason, nodes))]))
 
 
 def _leaves(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
     return ".." in parts or parts[0] == "" or ":" in parts[0]
-
-
-def _nodes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All mappings in a configuration that have a class or a module, or are bytecode."""
-    waiting: list[Any] = [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            if "class_name" in value or "module" in value or is_bytecode(value):
-                yield value
-            waiting += [child for key, child in value.items() if key not in _NOT_BUILT]
-        elif isinstance(value, list):
-            waiting += value
 
 
 def _reason(node: Mapping[str, Any]) -> str:

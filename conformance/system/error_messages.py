@@ -46,6 +46,11 @@ def file_error_message(action: str, path: str | Path, error: OSError) -> str:
     return f"{path} could not be {action}: {reason}; {step}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def repeated_option_message(option: str, times: int) -> str:
     """`--seed is given 2 times, and is one choice: leave all but one out`."""
     return f"{option} is given {times} times, and is one choice: leave all but one out"

@@ -14,6 +14,7 @@ from conformance.explaining.explain import View
 from conformance.explaining.walkthrough.example import Example
 from conformance.explaining.walkthrough.values import CallTrace, trace_call, weights_of
 from conformance.report.console import show_table
+from conformance.system.error_messages import counted
 from lstm_ref import GATE_ORDER
 from lstm_ref.cell import Gates
 
@@ -51,7 +52,7 @@ def _words(example: Example) -> Iterator[str]:
     others = "it said" if units == 1 else f"all {units} units said"
     yield f"{example.constructor} on inputs {_tuple(example.shapes['inputs'])}"
     yield (
-        f"units = {units}: the layer remembers {_counted(units, 'number')} (its cell state c) and says as many (its hidden state "
+        f"units = {units}: the layer remembers {counted(units, 'number')} (its cell state c) and says as many (its hidden state "
         f"h) after each timestep; the output is as wide. Each unit reads {inputs} and what {others} one step before, "
         f"in each of four gates: {count} weights, whatever timesteps and batch are."
     )
@@ -155,7 +156,3 @@ def _values(example: Example, view: View, trace: CallTrace) -> Table:
 
 def _tuple(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))})"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"

@@ -46,7 +46,7 @@ def printed_report(report: ModelReport, verbosity: Verbosity = Verbosity.NORMAL)
     """What the terminal shows."""
     console = Console(width=200, record=True)
     with console.capture() as printed:
-        show(page(report, verbosity), console)
+        show(page(as_dict(report), verbosity), console)
     return printed.get()
 
 
@@ -76,7 +76,12 @@ def test_a_name_commands_no_terminal(verbosity: Verbosity, tmp_path: Path, capsy
     path = one_lstm(tmp_path / "model.keras", name=name)
     with Progress({}, verbosity=verbosity) as progress:
         report = examine(
-            path, ["wrong"], make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"), read_file=contents_of, progress=progress
+            path,
+            ["wrong"],
+            make=lambda _: LoadsOneLSTM(deviation="output_tanh_missing"),
+            read_file=contents_of,
+            expect=progress.expect,
+            finished=progress.finished,
         )
     printed = printed_report(report, verbosity) + "".join(capsys.readouterr())
     assert [each for each in printed if not each.isprintable() and each != "\n"] == []
@@ -122,7 +127,9 @@ def test_who_watches_is_told_of_each_lstm_and_of_the_model(tmp_path: Path) -> No
     file = io.StringIO()
     with Progress({}, unit="LSTMs", verbosity=Verbosity.VERBOSE, console=Console(file=file, width=200)) as progress:
         path = one_lstm(tmp_path / "model.keras")
-        examine(path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, progress=progress)
+        examine(
+            path, ["env"], make=lambda _: LoadsOneLSTM(), read_file=contents_of, expect=progress.expect, finished=progress.finished
+        )
     first, second, last = file.getvalue().splitlines()
     assert first.startswith("✓ PASS  model/lstm  ")
     assert second.startswith("✓ PASS  the whole model  ")

@@ -21,6 +21,7 @@ from conformance.commands.scripts import script_of
 from conformance.judging.verdict import Verdict
 from conformance.model_file.command import examine
 from conformance.model_file.contents import contents_of
+from conformance.model_file.report import as_dict
 from conformance.model_file.text import summary as model_summary
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, Script, show
 from conformance.report.markdown import LIMIT, as_markdown
@@ -233,9 +234,8 @@ def test_script_is_there_where_keras_3_ran(case_id: str, environment: dict[str, 
 def test_model_is_shown(deviation: str | None, outcome: str, tmp_path: Path) -> None:
     """A row per LSTM with its verdict in each environment, and what differs."""
     known = {"right": LoadsOneLSTM(), "other": LoadsOneLSTM(deviation=deviation)}
-    text = as_markdown(
-        model_summary(examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of))
-    )
+    run = examine(one_lstm(tmp_path / "model.keras"), list(known), make=known.__getitem__, read_file=contents_of)
+    text = as_markdown(model_summary(as_dict(run)))
     assert outcome in text
     assert "| LSTM | input\\_dim → units | parameters | uses | FROM | TO |" in text
     assert "predictions of both: " in text

@@ -138,7 +138,15 @@ def model_said() -> dict[str, Any]:
         | {"cases": {IDS[0]: verdict}, "picture": picture if verdict == "FAIL" else None}
         for path, verdict in verdicts.items()
     ]
-    described = {"written_as": "LSTM", "uses": 1, "policy": "float32", "config": {"units": 3}, "input_dim": 2, "parameters": 72}
+    described = {
+        "written_as": "LSTM",
+        "uses": 1,
+        "policy": "float32",
+        "config": {"units": 3},
+        "input_dim": 2,
+        "units": 3,
+        "parameters": 72,
+    }
     environment = {
         "label": "IN",
         "spec": "installed",
