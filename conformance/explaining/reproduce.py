@@ -31,7 +31,7 @@ from conformance.explaining.reproduction.gradient_lines import (
     variable_of,
 )
 from conformance.explaining.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
-from conformance.explaining.reproduction.limits import limit_of, weight_sensitivity
+from conformance.explaining.reproduction.limits import limit_of, sensitivity
 from conformance.explaining.reproduction.numpy_lines import CELL, NumpyLines, numpy_lines
 from conformance.explaining.reproduction.relation_lines import RETURNED, second_run
 from conformance.known.known_differences import KnownDifference
@@ -173,8 +173,8 @@ class _Script:
         if self._gradient:
             other = case.replace(route="training").id
             return f"outputs and states, and of the gradients their slope only, as the script of {other} does"
-        if case.dropout == "inference" and case.values != "finite":
-            return "dropout masks, which may be drawn unseen where what is returned is not finite"
+        if case.dropout == "inference" and (case.values != "finite" or case.mask == "all"):
+            return "dropout masks, which may be drawn unseen where no finite result depends on them"
         return ""
 
     def _data(self) -> list[str]:
@@ -335,9 +335,9 @@ class _Script:
         case = self.case if both_keras else self.case.replace(relation="")
         return f"{limit_of(*self._limit_arguments(case)):.2g}"
 
-    def weight_sensitivity(self) -> list[float]:
-        """How sensitive the comparison is to errors of the weights, the least first."""
-        return sorted(weight_sensitivity(*self._limit_arguments(self.case)))
+    def sensitivity(self) -> list[float]:
+        """How sensitive the comparison is to errors of the weights and the inputs, the least first."""
+        return sorted(sensitivity(*self._limit_arguments(self.case)))
 
     def _limit_arguments(self, case: Case) -> tuple[Case, str, tuple[str, ...], str]:
         """The arguments of `limit_of`: the case, the backend, and the lines that make its arrays."""
@@ -353,13 +353,13 @@ class _Script:
 
 @lru_cache(maxsize=1)
 def _seed_of(case: Case, backend: str) -> int:
-    """The first seed with which errors in every array of weights are found, or the most sensitive seed."""
+    """The first seed with which errors in every array are found, or the most sensitive seed."""
     if Need.USED_STEP not in case.fulfilled_needs:
         return 0
     case = case.replace(relation="", **({"route": "training"} if case.execution.route == "gradient" else {}))
     tried: list[list[float]] = []
     for seed in range(_SEEDS):
-        tried.append(_Script(case=case, backend=backend, about="", style=_STYLES[0], seed=seed).weight_sensitivity())
+        tried.append(_Script(case=case, backend=backend, about="", style=_STYLES[0], seed=seed).sensitivity())
         if min(tried[-1]) >= 1:
             return seed
     return tried.index(max(tried))

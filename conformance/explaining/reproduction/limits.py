@@ -50,10 +50,11 @@ def limit_of(case: Case, backend: str, lines: tuple[str, ...], given: str = "") 
     return math.ceil(limit / digit) * digit
 
 
-def weight_sensitivity(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
-    """The sensitivity to errors in the weights: 1 for sensitive enough, 0 where activations are dead or saturated.
+def sensitivity(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
+    """The sensitivity to errors in the weights and the inputs: 1 for sensitive enough, 0 where activations are dead or saturated.
 
     One number for each array that acts in the case, and for the arrays of one kind in all LSTMs, whose errors may cancel in a loss.
+    The roundings of the inputs may cancel there too.
 
     Args: as `limit_of`.
     """
@@ -66,7 +67,10 @@ def weight_sensitivity(case: Case, backend: str, lines: tuple[str, ...], given: 
     places = range(len(script.stimulus.arrays["weights"]))
     moved = [{place} for place in places if place % kinds in acting]
     moved += [{place for place in places if place % kinds == kind} for kind in acting]
-    return [min(1.0, script.moved_by(each, step) / enough) for each in moved]
+    changes = [script.moved_by(each, step) / enough for each in moved]
+    if case.returns_loss and Need.FLOAT32 in case.fulfilled_needs and "x" in script.stimulus.arrays:
+        changes.append(script.moved_by_rounded_inputs() / (2 * ELEMENT_LIMIT * script.sigma))
+    return [min(1.0, change) for change in changes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +92,14 @@ class _Answers:
     def moved_by(self, places: set[int], step: float) -> float:
         """The largest change of the compared arrays when the weights at these places are multiplied by 1 + step."""
         weights = [array * (1 + step * (place in places)) for place, array in enumerate(self.stimulus.arrays["weights"])]
-        moved = replace(self.stimulus, arrays={**self.stimulus.arrays, "weights": weights})
-        calls = self.oracle.observe(self.case, moved)
+        return self._change(weights=weights)
+
+    def moved_by_rounded_inputs(self) -> float:
+        """The largest change of the compared arrays when the inputs are rounded to float16."""
+        return self._change(x=np.asarray(self.stimulus.arrays["x"], "float16").astype("float64"))
+
+    def _change(self, **arrays: Any) -> float:
+        calls = self.oracle.observe(self.case, replace(self.stimulus, arrays={**self.stimulus.arrays, **arrays}))
         differences = [
             np.abs(array - before)
             for array, before in zip((each for _, each in _compared_arrays(calls)), self.compared, strict=True)
