@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.judging.attribution import verdict_of_exception
 from conformance.judging.verdict import Result, Verdict, worst_verdict
+from conformance.probes.composites import composite_probes
 from conformance.probes.configuration import configuration_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
@@ -36,6 +37,7 @@ PROBES: list[Probe] = [
     *step_probes(),
     *dropout_probes(),
     *state_probes(),
+    *composite_probes(),
     *configuration_probes(),
     *refusal_probes(),
     *shape_probes(),

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
+from conformance.probes.architectures import ARCHITECTURES, integer_inputs, integer_weights, predicted
 from conformance.probes.checks import check_close, check_equal
 from conformance.probes.masks import BATCH, CALLS, SIZE, TIMESTEPS, Reader
 from conformance.probes.model import SEED, Probe, Subject, dyadic, dyadic_weights
-from lstm_ref import GATE_ORDER
+from lstm_ref import GATE_ORDER, LSTM, LSTMConfig
 from lstm_ref.arrays import Array
+from lstm_ref.uncertainty.rounding import sigma_of_run
 
 UNITS, INPUT_DIM, ROWS = 3, 5, 4
 FALSE_ALARM = 1e-9
+# Word of the id → the outputs at inference.
+ROUTES: dict[str, Callable[[Subject, Any, Array], Array]] = {
+    "false": lambda subject, layer, inputs: subject.read(layer(inputs, training=False)),
+    "default": lambda subject, layer, inputs: subject.read(layer(inputs)),
+    "predict": predicted,
+}
 RATES = {"input": {"dropout": 0.5}, "recurrent": {"recurrent_dropout": 0.5}}
 
 # Word of the id → the layer that is read, and the number of masks of the four gates.
@@ -86,11 +93,25 @@ def _inputs() -> Array:
     return dyadic(ROWS, TIMESTEPS, INPUT_DIM, key=8) + 0.0625  # no input is 0, so that none looks dropped
 
 
-def _inference(subject: Subject, *, training: bool | None, rates: dict[str, float]) -> tuple[CheckResult, ...]:
-    """Compare bit for bit: without masks the same operations run, with the implementation that recurrent dropout requires."""
-    plain = {"implementation": 1, "use_cudnn": False} if "recurrent_dropout" in rates else {}
-    got = _outputs(subject, _inputs(), training=training, **rates, **plain)
-    return (check_close("outputs", "outputs at inference", got, _outputs(subject, _inputs(), training=False, **plain)),)
+def _inference(
+    subject: Subject, *, rates: dict[str, float], architecture: str = "lstm", route: str = "default", **arguments: Any
+) -> tuple[CheckResult, ...]:
+    """Compare with the reference without dropout, bit for bit."""
+    kind = ARCHITECTURES[architecture]
+    layer = kind.loaded(subject, return_sequences=True, **rates, **arguments)
+    got = ROUTES[route](subject, layer, kind.inputs)
+    expected = kind.reference(kind.weights, return_sequences=True)(kind.inputs)
+    return (check_close("outputs", "outputs at inference", got, expected),)
+
+
+def _inference_native(subject: Subject, *, rates: dict[str, float]) -> tuple[CheckResult, ...]:
+    """Compare on the paths that need tanh and sigmoid."""
+    weights, inputs = integer_weights(UNITS, INPUT_DIM), integer_inputs(ROWS, TIMESTEPS, INPUT_DIM)
+    config = LSTMConfig(UNITS, return_sequences=True)
+    trajectory = LSTM(config, weights).trajectory(inputs)
+    sigma = sigma_of_run(config, weights, inputs.astype(np.float64), trajectory, subject.arithmetic("float32")).hidden
+    layer = subject.build_loaded(weights, return_sequences=True, **rates)
+    return (check_close("outputs", "outputs at inference", subject.read(layer(inputs)), trajectory.hidden, sigma),)
 
 
 def _rate_zero(subject: Subject) -> tuple[CheckResult, ...]:
@@ -157,13 +178,24 @@ def _seed_in_config(subject: Subject) -> tuple[CheckResult, ...]:
 
 
 def _inference_probes() -> Iterator[Probe]:
-    for (label, rates), (word, training) in itertools.product(RATES.items(), {"false": False, "default": None}.items()):
+    asserts = "each dropout alone, and both, are off unless the layer is called with training=True"
+    both = {name: rate for rates in RATES.values() for name, rate in rates.items()}
+    of_lstm: dict[str, dict[str, Any]] = {
+        **{route: {"route": route} for route in ROUTES},
+        "impl1": {"implementation": 1},
+        "no-cudnn": {"use_cudnn": False},
+    }
+    ways = [(f"{label}-{word}", {"rates": rates, **way}) for label, rates in RATES.items() for word, way in of_lstm.items()]
+    ways += [(f"both-{name}", {"rates": both, "architecture": name}) for name in ARCHITECTURES]
+    for label, parameters in ways:
+        yield Probe(trait="dropout-at-inference", judge=_inference, asserts=asserts, parameters=parameters, label=label)
+    for label, rates in RATES.items():
         yield Probe(
             trait="dropout-at-inference",
-            judge=_inference,
-            asserts="dropout is off unless the layer is called with training=True",
-            parameters={"training": training, "rates": rates},
-            label=f"{label}-{word}",
+            judge=_inference_native,
+            asserts=asserts,
+            parameters={"rates": rates},
+            label=f"{label}-native",
         )
 
 

@@ -21,12 +21,17 @@ FALSE_ALARM = 1e-9
 BIAS_INITIALIZERS = {"default": None, "constant": 0.5}
 
 
-def _bias(subject: Subject, *, unit_forget_bias: bool, value: float | None) -> tuple[CheckResult, ...]:
-    initializer = {} if value is None else {"bias_initializer": subject.keras.initializers.Constant(value)}
-    layer = subject.lstm(UNITS, unit_forget_bias=unit_forget_bias, **initializer)
+def _bias(subject: Subject, *, unit_forget_bias: bool | None, value: float | None) -> tuple[CheckResult, ...]:
+    """Judge the initial bias. `unit_forget_bias` is not given if it is None, and its default is True."""
+    arguments: dict[str, Any] = {} if unit_forget_bias is None else {"unit_forget_bias": unit_forget_bias}
+    if value is not None:
+        arguments["bias_initializer"] = subject.keras.initializers.Constant(value)
+    layer = subject.lstm(UNITS, **arguments)
     layer.build((None, None, INPUT_DIM))
     weights = subject.read_weights(layer)
-    blocks = {gate: np.full(UNITS, 1.0 if unit_forget_bias and gate == "f" else value or 0.0) for gate in GATE_ORDER}
+    blocks = {
+        gate: np.full(UNITS, 1.0 if unit_forget_bias in (None, True) and gate == "f" else value or 0.0) for gate in GATE_ORDER
+    }
     return tuple(
         check_close(f"bias_{gate}", f"the initial bias of gate {gate}", weights.astype("float64").gate(gate).bias, block)  # type: ignore[arg-type]  # the layer has a bias
         for gate, block in blocks.items()
@@ -129,13 +134,14 @@ def _no_seed(subject: Subject) -> tuple[CheckResult, ...]:
 
 def initialiser_probes() -> Iterator[Probe]:
     """Yield all probes of initialisers."""
-    for (word, value), unit_forget_bias in itertools.product(BIAS_INITIALIZERS.items(), (True, False)):
+    given = {"on": True, "off": False, "unset": None}
+    for (word, value), (given_as, unit_forget_bias) in itertools.product(BIAS_INITIALIZERS.items(), given.items()):
         yield Probe(
             trait="unit-forget-bias",
             judge=_bias,
             asserts="unit_forget_bias puts ones in the forget gate's bias; all else follows bias_initializer",
             parameters={"unit_forget_bias": unit_forget_bias, "value": value},
-            label=f"{'on' if unit_forget_bias else 'off'}-{word}",
+            label=f"{given_as}-{word}",
         )
     for policy, units in itertools.product(POLICIES, (1, 3, 16)):
         yield Probe(
@@ -147,8 +153,8 @@ def initialiser_probes() -> Iterator[Probe]:
         )
     glorot = "the initial kernel is uniform within √(6 / (input_dim + 4 · units)), not within a limit per gate"
     yield from _probe_per_value("glorot-uniform", _glorot, glorot, "given", ("default", "name", "object", "class"))
-    given = "each initialiser decides the weights that it is named for"
-    yield from _probe_per_value("initializer-given", _named_initialisers, given, "form", ("name", "object"))
+    named = "each initialiser decides the weights that it is named for"
+    yield from _probe_per_value("initializer-given", _named_initialisers, named, "form", ("name", "object"))
     same = "layers built with the same seed have the same weights"
     yield from _probe_per_value("initializer-same-seed", _same_seed, same, "by", ("initializer", "global"))
     yield Probe(trait="initializer-no-seed", judge=_no_seed, asserts="layers built without a seed have different weights")

@@ -89,11 +89,18 @@ def trained_model(subject: Subject, layer: Any, input_dim: int, **compiling: Any
     return model
 
 
+# Route → the loss that a model reports for one batch.
+LOSSES: dict[str, Callable[..., Any]] = {
+    "evaluate": lambda model, *data: model.evaluate(*data, batch_size=BATCH, verbose=0),
+    "train_on_batch": lambda model, *data: model.train_on_batch(*data),
+    "fit": lambda model, *data: model.fit(*data, batch_size=BATCH, verbose=0).history["loss"][0],
+}
+
+
 def _reported_loss(subject: Subject, layer: Any, targets: Array, route: str) -> Array:
     model = trained_model(subject, layer, INPUT_DIM)
     data = dyadic(BATCH, TIMESTEPS, INPUT_DIM, key=9).astype("float32"), targets.astype("float32")
-    loss = model.train_on_batch(*data) if route == "train_on_batch" else model.evaluate(*data, batch_size=BATCH, verbose=0)
-    return np.asarray(loss, np.float64)
+    return np.asarray(LOSSES[route](model, *data), np.float64)
 
 
 def _total_of_weights(subject: Subject, *, route: str) -> tuple[CheckResult, ...]:
@@ -138,12 +145,12 @@ def regularisation_probes() -> Iterator[Probe]:
             label="-".join(filter(None, words)) or "last",
         )
     totals = {"weights": _total_of_weights, "activity": _total_of_activity}
-    for (of, judge), route in itertools.product(totals.items(), ("evaluate", "train_on_batch")):
+    for (of, judge), route in itertools.product(totals.items(), LOSSES):
         yield Probe(
             trait=f"{of}-regularizer-in-loss",
             judge=judge,
             asserts="the loss that is reported includes the regularisers' penalties",
             parameters={"route": route},
             label=route.replace("_", "-"),
-            needs_training=route == "train_on_batch",
+            needs_training=route != "evaluate",
         )

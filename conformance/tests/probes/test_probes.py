@@ -13,118 +13,13 @@ from conformance.judging.verdict import CheckResult, Verdict
 from conformance.probes import PROBES, Probe, probe_of, run_probe
 from conformance.probes.configuration import ARGUMENTS
 from conformance.tests.support import probe_doubles as doubles
-from conformance.tests.support import probe_repairs as repairs
+from conformance.tests.support.probe_rejections import KNOWN, doubles_of, is_tried
 
 pytestmark = [
     pytest.mark.xdist_group("keras"),
     # What TensorFlow, Keras and NumPy say of a layer that raises, or that is wrong on purpose, is no concern of these tests.
     pytest.mark.filterwarnings("ignore"),
 ]
-
-# What Keras 3.15.1 does wrong on TensorFlow → why, and a layer that does it right, where a subclass can.
-KNOWN: dict[str, tuple[str, type | None]] = {
-    **{
-        f"probe-orthogonal-bfloat16-u{units}-s0": ("TensorFlow has no QR in bfloat16", repairs.OrthogonalInFloat32)
-        for units in (1, 3, 16)
-    },
-    "probe-dropout-masks-input-impl1-s0": ("the four masks are broadcast as if they were one", repairs.GenericLoop),
-    **{
-        f"probe-{probe}-s0": ("a rate of 1 is taken for 0", repairs.DropsAll)
-        for probe in (
-            "dropout-rate-one-impl2",
-            "dropout-rate-one-impl2-no-cudnn",
-            "dropout-rate-one-impl1-no-cudnn",
-            "recurrent-dropout-rate-one",
-        )
-    },
-    "probe-reset-state-cells1-s0": ("reset_state() does not look into nested states", None),
-    "probe-reset-state-cells2-s0": ("reset_state() does not look into nested states", None),
-    "probe-reset-state-of-model-s0": ("a model has no reset_state()", None),
-    "probe-reset-state-to-states-s0": ("reset_state() takes no states", repairs.ResetToStates),
-    "probe-config-argument-use-cudnn-s0": ("use_cudnn is not in the config", repairs.CompleteConfig),
-    "probe-config-argument-implementation-s0": ("implementation is not in the config", repairs.CompleteConfig),
-    "probe-bidirectional-output-shape-s0": ("a Bidirectional takes its halves for equal", None),
-    "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
-}
-
-# Trait → layers that are wrong, and the checks that reject them.
-WEIGHTS = ("kernel", "recurrent_kernel", "bias")
-DOUBLES: dict[str, dict[type, tuple[str, ...]]] = {
-    "unit-forget-bias": {
-        doubles.ForgetBiasFlipped: ("bias_f",),
-        doubles.BiasTripled: ("bias_i", "bias_c", "bias_o"),
-    },
-    "orthogonal": {doubles.OrthogonalPerGate: ("orthogonal",)},
-    "glorot-uniform": {doubles.KernelTooWide: ("within_limit",), doubles.KernelTooNarrow: ("reaches_limit",)},
-    "initializer-given": {doubles.InitializersIgnored: WEIGHTS},
-    "initializer-same-seed": {doubles.InitializersUnseeded: WEIGHTS[:2]},
-    "initializer-no-seed": {doubles.InitializersIgnored: WEIGHTS[:2]},
-    "regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
-    "no-regularizer": {doubles.AlwaysRegularised: ("losses",)},
-    "activity-regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
-    "weights-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
-    "activity-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
-    "constraint": {doubles.Unconstrained: WEIGHTS},
-    "not-trainable": {doubles.AlwaysTrainable: ("trainable_weights", *WEIGHTS), doubles.CutOff: ("step",)},
-    "steps": {
-        doubles.StatesConstant: WEIGHTS,
-        doubles.Unregularised: WEIGHTS,
-        doubles.PenaltiesDoubled: WEIGHTS,
-    },
-    "dropout-masks": {
-        doubles.Unscaled: ("scale",),
-        doubles.MaskPerTimestep: ("constant",),
-        doubles.SameForAllRows: ("rows",),
-        doubles.SameInAllCalls: ("calls",),
-        doubles.KeptTooOften: ("keep_rate",),
-        doubles.MaskPerGate: ("gates",),
-        doubles.OneMaskForAll: ("gates",),
-    },
-    "dropout-at-inference": {doubles.AlwaysInTraining: ("outputs",)},
-    "dropout-training-steps": {doubles.SameInAllCalls: ("calls",)},
-    "dropout-seed": {doubles.Unseeded: ("same",), doubles.AlwaysSeeded: ("different",)},
-    "dropout-seed-in-config": {doubles.forgetting("seed"): ("config", "outputs")},
-    "dropout-rate-zero": {doubles.AtLeastHalf: ("outputs",)},
-    "stateful-other-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
-    "stateful-dynamic-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
-    "reset-before-build": {doubles.ResetLeavesTrace: ("outputs",)},
-    "reset-state": {
-        doubles.NeverReset: ("zeros", "outputs"),
-        doubles.ResetLeavesTrace: ("outputs",),
-        doubles.NeverCarried: ("carried",),
-    },
-    "config-round-trip": {doubles.NeverTheSameConfig: ("config",)},
-    "activation-accepted": {
-        doubles.OtherActivations: ("activation", "recurrent_activation"),
-        doubles.NotANumber: ("activation_outputs", "recurrent_activation_outputs"),
-    },
-    "refused-call": {doubles.Forgiving: ("refused",)},
-    "refused-argument": {doubles.Forgiving: ("refused",)},
-}
-
-
-def doubles_of(probe: Probe) -> dict[type, tuple[str, ...]]:
-    """The layers that the probe must reject."""
-    if probe.trait == "config-argument":
-        name = probe.parameters["name"]
-        computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
-        namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
-        return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
-    chosen = DOUBLES[probe.trait]
-    if probe.trait == "steps":
-        # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
-        of_penalties = [doubles.PenaltiesDoubled, *([doubles.Unregularised] if probe.parameters["steps"] == 1 else [])]
-        return {double: chosen[double] for double in (of_penalties if probe.parameters["penalised"] else [doubles.StatesConstant])}
-    if probe.trait == "dropout-masks":
-        other = doubles.MaskPerGate if probe.parameters["masks"] == 4 else doubles.OneMaskForAll
-        return {double: checks for double, checks in chosen.items() if double is not other}
-    return chosen
-
-
-def is_tried(probe: Probe, double: type) -> bool:
-    """Every double on every probe, but for dropout's masks, which are read alike in all of many ways: one each, and all on two."""
-    return probe.trait != "dropout-masks" or double is doubles.Unscaled or probe.label in ("input", "recurrent")
-
 
 PASSING = [probe for probe in PROBES if probe.id not in KNOWN]
 REJECTIONS = [
@@ -164,7 +59,7 @@ def test_what_is_known_to_fail_fails(probe_id: str, keras: Any) -> None:
 @pytest.mark.parametrize(("probe", "double", "checks"), REJECTIONS)
 def test_wrong_layer_is_rejected(probe: Probe, double: type, checks: tuple[str, ...], keras: Any) -> None:
     """By the checks that are there for it, and with a message that says what was got and what expected."""
-    result = run_probe(probe, keras, doubles.make(keras, double))
+    result = run_probe(probe, *doubles.make(keras, double))
     failed = {check.check: check.message for check in result.checks if check.verdict is Verdict.FAIL}
     assert result.verdict is Verdict.FAIL, result.reason
     assert set(checks) <= failed.keys()
@@ -174,7 +69,7 @@ def test_wrong_layer_is_rejected(probe: Probe, double: type, checks: tuple[str, 
 @pytest.mark.parametrize(("probe", "repair"), REPAIRED)
 def test_mended_layer_is_accepted(probe: Probe, repair: type, keras: Any) -> None:
     """A probe that real Keras fails is one that can be passed."""
-    result = run_probe(probe, keras, doubles.make(keras, repair))
+    result = run_probe(probe, *doubles.make(keras, repair))
     assert (result.verdict, result.reason, messages(result.checks)) == (Verdict.PASS, "", [])
 
 

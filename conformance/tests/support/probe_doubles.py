@@ -10,19 +10,41 @@ from typing import Any
 import numpy as np
 
 
-def make(keras: Any, double: type) -> Any:
-    """The double as a layer class."""
-    return type(double.__name__, (double, keras.layers.LSTM), {"double_keras": keras})
+class _Module:
+    """A module with some of its attributes replaced."""
+
+    def __init__(self, module: Any, **replaced: Any) -> None:
+        self._module = module
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def make(keras: Any, double: type[Double]) -> tuple[Any, Any]:
+    """Keras with the double in place of the class that it is mixed into, and the LSTM class; Keras can load the double by name."""
+    members = {"double_keras": keras}
+    made = type(double.__name__, (double, getattr(keras.layers, double.double_of)), members)
+    keras.saving.register_keras_serializable()(made)
+    if double.double_of == "LSTM":
+        return keras, made
+    return _Module(keras, layers=_Module(keras.layers, **{double.double_of: made})), keras.layers.LSTM
 
 
 class Double:
-    """What doubles share: Keras' own layer behind them, and the module."""
+    """What doubles share: Keras' own layer behind them, of the class `double_of`, and the module."""
 
     double_keras: Any
+    double_of = "LSTM"
 
-    def __init__(self, units: int = 1, **arguments: Any) -> None:
-        super().__init__(units, **self.double_arguments(arguments))  # type: ignore[call-arg]  # Keras' layer comes next
-        self.double_cell(self.cell)
+    def __init__(self, units: Any = 1, **arguments: Any) -> None:
+        super().__init__(self.double_first(units), **self.double_arguments(arguments))  # type: ignore[call-arg]  # Keras' layer comes next
+        if self.double_of == "LSTM":
+            self.double_cell(self.cell)
+
+    def double_first(self, units: Any) -> Any:
+        """The constructor's first argument: units, or what a wrapper wraps."""
+        return units
 
     def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The constructor's arguments in place of those given."""
@@ -41,6 +63,11 @@ class Double:
         return outputs
 
     cell: Any
+
+
+def of(base: str, double: type[Double]) -> type[Double]:
+    """The double with another class of Keras behind it."""
+    return type(f"{double.__name__}Of{base}", (double,), {"double_of": base, "__doc__": double.__doc__})
 
 
 # --- initialisers --------------------------------------------------------------------------------------------------------------
@@ -256,6 +283,14 @@ class AlwaysInTraining(Double):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:  # noqa: ARG002  # Keras' signature
         return super().call(sequences, initial_state=initial_state, mask=mask, training=True)
+
+
+class CellAlwaysInTraining(Double):
+    """The cell drops whatever `training` says."""
+
+    def double_cell(self, cell: Any) -> None:
+        inner = cell.call
+        cell.call = lambda inputs, states, training=False: inner(inputs, states, training=True)  # noqa: ARG005  # Keras' signature
 
 
 class AtLeastHalf(Double):

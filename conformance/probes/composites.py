@@ -1,0 +1,188 @@
+"""Probes of the parts of a Bidirectional and of stacked cells: which part reads, carries and forgets which state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.judging.verdict import CheckResult
+from conformance.probes.architectures import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    BATCH,
+    INPUT_DIM,
+    TIMESTEPS,
+    UNITS,
+    cell_of,
+    integer_inputs,
+    integer_states,
+    integer_weights,
+    load,
+)
+from conformance.probes.checks import check_close, check_equal
+from conformance.probes.model import Probe, Subject
+from lstm_ref import GATE_ORDER, LSTM, Bidirectional, LSTMConfig, LSTMWeights, Stacked
+from lstm_ref.arrays import Array
+
+BIDIRECTIONAL = ARCHITECTURES["bidi"]
+MERGE_MODES = ("concat", "sum", "mul", "ave", None)
+# One row of each kind: a part is masked at the end, at the start, inside; nothing is masked.
+MASK = np.array([[1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]], bool)
+
+
+def compare_returned(subject: Subject, got: Any, expected: Any) -> tuple[CheckResult, ...]:
+    """Check each returned tensor, outputs and then states, in the order in which they come."""
+    flat_got, flat_expected = subject.keras.tree.flatten(got), subject.keras.tree.flatten(expected)
+    number = check_equal("number", "the number of returned tensors", len(flat_got), len(flat_expected))
+    pairs = enumerate(zip(flat_got, flat_expected, strict=False))
+    return number, *(
+        check_close("returned", f"returned tensor {k}", subject.read(a), np.asarray(b, np.float64)) for k, (a, b) in pairs
+    )
+
+
+def _bidirectional_states(
+    subject: Subject, *, merge_mode: str | None, return_sequences: bool, masked: bool
+) -> tuple[CheckResult, ...]:
+    """Judge a Bidirectional with four different initial states."""
+    flags = {"return_sequences": return_sequences, "return_state": True}
+    lstm = subject.lstm(UNITS, **ACTIVATIONS, **flags)
+    layer = load(subject.keras.layers.Bidirectional(lstm, merge_mode=merge_mode), BIDIRECTIONAL.input_shape, *BIDIRECTIONAL.weights)
+    forward, backward = BIDIRECTIONAL.reference(BIDIRECTIONAL.weights, **flags).layers
+    states, mask = integer_states(4), {"mask": MASK} if masked else {}
+    got = layer(BIDIRECTIONAL.inputs, initial_state=states, **mask)
+    return compare_returned(subject, got, Bidirectional(forward, backward, merge_mode)(BIDIRECTIONAL.inputs, states, **mask))
+
+
+def _bidirectional_reset(subject: Subject, *, which: tuple[str, ...]) -> tuple[CheckResult, ...]:
+    """Judge the outputs of two calls, and of one after a reset of some halves; "layer" resets the whole."""
+    layer = BIDIRECTIONAL.loaded(subject, stateful=True)
+    reference = BIDIRECTIONAL.reference(BIDIRECTIONAL.weights, stateful=True)
+
+    def compare(check: str, what: str) -> CheckResult:
+        return check_close(check, what, subject.read(layer(BIDIRECTIONAL.inputs)), reference(BIDIRECTIONAL.inputs))
+
+    carried = [compare("carried", f"outputs of the {call} call") for call in ("first", "second")]
+    for each in which:
+        (layer if each == "layer" else getattr(layer, f"{each}_layer")).reset_state()
+    for each, half in zip(("forward", "backward"), reference.layers, strict=True):
+        if each in which or "layer" in which:
+            half.reset_state()
+    return (*carried, compare("reset", f"outputs after a reset of {' and '.join(which)}"))
+
+
+def _stacked_reference(weights: list[LSTMWeights], flags: dict[str, bool]) -> Stacked:
+    """The reference of an RNN over several cells: the lowest decides the direction, the uppermost what is returned."""
+    stateful, last = flags.get("stateful", False), len(weights) - 1
+    configs = [
+        LSTMConfig(
+            each.units,
+            **ACTIVATIONS,
+            stateful=stateful,
+            go_backwards=k == 0 and flags.get("go_backwards", False),
+            return_sequences=k < last or flags["return_sequences"],
+            return_state=k == last,
+        )
+        for k, each in enumerate(weights)
+    ]
+    return Stacked([LSTM(config, each) for config, each in zip(configs, weights, strict=True)])
+
+
+def _stacked_cells(
+    subject: Subject, *, widths: tuple[int, ...], masked: bool = False, with_states: bool = False, **flags: bool
+) -> tuple[CheckResult, ...]:
+    """Judge two calls of an RNN over cells of these widths, the first of which is that of the inputs."""
+    weights = [integer_weights(units, below, key) for key, (below, units) in enumerate(itertools.pairwise(widths))]
+    flags = {"return_sequences": True, "return_state": True} | flags
+    shape = (BATCH, TIMESTEPS, widths[0])
+    cells = [cell_of(subject, units, **ACTIVATIONS) for units in widths[1:]]
+    layer = load(subject.keras.layers.RNN(cells, **flags), shape, *weights)
+    reference = _stacked_reference(weights, flags)
+    states = [integer_states(2, units) for units in widths[1:]] if with_states else None
+    mask = {"mask": MASK} if masked else {}
+    results: list[CheckResult] = []
+    for key in range(2):
+        inputs = integer_inputs(*shape, key=key)
+        results += compare_returned(subject, layer(inputs, initial_state=states, **mask), reference(inputs, states, **mask))
+    return tuple(results)
+
+
+def _ones_of(units: int, input_dim: int) -> LSTMWeights:
+    """Weights of a cell that emits ones: open gates, no memory, a candidate of 1."""
+    bias = np.concatenate([np.zeros(units) if gate == "f" else np.ones(units) for gate in GATE_ORDER])
+    return LSTMWeights(np.zeros((input_dim, 4 * units)), np.zeros((units, 4 * units)), bias)
+
+
+def _identity_of(units: int) -> LSTMWeights:
+    """Weights of a cell that emits its inputs."""
+    weights = _ones_of(units, units)
+    weights.gate("c").kernel[:] = np.eye(units)
+    weights.gate("c").bias[:] = 0  # type: ignore[index]  # there is a bias
+    return weights
+
+
+def _dropout_of_second_cell(subject: Subject) -> tuple[CheckResult, ...]:
+    """Judge the dropout of the second of two cells by the ones that it reads: they come as they are, doubled or as zeros.
+
+    Two features, or two rows, have the same mask by chance with a probability of 2^-64, so all of them with one far below 1e-9.
+    """
+    units, batch = 8, 64
+    cells = [cell_of(subject, units, **ACTIVATIONS), cell_of(subject, units, **ACTIVATIONS, dropout=0.5)]
+    layer = subject.keras.layers.RNN(cells, return_sequences=True)
+    load(layer, (batch, TIMESTEPS, 1), _ones_of(units, 1), _identity_of(units))
+    outputs = subject.read(layer(np.ones((batch, TIMESTEPS, 1), np.float32), training=True))
+    drawn: Array = outputs[:, 0]
+    return (
+        check_equal("scale", "the values of a masked 1", sorted(set(outputs.ravel().tolist())), [0.0, 2.0]),
+        check_close("constant", "the masks of all timesteps", outputs, np.repeat(outputs[:, :1], TIMESTEPS, axis=1)),
+        check_equal("features", "the number of different masks of features", len({*map(tuple, drawn.T.tolist())}), units),
+        check_equal("rows", "whether all rows have one mask", bool((drawn == drawn[:1]).all()), False),
+    )
+
+
+def composite_probes() -> Iterator[Probe]:
+    """Yield all probes of the parts of composites."""
+    called = {"last": (False, False), "seq": (True, False), "masked": (True, True)}
+    modes = [(mode, "seq") for mode in MERGE_MODES] + [(mode, label) for mode in ("concat", None) for label in ("last", "masked")]
+    for merge_mode, label in modes:
+        yield Probe(
+            trait="bidirectional-states",
+            judge=_bidirectional_states,
+            asserts="each half of a Bidirectional starts from its own initial states, returns its own, and is merged",
+            parameters={"merge_mode": merge_mode, **dict(zip(("return_sequences", "masked"), called[label], strict=True))},
+            label=f"{merge_mode or 'none'}-{label}",
+        )
+    for which in (("forward",), ("backward",), ("forward", "backward"), ("layer",)):
+        yield Probe(
+            trait="bidirectional-reset",
+            judge=_bidirectional_reset,
+            asserts="a reset of one half of a Bidirectional resets that half alone, a reset of both or of the layer resets both",
+            parameters={"which": which},
+            label="-".join(which),
+        )
+    same, growing = (UNITS,) * 4, (INPUT_DIM, 3, 4)
+    stacks: dict[str, dict[str, Any]] = {
+        "same": {"widths": same},
+        "growing": {"widths": growing},
+        "last": {"widths": same, "return_sequences": False},
+        "masked": {"widths": growing, "masked": True},
+        "back": {"widths": growing, "go_backwards": True},
+        "states": {"widths": growing, "with_states": True},
+        "stateful": {"widths": growing, "stateful": True},
+        "unroll": {"widths": growing, "unroll": True},
+    }
+    for label, parameters in stacks.items():
+        yield Probe(
+            trait="stacked-cells",
+            judge=_stacked_cells,
+            asserts="each of several cells reads the outputs of the cell before it, and its own states",
+            parameters=parameters,
+            label=label,
+        )
+    yield Probe(
+        trait="stacked-cells-dropout",
+        judge=_dropout_of_second_cell,
+        asserts="the dropout mask of a cell has one value for each feature that this cell reads",
+    )

@@ -1,0 +1,146 @@
+"""Wrong parts of layers, one sentence each: halves of a Bidirectional, cells of a stack, constraints, variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.tests.support.probe_doubles import Double
+
+
+class BackwardDouble(Double):
+    """What doubles share that are wrong only if they go backwards."""
+
+    go_backwards: bool
+
+
+class StartsBackwardFromZeros(BackwardDouble):
+    """The half that goes backwards ignores its initial states."""
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+        initial_state = None if self.go_backwards else initial_state
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+class NeverResetBackward(BackwardDouble):
+    """reset_state() does nothing in the half that goes backwards."""
+
+    def reset_state(self) -> None:
+        """Reset the other half."""
+        if not self.go_backwards:
+            super().reset_state()  # type: ignore[misc]  # Keras' layer comes next
+
+
+class NeverResetForward(BackwardDouble):
+    """reset_state() does nothing in the half that goes forward."""
+
+    def reset_state(self) -> None:
+        """Reset the other half."""
+        if self.go_backwards:
+            super().reset_state()  # type: ignore[misc]  # Keras' layer comes next
+
+
+class StatesExchanged(Double):
+    """Hidden and cell state are returned in the other order."""
+
+    def double_outputs(self, outputs: Any) -> Any:
+        return (outputs[0], outputs[2], outputs[1]) if isinstance(outputs, list | tuple) else outputs
+
+
+class HalvesAlike(Double):
+    """A Bidirectional whose two halves read in the same direction."""
+
+    double_of = "Bidirectional"
+
+    def __init__(self, layer: Any, **arguments: Any) -> None:
+        super().__init__(layer, **arguments)
+        self.backward_layer.go_backwards = False
+
+    backward_layer: Any
+
+
+class ReturnsLess(Double):
+    """The last of several returned tensors is missing."""
+
+    def double_outputs(self, outputs: Any) -> Any:
+        return outputs[:-1] if isinstance(outputs, list | tuple) else outputs
+
+
+class ResetsWhole(Double):
+    """A Bidirectional of which a reset of one half resets the other too."""
+
+    double_of = "Bidirectional"
+
+    def __init__(self, layer: Any, **arguments: Any) -> None:
+        super().__init__(layer, **arguments)
+        halves = self.forward_layer, self.backward_layer
+        resets = [half.reset_state for half in halves]
+        for half in halves:
+            half.reset_state = lambda: [reset() for reset in resets]
+
+    forward_layer: Any
+    backward_layer: Any
+
+
+class StackDouble(Double):
+    """What doubles share that are an RNN over several wrong cells."""
+
+    double_of = "RNN"
+
+    def double_first(self, units: Any) -> Any:
+        """The cells, as a stack that reads as this double says."""
+        stack = type("Stack", (_Stack, self.double_keras.layers.StackedRNNCells), {"double_stack": self})
+        return stack(units) if isinstance(units, list) else units
+
+    def double_inputs(self, position: int, inputs: list[Any]) -> Any:
+        """What the cell at that position reads: the last of the inputs, all those of the cells before it."""
+        del position
+        return inputs[-1]
+
+    def double_states(self, states: list[Any]) -> list[Any]:
+        """The states that the cells start from."""
+        return states
+
+
+class _Stack:
+    """Cells that read as the double says."""
+
+    double_stack: StackDouble
+    cells: list[Any]
+
+    def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
+        read, new_states = [inputs], []
+        for position, (cell, state) in enumerate(zip(self.cells, self.double_stack.double_states(list(states)), strict=True)):
+            output, new_state = cell(self.double_stack.double_inputs(position, read), state, training=training)
+            read.append(output)
+            new_states.append(new_state)
+        return read[-1], new_states
+
+
+class ReadsFirstInput(StackDouble):
+    """Every cell that can reads the inputs of the first."""
+
+    def double_inputs(self, position: int, inputs: list[Any]) -> Any:
+        return inputs[0] if inputs[0].shape == inputs[-1].shape else inputs[-1] * (1 + (position > 0))
+
+
+class StatesOfNeighbour(StackDouble):
+    """Two cells of one width exchange their states."""
+
+    def double_states(self, states: list[Any]) -> list[Any]:
+        return states[::-1] if all(state[0].shape == states[0][0].shape for state in states) else states
+
+
+class OneMaskForFeatures(Double):
+    """All features share one value of the dropout mask."""
+
+    def double_cell(self, cell: Any) -> None:
+        draw = cell._create_dropout_mask
+        cell._create_dropout_mask = lambda step, rate: draw(step[:, :1], rate) + 0 * step
+
+
+class ConstraintsShared(Double):
+    """All weights have the kernel's constraint."""
+
+    def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        given = arguments.get("kernel_constraint")
+        return {name: given if name.endswith("constraint") else value for name, value in arguments.items()}

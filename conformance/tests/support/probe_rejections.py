@@ -1,0 +1,145 @@
+"""What the tests of probes expect: which probes real Keras fails, and which wrong layers each probe rejects, by which checks."""
+
+from __future__ import annotations
+
+from conformance.probes import Probe
+from conformance.tests.support import probe_doubles as doubles
+from conformance.tests.support import probe_part_doubles as parts
+from conformance.tests.support import probe_repairs as repairs
+
+# What Keras 3.15.1 does wrong on TensorFlow → why, and a layer that does it right, where a subclass can.
+KNOWN: dict[str, tuple[str, type[doubles.Double] | None]] = {
+    **{
+        f"probe-orthogonal-bfloat16-u{units}-s0": ("TensorFlow has no QR in bfloat16", repairs.OrthogonalInFloat32)
+        for units in (1, 3, 16)
+    },
+    "probe-dropout-masks-input-impl1-s0": ("the four masks are broadcast as if they were one", repairs.GenericLoop),
+    **{
+        f"probe-{probe}-s0": ("a rate of 1 is taken for 0", repairs.DropsAll)
+        for probe in (
+            "dropout-rate-one-impl2",
+            "dropout-rate-one-impl2-no-cudnn",
+            "dropout-rate-one-impl1-no-cudnn",
+            "recurrent-dropout-rate-one",
+        )
+    },
+    "probe-reset-state-cells1-s0": ("reset_state() does not look into nested states", None),
+    "probe-reset-state-cells2-s0": ("reset_state() does not look into nested states", None),
+    "probe-reset-state-of-model-s0": ("a model has no reset_state()", None),
+    "probe-reset-state-to-states-s0": ("reset_state() takes no states", repairs.ResetToStates),
+    "probe-config-argument-use-cudnn-s0": ("use_cudnn is not in the config", repairs.CompleteConfig),
+    "probe-config-argument-implementation-s0": ("implementation is not in the config", repairs.CompleteConfig),
+    "probe-bidirectional-output-shape-s0": ("a Bidirectional takes its halves for equal", None),
+    "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
+}
+
+# Trait → layers that are wrong, and the checks that reject them.
+WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
+    "unit-forget-bias": {
+        doubles.ForgetBiasFlipped: ("bias_f",),
+        doubles.BiasTripled: ("bias_i", "bias_c", "bias_o"),
+    },
+    "orthogonal": {doubles.OrthogonalPerGate: ("orthogonal",)},
+    "glorot-uniform": {doubles.KernelTooWide: ("within_limit",), doubles.KernelTooNarrow: ("reaches_limit",)},
+    "initializer-given": {doubles.InitializersIgnored: WEIGHTS},
+    "initializer-same-seed": {doubles.InitializersUnseeded: WEIGHTS[:2]},
+    "initializer-no-seed": {doubles.InitializersIgnored: WEIGHTS[:2]},
+    "regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
+    "no-regularizer": {doubles.AlwaysRegularised: ("losses",)},
+    "activity-regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
+    "weights-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
+    "activity-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
+    "constraint": {doubles.Unconstrained: WEIGHTS},
+    "constraint-of-weight": {doubles.Unconstrained: WEIGHTS, parts.ConstraintsShared: WEIGHTS[1:]},
+    "not-trainable": {doubles.AlwaysTrainable: ("trainable_weights", *WEIGHTS), doubles.CutOff: ("step",)},
+    "steps": {
+        doubles.StatesConstant: WEIGHTS,
+        doubles.Unregularised: WEIGHTS,
+        doubles.PenaltiesDoubled: WEIGHTS,
+    },
+    "dropout-masks": {
+        doubles.Unscaled: ("scale",),
+        doubles.MaskPerTimestep: ("constant",),
+        doubles.SameForAllRows: ("rows",),
+        doubles.SameInAllCalls: ("calls",),
+        doubles.KeptTooOften: ("keep_rate",),
+        doubles.MaskPerGate: ("gates",),
+        doubles.OneMaskForAll: ("gates",),
+    },
+    "dropout-at-inference": {doubles.CellAlwaysInTraining: ("outputs",)},
+    "dropout-training-steps": {doubles.SameInAllCalls: ("calls",)},
+    "dropout-seed": {doubles.Unseeded: ("same",), doubles.AlwaysSeeded: ("different",)},
+    "dropout-seed-in-config": {doubles.forgetting("seed"): ("config", "outputs")},
+    "dropout-rate-zero": {doubles.AtLeastHalf: ("outputs",)},
+    "stateful-other-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
+    "stateful-dynamic-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
+    "reset-before-build": {doubles.ResetLeavesTrace: ("outputs",)},
+    "reset-state": {
+        doubles.NeverReset: ("zeros", "outputs"),
+        doubles.ResetLeavesTrace: ("outputs",),
+        doubles.NeverCarried: ("carried",),
+    },
+    "bidirectional-states": {
+        parts.StartsBackwardFromZeros: ("returned",),
+        parts.HalvesAlike: ("returned",),
+        doubles.of("Bidirectional", parts.ReturnsLess): ("number",),
+    },
+    "bidirectional-reset": {
+        doubles.NeverCarried: ("carried",),
+        parts.NeverResetForward: ("reset",),
+        parts.NeverResetBackward: ("reset",),
+        parts.ResetsWhole: ("reset",),
+    },
+    "stacked-cells": {
+        parts.ReadsFirstInput: ("returned",),
+        doubles.of("RNN", parts.StatesExchanged): ("returned",),
+        doubles.of("RNN", parts.ReturnsLess): ("number",),
+    },
+    "stacked-cells-dropout": {
+        doubles.Unscaled: ("scale",),
+        doubles.MaskPerTimestep: ("constant",),
+        parts.OneMaskForFeatures: ("features",),
+        doubles.SameForAllRows: ("rows",),
+    },
+    "config-round-trip": {doubles.NeverTheSameConfig: ("config",)},
+    "activation-accepted": {
+        doubles.OtherActivations: ("activation", "recurrent_activation"),
+        doubles.NotANumber: ("activation_outputs", "recurrent_activation_outputs"),
+    },
+    "refused-call": {doubles.Forgiving: ("refused",)},
+    "refused-argument": {doubles.Forgiving: ("refused",)},
+}
+
+
+def doubles_of(probe: Probe) -> dict[type[doubles.Double], tuple[str, ...]]:
+    """The layers that the probe must reject."""
+    if probe.trait == "config-argument":
+        name = probe.parameters["name"]
+        computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
+        namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
+        return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
+    chosen = DOUBLES[probe.trait]
+    if probe.trait == "steps":
+        # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
+        of_penalties = [doubles.PenaltiesDoubled, *([doubles.Unregularised] if probe.parameters["steps"] == 1 else [])]
+        return {double: chosen[double] for double in (of_penalties if probe.parameters["penalised"] else [doubles.StatesConstant])}
+    if probe.trait == "dropout-at-inference" and probe.label.endswith("native"):
+        return {doubles.AlwaysInTraining: ("outputs",)}
+    if probe.trait == "bidirectional-reset":
+        which = probe.parameters["which"]
+        blind = {
+            parts.NeverResetForward: which == ("backward",),
+            parts.NeverResetBackward: which == ("forward",),
+            parts.ResetsWhole: len(which) == 2 or which == ("layer",),
+        }
+        return {double: checks for double, checks in chosen.items() if not blind.get(double)}
+    if probe.trait == "dropout-masks":
+        other = doubles.MaskPerGate if probe.parameters["masks"] == 4 else doubles.OneMaskForAll
+        return {double: checks for double, checks in chosen.items() if double is not other}
+    return chosen
+
+
+def is_tried(probe: Probe, double: type[doubles.Double]) -> bool:
+    """Every double on every probe, but for dropout's masks, which are read alike in all of many ways: one each, and all on two."""
+    return probe.trait != "dropout-masks" or double is doubles.Unscaled or probe.label in ("input", "recurrent")
