@@ -127,7 +127,7 @@ class Architecture:
 
     def loaded(self, subject: Subject, **arguments: Any) -> Any:
         """Make a new layer with the weights."""
-        layer = self.make(subject, **dict.fromkeys(INITIALIZERS, "zeros") | ACTIVATIONS | arguments)
+        layer = self.make(subject, **{**dict.fromkeys(INITIALIZERS, "zeros"), **ACTIVATIONS, **arguments})
         return load(layer, self.input_shape, *self.weights)
 
 
