@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
@@ -16,11 +15,10 @@ from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimResult, plot_accurac
 from conformance.claims.page import page_of
 from conformance.claims.summary import blocks_of
 from conformance.claims.verification import LEVEL, SystemResult, environments_of, verify_live, verify_recorded
-from conformance.commands import completion, options, pages
-from conformance.report import files
+from conformance.commands import completion, options
+from conformance.commands.outputs import Outputs, outputs
 from conformance.report.console import stdout
 from conformance.report.documents import as_document
-from conformance.report.markdown import as_markdown
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.system.lifetime import scratch_folder
@@ -34,9 +32,7 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completion.claims)
-@options.json
-@options.markdown
-@options.html
+@outputs
 @click.option(
     "--plot", "plot_file", type=options.FILE, help="Draw accuracy against units (claim fewer-units-suffice) as PNG or SVG."
 )
@@ -46,9 +42,7 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 def claims(
     *,
     ids: tuple[str, ...],
-    json_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
+    outputs: Outputs,
     plot_file: Path | None,
     live: bool,
     verbosity: Verbosity,
@@ -75,12 +69,8 @@ def claims(
     drawn = [outcome.finding for outcome in settled if outcome.claim.id == PLOTTED_CLAIM and outcome.finding]
     systems = [text.system_as_json(system) for system in verified]
     document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
-    files.write_files(
-        (json_file, partial(files.write_document, document)),
-        (markdown_file, lambda path: files.write_text(as_markdown(list(blocks_of(settled, verified))), path)),
-        (html_file, lambda path: pages.write_page(page_of(document), path)),
-        (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path)),
-    )
+    plot = (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path))
+    outputs.write(document, lambda: list(blocks_of(settled, verified)), lambda: page_of(document), plot)
     sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import click
 
-from conformance.commands import completion, options, pages
+from conformance.commands import completion, options
+from conformance.commands.outputs import Outputs, outputs
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.model_file import text
 from conformance.model_file.command import examine
 from conformance.model_file.page import page_of
 from conformance.model_file.report import as_dict
-from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.document import show
-from conformance.report.markdown import as_markdown
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.system.lifetime import scratch_folder
@@ -49,9 +48,7 @@ from conformance.system.lifetime import scratch_folder
 @click.option(
     "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one answer may take."
 )
-@options.json
-@options.markdown
-@options.html
+@outputs
 @options.verbosity
 @scratch_folder()
 def model(
@@ -61,9 +58,7 @@ def model(
     second: str | None,
     inputs: Path | None,
     time_limit: float,
-    json_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
+    outputs: Outputs,
     verbosity: Verbosity,
 ) -> None:
     """Verify every LSTM of a .keras or .h5 file with its own weights, and the whole model, in one environment or across two.
@@ -79,11 +74,7 @@ def model(
         report = examine(path, specs, inputs, make=make, expect=progress.expect, finished=progress.finished)
     document = as_dict(report)
     try:
-        files.write_files(
-            (json_file, partial(files.write_document, document)),
-            (markdown_file, lambda path: files.write_text(as_markdown(text.summary(document)), path)),
-            (html_file, lambda path: pages.write_page(page_of(document), path)),
-        )
+        outputs.write(document, lambda: text.summary(document), lambda: page_of(document))
     finally:
         show(text.page(document, verbosity), stdout())
     sys.exit(0 if report.is_expected else 1)

@@ -21,11 +21,6 @@ from lstm_ref.deviations import DEVIATIONS
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
-json = click.option("--json", "json_file", type=FILE, help="Write the report as JSON.")
-markdown = click.option(
-    "--markdown", "markdown_file", type=FILE, help="Write the report as Markdown, short enough for a CI summary."
-)
-html = click.option("--html", "html_file", type=FILE, help="Write the report as a page: one file, for any browser.")
 backend = click.option(
     "--backend",
     type=click.Choice(list(BACKENDS)),
@@ -46,6 +41,9 @@ cases = click.option(
 )
 level = click.option(
     "--level", type=click.Choice(list(matrix.LEVELS)), help="Cases of the surface at this level, not of the documents' matrix."
+)
+time_limit = click.option(
+    "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
 )
 recorded = click.option(
     "--recorded",

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from conformance.claims.page import page_of as claims_page
-from conformance.commands import options, pages
+from conformance.commands import options
 from conformance.commands.scripts import script_of
 from conformance.model_file.page import page_of as model_page
 from conformance.report.documents import read
 from conformance.report.html.contents import Page
+from conformance.report.html.page import write_page
 from conformance.report.html.verify import page_of as verify_page
 from conformance.upgrade.history_page import page_of as history_page
 from conformance.upgrade.page import page_of as upgrade_page
@@ -33,7 +34,7 @@ def report(files: Sequence[Path], html_file: Path) -> None:
     documents = [read(file, *_FORMATS) for file in files]
     if len(documents) > 1 and any(document["format"] != "verify" for document in documents):
         raise LSTMError(f"{', '.join(map(str, files))}: expected one report, or several of `verify`, as --json writes them")
-    pages.write_page(page_of(documents), html_file)
+    write_page(page_of(documents), html_file)
 
 
 def page_of(documents: Sequence[Mapping[str, Any]]) -> Page:

@@ -17,16 +17,15 @@ from packaging.version import InvalidVersion, Version
 from conformance import matrix
 from conformance.adapters.base import AdapterStartError
 from conformance.adapters.keras.backends import BACKENDS
-from conformance.commands import completion, options, pages
+from conformance.commands import completion, options
 from conformance.commands.completion import REFERENCE
+from conformance.commands.outputs import Outputs, outputs
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.spec import CELLS, INSTALLED, parse
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.report import files
 from conformance.report.console import stdout
 from conformance.report.document import Block, show
 from conformance.report.documents import as_document
-from conformance.report.markdown import as_markdown
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import status_messages
 from conformance.running.session import INTERRUPTED
@@ -34,7 +33,7 @@ from conformance.system.lifetime import scratch_folder
 from conformance.upgrade import history_page, history_text, text
 from conformance.upgrade import page as upgrade_page
 from conformance.upgrade.baseline import judge, read_baseline, write_baseline
-from conformance.upgrade.history import History
+from conformance.upgrade.history import History, HistoryReport
 from conformance.upgrade.side import Implementation
 from conformance.upgrade.upgrade import Upgrade
 from lstm_ref import LSTMError
@@ -92,9 +91,6 @@ _level = click.option(
     show_default=True,
     help="Cases of the surface that are asked.",
 )
-_time_limit = click.option(
-    "--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take."
-)
 
 
 @click.command()
@@ -109,16 +105,14 @@ _time_limit = click.option(
     help="File of the expected changes. Any other change fails, and so does an expected change that is absent.",
 )
 @click.option("--write-baseline", "records", is_flag=True, help="Record the changes in the file of --baseline.")
-@options.json
-@options.markdown
-@options.html
+@outputs
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the outputs and the finished results to this folder, and resume from it if it exists.",
 )
 @options.recorded
-@_time_limit
+@options.time_limit
 @click.option("--reduce/--no-reduce", "reduces", default=True, help="Look for the smallest case, the first timestep and the gate.")
 @options.verbosity
 @scratch_folder()
@@ -131,9 +125,7 @@ def upgrade(
     seed: int,
     baseline: Path | None,
     records: bool,
-    json_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
+    outputs: Outputs,
     keep: Path | None,
     recorded: bool,
     time_limit: float,
@@ -170,12 +162,10 @@ def upgrade(
         comparison = judge(report, read_baseline(baseline))
     page = text.page(report, comparison)
     document = report.as_dict(comparison.as_dict())
-    _write_and_show(
-        text.verdict(report, comparison) if verbosity is Verbosity.QUIET else page,
-        (json_file, partial(files.write_document, document)),
-        (markdown_file, lambda path: files.write_text(as_markdown(page), path)),
-        (html_file, lambda path: pages.write_page(upgrade_page.page_of(document), path)),
-    )
+    try:
+        outputs.write(document, lambda: page, lambda: upgrade_page.page_of(document))
+    finally:
+        show(text.verdict(report, comparison) if verbosity is Verbosity.QUIET else page, stdout())
     if records and not comparison.complete:
         click.echo(f"{baseline} is as it was: a run that is not whole is not recorded", err=True)
     if report.stopped == INTERRUPTED:
@@ -203,11 +193,9 @@ def upgrade(
 @_level
 @options.cases
 @options.seed
-@options.json
-@options.markdown
-@options.html
+@outputs
 @options.recorded
-@_time_limit
+@options.time_limit
 @options.verbosity
 @scratch_folder()
 def history(
@@ -217,9 +205,7 @@ def history(
     level: str,
     patterns: tuple[str, ...],
     seed: int,
-    json_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
+    outputs: Outputs,
     recorded: bool,
     time_limit: float,
     verbosity: Verbosity,
@@ -244,20 +230,19 @@ def history(
         for backend, versions_of_backend in implementations.items()
     }
     document = as_document("history", {"backends": {backend: report.as_dict() for backend, report in reports.items()}})
-    screen_blocks, file_blocks = (
-        [block for backend, report in reports.items() for block in history_text.page(report, f"Keras on {backend}", merged=merged)]
-        for merged in (True, False)
-    )
-    if verbosity is Verbosity.QUIET:
-        screen_blocks = [
-            block for backend, report in reports.items() for block in history_text.verdict(report, f"Keras on {backend}")
-        ]
-    _write_and_show(
-        screen_blocks,
-        (json_file, partial(files.write_document, document)),
-        (markdown_file, lambda path: files.write_text(as_markdown([*history_text.HEAD, *file_blocks]), path)),
-        (html_file, lambda path: pages.write_page(history_page.page_of(document["backends"]), path)),
-    )
+
+    def blocks(of_report: Callable[[HistoryReport, str], list[Block]]) -> list[Block]:
+        return [block for backend, report in reports.items() for block in of_report(report, f"Keras on {backend}")]
+
+    on_screen = history_text.verdict if verbosity is Verbosity.QUIET else partial(history_text.page, merged=True)
+    try:
+        outputs.write(
+            document,
+            lambda: [*history_text.HEAD, *blocks(partial(history_text.page, merged=False))],
+            lambda: history_page.page_of(document["backends"]),
+        )
+    finally:
+        show(blocks(on_screen), stdout())
     sys.exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
@@ -269,15 +254,3 @@ def _spec_of(text: str, backend: str) -> str:
         if not any(mark in text for mark in ("=", *CELLS, INSTALLED, REFERENCE, "/", os.sep)):
             raise LSTMError(f"{text!r} is no version of Keras, as in 3.15.1, and no environment, as in tf-keras==2.21.0") from None
         return text
-
-
-def _write_and_show(page: Sequence[Block], *outputs: tuple[Path | None, Callable[[Path], None]]) -> None:
-    """Write the files, then print the page. Files come first, since the reader of the text may close the pipe.
-
-    Raises:
-        FileWriteError: a file could not be written. The page is printed all the same.
-    """
-    try:
-        files.write_files(*outputs)
-    finally:
-        show(page, stdout())

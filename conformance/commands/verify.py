@@ -14,15 +14,14 @@ from click.core import ParameterSource
 from conformance import matrix
 from conformance.adapters.base import Adapter
 from conformance.adapters.keras.layer import KerasLayerAdapter
-from conformance.commands import completion, options, pages
+from conformance.commands import completion, options
+from conformance.commands.outputs import Outputs, outputs
 from conformance.commands.scripts import script_of
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.reference.adapter import FusedAdapter, ReferenceAdapter
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.html import verify as verify_page
-from conformance.report.markdown import as_markdown
-from conformance.report.model import Report
 from conformance.report.summary import blocks_of
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import status_messages
@@ -39,10 +38,8 @@ FAILED, UNRESOLVED = 1, 3
 @options.seed
 @click.option("--eager", is_flag=True, help="Call layers eagerly instead of inside the backend's compiler.")
 @options.level
-@options.json
 @click.option("--junit", "junit_file", type=options.FILE, help="Write the report as JUnit XML.")
-@options.markdown
-@options.html
+@outputs
 @click.option(
     "--keep",
     "folder",
@@ -52,7 +49,7 @@ FAILED, UNRESOLVED = 1, 3
 @click.option(
     "--journal", "journal_file", type=options.FILE, help="Write each result at once, and resume from this file if it exists."
 )
-@click.option("--time-limit", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds that one case may take.")
+@options.time_limit
 @click.option(
     "--reduce/--no-reduce", "reduces", default=True, help="Look for the minimal case of the first differences (with --level)."
 )
@@ -83,10 +80,8 @@ def verify(
     seed: int,
     eager: bool,
     level: str | None,
-    json_file: Path | None,
     junit_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
+    outputs: Outputs,
     folder: Path | None,
     journal_file: Path | None,
     time_limit: float,
@@ -138,25 +133,17 @@ def verify(
     )
     report = session.run()
     try:  # Files first, since the reader of the text may close the pipe. An error in a file does not lose the text.
-        files.write_files(
-            (json_file, partial(files.write_json, report)),
+        outputs.write(
+            report.as_dict(),
+            lambda: blocks_of(report, script_of),
+            lambda: verify_page.page_of([report.as_parsed_json()], script_of),
             (junit_file, partial(files.write_junit, report)),
-            (markdown_file, partial(_write_markdown, report)),
-            (html_file, partial(_write_page, report)),
         )
     finally:
         text.show(report, stdout(), verbosity, script_of)
         if report.stopped == INTERRUPTED:
             click.echo(options.resume_hint("--journal FILE", journal_file), err=True)
     sys.exit(0 if report.as_expected else UNRESOLVED if report.is_unresolved else FAILED)
-
-
-def _write_markdown(report: Report, path: Path) -> None:
-    files.write_text(as_markdown(blocks_of(report, script_of)), path)
-
-
-def _write_page(report: Report, path: Path) -> None:
-    pages.write_page(verify_page.page_of([report.as_parsed_json()], script_of), path)
 
 
 def _check_targets(*, recorded: bool) -> None:

@@ -23,18 +23,27 @@ class Heading:
 
 @dataclass(frozen=True)
 class Lines:
-    """Paragraphs of one line each."""
+    """Paragraphs of one line each, plain text or text with a style of its own."""
 
-    lines: Sequence[str]
+    lines: Sequence[str | Text]
     style: str = ""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table; every row has a cell for each column, plain text or text with a style."""
+    """A table; every row has a cell for each column, plain text or text with a style.
+
+    Attributes:
+        columns: names of the columns.
+        rows: from top to bottom.
+        numeric: positions of columns of numbers, which a terminal aligns at the right.
+        is_narrow: whether a terminal shows it with less space between columns.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Text]]
+    numeric: Sequence[int] = ()
+    is_narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,19 +77,19 @@ def show(blocks: Sequence[Block], console: Console) -> None:
                 console.print(Text(f"\n{text}", style="bold"), soft_wrap=True)
             case Lines(lines, style):
                 for line in lines:
-                    console.print(Text(line, style=style), soft_wrap=True)
-            case Rows(columns, rows):
-                show_table(_table(columns, rows), console)
+                    console.print(Text(line, style=style) if isinstance(line, str) else line, soft_wrap=True)
+            case Rows():
+                show_table(_table(block), console)
             case Script(title):
                 console.print(Text(title), soft_wrap=True)
             case _:
                 show([Heading(block.title), *block.blocks], console)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
+def _table(rows: Rows) -> Table:
+    table = Table(box=box.SIMPLE, collapse_padding=rows.is_narrow, pad_edge=not rows.is_narrow)
+    for position, column in enumerate(rows.columns):
+        table.add_column(column, overflow="fold", justify="right" if position in rows.numeric else "left")
+    for row in rows.rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table

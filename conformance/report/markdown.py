@@ -59,7 +59,7 @@ def _markdown(block: Block) -> str:
         case Heading(text, level):
             return f"{'' if level == 1 else chr(10)}{'#' * level} {_escaped(text)}\n"
         case Lines(lines):
-            return "\n".join(f"{_line(line)}  " for line in lines) + "\n"
+            return "\n".join(f"{_line(str(line))}  " for line in lines) + "\n"
         case Rows(columns, rows):
             ruled = [map(_escaped, columns), ["---"] * len(columns), *(map(_escaped, map(str, row)) for row in rows)]
             return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled) + "\n"

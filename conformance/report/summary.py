@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from conformance.judging.pooled import describe_indistinguishable, indistinguishable_operations
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, ScriptOf
+from conformance.report.html.results import in_words
 from conformance.report.model import Report
-from conformance.report.surface import by_feature
-from conformance.report.text import by_size, in_sigma, size_summary
-from lstm_ref.deviations import summary_of
+from conformance.report.parts import check_table, counted_reasons, feature_table, limits_of, lines_of, size_table
 
 # Number of differences with details, and of further ones with an id only.
 MOST_DETAILS, MOST_IDS = 100, 1_000
@@ -44,31 +43,11 @@ def _grid(report: Report) -> Iterator[Block]:
     if not report.results:
         return
     if report.plan.surface:
-        yield Collapsible("verdicts by route, architecture and dtype", [_feature_rows(report)])
+        yield Collapsible("verdicts by route, architecture and dtype", [feature_table(report.results)])
     else:
-        columns, rows = by_size(report.results)
         yield Lines(["cases passed of cases run, and the worst |error|: units down, input_dim across"])
-        yield Rows(("units", *columns), [(units, *map(size_summary, cells)) for units, cells in rows.items()])
-    checks = [
-        (
-            check.check,
-            f"{check.judged:,}",
-            f"{check.passed:,}",
-            f"{check.numbers:,}",
-            in_sigma(check.worst),
-            in_sigma(check.rms, digits=2),
-        )
-        for check in report.by_check()
-    ]
-    limits = f"{report.plan.element_limit:g}σ per element, {report.plan.rms_limit:g}σ root mean square"
-    yield Collapsible(f"checks, with limits {limits}", [Rows(("check", "judged", "passed", "numbers", "worst", "rms"), checks)])
-
-
-def _feature_rows(report: Report) -> Rows:
-    features = by_feature(report.results)
-    counts = {name: collections.Counter(result.verdict for result in results) for name, results in features.items()}
-    rows = [(name, f"{count.total():,}", *(f"{count[verdict]:,}" for verdict in Verdict)) for name, count in counts.items()]
-    return Rows(("feature", "cases", *Verdict), rows)
+        yield size_table(report.results)
+    yield Collapsible(f"checks, with {limits_of(report)}", [check_table(report)])
 
 
 def _pooled_tests(report: Report) -> Iterator[Block]:
@@ -93,7 +72,7 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
         return
     yield Heading(f"{len(differing):,} results are not as expected", level=3)
     causes = collections.Counter(name for result in differing for name in result.explained_by)
-    yield Lines([f"{count:,} match the reference if {summary_of(name)} ({name})" for name, count in causes.most_common(3)])
+    yield Lines([f"{count:,} match {in_words(name)}" for name, count in causes.most_common(3)])
     yield from (_difference(result, report.environment, script_of) for result in differing[:MOST_DETAILS])
     if more := differing[MOST_DETAILS:]:
         rest = [f"… and {len(more) - MOST_IDS:,} more; --json FILE holds them all"] if len(more) > MOST_IDS else []
@@ -103,19 +82,13 @@ def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
 
 
 def _difference(result: Result, environment: Mapping[str, str], script_of: ScriptOf) -> Collapsible:
-    lines = [result.reason] if result.reason else []
-    lines += [f"{check.check}: {check.message}" for check in result.checks if check.verdict is not Verdict.PASS]
-    lines += [f"could not be explained: {result.not_explained}"] if result.not_explained else []
-    lines += [f"matches the reference if {summary_of(name)} ({name})" for name in result.explained_by[:3]]
-    lines += [f"smallest case that still differs: {result.minimal}"] if result.minimal else []
     script = None if result.verdict is Verdict.UNRESOLVED else script_of(result.minimal or result.case_id, environment)
-    return Collapsible(f"{result.verdict} {result.case_id}", [Lines(lines), *([script] if script else [])])
+    return Collapsible(f"{result.verdict} {result.case_id}", [Lines(list(lines_of(result))), *([script] if script else [])])
 
 
 def _expected(report: Report) -> Iterator[Block]:
     """The known differences and the unsupported cases."""
     for verdict, title in ((Verdict.KNOWN_DIFFERENCE, "known differences"), (Verdict.UNSUPPORTED, "not there")):
-        counts = collections.Counter(result.reason for result in report.results if result.verdict is verdict)
-        if counts:
-            rows = [(f"{count:,}", reason) for reason, count in counts.most_common()]
-            yield Collapsible(f"{title}: {counts.total():,} cases", [Rows(("cases", "why"), rows)])
+        if counts := counted_reasons(report.results, verdict):
+            rows = [(f"{count:,}", reason) for reason, count in counts]
+            yield Collapsible(f"{title}: {sum(count for _, count in counts):,} cases", [Rows(("cases", "why"), rows)])

@@ -28,7 +28,7 @@ from conformance.cases.forms import form_of
 from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.matrix import CaseOrProbe
 from conformance.probes import run_probe
-from conformance.report.speed import Tally
+from conformance.report.speed import Work
 from conformance.running.runner import Diagnose, Keep, error_result, families, run, unresolved_result
 from conformance.system.infrastructure import exit_code_text, is_external_signal
 from conformance.system.lifetime import exit_with_parent
@@ -82,7 +82,7 @@ class Pool:
         keep: receives each observation, in the workers; picklable.
 
     Attributes:
-        tally: work of the processes so far.
+        work: of the processes so far.
     """
 
     make_adapter: Callable[[], Adapter]
@@ -92,9 +92,10 @@ class Pool:
     chunk: int = 64
     start_limit: float = 600.0
     keep: Keep | None = None
-    tally: Tally = field(default_factory=Tally, init=False)
+    work: Work = field(init=False)
 
     def __post_init__(self) -> None:
+        self.work = Work(workers=self.workers)
         self._processes = self._start_processes()
 
     def environment(self) -> Mapping[str, str]:
@@ -192,7 +193,7 @@ class Pool:
         error = future.exception()
         if error is None:
             returned = future.result()
-            self.tally.add(returned.results, returned.worker, returned.loading)
+            self.work.add(returned.results, returned.worker, returned.loading)
             results = [result for result in returned.results if chunk.is_last_try or result.verdict is not Verdict.UNRESOLVED]
         else:
             results = [_result_of(error, chunk.members[0], self.time_limit)] if chunk.is_last_try else []

@@ -138,7 +138,7 @@ class Session:
             stopped = INTERRUPTED
         finally:
             pool.stop()
-        seconds, work = time.perf_counter() - started, pool.tally.work(workers)
+        seconds, work = time.perf_counter() - started, pool.work
         return self._report(environment, results, seconds=seconds, work=work, stopped=stopped)
 
     def _results(self, pool: Pool, environment: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Result]:

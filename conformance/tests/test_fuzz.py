@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.stimulus import draw
-from conformance.commands.pages import as_html
 from conformance.commands.report import page_of
 from conformance.environments.recording import Recording, RecordingError, read_recording, write_recording
 from conformance.environments.spec import EnvironmentSpecError, parse
@@ -30,6 +29,7 @@ from conformance.matrix import select, surface
 from conformance.model_file.inputs import read_inputs
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.documents import DocumentError, as_document, read, version
+from conformance.report.html.page import as_html
 from conformance.running.agreement import agree, read_arrays
 from conformance.running.journal import as_dict, from_dict, identify, resume
 from conformance.system.array_files import load_arrays

@@ -21,7 +21,7 @@ import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.deviations.deviation import Deviation
+from lstm_ref.deviations.deviation import Chapter, Deviation, subclass
 from lstm_ref.errors import ShapeError
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
@@ -73,28 +73,20 @@ def _checked(name: str, own: Array | None, fixed: Array) -> Array:
     return own
 
 
-PEEPHOLES = Deviation(
-    name="peepholes",
-    summary="input and forget gate read c_(t-1) too, and the output gate c_t, each unit its own",
-    layer=Peepholes,
-)
-PROJECTION = Deviation(
-    name="projection",
-    summary="the hidden state is multiplied by a matrix before it is returned and fed back",
-    layer=Projection,
-)
-CELL_CLIPPED = Deviation(
-    name="cell_clipped",
-    summary="the cell state is kept within a limit, here of 1/128",
-    layer=CellClipped,
-)
+DEVIATIONS = Chapter()
 
-DEVIATIONS = (PEEPHOLES, PROJECTION, CELL_CLIPPED)
+PEEPHOLES = DEVIATIONS.add(
+    "peepholes", "input and forget gate read c_(t-1) too, and the output gate c_t, each unit its own", layer=Peepholes
+)
+PROJECTION = DEVIATIONS.add(
+    "projection", "the hidden state is multiplied by a matrix before it is returned and fed back", layer=Projection
+)
+CELL_CLIPPED = DEVIATIONS.add("cell_clipped", "the cell state is kept within a limit, here of 1/128", layer=CellClipped)
 
 
 def with_peepholes(i: Array, f: Array, o: Array) -> Deviation:
     """Peepholes with these weights, (units,) each."""
-    return replace(PEEPHOLES, layer=type("Peepholes", (Peepholes,), {"peepholes": np.stack([i, f, o])}))
+    return replace(PEEPHOLES, layer=subclass(Peepholes, peepholes=np.stack([i, f, o])))
 
 
 def with_projection(matrix: Array, limit: float = np.inf) -> Deviation:
@@ -107,7 +99,7 @@ def with_projection(matrix: Array, limit: float = np.inf) -> Deviation:
     if values > units:
         raise ShapeError(f"a projection to more values than units is not modelled; got {values} values of {units} units")
     square = np.pad(matrix, ((0, 0), (0, units - values)))
-    return replace(PROJECTION, layer=type("Projection", (Projection,), {"projection": square, "projected_limit": limit}))
+    return replace(PROJECTION, layer=subclass(Projection, projection=square, projected_limit=limit))
 
 
 def with_cell_clip(limit: float) -> Deviation:
@@ -116,5 +108,5 @@ def with_cell_clip(limit: float) -> Deviation:
         CELL_CLIPPED,
         name=f"cell_clipped_at_{limit:g}",
         summary=f"the cell state is kept within a limit, here of {limit:g}",
-        layer=type("CellClipped", (CellClipped,), {"cell_limit": limit}),
+        layer=subclass(CellClipped, cell_limit=limit),
     )

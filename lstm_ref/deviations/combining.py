@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from types import MappingProxyType
 from typing import Any
 
 from lstm_ref.deviations.deviation import Deviation
@@ -52,7 +51,7 @@ def _merge_fields(by_name: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]
                 raise LSTMError(
                     f"{other} and {name} contradict each other: {field} is {earlier!r} and {value!r}; leave one of them"
                 )
-    return MappingProxyType({field: value for field, (_, value) in merged.items()})
+    return {field: value for field, (_, value) in merged.items()}
 
 
 def _merge_layers(deviations: Sequence[Deviation]) -> type[LSTM]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lstm_ref.arrays import Array
 from lstm_ref.composite import Bidirectional, Composite, Stacked
-from lstm_ref.deviations.deviation import Deviation, Need, step_needs
+from lstm_ref.deviations.deviation import Chapter, Need, step_needs
 from lstm_ref.deviations.masks import MaskIgnored, MaskNotReversed
 from lstm_ref.gradients import Gradients
 from lstm_ref.layer import LSTM
@@ -41,16 +41,6 @@ class InitialStatesReversed(StatesReversed):
         self, inputs: Array, initial_state: Sequence[State] | None = None, mask: Array | None = None
     ) -> tuple[Array, tuple[State, ...]]:
         return self.composite.forward(inputs, None if initial_state is None else initial_state[::-1], mask)
-
-
-class BackwardNotFlipped(Bidirectional):
-    def in_time_order(self, backward: Array) -> Array:
-        return backward
-
-
-class HalvesExchanged(Bidirectional):
-    def merge(self, forward: Array, backward: Array) -> Array:
-        return super().merge(backward, forward)
 
 
 class CellEmitted(LSTM):
@@ -103,84 +93,95 @@ def _other_merge(requested: str, applied: str) -> Callable[[LSTM, LSTM, str | No
 
 _MERGES = {"concat": Need.MERGE_CONCAT, "sum": Need.MERGE_SUM, "ave": Need.MERGE_AVE, "mul": Need.MERGE_MUL}
 
-DEVIATIONS = (
-    Deviation(
-        name="backward_half_not_flipped",
-        summary="a Bidirectional joins its backward half's outputs as they come, not in the order of the timesteps",
-        needs=step_needs(Need.TWO_DIRECTIONS, Need.FULL_SEQUENCE, Need.SEVERAL_STEPS),
-        bidirectional=BackwardNotFlipped,
-    ),
-    Deviation(
-        name="backward_half_reads_forwards",
-        summary="the backward half of a Bidirectional reads the sequence forwards",
-        needs=step_needs(Need.TWO_DIRECTIONS, Need.SEVERAL_STEPS),
-        bidirectional=_backward_reads_forwards,
-    ),
-    Deviation(
-        name="backward_half_unmasked",
-        summary="the backward half of a Bidirectional gets no mask",
-        needs=frozenset({Need.TWO_DIRECTIONS, Need.MASKED_SECOND}),
-        bidirectional=_backward_as(MaskIgnored),
-    ),
-    Deviation(
-        name="backward_half_has_forward_weights",
-        summary="both halves of a Bidirectional have the forward half's weights",
-        needs=step_needs(Need.TWO_DIRECTIONS, Need.EQUAL_PARTS),
-        bidirectional=_weights_shared,
-    ),
-    Deviation(
-        name="halves_exchanged",
-        summary="the outputs of a Bidirectional's backward half come before those of its forward half",
-        needs=step_needs(Need.HALVES_APART),
-        bidirectional=HalvesExchanged,
-    ),
-    *(
-        Deviation(
-            name=f"merge_{requested}_by_{applied}",
-            summary=f"merge_mode {requested!r} does what {applied!r} should",
-            needs=step_needs(need, Need.EQUAL_PARTS),
-            bidirectional=_other_merge(requested, applied),
+DEVIATIONS = Chapter()
+
+
+@DEVIATIONS.change(
+    "bidirectional",
+    "backward_half_not_flipped",
+    "a Bidirectional joins its backward half's outputs as they come, not in the order of the timesteps",
+    step_needs(Need.TWO_DIRECTIONS, Need.FULL_SEQUENCE, Need.SEVERAL_STEPS),
+)
+class BackwardNotFlipped(Bidirectional):
+    def in_time_order(self, backward: Array) -> Array:
+        return backward
+
+
+DEVIATIONS.add(
+    "backward_half_reads_forwards",
+    "the backward half of a Bidirectional reads the sequence forwards",
+    step_needs(Need.TWO_DIRECTIONS, Need.SEVERAL_STEPS),
+    bidirectional=_backward_reads_forwards,
+)
+DEVIATIONS.add(
+    "backward_half_unmasked",
+    "the backward half of a Bidirectional gets no mask",
+    frozenset({Need.TWO_DIRECTIONS, Need.MASKED_SECOND}),
+    bidirectional=_backward_as(MaskIgnored),
+)
+DEVIATIONS.add(
+    "backward_half_has_forward_weights",
+    "both halves of a Bidirectional have the forward half's weights",
+    step_needs(Need.TWO_DIRECTIONS, Need.EQUAL_PARTS),
+    bidirectional=_weights_shared,
+)
+
+
+@DEVIATIONS.change(
+    "bidirectional",
+    "halves_exchanged",
+    "the outputs of a Bidirectional's backward half come before those of its forward half",
+    step_needs(Need.HALVES_APART),
+)
+class HalvesExchanged(Bidirectional):
+    def merge(self, forward: Array, backward: Array) -> Array:
+        return super().merge(backward, forward)
+
+
+for (_requested, _need), _applied in itertools.product(_MERGES.items(), _MERGES):
+    if _requested != _applied:
+        DEVIATIONS.add(
+            f"merge_{_requested}_by_{_applied}",
+            f"merge_mode {_requested!r} does what {_applied!r} should",
+            step_needs(_need, Need.EQUAL_PARTS),
+            bidirectional=_other_merge(_requested, _applied),
         )
-        for (requested, need), applied in itertools.product(_MERGES.items(), _MERGES)
-        if requested != applied
-    ),
-    Deviation(
-        name="part_states_exchanged",
-        summary="the states of two layers, cells or halves are returned in exchanged order",
-        needs=step_needs(Need.TWO_PARTS, Need.STATES),
-        stacked=lambda layers: StatesReversed(Stacked(layers)),
-        bidirectional=lambda *halves: StatesReversed(Bidirectional(*halves)),
-    ),
-    Deviation(
-        name="part_initial_states_exchanged",
-        summary="two layers, cells or halves take their initial states in exchanged order",
-        needs=frozenset({Need.INITIAL_STATE, Need.TWO_PARTS, Need.EQUAL_PARTS}),
-        stacked=lambda layers: InitialStatesReversed(Stacked(layers)),
-        bidirectional=lambda *halves: InitialStatesReversed(Bidirectional(*halves)),
-    ),
-    Deviation(
-        name="second_layer_reads_last_output",
-        summary="the second of two layers or cells reads the last output of the first only",
-        needs=step_needs(Need.TWO_LAYERS, Need.SEVERAL_STEPS),
-        stacked=_layer_as(ReadsLastStep, 1),
-    ),
-    Deviation(
-        name="second_layer_reads_cell",
-        summary="the second of two layers or cells reads the cell state of the first instead of its output",
-        needs=step_needs(Need.TWO_LAYERS),
-        stacked=_layer_as(CellEmitted, 0),
-    ),
-    Deviation(
-        name="second_layer_unmasked",
-        summary="the second of two layers or cells gets no mask",
-        needs=frozenset({Need.TWO_LAYERS, Need.MASKED_SECOND}),
-        stacked=_layer_as(MaskIgnored, 1),
-    ),
-    Deviation(
-        name="mask_not_reversed_with_outputs",
-        summary="a layer that goes backwards sends on its mask as it came, not in the order of its outputs",
-        needs=frozenset({Need.TWO_LAYERS, Need.BACKWARDS, Need.ASYMMETRIC_MASK}),
-        hides="the cells of one RNN go backwards together",
-        stacked=_layer_as(MaskNotReversed, 1),
-    ),
+DEVIATIONS.add(
+    "part_states_exchanged",
+    "the states of two layers, cells or halves are returned in exchanged order",
+    step_needs(Need.TWO_PARTS, Need.STATES),
+    stacked=lambda layers: StatesReversed(Stacked(layers)),
+    bidirectional=lambda *halves: StatesReversed(Bidirectional(*halves)),
+)
+DEVIATIONS.add(
+    "part_initial_states_exchanged",
+    "two layers, cells or halves take their initial states in exchanged order",
+    frozenset({Need.INITIAL_STATE, Need.TWO_PARTS, Need.EQUAL_PARTS}),
+    stacked=lambda layers: InitialStatesReversed(Stacked(layers)),
+    bidirectional=lambda *halves: InitialStatesReversed(Bidirectional(*halves)),
+)
+DEVIATIONS.add(
+    "second_layer_reads_last_output",
+    "the second of two layers or cells reads the last output of the first only",
+    step_needs(Need.TWO_LAYERS, Need.SEVERAL_STEPS),
+    stacked=_layer_as(ReadsLastStep, 1),
+)
+DEVIATIONS.add(
+    "second_layer_reads_cell",
+    "the second of two layers or cells reads the cell state of the first instead of its output",
+    step_needs(Need.TWO_LAYERS),
+    stacked=_layer_as(CellEmitted, 0),
+)
+DEVIATIONS.add(
+    "second_layer_unmasked",
+    "the second of two layers or cells gets no mask",
+    frozenset({Need.TWO_LAYERS, Need.MASKED_SECOND}),
+    stacked=_layer_as(MaskIgnored, 1),
+)
+DEVIATIONS.add(
+    "mask_not_reversed_with_outputs",
+    "a layer that goes backwards sends on its mask as it came, not in the order of its outputs",
+    frozenset({Need.TWO_LAYERS, Need.BACKWARDS, Need.ASYMMETRIC_MASK}),
+    hides="the cells of one RNN go backwards together",
+    stacked=_layer_as(MaskNotReversed, 1),
 )

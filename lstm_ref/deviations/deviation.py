@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from lstm_ref.composite import Bidirectional, Composite, Stacked
 from lstm_ref.config import LSTMConfig
@@ -14,6 +14,8 @@ from lstm_ref.dropout import DropoutMasks
 from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import LSTMWeights
+
+Changed = TypeVar("Changed", bound=type)
 
 # The dropout masks of each call and LSTM; () without dropout.
 Draws = tuple[tuple[DropoutMasks, ...], ...]
@@ -112,7 +114,7 @@ class Deviation:
     needs: frozenset[Need] = field(default_factory=step_needs)
     hides: str = ""
     weights: Callable[[LSTMWeights], LSTMWeights] = lambda weights: weights
-    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    config: Mapping[str, Any] = field(default_factory=dict)
     layer: type[LSTM] = LSTM
     stacked: Callable[[Sequence[LSTM]], Composite] = Stacked
     bidirectional: Callable[[LSTM, LSTM, str | None], Composite] = Bidirectional
@@ -121,6 +123,38 @@ class Deviation:
     d_bidirectional: Callable[[LSTM, LSTM, str | None], Composite] = Bidirectional
     dropout: Callable[[Draws, bool], Draws] = lambda drawn, training: drawn if training else ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", MappingProxyType(dict(self.config)))
+
     def build(self, config: LSTMConfig, weights: LSTMWeights, dtype: str = "float64") -> LSTM:
         """The reference with the deviation."""
         return self.layer(replace(config, **self.config), self.weights(weights), dtype)
+
+
+class Chapter(list[Deviation]):
+    """The deviations of a module, in the order in which they are listed; the arguments are the fields of `Deviation`."""
+
+    def add(self, name: str, summary: str, needs: frozenset[Need] = step_needs(), **changes: Any) -> Deviation:
+        """Add a deviation."""
+        self.append(Deviation(name=name, summary=summary, needs=needs, **changes))
+        return self[-1]
+
+    def change(
+        self, field: str, name: str, summary: str, needs: frozenset[Need] = step_needs(), **changes: Any
+    ) -> Callable[[Changed], Changed]:
+        """Add the deviation whose value of a field is the decorated class."""
+
+        def decorate(changed: Changed) -> Changed:
+            self.add(name, summary, needs, **changes, **{field: changed})
+            return changed
+
+        return decorate
+
+    def layer(self, name: str, summary: str, needs: frozenset[Need] = step_needs(), **changes: Any) -> Callable[[Changed], Changed]:
+        """Add the deviation whose layer is the decorated class."""
+        return self.change("layer", name, summary, needs, **changes)
+
+
+def subclass(kind: type[Any], **fields: object) -> type[Any]:
+    """A class with these values of its fields."""
+    return type(kind.__name__, (kind,), fields)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lstm_ref.arrays import Array, representable
 from lstm_ref.cell import Gates
-from lstm_ref.deviations.deviation import Deviation, Need, step_needs
+from lstm_ref.deviations.deviation import Chapter, Need, step_needs, subclass
 from lstm_ref.layer import LSTM
 from lstm_ref.sequence import Trajectory
 from lstm_ref.state import State
@@ -16,7 +16,9 @@ from lstm_ref.weights import LSTMWeights
 
 # Relative error → why it may stay undetected. The bounds of float32 allow errors of a few unit roundoffs in every operation.
 RELATIVE_ERRORS = {"1e-3": "", "1e-4": "", "1e-5": "", "1e-6": "17 unit roundoffs of float32: of the size of the bound itself"}
+
 _DAMPED = "168 unit roundoffs of float32, which reach the states damped by the gates' slopes: one unit may lose them in its bound"
+
 NARROW = ("float16", "bfloat16")
 
 
@@ -50,10 +52,6 @@ class OutputScaled(_Scaled):
         return replace(new, hidden=self.factor * new.hidden)
 
 
-def _scaled_layer(kind: type[_Scaled], factor: float) -> type[LSTM]:
-    return type(kind.__name__, (kind,), {"factor": factor})
-
-
 def _scaled_weights(part: str, factor: float) -> Callable[[LSTMWeights], LSTMWeights]:
     return lambda weights: replace(weights, **{part: factor * getattr(weights, part)})
 
@@ -64,6 +62,7 @@ def _needs(size: str, *needs: Need) -> frozenset[Need]:
 
 
 _LAYERS = {"sigmoid": SigmoidScaled, "candidate": CandidateScaled, "cell": CellScaled, "output": OutputScaled}
+
 _WEIGHTS: dict[str, tuple[Need, ...]] = {"kernel": (), "recurrent_kernel": (Need.PREVIOUS_STATE,)}
 
 
@@ -88,56 +87,30 @@ class StateNarrow(_Narrow):
         return super().step(x_t, rounded)
 
 
-def _layer_in(kind: type[_Narrow], dtype: str) -> type[LSTM]:
-    return type(kind.__name__, (kind,), {"narrow": dtype})
+DEVIATIONS = Chapter()
 
-
-DEVIATIONS = (
-    *(
-        Deviation(
-            name=f"{part}_off_by_{size}",
-            summary=f"each {part} is too large by a relative {size}",
-            needs=_needs(size, *((Need.STATES,) if kind is CellScaled else ())),
-            hides=hides,
-            layer=_scaled_layer(kind, 1 + float(size)),
-        )
-        for (part, kind), (size, hides) in itertools.product(_LAYERS.items(), RELATIVE_ERRORS.items())
-    ),
-    *(
-        Deviation(
-            name=f"{part}_off_by_{size}",
-            summary=f"the {part} is too large by a relative {size}",
-            needs=_needs(size, *needs),
-            hides=_DAMPED if (part, size) == ("recurrent_kernel", "1e-5") else hides,
-            weights=_scaled_weights(part, 1 + float(size)),
-        )
-        for (part, needs), (size, hides) in itertools.product(_WEIGHTS.items(), RELATIVE_ERRORS.items())
-    ),
-    *(
-        Deviation(
-            name=f"weights_in_{dtype}",
-            summary=f"the weights are rounded to {dtype}",
-            needs=step_needs(Need.FLOAT32),
-            weights=_weights_in(dtype),
-        )
-        for dtype in NARROW
-    ),
-    *(
-        Deviation(
-            name=f"inputs_in_{dtype}",
-            summary=f"the inputs are rounded to {dtype}",
-            needs=step_needs(Need.FLOAT32, Need.FRACTIONS),
-            layer=_layer_in(InputsNarrow, dtype),
-        )
-        for dtype in NARROW
-    ),
-    *(
-        Deviation(
-            name=f"state_in_{dtype}",
-            summary=f"the states are rounded to {dtype} between two timesteps",
-            needs=step_needs(Need.FLOAT32, Need.PREVIOUS_STATE, Need.OUTPUTS),
-            layer=_layer_in(StateNarrow, dtype),
-        )
-        for dtype in NARROW
-    ),
-)
+for (_part, _kind), (_size, _hides) in itertools.product(_LAYERS.items(), RELATIVE_ERRORS.items()):
+    DEVIATIONS.add(
+        f"{_part}_off_by_{_size}",
+        f"each {_part} is too large by a relative {_size}",
+        _needs(_size, *((Need.STATES,) if _kind is CellScaled else ())),
+        hides=_hides,
+        layer=subclass(_kind, factor=1 + float(_size)),
+    )
+for (_part, _part_needs), (_size, _hides) in itertools.product(_WEIGHTS.items(), RELATIVE_ERRORS.items()):
+    DEVIATIONS.add(
+        f"{_part}_off_by_{_size}",
+        f"the {_part} is too large by a relative {_size}",
+        _needs(_size, *_part_needs),
+        hides=_DAMPED if (_part, _size) == ("recurrent_kernel", "1e-5") else _hides,
+        weights=_scaled_weights(_part, 1 + float(_size)),
+    )
+for _dtype in NARROW:
+    _summary = f"the weights are rounded to {_dtype}"
+    DEVIATIONS.add(f"weights_in_{_dtype}", _summary, step_needs(Need.FLOAT32), weights=_weights_in(_dtype))
+for _dtype in NARROW:
+    _summary, _layer = f"the inputs are rounded to {_dtype}", subclass(InputsNarrow, narrow=_dtype)
+    DEVIATIONS.add(f"inputs_in_{_dtype}", _summary, step_needs(Need.FLOAT32, Need.FRACTIONS), layer=_layer)
+for _dtype in NARROW:
+    _summary, _layer = f"the states are rounded to {_dtype} between two timesteps", subclass(StateNarrow, narrow=_dtype)
+    DEVIATIONS.add(f"state_in_{_dtype}", _summary, step_needs(Need.FLOAT32, Need.PREVIOUS_STATE, Need.OUTPUTS), layer=_layer)

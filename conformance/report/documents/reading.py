@@ -9,11 +9,10 @@ import errno
 import json
 import shlex
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from conformance.report.documents.consistency import inconsistency
 from conformance.report.documents.schemas import FORMATS, schema, version
 from conformance.system.error_messages import file_error_message
 from conformance.system.streams import printable
@@ -21,6 +20,8 @@ from lstm_ref import LSTMError
 
 # Characters of a file that a message quotes.
 _LONGEST_QUOTE = 160
+# Lists of a line in a picture that have a value for each place.
+_VALUES = ("expected", "got", "errors")
 # Errors of `json` and `tomllib`. Deep nesting raises an error of its own.
 _UNREADABLE = (ValueError, RecursionError)
 
@@ -97,7 +98,7 @@ def _mismatch(document: Any, name: str) -> str:
         error = best_match(Draft202012Validator(schema(name)).iter_errors(document))
     except RecursionError:
         return "it is nested too deep"
-    return _plain(inconsistency(document)) if error is None else f"{_plain(error.json_path)}: {_plain(error.message)}"
+    return _plain(next(_inconsistencies(document), "")) if error is None else f"{_plain(error.json_path)}: {_plain(error.message)}"
 
 
 def _plain(text: str) -> str:
@@ -121,3 +122,31 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a schema cannot express: lists that belong together have one length, and a name refers to an entry."""
+    for where, picture in _pictures(document, "$"):
+        sizes = {len(line[name]) for line in picture["lines"] for name in _VALUES}
+        if sizes != {len(picture["places"])} or 0 in sizes or picture["worst"] not in {line["name"] for line in picture["lines"]}:
+            yield f"{where}: expected lines as long as its places, one of them named as its worst"
+    for backend, history in document.get("backends", {}).items():
+        for kind in ("behaviours", "facts"):
+            for number, row in enumerate(history[kind]):
+                if len(row["cells"]) != len(history["versions"]):
+                    yield f"$.backends.{backend}.{kind}[{number}].cells: expected one for each of the versions"
+    for number, environment in enumerate(document.get("environments", [])):
+        if len(environment["lstms"]) != len(document["lstms"]):
+            yield f"$.environments[{number}].lstms: expected one for each LSTM of the file"
+
+
+def _pictures(document: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name == "picture" and value is not None:
+                yield f"{where}.picture", value
+            else:
+                yield from _pictures(value, f"{where}.{name}")
+    elif isinstance(document, list):
+        for number, value in enumerate(document):
+            yield from _pictures(value, f"{where}[{number}]")

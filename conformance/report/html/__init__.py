@@ -2,8 +2,7 @@
 
 | file | holds |
 |---|---|
-| page.py | `render`: makes a page from a template and its variables |
-| templating.py | Jinja2's environment, which escapes all values |
+| page.py | `render`: makes a page from a template and its variables, whose values it escapes; `write_page`: writes a `Page` |
 | contents.py | `Page`: the contents of a page of results of any command; report.html.jinja renders it |
 | charts.py | coordinates of the pictures of differences; pictures.html.jinja draws them |
 | verify.py, results.py | `Page` of reports of `verify`; the pages of other commands stand beside their reports |

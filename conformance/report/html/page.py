@@ -1,11 +1,19 @@
-"""Makes a page from a template and its variables."""
+"""Makes pages from templates."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from conformance.report.files import write_text
+from conformance.report.html.contents import Page
+from conformance.report.style import SYMBOL
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(name: str, /, *, styles: Sequence[str] = (), scripts: Sequence[str] = (), **context: Any) -> str:
@@ -17,11 +25,39 @@ def render(name: str, /, *, styles: Sequence[str] = (), scripts: Sequence[str] =
         scripts: names of scripts in the folder, after page.js.
         context: variables of the template; every page has a `title`.
     """
-    from conformance.report.html.templating import ENVIRONMENT, source  # noqa: PLC0415  # Jinja2 is imported only when a page is made
+    stylesheets, code = (
+        [(TEMPLATES / source).read_text(encoding="utf-8") for source in sources]
+        for sources in (("page.css", *styles), ("page.js", *scripts))
+    )
+    return str(_environment().get_template(name).render(styles=stylesheets, scripts=code, policy=_policy(code), **context))
 
-    code = [source(script) for script in ("page.js", *scripts)]
-    stylesheets = [source(style) for style in ("page.css", *styles)]
-    return ENVIRONMENT.get_template(name).render(styles=stylesheets, scripts=code, policy=_policy(code), **context)
+
+def as_html(page: Page) -> str:
+    """The text of a page of results."""
+    return render("report.html.jinja", styles=("report.css",), scripts=("report.js",), title=page.title, page=page)
+
+
+def write_page(page: Page, path: Path) -> None:
+    """Write a page of results to a file.
+
+    Raises:
+        FileWriteError: the file cannot be written.
+    """
+    write_text(as_html(page), path)
+
+
+@cache
+def _environment() -> Any:
+    """Jinja2's environment for all templates. It escapes all values, and an undefined variable is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  # imported only when a page is made
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["SYMBOL"] = {verdict.value: symbol for verdict, symbol in SYMBOL.items()}
+    # The anchor of an element: its name without white space and lone surrogates, which an address cannot contain.
+    environment.filters["anchor"] = lambda name: "_".join(name.split()).encode(errors="backslashreplace").decode()
+    return environment
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -103,6 +103,11 @@ def brief(result: Result) -> str:
     return result["reason"] or next(messages, "")
 
 
+def in_words(deviation: str) -> str:
+    """What the reference must do to agree with a result: `the reference if the mask is inverted: … (mask_inverted)`."""
+    return f"the reference if {_summary(deviation)} ({deviation})"
+
+
 def _summary(deviation: str) -> str:
     """The summary of a deviation; its name if the registry does not have it."""
     try:
@@ -137,7 +142,7 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
     lines = [("reason", result["reason"])]
     lines += [(check["check"], check["message"]) for check in result["checks"]]
     lines += [("could not be explained", result["not_explained"])]
-    lines += [("diagnosis", f"matches the reference if {_summary(name)} ({name})") for name in result["explained_by"][:3]]
+    lines += [("diagnosis", f"matches {in_words(name)}") for name in result["explained_by"][:3]]
     lines += [
         (f"known since {known.seen}", f"{known.summary}: {known.reason}")
         for known in known_differences()

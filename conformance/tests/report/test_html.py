@@ -16,13 +16,12 @@ from click.testing import CliRunner
 
 from conformance import matrix
 from conformance.cli import main
-from conformance.commands import pages as commands
 from conformance.commands.report import page_of
 from conformance.judging.verdict import Verdict
 from conformance.known.known_differences import known_differences
 from conformance.report.files import write_json, write_text
 from conformance.report.html.charts import drawing_of
-from conformance.report.html.page import render
+from conformance.report.html.page import as_html, render
 from conformance.report.html.results import MOST_SIMILAR
 from conformance.report.model import Report
 from conformance.report.style import SYMBOL
@@ -43,7 +42,7 @@ every_page = pytest.mark.parametrize("name", REPORTS)
 
 def text_of(document: Any) -> str:
     """The page of what files hold."""
-    return commands.as_html(page_of(document))
+    return as_html(page_of(document))
 
 
 # --- what every page is ---------------------------------------------------------------------------------------------------------

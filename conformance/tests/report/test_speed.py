@@ -13,7 +13,7 @@ from rich.console import Console
 from conformance.judging.verdict import Result, Verdict
 from conformance.report import files, text
 from conformance.report.model import Plan, Report
-from conformance.report.speed import Tally, Work
+from conformance.report.speed import Work
 from conformance.tests.support.reports import WORK
 
 PLAN = Plan(matrix="m", selection=(), seed=0, cases=0, cells=0, case_ids=(), checks=(), element_limit=8.0, rms_limit=2.0)
@@ -33,18 +33,18 @@ def lines_of(report: Report) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-def test_tally_adds_up_what_workers_answer() -> None:
+def test_work_adds_up_what_workers_answer() -> None:
     """Each worker's loading once, however often it answers."""
-    tally = Tally()
-    tally.add([result(1.0, 0.5), result(2.0, 0.25)], worker=11, loading=4.0)
-    tally.add([result(3.0, 0.25)], worker=11, loading=4.0)
-    tally.add([], worker=12, loading=1.0)
-    assert tally.work(2) == Work(cases=3, workers=2, implementation=6.0, suite=1.0, loading=5.0)
+    work = Work(workers=2)
+    work.add([result(1.0, 0.5), result(2.0, 0.25)], worker=11, loading=4.0)
+    work.add([result(3.0, 0.25)], worker=11, loading=4.0)
+    work.add([], worker=12, loading=1.0)
+    assert work == Work(cases=3, workers=2, implementation=6.0, suite=1.0, loading=5.0)
 
 
 def test_nothing_done_has_no_shares() -> None:
     """And divides by nothing."""
-    nothing = Tally().work(1)
+    nothing = Work(workers=1)
     assert (nothing.seconds, nothing.share(nothing.suite)) == (0.0, 0.0)
 
 
@@ -63,7 +63,7 @@ def test_report_says_how_fast_it_was(workers: int, named: str) -> None:
 
 @pytest.mark.parametrize(
     "work",
-    [None, Tally().work(2), replace(WORK, cases=text.MIN_CASES_FOR_RATE - 1)],
+    [None, Work(workers=2), replace(WORK, cases=text.MIN_CASES_FOR_RATE - 1)],
     ids=["not measured", "all from a journal", "few"],
 )
 def test_report_says_nothing_of_too_little(work: Work | None) -> None:
