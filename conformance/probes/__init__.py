@@ -21,12 +21,14 @@ from conformance.probes.configuration import configuration_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
 from conformance.probes.model import Probe
+from conformance.probes.namesakes import namesake_probes
 from conformance.probes.refusals import refusal_probes
 from conformance.probes.regularisation import regularisation_probes
 from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
 from conformance.probes.training import training_probes
+from conformance.probes.unchanged import unchanged_probes
 
 __all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
 
@@ -39,6 +41,8 @@ PROBES: list[Probe] = [
     *state_probes(),
     *composite_probes(),
     *configuration_probes(),
+    *namesake_probes(),
+    *unchanged_probes(),
     *refusal_probes(),
     *shape_probes(),
 ]

@@ -144,3 +144,38 @@ class ConstraintsShared(Double):
     def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         given = arguments.get("kernel_constraint")
         return {name: given if name.endswith("constraint") else value for name, value in arguments.items()}
+
+
+class MovesBias(Double):
+    """The cell's bias is another after every act: a call or get_config."""
+
+    double_act: str
+
+    def double_cell(self, cell: Any) -> None:
+        inner = getattr(cell, self.double_act)
+
+        def moved(*arguments: Any, **keywords: Any) -> Any:
+            if cell.built:
+                cell.bias.assign(cell.bias + 1)
+            return inner(*arguments, **keywords)
+
+        setattr(cell, self.double_act, moved)
+
+
+class CallMovesBias(MovesBias):
+    """The cell's bias is another after every call."""
+
+    double_act = "call"
+
+
+class ConfigMovesBias(MovesBias):
+    """The cell's bias is another after every get_config."""
+
+    double_act = "get_config"
+
+
+class BuiltInsByName(Double):
+    """A function is taken for the built-in activation of its name."""
+
+    def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {name: value.__name__ if "activation" in name and callable(value) else value for name, value in arguments.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conformance.probes import Probe
 from conformance.tests.support import probe_doubles as doubles
 from conformance.tests.support import probe_part_doubles as parts
@@ -30,6 +32,14 @@ KNOWN: dict[str, tuple[str, type[doubles.Double] | None]] = {
     "probe-config-argument-use-cudnn-s0": ("use_cudnn is not in the config", repairs.CompleteConfig),
     "probe-config-argument-implementation-s0": ("implementation is not in the config", repairs.CompleteConfig),
     "probe-bidirectional-output-shape-s0": ("a Bidirectional takes its halves for equal", None),
+    **{
+        f"probe-activation-namesake-{label}-s0": ("a function is written to the config by its name", None)
+        for label in ("bidi-call", "bidi-predict", "lstm-config", "rnn-config")
+    },
+    **{
+        f"probe-variables-unchanged-{label}-dropout-s0": ("masks are drawn at inference, and not used", None)
+        for label in ("lstm", "rnn", "cells2", "bidi", "td", "lstm-stateful", "lstm-predict", "bidi-predict")
+    },
     "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
 }
 
@@ -67,7 +77,7 @@ DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
         doubles.MaskPerGate: ("gates",),
         doubles.OneMaskForAll: ("gates",),
     },
-    "dropout-at-inference": {doubles.CellAlwaysInTraining: ("outputs",)},
+    "dropout-at-inference": {doubles.AlwaysInTraining: ("outputs",), doubles.CellAlwaysInTraining: ("outputs",)},
     "dropout-training-steps": {doubles.SameInAllCalls: ("calls",)},
     "dropout-seed": {doubles.Unseeded: ("same",), doubles.AlwaysSeeded: ("different",)},
     "dropout-seed-in-config": {doubles.forgetting("seed"): ("config", "outputs")},
@@ -102,6 +112,8 @@ DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
         parts.OneMaskForFeatures: ("features",),
         doubles.SameForAllRows: ("rows",),
     },
+    "activation-namesake": {parts.BuiltInsByName: ("outputs",)},
+    "variables-unchanged": {parts.CallMovesBias: ("variables",), parts.ConfigMovesBias: ("variables",)},
     "config-round-trip": {doubles.NeverTheSameConfig: ("config",)},
     "activation-accepted": {
         doubles.OtherActivations: ("activation", "recurrent_activation"),
@@ -112,6 +124,30 @@ DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
 }
 
 
+def _is_native(probe: Probe) -> bool:
+    return probe.label.endswith("native")
+
+
+# Double → of a probe whose trait rejects it, whether that probe cannot.
+BLIND: dict[type[doubles.Double], Callable[[Probe], bool]] = {
+    # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
+    doubles.StatesConstant: lambda probe: probe.parameters["penalised"],
+    doubles.PenaltiesDoubled: lambda probe: probe.trait == "steps" and not probe.parameters["penalised"],
+    doubles.Unregularised: lambda probe: (
+        probe.trait == "steps" and not (probe.parameters["penalised"] and probe.parameters["steps"] == 1)
+    ),
+    doubles.MaskPerGate: lambda probe: probe.parameters["masks"] == 4,
+    doubles.OneMaskForAll: lambda probe: probe.parameters["masks"] == 1,
+    # With native activations the loop calls no cell, and elsewhere a layer that is always in training may not run.
+    doubles.AlwaysInTraining: lambda probe: not _is_native(probe),
+    doubles.CellAlwaysInTraining: _is_native,
+    parts.ConfigMovesBias: lambda probe: "get_config" not in probe.parameters["acts"],
+    parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
+    parts.NeverResetBackward: lambda probe: probe.parameters["which"] == ("forward",),
+    parts.ResetsWhole: lambda probe: probe.parameters["which"] in (("forward", "backward"), ("layer",)),
+}
+
+
 def doubles_of(probe: Probe) -> dict[type[doubles.Double], tuple[str, ...]]:
     """The layers that the probe must reject."""
     if probe.trait == "config-argument":
@@ -119,25 +155,7 @@ def doubles_of(probe: Probe) -> dict[type[doubles.Double], tuple[str, ...]]:
         computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
         namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
         return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
-    chosen = DOUBLES[probe.trait]
-    if probe.trait == "steps":
-        # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
-        of_penalties = [doubles.PenaltiesDoubled, *([doubles.Unregularised] if probe.parameters["steps"] == 1 else [])]
-        return {double: chosen[double] for double in (of_penalties if probe.parameters["penalised"] else [doubles.StatesConstant])}
-    if probe.trait == "dropout-at-inference" and probe.label.endswith("native"):
-        return {doubles.AlwaysInTraining: ("outputs",)}
-    if probe.trait == "bidirectional-reset":
-        which = probe.parameters["which"]
-        blind = {
-            parts.NeverResetForward: which == ("backward",),
-            parts.NeverResetBackward: which == ("forward",),
-            parts.ResetsWhole: len(which) == 2 or which == ("layer",),
-        }
-        return {double: checks for double, checks in chosen.items() if not blind.get(double)}
-    if probe.trait == "dropout-masks":
-        other = doubles.MaskPerGate if probe.parameters["masks"] == 4 else doubles.OneMaskForAll
-        return {double: checks for double, checks in chosen.items() if double is not other}
-    return chosen
+    return {double: checks for double, checks in DOUBLES[probe.trait].items() if not (double in BLIND and BLIND[double](probe))}
 
 
 def is_tried(probe: Probe, double: type[doubles.Double]) -> bool:
