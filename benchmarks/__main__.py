@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
-from benchmarks import compare_text, tables
+from benchmarks import tables
 from benchmarks.compare import Change, compare, warnings
-from benchmarks.page import as_html
-from benchmarks.plots import Plot, plots
+from benchmarks.plots import Plot, as_html, plots
 from benchmarks.results import read
 from benchmarks.trend import points
-from benchmarks.user_errors import user_errors, write
 from conformance.report.console import stdout
 from conformance.report.document import show
+from conformance.report.files import write_text
 from conformance.report.markdown import as_markdown
 from conformance.system.repetition import SingleValued
 from conformance.system.streams import accept_every_character
@@ -64,17 +63,16 @@ def report(*, files: tuple[Path, ...], markdown: Path | None, html: Path | None,
 
     Exit codes: 0 the report is written, whether the goals are met or not; 2 a file cannot be used.
     """
-    with user_errors():
-        runs = [read(path) for path in files]
-        series = points(runs) if trend else []
+    runs = [read(path) for path in files]
+    series = points(runs) if trend else []
     summary, details = tables.summary(runs), tables.details(runs)
     figures = list(plots(runs)) if html or folder else []
     if markdown is not None:
-        write(markdown, as_markdown([*summary, *details]))
+        write_text(as_markdown([*summary, *details]), markdown)
     if html is not None:
-        write(html, as_html("Benchmarks", summary, figures, details))
+        write_text(as_html("Benchmarks", summary, figures, details), html)
     if trend is not None:
-        write(trend, json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        write_text(json.dumps(series, indent=1, allow_nan=False, ensure_ascii=False) + "\n", trend)
     if folder is not None:
         for plot in figures:
             _write_plot(plot, folder)
@@ -92,21 +90,18 @@ def compare_files(*, before: Path, after: Path, threshold: float, markdown: Path
 
     Exit codes: 0 no peer is slower, 1 a peer is slower, 2 a file cannot be used.
     """
-    with user_errors():
-        first, second = read(before), read(after)
-        comparisons = compare(first, second, threshold)
-    page = compare_text.page(first, second, comparisons, list(warnings(first, second)), threshold)
+    first, second = read(before), read(after)
+    comparisons = compare(first, second, threshold)
+    page = tables.comparison(first, second, comparisons, list(warnings(first, second)), threshold)
     if markdown is not None:
-        write(markdown, as_markdown(page))
+        write_text(as_markdown(page), markdown)
     show(page, stdout(WIDE))
     sys.exit(SLOWER if any(comparison.change is Change.SLOWER for comparison in comparisons) else 0)
 
 
 def _write_plot(plot: Plot, folder: Path) -> None:
-    write(folder / f"{plot.name}.svg", plot.svg)
-    image = folder / f"{plot.name}.png"
-    with user_errors(image):
-        image.write_bytes(plot.png())
+    write_text(plot.svg, folder / f"{plot.name}.svg")
+    (folder / f"{plot.name}.png").write_bytes(plot.png())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from enum import StrEnum
 
 from benchmarks.formats import threads
 from benchmarks.noise import Interval, confidence_of_each, median, ratio, ratio_within_run
-from benchmarks.results import Results, ResultsError, Timing, Workload
+from benchmarks.results import Results, Timing, Workload
+from conformance.report.documents import DocumentError
 
 
 class Change(StrEnum):
@@ -75,12 +76,12 @@ def compare(before: Results, after: Results, threshold: float) -> list[PeerCompa
         threshold: fraction of the time before that a difference must exceed.
 
     Raises:
-        ResultsError: the files have no workload and peer in common.
+        DocumentError: the files have no workload and peer in common.
     """
     first, second = _by_workload_and_peer(before), _by_workload_and_peer(_with_threads_of(before, after))
     common = [key for key in first if key in second]
     if not common:
-        raise ResultsError(
+        raise DocumentError(
             f"{before.name} and {after.name} have no peer on the same workload in common: there is nothing to compare"
         )
     comparisons = sum(not first[key].is_floor for key in common)

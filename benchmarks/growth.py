@@ -22,11 +22,11 @@ from timeit import timeit
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.user_errors import write
 from conformance.cases.case import Case
 from conformance.reference.adapter import ReferenceAdapter
+from conformance.report.document import Heading, Rows, show
+from conformance.report.files import write_text
 from conformance.running.runner import run
 from conformance.system.repetition import SingleValued
 from lstm_ref import LSTM, LSTMConfig, LSTMWeights
@@ -162,25 +162,16 @@ def _measure(of: str, axis: Axis, works: Sequence[Work], rounds: int) -> Growth:
     return Growth(of=of, axis=axis, seconds=tuple(map(statistics.median, zip(*turns, strict=True))), peaks=peaks)
 
 
-def table(measured: Sequence[Growth]) -> Table:
-    """A row each for time and for memory, sizes from left to right."""
-    result = Table(title="growth: size^k, k measured and expected")
-    for name in ("of", "with", "sizes", "time (ms)", "k", "expected", "peak memory (KiB)", "k", "expected"):
-        result.add_column(name, justify="left" if name in ("of", "with") else "right")
+def table(measured: Sequence[Growth]) -> Rows:
+    """A row for each growth, sizes from left to right."""
+    columns = ("of", "with", "sizes", "time (ms)", "k", "expected", "peak memory (KiB)", "k", "expected")
+    rows = []
     for growth in measured:
-        sizes = growth.axis.values
-        result.add_row(
-            growth.of,
-            growth.axis.name,
-            " ".join(map(str, sizes)),
-            " ".join(f"{1000 * seconds:.3g}" for seconds in growth.seconds),
-            f"{exponent(sizes, growth.seconds):.2f}",
-            f"{growth.axis.time:g}",
-            " ".join(f"{peak / 1024:.0f}" for peak in growth.peaks),
-            f"{exponent(sizes, growth.peaks):.2f}",
-            f"{growth.axis.memory:g}",
-        )
-    return result
+        sizes, times, peaks = growth.axis.values, growth.seconds, growth.peaks
+        in_time = (" ".join(f"{1000 * seconds:.3g}" for seconds in times), f"{exponent(sizes, times):.2f}", f"{growth.axis.time:g}")
+        in_memory = (" ".join(f"{peak / 1024:.0f}" for peak in peaks), f"{exponent(sizes, peaks):.2f}", f"{growth.axis.memory:g}")
+        rows.append((growth.of, growth.axis.name, " ".join(map(str, sizes)), *in_time, *in_memory))
+    return Rows(columns, rows, numeric=range(2, len(columns)))
 
 
 @click.command(cls=SingleValued)
@@ -192,9 +183,9 @@ def main(rounds: int, json_file: Path | None) -> None:
     Exit codes: 0 success, 2 wrong usage, or the file cannot be written.
     """
     measured = list(growths(rounds))
-    Console(width=160).print(table(measured))
+    show([Heading("growth: size^k, k measured and expected"), table(measured)], Console(width=160))
     if json_file is not None:
-        write(json_file, json.dumps([asdict(growth) for growth in measured], indent=1) + "\n")
+        write_text(json.dumps([asdict(growth) for growth in measured], indent=1) + "\n", json_file)
 
 
 if __name__ == "__main__":

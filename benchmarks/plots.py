@@ -1,4 +1,4 @@
-"""Log-log plots of times against units, timesteps and batch, with a line for each peer and for the floor."""
+"""Log-log plots of times against units, timesteps and batch, with a line for each peer and for the floor; the page with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
@@ -18,6 +19,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from benchmarks.formats import threads, tick
 from benchmarks.results import Results, Timing, Workload
 from benchmarks.tables import sweep_points
+from conformance.report.document import Block
+from conformance.report.html.page import render
 
 DIMENSIONS = ("units", "timesteps", "batch", "input_dim")
 
@@ -152,3 +155,10 @@ def _fixed_sizes(varied: str, points: Sequence[Workload]) -> str:
     """The sizes that are the same in all points."""
     sizes = {name: {getattr(point, name) for point in points} for name in DIMENSIONS if name != varied}
     return ", ".join(f"{name} {min(values)}" if len(values) == 1 else f"{name} varies too" for name, values in sizes.items())
+
+
+def as_html(title: str, summary: Sequence[Block], figures: Sequence[Plot], details: Sequence[Block]) -> str:
+    """A report as one HTML page without external resources: the summary, the plots, the details. All text is escaped."""
+    pictures = [(plot.title, Markup(plot.inline_svg())) for plot in figures]  # noqa: S704 - matplotlib escapes the text in its SVG
+    above, below = ([(type(block).__name__, block) for block in blocks] for blocks in (summary, details))
+    return render("document.html.jinja", styles=("document.css",), title=title, summary=above, plots=pictures, details=below)

@@ -6,28 +6,22 @@ file is refused with one message.
 
 from __future__ import annotations
 
-import errno
 import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from benchmarks.formats import threads
-from conformance.system.error_messages import file_error_message
+from conformance.report.documents import DocumentError, load, mismatch
+from conformance.system.streams import printable
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
 MADE_BY = "pytest benchmarks --benchmark-json=FILE"
-
-
-class ResultsError(ValueError):
-    """A result file cannot be used; the message names the file, the place in it, and the command that makes a valid one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +137,7 @@ def read(path: Path) -> Results:
     """Read a result file.
 
     Raises:
-        ResultsError: it cannot be read, is not of the format, or holds no times of a peer.
+        DocumentError: it cannot be read, is not of the format, or holds no times of a peer.
     """
     document = _document(path)
     timings = tuple(
@@ -152,7 +146,7 @@ def read(path: Path) -> Results:
         if "peer" in entry["extra_info"]
     )
     if not timings:
-        raise ResultsError(f"{path} holds no time of a peer: make one with {MADE_BY}")
+        raise DocumentError(f"{path} holds no time of a peer: make one with {MADE_BY}")
     results = Results(
         name=path.name,
         machine=_machine(document["machine_info"]),
@@ -165,48 +159,27 @@ def read(path: Path) -> Results:
     )
     for timing in timings:
         if results.by_workload[timing.workload][timing.peer] is not timing:
-            raise ResultsError(f"{path} holds {timing.peer} on {timing.workload} twice: keep the runs in files of their own")
+            raise DocumentError(f"{path} holds {timing.peer} on {timing.workload} twice: keep the runs in files of their own")
     return results
 
 
 def _document(path: Path) -> Any:
-    try:
-        document = _sanitized(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
-    except OSError as error:
-        hint = f", or make one with {_command(path)}" if error.errno == errno.ENOENT else ""
-        raise ResultsError(f"{file_error_message('read', path, error)}{hint}") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path} is not a whole JSON file ({error}): make it anew with {_command(path)}") from error
-    invalid = best_match(_validator().iter_errors(document))
-    if invalid is not None:
-        message = invalid.message if len(invalid.message) < 160 else f"{invalid.message[:80]} … {invalid.message[-80:]}"
-        raise ResultsError(f"{path} is no result file of these benchmarks; {invalid.json_path}: {message}. Make one with {MADE_BY}")
+    document = _sanitized(load(path, MADE_BY.replace("FILE", shlex.quote(str(path)))))
+    if invalid := mismatch(document, json.loads(SCHEMA.read_text(encoding="utf-8"))):
+        raise DocumentError(f"{path} is no result file of these benchmarks; {invalid}. Make one with {MADE_BY}")
     return document
-
-
-def _command(path: Path) -> str:
-    return MADE_BY.replace("FILE", shlex.quote(str(path)))
 
 
 def _sanitized(value: Any) -> Any:
     """The same value with texts in one line and without control characters."""
     match value:
         case str():
-            return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(value.split()))
+            return printable(" ".join(value.split()))
         case dict():
             return {_sanitized(key): _sanitized(item) for key, item in value.items()}
         case list():
             return [_sanitized(item) for item in value]
     return value
-
-
-@lru_cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no time")
 
 
 def _machine(info: Mapping[str, Any]) -> Machine:
@@ -238,7 +211,7 @@ def _timing(entry: Mapping[str, Any], where: str) -> Timing:
         worst_sigma=extra["worst_sigma"],
     )
     if not np.isclose(timing.median, stats["median"], rtol=1e-6, atol=0):
-        raise ResultsError(
+        raise DocumentError(
             f"{where}: the median of its rounds is {timing.median:.6g} s, and it says {stats['median']:.6g} s: "
             f"the file was cut or edited, make it anew with {MADE_BY}"
         )

@@ -1,14 +1,17 @@
-"""Tables of result files: the goals, then the machine, peers and workloads of each run."""
+"""Tables of result files: the goals, the machine, peers and workloads of each run, and the comparison of two runs."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.compare import Change, PeerComparison
 from benchmarks.formats import NOTHING, percent, seconds, threads, three_digits, with_noise
 from benchmarks.goals import FUSED, GOALS, Comparison, GoalResult, GoalStatus, judge
 from benchmarks.results import Results, Timing, Workload
 from conformance.report.document import Block, Heading, Lines, Rows
 
+COMPARED_COLUMNS = ("change", "peer", "workload", "before", "after", "after / before", "relative to the floor")
 COLUMNS = ("peer", "median", "spread", "per timestep", "× floor", "× fused", "worst σ")
 LEGEND = (
     "Median of the rounds; spread is the distance between their quartiles, relative to the median. × is the ratio of the median to "
@@ -116,3 +119,34 @@ def _row(timing: Timing, peers: Mapping[str, Timing], floor: Timing | None) -> l
 
 def _ratio(timing: Timing, other: Timing | None) -> str:
     return NOTHING if other is None else f"{timing.median / other.median:.2f}"
+
+
+def comparison(
+    before: Results, after: Results, comparisons: Sequence[PeerComparison], warnings: Sequence[str], threshold: float
+) -> list[Block]:
+    """Both runs, their differences besides the code, and every peer on every workload."""
+    counts = Counter(compared.change for compared in comparisons)
+    return [
+        Heading(f"Benchmarks: from {before.name} to {after.name}", 1),
+        Lines([f"before: {line}" for line in machine_lines(before)] + [f"after: {line}" for line in machine_lines(after)]),
+        *([Lines([f"warning: {line}" for line in warnings], "yellow")] if warnings else []),
+        Lines(
+            [
+                f"Reported where a ratio exceeds {percent(threshold)} and its interval excludes 1 (95 %, all together).",
+                ", ".join(f"{counts[change]} {change}" for change in Change if counts[change]),
+            ]
+        ),
+        Rows(COMPARED_COLUMNS, [_compared_row(compared) for compared in comparisons]),
+    ]
+
+
+def _compared_row(compared: PeerComparison) -> list[str]:
+    times = [NOTHING if timing is None else seconds(timing.median) for timing in (compared.before, compared.after)]
+    ratios = (compared.seconds, compared.relative_to_floor)
+    return [
+        compared.change,
+        compared.peer,
+        str(compared.workload),
+        *times,
+        *(NOTHING if interval is None else with_noise(interval) for interval in ratios),
+    ]

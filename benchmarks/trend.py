@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from benchmarks.formats import three_digits
 from benchmarks.goals import FUSED
 from benchmarks.noise import Interval, median, ratio_within_run
-from benchmarks.results import Results, ResultsError
+from benchmarks.results import Results
 from benchmarks.tables import machine_lines
+from conformance.report.documents import DocumentError
 
 Point = dict[str, str | float]
 
@@ -24,12 +25,12 @@ def points(runs: Sequence[Results]) -> list[Point]:
     """Ratios, then medians.
 
     Raises:
-        ResultsError: two runs hold the same peer on the same workload, which would be two points of one series.
+        DocumentError: two runs hold the same peer on the same workload, which would be two points of one series.
     """
     series = [*(point for run in runs for point in _ratios(run)), *(point for run in runs for point in _medians(run))]
     name, times = Counter(point["name"] for point in series).most_common(1)[0]
     if times > 1:
-        raise ResultsError(f"{times} of the files hold {name}: a trend takes one run for each number of threads")
+        raise DocumentError(f"{times} of the files hold {name}: a trend takes one run for each number of threads")
     return series
 
 

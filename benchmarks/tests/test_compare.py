@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from benchmarks.compare import Change, compare, warnings
-from benchmarks.results import Results, ResultsError, read
+from benchmarks.results import Results, read
 from benchmarks.tests.documents import EXAMPLE, document, entry, random_rounds, write_document
+from conformance.report.documents import DocumentError
 
 PEERS = {"floor": 0.01, "a": 0.012, "b": 0.03}
 
@@ -96,7 +97,7 @@ def test_peers_of_one_file_only_are_listed(tmp_path: Path) -> None:
 def test_files_without_anything_in_common_are_refused(tmp_path: Path) -> None:
     """An empty comparison would read as a good one."""
     before, after = (read(write_document(tmp_path, document(entry(peer, [1.0])))) for peer in "ab")
-    with pytest.raises(ResultsError, match="nothing to compare"):
+    with pytest.raises(DocumentError, match="nothing to compare"):
         compare(before, after, 0.05)
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.goals import FUSED
-from benchmarks.page import as_html
-from benchmarks.plots import Plot, plots
-from benchmarks.results import ResultsError, read
+from benchmarks.plots import Plot, as_html, plots
+from benchmarks.results import read
 from benchmarks.tests.documents import EXAMPLE, document, entry, pair, random_rounds, write_document
 from benchmarks.trend import points
+from conformance.report.documents import DocumentError
 
 HOSTILE = "_<script>alert('x')</script>$\\frac{1$ & --> \"'"
 
@@ -110,5 +110,5 @@ def test_a_trend_leaves_out_a_range_that_is_not_known(tmp_path: Path) -> None:
 def test_a_trend_takes_a_run_once(tmp_path: Path) -> None:
     """Two points of one series are refused."""
     run = read(write_document(tmp_path, document(*pair(1.25))))
-    with pytest.raises(ResultsError, match="2 of the files hold"):
+    with pytest.raises(DocumentError, match="2 of the files hold"):
         points([run, run])

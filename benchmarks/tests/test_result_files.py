@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results import ResultsError, read
+from benchmarks.results import read
 from benchmarks.tests.documents import EXAMPLE, document, entry, random_rounds, write_document
+from conformance.report.documents import DocumentError
 
 FLOOR = entry("floor", [0.01, 0.02, 0.03])
 
@@ -70,7 +71,7 @@ WHOLE = json.dumps(document(FLOOR))
         pytest.param("no JSON", "is not a whole JSON file", id="not JSON"),
         pytest.param(WHOLE[: len(WHOLE) // 2], "is not a whole JSON file", id="cut off"),
         pytest.param("[" * 100_000, "is not a whole JSON file", id="nested without end"),
-        pytest.param(WHOLE.replace("0.03", "NaN"), "NaN is no time", id="not a number"),
+        pytest.param(WHOLE.replace("0.03", "NaN"), "NaN is no JSON", id="not a number"),
         pytest.param([1, 2], "is no result file of these benchmarks; $: [1, 2] is not of type 'object'", id="a list"),
         pytest.param({"footer": 1}, "'machine_info' is a required property", id="another format"),
         pytest.param(without("units"), "$.benchmarks[0].extra_info: 'units' is a required property", id="a field missing"),
@@ -89,7 +90,7 @@ WHOLE = json.dumps(document(FLOOR))
 def test_a_bad_file_is_refused(tmp_path: Path, content: Any, message: str) -> None:
     """With its name, what is wrong, and how to make another."""
     path = write_document(tmp_path, content)
-    with pytest.raises(ResultsError) as refused:
+    with pytest.raises(DocumentError) as refused:
         read(path)
     assert str(refused.value).startswith(str(path))
     assert message in str(refused.value)
@@ -98,7 +99,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, content: Any, message: str) -> No
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """As one that cannot be read."""
-    with pytest.raises(ResultsError, match=r"could not be read: No such file .* make one with pytest benchmarks --benchmark-json="):
+    with pytest.raises(DocumentError, match=r"cannot be read: No such file .* make one with: pytest benchmarks --benchmark-json="):
         read(tmp_path / "none.json")
 
 

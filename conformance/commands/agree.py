@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from conformance.reference.tolerance import ELEMENT_LIMIT
-from conformance.running.agreement import Agreement, agree
+from conformance.running.agreement import agree
 from lstm_ref import LSTMError
 
 FAILED = 1
@@ -32,7 +32,8 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
     for agreement in agreements:
         names = " and ".join(agreement.names)
         if missing := len(agreement.not_compared):
-            click.echo(f"{names}: {missing:,} cases are in one of the two folders only, so not compared: {_first_ids(agreement)}")
+            ids = ", ".join(agreement.not_compared[:MOST_IDS]) + ", …" * (missing > MOST_IDS)
+            click.echo(f"{names}: {missing:,} cases are in one of the two folders only, so not compared: {ids}")
         agreeing = agreement.cases - len(agreement.differing) - len(agreement.known)
         click.echo(
             f"{names}: {agreeing:,} of {agreement.cases:,} cases agree (worst {agreement.worst:.2g} σ), "
@@ -41,8 +42,3 @@ def agree_pairwise(folders: tuple[Path, ...]) -> None:
         for case_id, worst in agreement.differing:
             click.echo(f"  {case_id}: {worst:.3g} σ apart, limit {ELEMENT_LIMIT:g} σ of two runs")
     sys.exit(FAILED if any(agreement.differing for agreement in agreements) else 0)
-
-
-def _first_ids(agreement: Agreement) -> str:
-    """The first of the cases that are not compared."""
-    return ", ".join(agreement.not_compared[:MOST_IDS]) + ", …" * (len(agreement.not_compared) > MOST_IDS)

@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-from rich import box
-from rich.table import Table
 
 from conformance import matrix
 from conformance.claims.cells import variants_of
@@ -18,7 +16,8 @@ from conformance.environments.interpreters import UnavailableError, find_interpr
 from conformance.environments.recipes import Recipes, recipes
 from conformance.environments.recording import FOLDER, Recording, read_recording, recording_path, write_recording
 from conformance.judging.verdict import Verdict
-from conformance.report.console import show_table, stdout
+from conformance.report.console import stdout
+from conformance.report.document import Lines, Rows, show
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress, status_messages
 from conformance.running.runner import run
@@ -38,20 +37,10 @@ def environments() -> None:
 
     Exit codes: 0 they are listed, 2 a recipe or a recording cannot be read.
     """
-    console = stdout(_WIDTH)
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("system", "versions", "backends", "Python", "described as Keras 3 with"):
-        table.add_column(name, overflow="fold")
-    for row in _rows(recipes()):
-        table.add_row(*row)
-    show_table(table, console)
-    recorded = sorted(FOLDER.glob("*.npz"))
-    for path in recorded:
-        hello = read_recording(path).hello()
-        console.print(f"recorded: {path.stem}, {hello['recorded']}", highlight=False, soft_wrap=True)
-    console.print(
-        f"environments are kept in {cache()}; LSTM_CONFORMANCE_CACHE names another place", highlight=False, soft_wrap=True
-    )
+    columns = ("system", "versions", "backends", "Python", "described as Keras 3 with")
+    recorded = [f"recorded: {path.stem}, {read_recording(path).hello()['recorded']}" for path in sorted(FOLDER.glob("*.npz"))]
+    kept = f"environments are kept in {cache()}; LSTM_CONFORMANCE_CACHE names another place"
+    show([Rows(columns, _rows(recipes())), Lines([*recorded, kept])], stdout(_WIDTH))
 
 
 def _rows(known: Recipes) -> list[tuple[str, ...]]:

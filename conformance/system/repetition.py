@@ -1,4 +1,4 @@
-"""Refuses a repeated option that takes one value. Click itself would silently take the last value."""
+"""Refuses a repeated option that takes one value, whose last value Click itself would silently take; ends errors in one line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from lstm_ref import LSTMError
+
 
 class SingleValued(click.Command):
-    """A command that refuses a repeated option, unless the option takes several values."""
+    """A command that refuses a repeated option, unless it takes several values. An error is one message, with exit code 2."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -23,6 +25,18 @@ class SingleValued(click.Command):
         if not extra.get("resilient_parsing"):  # True when a shell completes a line
             refuse_repetition(self, args, click.Context(self, parent, info_name))
         return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # Click handles closed pipes
+        except (LSTMError, OSError) as error:
+            from conformance.system.error_messages import error_message  # noqa: PLC0415  # needed for an error only
+
+            click.echo(f"error: {error_message(error)}", err=True)
+            ctx.exit(2)
 
 
 def refuse_repetition(command: click.Command, args: Sequence[str], context: click.Context) -> None:

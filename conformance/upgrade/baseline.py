@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import Any
 import tomli_w
 
 from conformance.judging.verdict import Result, Verdict
-from conformance.report.documents import FORMATS, check, version, without_infinity
+from conformance.report.documents import FORMATS, check, load, version, without_infinity
 from conformance.report.files import write_text
-from conformance.system.error_messages import file_error_message
 from conformance.upgrade.change import Change, Kind
 from conformance.upgrade.errors import Errors
 from conformance.upgrade.facts import FactChange
 from conformance.upgrade.report import UpgradeReport
-from lstm_ref import LSTMError
 
 FORMAT = "baseline"
 
@@ -195,19 +192,11 @@ def read_baseline(path: Path) -> list[Entry]:
     """The entries of a file.
 
     Raises:
-        LSTMError: the file does not exist or is no baseline; the message says what is wrong.
+        DocumentError: the file does not exist or is no baseline; the message says what is wrong.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        made_by = FORMATS[FORMAT].replace("FILE", shlex.quote(str(path)))
-        raise LSTMError(f"there is no baseline {path}; name another file, or record one with: {made_by}") from error
-    except OSError as error:
-        raise LSTMError(file_error_message("read", path, error)) from error
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise LSTMError(f"{path} is no baseline: {reason}; name another file, or record one with: {FORMATS[FORMAT]}") from error
-    made_by = f"{FORMATS[FORMAT].replace('FILE', shlex.quote(str(path)))}, once this file is deleted"
+    command = FORMATS[FORMAT].replace("FILE", shlex.quote(str(path)))
+    made_by = f"{command}, once this file is deleted"
+    document = load(path, command, is_toml=True)
     return [_entry_from_toml(change) for change in check(document, path, FORMAT, made_by=made_by).get("change", [])]
 
 
@@ -223,7 +212,7 @@ def write_baseline(report: UpgradeReport, path: Path) -> None:
     The entries of other cases stay, and so do the reasons of the entries whose change is the same.
 
     Raises:
-        LSTMError: the file exists and is no baseline.
+        DocumentError: the file exists and is no baseline.
         FileWriteError: the file cannot be written.
     """
     before = read_baseline(path) if path.exists() else []

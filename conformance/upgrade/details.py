@@ -56,7 +56,9 @@ class _Examination:
         case = Case.from_id(self.change.case_id)
         minimal = reduce_case(case, self._still_changes, allowed)
         # The difference of the smallest case may be just within the limit at every timestep; then the first case shows it.
-        places = (locate(self._rerun(each), each, self._observe, self.after.conventions) for each in (minimal, case))
+        reruns = ((each, self.before.run_case(each), self.after.run_case(each)) for each in (minimal, case))
+        changes = ((each, change_of(self.before, self.after, was, now)) for each, was, now in reruns)
+        places = (locate(change, each, self._observe, self.after.conventions) for each, change in changes)
         locus = next(filter(None, places), None) if self.change.apart else None
         script, no_script = self._script(minimal)
         return replace(self.change, minimal=minimal.id, locus=locus, script=script, no_script=no_script)
@@ -70,9 +72,6 @@ class _Examination:
         now = self.after.run_case(case)
         return _alike(now, self.change.after) and change_of(self.before, self.after, was, now).kind is self.change.kind
 
-    def _rerun(self, case: Case) -> Change:
-        return change_of(self.before, self.after, self.before.run_case(case), self.after.run_case(case))
-
     def _observe(self, case: Case) -> tuple[Arrays, Arrays] | None:
         """The arrays of both sides; None where a side gives no answer."""
         answers = []
@@ -84,7 +83,8 @@ class _Examination:
 
     def _script(self, case: Case) -> tuple[str, str]:
         """A script and "", or "" and why there is no script."""
-        environment = next((side.environment for side in (self.after, self.before) if _is_keras_3(side)), None)
+        environments = (side.environment for side in (self.after, self.before))
+        environment = next((known for known in environments if known.get("keras", "").startswith("3.")), None)
         if environment is None:
             return "", "scripts are made for Keras 3 only"
         try:
@@ -98,7 +98,3 @@ def _alike(result: Result, target: Result) -> bool:
     if target.verdict in (Verdict.FAIL, Verdict.ERROR):
         return result.fails_like(target) and {*target.explained_by[:1]} <= {*result.explained_by}
     return result.verdict is target.verdict
-
-
-def _is_keras_3(side: Side) -> bool:
-    return side.environment.get("keras", "").startswith("3.")

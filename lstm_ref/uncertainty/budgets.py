@@ -37,22 +37,6 @@ THREE_ROUNDINGS = math.sqrt(3)
 OPERATIONS = 4
 
 
-def _exact(z: Array, value: Array) -> Array:  # noqa: ARG001
-    return np.zeros_like(value)
-
-
-def _one_product(z: Array, value: Array) -> Array:  # noqa: ARG001
-    return np.abs(value)
-
-
-def _three_roundings(z: Array, value: Array) -> Array:  # noqa: ARG001
-    return THREE_ROUNDINGS * np.abs(value)
-
-
-def _four_roundings(z: Array, value: Array) -> Array:  # noqa: ARG001
-    return 2 * np.abs(value)
-
-
 def sigmoid(z: Array, value: Array) -> Array:  # noqa: ARG001
     """Roundings of exp, sum and quotient."""
     return np.asarray(value * np.sqrt(2 + (1 - value) ** 2))
@@ -66,27 +50,15 @@ def _below_largest(z: Array) -> Array:
     return np.asarray(z.max(axis=-1, keepdims=True) - z)
 
 
-def _softmax(z: Array, value: Array) -> Array:
-    return np.asarray(value * np.sqrt(3 + _below_largest(z) ** 2))
-
-
-def _log_softmax(z: Array, value: Array) -> Array:
-    return np.asarray(np.sqrt(_below_largest(z) ** 2 + 1 + np.square(value)))
-
-
-def _sparsemax(z: Array, value: Array) -> Array:
-    return np.asarray(np.hypot(value, z.shape[-1] * np.maximum(_below_largest(z).max(axis=-1, keepdims=True), 1)))
-
-
 # The value is the argument or a bound: nothing is computed.
 EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink")
 
 BUDGETS: dict[str, Budget] = {
-    **dict.fromkeys(EXACT, _exact),
-    "leaky_relu": _one_product,
-    **dict.fromkeys(("tanh", "exponential", "softsign"), _three_roundings),
+    **dict.fromkeys(EXACT, lambda _, value: np.zeros_like(value)),
+    "leaky_relu": lambda _, value: np.abs(value),
+    **dict.fromkeys(("tanh", "exponential", "softsign"), lambda _, value: THREE_ROUNDINGS * np.abs(value)),
     "sigmoid": sigmoid,
-    **dict.fromkeys(("silu", "swish"), _four_roundings),
+    **dict.fromkeys(("silu", "swish"), lambda _, value: 2 * np.abs(value)),
     **dict.fromkeys(
         (
             "hard_sigmoid", "hard_sigmoid_keras2", "elu", "celu", "selu", "softplus", "squareplus", "soft_shrink", "tanh_shrink",
@@ -95,9 +67,9 @@ BUDGETS: dict[str, Budget] = {
         ),
         _sum_of_larger_terms,
     ),
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "sparsemax": _sparsemax,
+    "softmax": lambda z, value: value * np.sqrt(3 + _below_largest(z) ** 2),
+    "log_softmax": lambda z, value: np.sqrt(_below_largest(z) ** 2 + 1 + np.square(value)),
+    "sparsemax": lambda z, value: np.hypot(value, z.shape[-1] * np.maximum(_below_largest(z).max(axis=-1, keepdims=True), 1)),
 }  # fmt: skip
 
 # Activations that jump: they are evaluated on both sides of the jump, where the error of the argument reaches it.

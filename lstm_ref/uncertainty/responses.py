@@ -8,16 +8,14 @@ with respect to a factor on the operation's result.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
-from lstm_ref.config import LSTMConfig
-from lstm_ref.dropout import DropoutMasks
 from lstm_ref.layer import LSTM
 from lstm_ref.state import State
-from lstm_ref.weights import LSTMWeights
 
 # The operations with an error: the products with the weights, the activations wherever they are applied, the sum that gives the
 # cell state, and the product that gives the output.
@@ -28,21 +26,13 @@ class PerturbedLSTM(LSTM):
     """The reference with the results of some operations multiplied by 1 + error.
 
     Args:
-        config, weights, dtype, dropout: as of `LSTM`.
+        arguments, keywords: as of `LSTM`.
         errors: operation → relative errors, (copies,): the batch consists of that number of equal parts, one after the other, each
             with its own error.
     """
 
-    def __init__(
-        self,
-        config: LSTMConfig,
-        weights: LSTMWeights,
-        dtype: str = "float64",
-        dropout: DropoutMasks | None = None,
-        *,
-        errors: Mapping[str, Array],
-    ) -> None:
-        super().__init__(config, weights, dtype, dropout)
+    def __init__(self, *arguments: Any, errors: Mapping[str, Array], **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         self._factors = {operation: 1 + np.asarray(error, np.float64) for operation, error in errors.items()}
 
     def _perturb(self, operation: str, result: Array) -> Array:

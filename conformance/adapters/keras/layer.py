@@ -155,7 +155,8 @@ class KerasLayerAdapter:
                 mend = f"; install it with: pip install {name.partition('.')[0]}" if name else ""
                 raise UnsupportedError(f"this route needs a package that is not installed here: {error}{mend}") from error
         built.kernels = kernels = built.kernels or " and ".join(loops)
-        self._keep(case, built)
+        if form_of(case) is not None:
+            self._built[self._key(case)] = built
         observed = observation_of(case, Answer(fields=answer, arrays=arrays))
         return replace(
             observed,
@@ -183,10 +184,6 @@ class KerasLayerAdapter:
             built.subject.load_weights()
             built.weights = weights
         return built
-
-    def _keep(self, case: Case, built: _Built) -> None:
-        if form_of(case) is not None:
-            self._built[self._key(case)] = built
 
     def _key(self, case: Case) -> Hashable:
         """What cases share a model by: their form, and their mask where nothing is traced."""

@@ -10,6 +10,9 @@ import numpy as np
 
 from .common import Answer, Arrays, Unsupported, folder_of, name_of
 
+# Outputs (batch, timesteps, units), both final states, and the shapes of the weights.
+Returned = Tuple[Any, List[Any], List[List[int]]]
+
 
 class Cells:
     """What TensorFlow's cells and operations share: Keras' kernels one below the other, [x, h], their blocks left as they are.
@@ -89,9 +92,7 @@ class Cells:
         }
         return described, {}
 
-    def run(
-        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
-    ) -> Tuple[Any, List[Any], List[List[int]]]:
+    def run(self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]) -> Returned:
         """Outputs (batch, timesteps, units), both final states, and the shapes of the weights."""
         raise NotImplementedError
 
@@ -101,9 +102,7 @@ class RNNCell(Cells):
 
     fixed = dict(Cells.fixed, compiled=True)  # noqa: RUF012  # annotated where it is first set; a graph
 
-    def run(
-        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
-    ) -> Tuple[Any, List[Any], List[List[int]]]:
+    def run(self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]) -> Returned:
         """In a graph of its own."""
         v1 = self.tf.compat.v1
         with self.tf.Graph().as_default(), v1.Session() as session:
@@ -130,9 +129,7 @@ class BlockLSTM(Cells):
     fixed = dict(Cells.fixed, activation="tanh")  # noqa: RUF012  # annotated where it is first set
     dtypes = ("float32", "float16")
 
-    def run(
-        self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]
-    ) -> Tuple[Any, List[Any], List[List[int]]]:
+    def run(self, question: Dict[str, Any], arrays: Arrays, inputs: Any, lengths: Any, states: List[Any]) -> Returned:
         """Beyond the longest sequence everything is zeros, so only sequences of one length are run."""
         batch, timesteps, _ = inputs.shape
         if lengths is not None and (lengths != timesteps).any():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.judging.pooled import describe_indistinguishable
 from conformance.judging.verdict import Verdict
@@ -16,8 +14,7 @@ from conformance.report.html.contents import Count, Grid, Mark, Page, Table
 from conformance.report.html.results import Result, case_of, entries_of, features_of, groups_without_entries, mark, tally
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One report.
 
     Attributes:
@@ -29,32 +26,26 @@ class Run:
     name: str
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment that was tested."""
-        environment: Mapping[str, str] = self.document["environment"]
-        return environment
-
-    @cached_property
     def results(self) -> Sequence[Result]:
         """The results of the cases that ran."""
-        return [*self.document["results"]]
+        results: Sequence[Result] = self.document["results"]
+        return results
 
-    @property
-    def counts(self) -> dict[Verdict, int]:
-        """Number of cases by verdict."""
-        return {verdict: int(self.document["summary"][verdict.value]) for verdict in Verdict}
+    def count(self, verdict: Verdict) -> int:
+        """Number of cases with a verdict."""
+        return int(self.document["summary"][verdict.value])
 
 
 def page_of(reports: Sequence[Mapping[str, Any]], script_of: ScriptOf) -> Page:
     """The page. The environments of several reports are the columns of its grid."""
-    runs = [Run(document=report, name=name) for report, name in zip(reports, _names(reports), strict=True)]
+    runs = list(map(Run, reports, _names(reports)))
     single = len(runs) == 1
     entries, groups = [], []
     for run in runs:
-        run_entries, run_groups = entries_of(run.results, run.environment, script_of, "" if single else run.name)
+        run_entries, run_groups = entries_of(run.results, run.document["environment"], script_of, "" if single else run.name)
         entries += run_entries
         groups += run_groups
-    counts = {verdict: sum(run.counts[verdict] for run in runs) for verdict in Verdict}
+    counts = {verdict: sum(run.count(verdict) for run in runs) for verdict in Verdict}
     return Page(
         title=f"Is it a Keras LSTM? {runs[0].name}" if single else f"Is it a Keras LSTM? {len(runs)} environments",
         outcome=_outcome(runs),
@@ -84,17 +75,17 @@ def _names(reports: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _outcome(runs: Sequence[Run]) -> Mark:
     """Whether all is as expected, in one line."""
-    unexpected = sum(count for run in runs for verdict, count in run.counts.items() if not verdict.is_expected)
+    unexpected = sum(run.count(verdict) for run in runs for verdict in Verdict if not verdict.is_expected)
     missing = sum(int(run.document["summary"]["not_run"]) for run in runs)
     incomplete = [run for run in runs if run.document["summary"]["not_run"] or run.document["summary"]["stopped"]]
     reasons = [
         (f"{run.name}: " * (len(runs) > 1)) + (run.document["summary"]["stopped"] or "no reason was given") for run in incomplete
     ]
-    recorded = "Recorded, not run. " if any("recorded" in run.environment for run in runs) else ""
+    recorded = "Recorded, not run. " if any("recorded" in run.document["environment"] for run in runs) else ""
     if all(run.document["summary"]["as_expected"] for run in runs):
         cases = sum(len(run.results) for run in runs)
         return Mark(verdict=Verdict.PASS, text=f"{recorded}As expected: {cases:,} cases, none differs but as known")
-    unresolved = sum(run.counts[Verdict.UNRESOLVED] for run in runs)
+    unresolved = sum(run.count(Verdict.UNRESOLVED) for run in runs)
     problems = [f"incomplete: {unresolved:,} cases are UNRESOLVED, by a fault of the suite or the machine"] if unresolved else []
     problems += [f"{unexpected - unresolved:,} cases are not as expected"] if unexpected > unresolved else []
     problems += [f"{missing:,} cases did not run: {'; '.join(reasons)}"] if incomplete else []
@@ -118,7 +109,7 @@ def _notes(run: Run, *, alone: bool) -> Iterator[str]:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     plan, summary, speed = run.document["plan"], run.document["summary"], run.document["summary"]["speed"]
-    yield from run.environment.items()
+    yield from run.document["environment"].items()
     chosen = f", chosen by {', '.join(plan['selection'])}" if plan["selection"] else ""
     yield "cases", f"{plan['cases']:,} of {plan['matrix']}{chosen}, seed {plan['seed']}"
     yield "limits", f"{plan['element_limit']:g} σ per element, {plan['rms_limit']:g} σ root mean square"

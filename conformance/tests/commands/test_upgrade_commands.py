@@ -167,7 +167,7 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("reference", "keras==1.2.2"), "To install it: pyenv install 3.7.17"),
         (("reference", "keras==1.2.2"), ". Or let its recording of 2026-11-21 answer"),
         (("reference", "reference", "--write-baseline"), "records the file that --baseline names"),
-        (("reference", "reference", "--baseline", "/none.toml"), "there is no baseline /none.toml"),
+        (("reference", "reference", "--baseline", "/none.toml"), "/none.toml cannot be read: No such file or directory"),
         (("reference", "reference", *MASKED, "--json", "/proc/none.json"), "/proc/none.json could not be written"),
     ],
 )

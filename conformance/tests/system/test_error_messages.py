@@ -84,10 +84,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ((*SAME, "--write-baseline"), "--write-baseline records the file that --baseline names: give both"),
         (
             (*SAME, "--baseline", "none.toml"),
-            "there is no baseline none.toml; name .*: lstm-conformance upgrade FROM TO --baseline none.toml --write-baseline",
+            "none.toml cannot be read: No such .*; name .*: lstm-conformance upgrade FROM TO --baseline none.toml --write-baseline",
         ),
-        ((*SAME, "--baseline", "bad.toml"), "bad.toml is no baseline: .*; name another file, or record one with"),
-        ((*SAME, "--baseline", "latin.toml"), "latin.toml is no baseline: .*; name another file"),
+        (
+            (*SAME, "--baseline", "bad.toml"),
+            r"bad.toml is not a whole TOML file .*; make it anew with: lstm-conformance upgrade",
+        ),
+        ((*SAME, "--baseline", "latin.toml"), r"latin.toml is not a whole TOML file \(.*\); make it anew with"),
         (
             (*SAME, "--baseline", "other.toml"),
             "other.toml is a document without a format; expected baseline, as made by: .* --write-baseline",

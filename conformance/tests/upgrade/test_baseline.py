@@ -276,7 +276,7 @@ def test_reason_may_be_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[change]", "is no baseline"),
+        ("[[change]", "is not a whole TOML file"),
         ("", "is a document without a format; expected baseline"),
         ('format = "baseline"', "has no format_version; this suite reads 1"),
         (HEAD.replace("1", "2"), "has format_version 2; this suite reads 1"),
