@@ -176,9 +176,9 @@ def test_changed_baseline_is_read_or_refused(file: Callable[[bytes, str], Path],
 
 
 @settings(max_examples=EXAMPLES // 5)
-@given(with_a_key_twice(BASELINE))
+@given(with_a_key_twice(BASELINE).filter(lambda said: f"change{TWICE}" not in said))
 def test_baseline_with_a_key_twice_is_refused(file: Callable[[bytes, str], Path], said: Any) -> None:
-    """As documents are."""
+    """As documents are; two lists of tables are one list in TOML."""
     with pytest.raises(LSTMError, match=r"is not a whole TOML file \(Cannot overwrite a value"):
         read_baseline(file(tomli_w.dumps(said).replace(TWICE, "").encode(), "twice.toml"))
 
