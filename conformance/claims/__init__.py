@@ -13,9 +13,9 @@ It may import `running`, `report` and the rooms below them.
 | capacity | capacity.py | fewer-units-suffice |
 
 A claim measures (measure.py), and its verdict is computed from the measurements (judging.py). `run_claims` runs claims one by one
-(model.py), and text.py prints them. `SYSTEMS` names the systems of the documents and the environments that stand for each.
-verification.py runs the quick level on these environments, cells.py tests the arguments that only TensorFlow's cells have, and
-recorded.py reads recorded answers of older versions.
+(model.py), and text.py prints them. `SYSTEMS` names the systems of the documents and the environments that stand for each
+(systems.py). verification.py runs the quick level on these environments, and cells.py tests the arguments that only TensorFlow's
+cells have.
 """
 
 from conformance.claims import capacity, counts, coupling, origins, sizes, states, steps

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from conformance.claims.judging import at_most, judge, note
 from conformance.claims.measure import EXTRA, MissingFrameworkError, as_arrays, import_keras
 from conformance.claims.model import Evidence, Finding, claim
-from conformance.report.files import FileWriteError
-from conformance.system.error_messages import file_error_message
-from conformance.system.lifetime import atomic_write
+from conformance.report.files import write_atomically
 from lstm_ref.arrays import Array
 
 UNITS = (8, 16, 128)
@@ -28,14 +26,8 @@ STATED_ACCURACY = 0.9
 FAR_FEWER = 128 // 4
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Digits:
-    """Images as sequences, (samples, 8 timesteps, 8 features) in 0 … 1, and their labels, (samples,)."""
-
-    train_inputs: Array
-    train_labels: Array
-    test_inputs: Array
-    test_labels: Array
+# Images as sequences, (samples, 8 timesteps, 8 features) in 0 … 1, and their labels, (samples,).
+Samples: TypeAlias = tuple[Array, Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +60,22 @@ def fewer_units_suffice() -> Finding:
         MissingFrameworkError: scikit-learn is not installed.
     """
     try:
-        digits = _load_digits()
+        to_train, to_test = _load_digits()
     except ImportError as error:
         raise MissingFrameworkError(
             f"this claim needs scikit-learn's bundled digits ({error}); install it with: {EXTRA}"
         ) from error
-    trainings = [_train(units, digits) for units in UNITS]
+    trainings = [_train(units, to_train, to_test) for units in UNITS]
     sufficient = [training.units for training in trainings if min(training.accuracies) > STATED_ACCURACY]
     fewest = min(sufficient, default=2 * max(UNITS))
     return judge(
-        note("images to train and to test with", (len(digits.train_labels), len(digits.test_labels))),
+        note("images to train and to test with", (len(to_train[1]), len(to_test[1]))),
         *(training.evidence() for training in trainings),
         at_most(f"fewest units whose test accuracy is over {STATED_ACCURACY} with every seed", fewest, FAR_FEWER),
     )
 
 
-def plot_accuracy(finding: Finding, path: str | Path) -> None:
+def plot_accuracy(finding: Finding, path: Path) -> None:
     """Draw test accuracy over units to a file; its suffix (.png, .svg) is the format.
 
     Raises:
@@ -118,14 +110,10 @@ def plot_accuracy(finding: Finding, path: str | Path) -> None:
         xlabel="units (parameters of the LSTM)", ylabel="test accuracy", title="8 × 8 digits read as 8 timesteps of 8 features"
     )
     axes.legend(loc="lower right")
-    try:
-        with atomic_write(Path(path)) as begun:
-            figure.savefig(begun, format=Path(path).suffix.removeprefix(".") or "png")
-    except OSError as error:
-        raise FileWriteError(file_error_message("written", path, error)) from error
+    write_atomically(path, lambda file: figure.savefig(file, format=path.suffix.removeprefix(".") or "png"))
 
 
-def _load_digits() -> Digits:
+def _load_digits() -> tuple[Samples, Samples]:
     from sklearn.datasets import load_digits  # noqa: PLC0415  # needed by this claim only
     from sklearn.model_selection import train_test_split  # noqa: PLC0415  # needed by this claim only
 
@@ -133,19 +121,19 @@ def _load_digits() -> Digits:
     inputs = (digits.images / 16).astype(np.float32)
     split = train_test_split(inputs, digits.target, test_size=0.25, random_state=0, stratify=digits.target)
     train_inputs, test_inputs, train_labels, test_labels = split
-    return Digits(train_inputs=train_inputs, train_labels=train_labels, test_inputs=test_inputs, test_labels=test_labels)
+    return (train_inputs, train_labels), (test_inputs, test_labels)
 
 
-def _train(units: int, digits: Digits) -> Training:
+def _train(units: int, to_train: Samples, to_test: Samples) -> Training:
     """One training per seed of one model: tracing its graph again would cost more than training it."""
     keras = import_keras()
     lstm = keras.layers.LSTM(units, unroll=True)  # 8 timesteps cost less one by one than as a loop
-    model = keras.Sequential([keras.Input(digits.train_inputs.shape[1:]), lstm, keras.layers.Dense(10)])
+    model = keras.Sequential([keras.Input(to_train[0].shape[1:]), lstm, keras.layers.Dense(10)])
     model.compile(
         optimizer=keras.optimizers.Adam(LEARNING_RATE),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         # One call per epoch, uncompiled: at this size, calls and compilation cost more than the arithmetic.
-        steps_per_execution=-(-len(digits.train_labels) // BATCH_SIZE),
+        steps_per_execution=-(-len(to_train[1]) // BATCH_SIZE),
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
@@ -156,7 +144,7 @@ def _train(units: int, digits: Digits) -> Training:
         model.set_weights(keras.models.clone_model(model).get_weights())
         for variable, value in zip(model.optimizer.variables, untrained, strict=True):
             variable.assign(value)
-        model.fit(digits.train_inputs, digits.train_labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
-        predicted = as_arrays(model(digits.test_inputs)).argmax(axis=-1)
-        accuracies.append(float(np.mean(predicted == digits.test_labels)))
+        model.fit(*to_train, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+        predicted = as_arrays(model(to_test[0])).argmax(axis=-1)
+        accuracies.append(float(np.mean(predicted == to_test[1])))
     return Training(units=units, parameters=lstm.count_params(), accuracies=tuple(accuracies))

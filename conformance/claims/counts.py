@@ -19,9 +19,8 @@ from conformance.claims.measure import (
     random_weights,
 )
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
-from conformance.claims.recorded import recorded_adapter
 from conformance.claims.sizes import INPUT_DIMS, UNITS
-from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS
+from conformance.claims.systems import KERAS_1, KERAS_2, TF_KERAS, recorded_adapter
 
 
 @claim(

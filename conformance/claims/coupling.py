@@ -29,7 +29,7 @@ from conformance.claims.measure import (
     run_lstm,
 )
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
-from conformance.claims.recorded import recorded_adapter
+from conformance.claims.systems import recorded_adapter
 from conformance.reference.run import expected_calls
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid

@@ -137,15 +137,13 @@ def run_claims(claims: Iterable[Claim]) -> Iterator[ClaimResult]:
     """Run the claims one by one; an exception is the result of its claim and does not end the run."""
     for claim in claims:
         start = time.perf_counter()
-        finding, error = _attempt(claim.run)
+        finding: Finding | None = None
+        error = ""
+        try:
+            finding = claim.run()
+        except Exception as exception:  # noqa: BLE001  # any exception of the layer under test is the claim's result
+            error = f"{type(exception).__name__}: {exception}"
         yield ClaimResult(claim=claim, finding=finding, error=error, seconds=time.perf_counter() - start)
-
-
-def _attempt(run: Callable[[], Finding]) -> tuple[Finding | None, str]:
-    try:
-        return run(), ""
-    except Exception as error:  # noqa: BLE001  # any exception of the layer under test is the claim's result
-        return None, f"{type(error).__name__}: {error}"
 
 
 def plain(value: Any) -> Value:

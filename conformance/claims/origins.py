@@ -14,8 +14,7 @@ from conformance.adapters.worker.description import signature_of
 from conformance.claims.judging import equal, judge, judge_under, note
 from conformance.claims.measure import build_lstm, import_keras, import_tensorflow, random_inputs, random_state, random_weights
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
-from conformance.claims.recorded import recorded_adapter, signatures
-from conformance.claims.systems import TF_KERAS
+from conformance.claims.systems import TF_KERAS, recorded_adapter, signatures
 
 # The signature that the documents print, argument by argument.
 STATED_DEFAULTS = {

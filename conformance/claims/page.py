@@ -6,20 +6,12 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.claims.model import ClaimVerdict
-from conformance.claims.text import AGREEMENT, format_value
+from conformance.claims.text import AGREEMENT, VERDICTS, format_value
 from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
 
 Claim = Mapping[str, Any]
 System = Mapping[str, Any]
-
-_VERDICTS = {
-    ClaimVerdict.HOLDS.value: Verdict.PASS,
-    ClaimVerdict.FAILS.value: Verdict.FAIL,
-    ClaimVerdict.HOLDS_ONLY_WHEN.value: Verdict.KNOWN_DIFFERENCE,
-    "error": Verdict.ERROR,
-}
 
 
 def page_of(report: Mapping[str, Any]) -> Page:
@@ -32,7 +24,7 @@ def page_of(report: Mapping[str, Any]) -> Page:
         title="What the documents say of an LSTM layer, settled by running it",
         outcome=_outcome(claims, systems),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
-        counts=[Count(verdict=_VERDICTS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
+        counts=[Count(verdict=VERDICTS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
         grids=[
             Grid(
                 title="Claims by document",
@@ -52,7 +44,7 @@ def page_of(report: Mapping[str, Any]) -> Page:
 
 
 def _mark(claim: Claim) -> Mark:
-    return Mark(verdict=_VERDICTS[claim["outcome"]], text=claim["outcome"])
+    return Mark(verdict=VERDICTS[claim["outcome"]], text=claim["outcome"])
 
 
 def _outcome(claims: Sequence[Claim], systems: Sequence[System]) -> Mark:

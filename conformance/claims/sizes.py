@@ -22,7 +22,7 @@ from conformance.claims.measure import (
     run_lstm,
 )
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
-from conformance.claims.recorded import recorded_adapter
+from conformance.claims.systems import recorded_adapter
 from lstm_ref.arrays import Array
 
 # The values that the documents name.

@@ -1,4 +1,4 @@
-"""The results of claims and systems for a terminal, and as JSON."""
+"""The results of claims and systems for a terminal, for the summary of a CI run, and as JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from conformance.claims.model import ClaimResult, ClaimVerdict, Evidence, Findin
 from conformance.claims.systems import System
 from conformance.claims.verification import SystemResult
 from conformance.judging.verdict import Result, Verdict
+from conformance.report.document import Block, Collapsible, Heading, Lines, Rows
+from conformance.report.style import STYLE
 from conformance.report.verbosity import Verbosity
 
-_STYLES = {
-    ClaimVerdict.HOLDS.value: "green",
-    ClaimVerdict.FAILS.value: "red",
-    ClaimVerdict.HOLDS_ONLY_WHEN.value: "cyan",
-    "error": "bold red",
+# A verdict of the suite with the colour and the symbol of each outcome.
+VERDICTS: Mapping[str, Verdict] = {
+    ClaimVerdict.HOLDS.value: Verdict.PASS,
+    ClaimVerdict.FAILS.value: Verdict.FAIL,
+    ClaimVerdict.HOLDS_ONLY_WHEN.value: Verdict.KNOWN_DIFFERENCE,
+    "error": Verdict.ERROR,
 }
 _CONDITION_WORDS = {
     ClaimVerdict.FAILS: "would hold only when",
@@ -45,14 +48,14 @@ def render(result: ClaimResult, console: Console, verbosity: Verbosity = Verbosi
     """Print one result: verdict, documents, statement, evidence, condition; plain lines when piped."""
     claim = result.claim
     head = Text.assemble(
-        (result.outcome.upper(), _STYLES[result.outcome]),
+        (result.outcome.upper(), STYLE[VERDICTS[result.outcome]]),
         f"  {claim.id}  [{', '.join(claim.documents)}]  {result.seconds:.1f} s",
     )
     if not result.as_expected:
         head.append(f"  expected: {claim.expected.value}", "bold red")
     _line(console, head)
     _line(console, Text(f"  statement: {claim.statement}"))
-    if verbosity is Verbosity.VERBOSE and claim.source:
+    if verbosity is Verbosity.VERBOSE:
         _line(console, Text(f"  source: {claim.source}"))
     if result.finding is None:
         _line(console, Text(f"  {result.error}", "red"))
@@ -84,7 +87,7 @@ def recorded_note(results: Sequence[SystemResult]) -> str:
 def _render_system(system: System, outcomes: Mapping[str, str], results: Sequence[SystemResult], console: Console) -> None:
     _line(console, Text.assemble((system.name, "bold"), f"  [{', '.join(system.documents)}]"))
     for claim in system.claims:
-        style = _STYLES[outcomes[claim]]
+        style = STYLE[VERDICTS[outcomes[claim]]]
         _line(console, Text.assemble("  ", (outcomes[claim], style), f"  {claim}, on {', '.join(system.environments)}"))
     for result in results:
         _render_result(result, console)
@@ -104,6 +107,25 @@ def _render_result(result: SystemResult, console: Console) -> None:
     )
     for case in result.unexplained:
         _line(console, Text(f"    {case.verdict} {case.case_id}: {_reason(case)}", "red"))
+
+
+def blocks_of(claims: Sequence[ClaimResult], systems: Sequence[SystemResult]) -> Iterator[Block]:
+    """A row per claim, its collapsed evidence, and the number of cases of each system that are not as described."""
+    yield Heading(f"Claims: {'✅ as expected' if all_expected(claims, systems) else '❌ not as expected'}")
+    if note := recorded_note(systems):
+        yield Lines([f"⚠️ {note}"])
+    yield Lines([outcome_counts(claims)])
+    rows = [(each.claim.id, each.claim.statement, f"{'' if each.as_expected else '❌ '}{each.outcome}") for each in claims]
+    yield Rows(("claim", "statement", "outcome"), rows)
+    yield from (Collapsible(f"{each.outcome}: {each.claim.id}", [Lines(_evidence(each))]) for each in claims)
+    if systems:
+        yield Heading("Systems", level=3)
+        cases = [(each.environment, each.described, f"{len(each.results):,}", f"{len(each.unexplained):,}") for each in systems]
+        yield Rows(("environment", "is Keras 3 with", "cases", "not as described"), cases)
+
+
+def _evidence(result: ClaimResult) -> list[str]:
+    return [result.error] if result.finding is None else [line.plain for line in finding_lines(result.finding)]
 
 
 def as_json(result: ClaimResult) -> dict[str, Any]:

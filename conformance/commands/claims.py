@@ -13,7 +13,6 @@ from rich.console import Console
 from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimResult, plot_accuracy, run_claims, text
 from conformance.claims.page import page_of
-from conformance.claims.summary import blocks_of
 from conformance.claims.verification import LEVEL, SystemResult, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options
 from conformance.commands.outputs import Outputs, outputs
@@ -70,7 +69,7 @@ def claims(
     systems = [text.system_as_json(system) for system in verified]
     document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
     plot = (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path))
-    outputs.write(document, lambda: list(blocks_of(settled, verified)), lambda: page_of(document), plot)
+    outputs.write(document, lambda: list(text.blocks_of(settled, verified)), lambda: page_of(document), plot)
     sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 

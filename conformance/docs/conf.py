@@ -34,7 +34,8 @@ nitpick_ignore_regex = [
     ("py:class", r"conformance\..*\.(Any[A-Z]\w+|[A-Z]\w+Type)|(dict|tuple)\[.*"),
     ("py:exc", r"(click|pytest)\..*"),
     # Base classes and types in signatures that come from modules without documentation.
-    ("py:class", r"lstm_ref\.composite\._Parts|conformance\.(report\.document\.Script|adapters\.protocol\.Answer)"),
+    ("py:class", r"lstm_ref\.(composite\._Parts|deviations\.deviation\.Changed)"),
+    ("py:class", r"conformance\.(report\.document\.Script|report\.html\.contents\.Page|adapters\.protocol\.Answer)"),
 ]
 
 autodoc_member_order = "bysource"

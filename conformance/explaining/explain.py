@@ -9,19 +9,19 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.adapters.keras.steps import CellStep, observe_steps
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
+from conformance.explaining.walkthrough.values import CallTrace, trace
 from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import CheckResult
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from conformance.report.console import show_table
 from lstm_ref import GATE_ORDER, LSTM, LSTMError, State
-from lstm_ref.arrays import Array
 from lstm_ref.cell import Gates
 
 
@@ -50,16 +50,6 @@ class View:
         return list(range(length)) if not self.steps or self.steps >= length else [*range(self.steps), length - 1]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ReferenceStep:
-    """One timestep of the reference: the inputs, the state before it, the gates and the state after it, (batch, …) each."""
-
-    x_t: Array
-    before: State
-    gates: Gates
-    after: State
-
-
 def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console) -> None:
     """Print the case's numbers; the adapter must be started.
 
@@ -79,24 +69,12 @@ def explain(case: Case, adapter: KerasLayerAdapter, view: View, console: Console
         after_reset = ", after a reset" if call.after_reset else ""
         console.rule(f"call {number}: timesteps {call.start + 1} to {call.stop} of the stimulus{after_reset}", align="left")
         inputs = stimulus.inputs_of(case, call).astype(case.precision).astype(np.float64)
-        reference_steps = _reference_steps(lstm, inputs, lstm.zero_state(case.batch) if call.after_reset else state)
+        traced = trace(lstm, inputs, lstm.zero_state(case.batch) if call.after_reset else state)
         for t in view.timesteps(call.stop - call.start):
-            show_table(
-                _table(case, view, f"timestep {t + 1}", reference_step=reference_steps[t], keras_step=cell_steps[t], lstm=lstm),
-                console,
-            )
-        state = reference_steps[-1].after
+            show_table(_table(case, view, t, traced, keras_step=cell_steps[t], lstm=lstm), console)
+        state = State(hidden=traced.after.hidden[:, -1], cell=traced.after.cell[:, -1])
         _show_returned(returned, state, view, console)
     _show_checks(judge(Evidence(case=case, stimulus=stimulus, observed=observed)), console)
-
-
-def _reference_steps(lstm: LSTM, inputs: Array, state: State) -> list[ReferenceStep]:
-    steps: list[ReferenceStep] = []
-    for t in range(inputs.shape[1]):
-        after = lstm.step(inputs[:, t], state)
-        steps.append(ReferenceStep(x_t=inputs[:, t], before=state, gates=lstm.gates(inputs[:, t], state), after=after))
-        state = after
-    return steps
 
 
 def _show_head(case: Case, observed: Observation, console: Console) -> None:
@@ -115,26 +93,24 @@ def _show_head(case: Case, observed: Observation, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _table(case: Case, view: View, title: str, *, reference_step: ReferenceStep, keras_step: CellStep, lstm: LSTM) -> Table:
-    """One timestep: a line per gate with its summands, then both states."""
-    table = Table(title=f"{title}, row {view.row}, unit {view.unit}", box=box.SIMPLE, title_justify="left")
-    table.add_column("")
-    for name in ("x·W", "h·U", "b", "reference", "Keras", "off by"):
-        table.add_column(name, justify="right")
-    at = (view.row, view.unit)
+def _table(case: Case, view: View, t: int, traced: CallTrace, *, keras_step: CellStep, lstm: LSTM) -> Table:
+    """Timestep `t`, from 0: a line per gate with its summands, then both states."""
+    title = f"timestep {t + 1}, row {view.row}, unit {view.unit}"
+    table = table_of_numbers(title, "", "x·W", "h·U", "b", "reference", "Keras", "off by")
+    at, now = (view.row, view.unit), (view.row, t, view.unit)
     for gate, name in zip(GATE_ORDER, Gates._fields, strict=True):
         W, U, b = lstm.weights.gate(gate)
-        parts = ((reference_step.x_t @ W)[at], (reference_step.before.hidden @ U)[at], 0.0 if b is None else b[view.unit])
-        shown = [f"{part:+.6f}" for part in parts]
-        table.add_row(
-            name, *shown, *_side_by_side(getattr(reference_step.gates, name)[at], keras_step.gates[name][at], case.precision)
-        )
-    for name, reference, keras in (
-        ("c'", reference_step.after.cell, keras_step.cell),
-        ("h'", reference_step.after.hidden, keras_step.hidden),
-    ):
-        table.add_row(name, "", "", "", *_side_by_side(reference[at], keras[at], case.precision), style="bold")
+        parts = ((traced.inputs @ W)[now], (traced.before.hidden @ U)[now], 0.0 if b is None else b[view.unit])
+        values = _side_by_side(getattr(traced.gates, name)[now], keras_step.gates[name][at], case.precision)
+        table.add_row(name, *(f"{part:+.6f}" for part in parts), *values)
+    for name, reference, keras in (("c'", traced.after.cell, keras_step.cell), ("h'", traced.after.hidden, keras_step.hidden)):
+        table.add_row(name, "", "", "", *_side_by_side(reference[now], keras[at], case.precision), style="bold")
     return table
+
+
+def table_of_numbers(title: str, first: str, *columns: str) -> Table:
+    """An empty table, with columns of numbers after the first one."""
+    return Table(first, *(Column(name, justify="right") for name in columns), title=title, box=box.SIMPLE, title_justify="left")
 
 
 def _side_by_side(reference: float, keras: float, precision: str) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from conformance.model_file.contents import Contents, read_in_subprocess
 from conformance.model_file.errors import ModelFileError
 from conformance.model_file.inputs import draw_inputs, inputs_of, read_inputs
 from conformance.model_file.loading import exception_message, reason_and_remedy
-from conformance.model_file.prediction import Prediction, compare, precision_of, prediction_of, question_of
+from conformance.model_file.prediction import compare, precision_of, prediction_of, question_of
 from conformance.model_file.report import EnvironmentResult, ModelReport
 from conformance.model_file.verification import Verification, known_cause, verify
 from lstm_ref import LSTMError
@@ -97,17 +97,13 @@ def examine(
     examination = _Examination(file=file, read=read, inputs=inputs, not_run=not_run, finished=finished)
     labels = ("FROM", "TO") if len(specs) == 2 else ("IN",)
     expect(dict.fromkeys(labels, len(file.lstms) + (not not_run)))
-    examined = [_in_environment(label, spec, make(spec), examination) for label, spec in zip(labels, specs, strict=True)]
-    predictions = [prediction for _, prediction in examined if prediction is not None]
+    environments = tuple(_in_environment(label, spec, make(spec), examination) for label, spec in zip(labels, specs, strict=True))
+    predictions = [each.prediction for each in environments if each.prediction is not None]
     compared, agreement = compare(*predictions) if len(predictions) == 2 else ("", Verdict.UNSUPPORTED)
     return ModelReport(
-        path=str(path),
-        keras_version=file.keras_version,
-        lstms=file.lstms,
-        unclaimed=file.unclaimed,
-        assumed=file.assumed,
-        not_loadable=examination.not_run,
-        environments=tuple(environment for environment, _ in examined),
+        file=file,
+        not_loadable=not_run,
+        environments=environments,
         compared=compared,
         agreement=agreement,
         read=_read(examination),
@@ -125,21 +121,19 @@ def _inputs(file: Contents, user_file: Path | None) -> tuple[tuple[Array, ...], 
         return (), str(error)
 
 
-def _in_environment(
-    label: str, spec: str, adapter: ModelAdapter, examination: _Examination
-) -> tuple[EnvironmentResult, Prediction | None]:
+def _in_environment(label: str, spec: str, adapter: ModelAdapter, examination: _Examination) -> EnvironmentResult:
     versions = adapter.start()
     try:
         verifications = tuple(
             _verified(label, number, adapter, versions, examination) for number in range(len(examination.file.lstms))
         )
-        found: dict[str, Any] = {"label": label, "spec": spec, "versions": versions, "verifications": verifications}
+        found = EnvironmentResult(label=label, spec=spec, versions=versions, verifications=verifications, loaded=False)
         if examination.not_run:
-            return EnvironmentResult(**found, loaded=False), None
-        whole, prediction = _whole_model(found, adapter, examination)
+            return found
+        whole = replace(found, **_whole_model(found, adapter, examination))
         verdict = Verdict.PASS if whole.is_expected else Verdict.FAIL
         examination.finished(Result(case_id="the whole model", group=label, verdict=verdict, reason=whole.raised))
-        return whole, prediction
+        return whole
     finally:
         adapter.stop()
 
@@ -154,33 +148,25 @@ def _verified(
     return found
 
 
-def _whole_model(
-    found: Mapping[str, Any], adapter: ModelAdapter, examination: _Examination
-) -> tuple[EnvironmentResult, Prediction | None]:
-    """The prediction of the model; an environment that does not load it, or cannot run it, has a result without one."""
+def _whole_model(found: EnvironmentResult, adapter: ModelAdapter, examination: _Examination) -> dict[str, Any]:
+    """The fields of the result with the prediction of the model, or why the environment does not load it, or cannot run it."""
     precision = precision_of([lstm.layer.policy for lstm in examination.file.lstms])
     arrays = {f"input.{number}": array for number, array in enumerate(examination.read)}
     try:
         answer = adapter.request("model", arrays, **question_of(str(examination.file.path.resolve()), precision))
         message = str(answer.fields.get("not_loaded", ""))
         if not message:
-            prediction = prediction_of(answer, examination.file.lstms, adapter.conventions, precision)
-            found = {**found, "calls": prediction.calls, "called": prediction.called, "not_recorded": prediction.not_recorded}
-            return EnvironmentResult(**found, loaded=True), prediction
+            return {"loaded": True, "prediction": prediction_of(answer, examination.file.lstms, adapter.conventions, precision)}
     except LSTMError as error:
-        return EnvironmentResult(**found, **_without_prediction(error, found, examination)), None
+        return _without_prediction(error, found, examination)
     except (KeyError, TypeError, ValueError) as error:
         reason = "its answer does not follow the protocol"
-        return EnvironmentResult(
-            **found, loaded=True, failed=_UNANSWERED, raised=exception_line(error), reason=reason, mend=_REPORT_IT
-        ), None
-    reason, mend = reason_and_remedy(message, examination.file, adapter.describe(), found["versions"])
-    return EnvironmentResult(
-        **found, loaded=False, failed=_NOT_LOADED, raised=exception_message(message), reason=reason, mend=mend
-    ), None
+        return {"loaded": True, "failed": _UNANSWERED, "raised": exception_line(error), "reason": reason, "mend": _REPORT_IT}
+    reason, mend = reason_and_remedy(message, examination.file, adapter.describe(), found.versions)
+    return {"failed": _NOT_LOADED, "raised": exception_message(message), "reason": reason, "mend": mend}
 
 
-def _without_prediction(error: LSTMError, found: Mapping[str, Any], examination: _Examination) -> dict[str, Any]:
+def _without_prediction(error: LSTMError, found: EnvironmentResult, examination: _Examination) -> dict[str, Any]:
     """The fields of the result of an environment without a prediction: what it raised, the reason, and the next step."""
     message = exception_message(str(error))
     fields: dict[str, Any] = {"loaded": True, "failed": _NOT_PREDICTED, "raised": message}
@@ -198,7 +184,7 @@ def _without_prediction(error: LSTMError, found: Mapping[str, Any], examination:
             "reason": "it loads, and something that its call needs is not there",
             "mend": "install it in that environment",
         }
-    if known := known_cause(message, found["verifications"], found["versions"]):
+    if known := known_cause(message, found.verifications, found.versions):
         seen = f"seen in {known.package} {known.first} to {known.last} on {', '.join(known.backends)}"
         command = f"`lstm-conformance reproduce {known.id}` shows it with Keras alone; " if known in known_differences() else ""
         mend = f"{command}{seen}; see whether another version runs it, with --to SPEC"

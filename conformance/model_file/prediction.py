@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -127,37 +127,27 @@ def _call_result(number: int, answer: Answer, lstms: Sequence[ModelLSTM], conven
     path = found[0].path if len(found) == 1 else found[0].path.rpartition("/")[0]
     if reason := next((one.layer.reason for one in found if one.layer.config is None), ""):
         return CallResult(path=path, check=CheckResult(check="call", verdict=Verdict.UNSUPPORTED, message=reason))
+    arrays = {name: array[:MOST_ROWS] for name, array in arrays.items() if name.startswith(f"call.{number}.")}
     returned = [arrays[f"call.{number}.returned.{k}"] for k in range(call["returned"])]
-    given = [arrays[f"call.{number}.state.{k}"] for k in range(call["states"])]
-    read = _CallInputs(
-        inputs=arrays[f"call.{number}.inputs"].astype(np.float64)[:MOST_ROWS],
-        mask=arrays[f"call.{number}.mask"][:MOST_ROWS].astype(bool) if call["mask"] else None,
-        states=[
-            State(*(array.astype(np.float64)[:MOST_ROWS] for array in pair)) for pair in zip(given[::2], given[1::2], strict=True)
-        ],
-    )
-    return CallResult(path=path, check=_judge(found, read, [array[:MOST_ROWS] for array in returned], conventions))
+    given = [arrays[f"call.{number}.state.{k}"].astype(np.float64) for k in range(call["states"])]
+    inputs = arrays[f"call.{number}.inputs"].astype(np.float64)
+    mask = arrays[f"call.{number}.mask"].astype(bool) if call["mask"] else None
+    states = [State(*pair) for pair in zip(given[::2], given[1::2], strict=True)]
+    return CallResult(path=path, check=_judge(found, (inputs, states, mask), returned, conventions))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _CallInputs:
-    """The arguments of a call: inputs (batch, timesteps, input_dim), mask (batch, timesteps) or None, states, none for zeros."""
-
-    inputs: Array
-    mask: Array | None
-    states: Sequence[State]
-
-    def tiled(self, copies: int) -> tuple[Array, list[State] | None, Array | None]:
-        """The arguments for a composite layer, with the batch repeated."""
-
-        def many(array: Array) -> Array:
-            return np.tile(array, (copies,) + (1,) * (array.ndim - 1))
-
-        states = [State(many(state.hidden), many(state.cell)) for state in self.states]
-        return many(self.inputs), states or None, None if self.mask is None else many(self.mask)
+# Inputs (batch, timesteps, input_dim), states, none for zeros, and mask (batch, timesteps) or None.
+_Arguments: TypeAlias = tuple[Array, Sequence[State], Array | None]
 
 
-def _judge(found: Sequence[ModelLSTM], read: _CallInputs, returned: Sequence[Array], conventions: Conventions) -> CheckResult:
+def _tiled(arguments: _Arguments, copies: int) -> tuple[Array, list[State] | None, Array | None]:
+    """The arguments for a composite layer, with the batch repeated."""
+    inputs, states, mask = arguments
+    tiled = [State(*(np.concatenate([array] * copies) for array in (state.hidden, state.cell))) for state in states]
+    return np.concatenate([inputs] * copies), tiled or None, None if mask is None else np.concatenate([mask] * copies)
+
+
+def _judge(found: Sequence[ModelLSTM], arguments: _Arguments, returned: Sequence[Array], conventions: Conventions) -> CheckResult:
     """The returned arrays against the reference with the same weights, inputs, mask and initial state."""
     precision = conventions.compute_dtype(POLICIES[found[0].layer.policy])
     arithmetic = arithmetic_of(precision, conventions.products)
@@ -169,7 +159,7 @@ def _judge(found: Sequence[ModelLSTM], read: _CallInputs, returned: Sequence[Arr
             emitted = conventions.first_masked_output_unrolled if unrolled else conventions.first_masked_output
             layer.emits_initial_state = emitted == "initial_state"
         with np.errstate(all="ignore"):  # overflow, NaN and infinity are part of what is asked
-            outputs, states = composite.forward(*read.tiled(copies))
+            outputs, states = composite.forward(*_tiled(arguments, copies))
         config = found[-1].layer.config
         flat = [array for state in states for array in (state.hidden, state.cell)] if config and config.return_state else []
         return [outputs, *flat]

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conformance.judging.verdict import CheckResult, Verdict
+from conformance.model_file.contents import Contents
 from conformance.model_file.layers import ModelLSTM
-from conformance.model_file.prediction import CallResult
+from conformance.model_file.prediction import Prediction
 from conformance.model_file.verification import Verification
 from conformance.report.documents import as_document, without_infinity
 
@@ -27,9 +28,7 @@ class EnvironmentResult:
         reason: of the failure.
         raised: the message of the exception.
         mend: what to do.
-        calls: of the LSTMs in one prediction.
-        called: an eager call of the model against its prediction; None where it was not run.
-        not_recorded: why some calls are missing.
+        prediction: of the model; None where there is none.
     """
 
     label: str
@@ -41,14 +40,12 @@ class EnvironmentResult:
     reason: str = ""
     raised: str = ""
     mend: str = ""
-    calls: tuple[CallResult, ...] = ()
-    called: CheckResult | None = None
-    not_recorded: str = ""
+    prediction: Prediction | None = None
 
     @property
     def is_expected(self) -> bool:
         """Whether every LSTM and every call passes, and the model predicts where it may be loaded."""
-        checks = [call.check for call in self.calls] + ([] if self.called is None else [self.called])
+        checks = [self.prediction.called, *(call.check for call in self.prediction.calls)] if self.prediction else []
         verdicts = [*(verification.verdict for verification in self.verifications), *(check.verdict for check in checks)]
         return all(verdict.is_expected for verdict in verdicts) and not self.raised
 
@@ -58,11 +55,7 @@ class ModelReport:
     """The report of a model file.
 
     Attributes:
-        path: of the file.
-        keras_version: that wrote the file.
-        lstms: of the file.
-        unclaimed: places of weights with an LSTM's shapes that belong to no LSTM of the configuration, and why.
-        assumed: what the file does not say, and what is assumed.
+        file: its contents.
         not_loadable: why no environment loaded the file.
         environments: one or two.
         compared: the difference of the predictions of two environments, in words; "" where there are not two.
@@ -70,11 +63,7 @@ class ModelReport:
         read: the inputs of the predictions, in words.
     """
 
-    path: str
-    keras_version: str
-    lstms: tuple[ModelLSTM, ...]
-    unclaimed: tuple[str, ...]
-    assumed: str
+    file: Contents
     not_loadable: tuple[str, ...]
     environments: tuple[EnvironmentResult, ...]
     compared: str = ""
@@ -91,13 +80,14 @@ class ModelReport:
 
 def as_dict(report: ModelReport) -> dict[str, Any]:
     """The whole report, for JSON: a document of the format `model`."""
+    file = report.file
     content = {
-        "path": report.path,
-        "keras_version": report.keras_version,
+        "path": str(file.path),
+        "keras_version": file.keras_version,
         "expected": report.is_expected,
-        "lstms": [_lstm_as_dict(lstm) for lstm in report.lstms],
-        "unclaimed": list(report.unclaimed),
-        "assumed": report.assumed,
+        "lstms": [_lstm_as_dict(lstm) for lstm in file.lstms],
+        "unclaimed": list(file.unclaimed),
+        "assumed": file.assumed,
         "not_loadable": list(report.not_loadable),
         "environments": [_environment_as_dict(each) for each in report.environments],
         "predictions": {"read": report.read, "compared": report.compared, "verdict": str(report.agreement)},
@@ -122,15 +112,11 @@ def _lstm_as_dict(lstm: ModelLSTM) -> dict[str, Any]:
 
 
 def _environment_as_dict(each: EnvironmentResult) -> dict[str, Any]:
+    prediction = each.prediction
+    names = ("label", "spec", "loaded", "failed", "reason", "raised", "mend")
     return {
-        "label": each.label,
-        "spec": each.spec,
+        **{name: getattr(each, name) for name in names},
         "versions": dict(each.versions),
-        "loaded": each.loaded,
-        "failed": each.failed,
-        "reason": each.reason,
-        "raised": each.raised,
-        "mend": each.mend,
         "lstms": [
             {
                 "path": one.path,
@@ -143,9 +129,9 @@ def _environment_as_dict(each: EnvironmentResult) -> dict[str, Any]:
             }
             for one in each.verifications
         ],
-        "calls": [{"path": one.path, **_check_as_dict(one.check)} for one in each.calls],
-        "called": None if each.called is None else _check_as_dict(each.called),
-        "not_recorded": each.not_recorded,
+        "calls": [{"path": one.path, **_check_as_dict(one.check)} for one in prediction.calls] if prediction else [],
+        "called": _check_as_dict(prediction.called) if prediction else None,
+        "not_recorded": prediction.not_recorded if prediction else "",
     }
 
 

@@ -58,36 +58,40 @@ def _refuse_renamed_attribute(found: LSTMLayer, foreign: Sequence[ForeignLayer])
 
 
 def _with_arrays(found: LSTMLayer, arrays: list[Array] | str) -> ModelLSTM:
-    """The LSTM with the arrays as its weights, or with a fault; a text in place of arrays is the fault."""
-    if found.config is None:
-        return ModelLSTM(layer=found, weights=_if_they_fit(arrays))
-    fault, weights = arrays if isinstance(arrays, str) else "", None
-    expected = 3 if found.config.use_bias else 2
-    if not fault and not arrays:
-        fault = (
+    """The LSTM with the arrays as its weights, or with a fault; an LSTM that is not verified is recognised by them in calls."""
+    is_verified = found.config is not None
+    try:
+        weights = _checked_weights(found, arrays)
+    except LSTMError as error:
+        return ModelLSTM(layer=found, weights=None, faults=(str(error),) if is_verified else ())
+    return ModelLSTM(layer=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])) if is_verified else ())
+
+
+def _checked_weights(found: LSTMLayer, arrays: list[Array] | str) -> LSTMWeights:
+    """The arrays as weights of the LSTM.
+
+    Raises:
+        LSTMError: they do not fit; the message is the fault. A text in place of arrays is the fault.
+    """
+    if isinstance(arrays, str):
+        raise LSTMError(arrays)
+    if not arrays:
+        raise LSTMError(
             "the file has no weights where Keras keeps those of this layer: it was saved before it was built, or it is not whole"
         )
-    elif not fault and len(arrays) != expected:
-        has_bias = f"use_bias is {found.config.use_bias}"
-        fault = f"the file has {len(arrays)} weights for it, expected {expected} ({has_bias}): it is damaged, or was edited"
-    elif not fault:
-        try:
-            weights = LSTMWeights.from_arrays(*arrays)
-        except LSTMError as error:
-            fault = f"its weights are no LSTM's: {error}"
-    if weights is not None and weights.units != found.config.units:
-        fault = f"its weights are those of {weights.units} units, the configuration says {found.config.units}"
-    if fault or weights is None:
-        return ModelLSTM(layer=found, weights=None, faults=(fault,))
-    return ModelLSTM(layer=found, weights=weights, faults=tuple(_faults(weights, POLICIES[found.policy])))
-
-
-def _if_they_fit(arrays: list[Array] | str) -> LSTMWeights | None:
-    """The weights of an LSTM that is not verified, by which its calls are recognised; None where they do not fit."""
+    expected = (2, 3) if found.config is None else (3,) if found.config.use_bias else (2,)
+    if len(arrays) not in expected:
+        has_bias = f"use_bias is {found.config is not None and found.config.use_bias}"
+        raise LSTMError(
+            f"the file has {len(arrays)} weights for it, expected {expected[-1]} ({has_bias}): it is damaged, or was edited"
+        )
     try:
-        return LSTMWeights.from_arrays(*arrays) if isinstance(arrays, list) and len(arrays) in (2, 3) else None
-    except LSTMError:
-        return None
+        weights = LSTMWeights.from_arrays(*arrays)
+    except LSTMError as error:
+        raise LSTMError(f"its weights are no LSTM's: {error}") from error
+    if found.config is not None and weights.units != found.config.units:
+        raise LSTMError(f"its weights are those of {weights.units} units, the configuration says {found.config.units}")
+    return weights
 
 
 def _faults(weights: LSTMWeights, precision: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
             json.dump(document, stream, indent=1, allow_nan=False, ensure_ascii=False, default=as_json)
             stream.write("\n")
 
-    _write_atomically(path, write)
+    write_atomically(path, write)
 
 
 def write_junit(report: Report, path: Path) -> None:
@@ -62,15 +62,16 @@ def write_junit(report: Report, path: Path) -> None:
         with Path(file).open("wb") as stream:
             junit.write(report, stream)
 
-    _write_atomically(path, write)
+    write_atomically(path, write)
 
 
 def write_text(text: str, path: Path) -> None:
     """Write a text in UTF-8. A lone surrogate becomes its escape sequence."""
-    _write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n"))
+    write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n"))
 
 
-def _write_atomically(path: Path, write: Callable[[str], object]) -> None:
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    """Write a file with a function of the name that it has until it is complete."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, for example, must not be replaced
             write(str(path))

@@ -22,6 +22,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful")
+
 
 class InputPattern(StrEnum):
     """The timesteps of a call that have inputs."""
@@ -71,14 +73,7 @@ class Example:
     @property
     def config(self) -> LSTMConfig:
         """The configuration of the reference."""
-        return LSTMConfig(
-            units=self.units,
-            use_bias=self.use_bias,
-            return_sequences=self.return_sequences,
-            return_state=self.return_state,
-            go_backwards=self.go_backwards,
-            stateful=self.stateful,
-        )
+        return LSTMConfig(units=self.units, use_bias=self.use_bias, **{flag: getattr(self, flag) for flag in _FLAGS})
 
     @property
     def count(self) -> int:
@@ -88,8 +83,7 @@ class Example:
     @property
     def constructor(self) -> str:
         """The constructor call of the layer in Keras, with the arguments that are not the defaults."""
-        flags = ("return_sequences", "return_state", "go_backwards", "stateful")
-        arguments = [str(self.units), *(f"{flag}=True" for flag in flags if getattr(self, flag))]
+        arguments = [str(self.units), *(f"{flag}=True" for flag in _FLAGS if getattr(self, flag))]
         return f"LSTM({', '.join(arguments if self.use_bias else [*arguments, 'use_bias=False'])})"
 
     @property

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from conformance.explaining.explain import View
+from conformance.explaining.explain import View, table_of_numbers
 from conformance.explaining.walkthrough.example import Example
 from conformance.explaining.walkthrough.values import CallTrace, trace_call, weights_of
 from conformance.report.console import show_table
@@ -50,7 +50,7 @@ def _words(example: Example) -> Iterator[str]:
     units, count = example.units, f"{example.count:,}"
     inputs = "the one input" if example.input_dim == 1 else f"all {example.input_dim} inputs"
     others = "it said" if units == 1 else f"all {units} units said"
-    yield f"{example.constructor} on inputs {_tuple(example.shapes['inputs'])}"
+    yield f"{example.constructor} on inputs {example.shapes['inputs']}"
     yield (
         f"units = {units}: the layer remembers {counted(units, 'number')} (its cell state c) and says as many (its hidden state "
         f"h) after each timestep; the output is as wide. Each unit reads {inputs} and what {others} one step before, "
@@ -59,25 +59,19 @@ def _words(example: Example) -> Iterator[str]:
 
 
 def _shapes(example: Example) -> Table:
-    table = Table(title="what flows through it", box=box.SIMPLE, title_justify="left")
-    table.add_column("")
-    table.add_column("shape", justify="right")
-    table.add_column("axes")
+    table = Table("", Column("shape", justify="right"), "axes", title="what flows through it", box=box.SIMPLE, title_justify="left")
     for name, shape in example.shapes.items():
         axes = ["batch", "timesteps", "units"] if len(shape) == 3 else ["batch", "units"]
         if name in ("inputs", "x at one timestep"):
             axes[-1] = "input_dim"
-        table.add_row(name, _tuple(shape), ", ".join(axes))
+        table.add_row(name, str(shape), ", ".join(axes))
     return table
 
 
 def _weights(example: Example) -> Table:
     units, read = example.units, example.input_dim
     bias = units if example.use_bias else 0
-    table = Table(title="its weights", box=box.SIMPLE, title_justify="left")
-    table.add_column("")
-    for name in (f"for x: {read} × {units}", f"for h: {units} × {units}", "bias", "all"):
-        table.add_column(name, justify="right")
+    table = table_of_numbers("its weights", "", f"for x: {read} × {units}", f"for h: {units} × {units}", "bias", "all")
     parts = (read * units, units * units, bias, example.count // len(GATE_ORDER))
     for name in Gates._fields:
         table.add_row(_NAMES[name], *(f"{part:,}" for part in parts))
@@ -144,15 +138,8 @@ def _columns(texts: Sequence[str], boxes: Sequence[str]) -> str:
 
 def _values(example: Example, view: View, trace: CallTrace) -> Table:
     title = f"real values: row {view.row} of the batch, unit {view.unit} (both counted from 0), seed {example.seed}"
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    table.add_column("timestep", justify="right")
-    for name in (*Gates._fields, "c", "h"):
-        table.add_column(name, justify="right")
+    table = table_of_numbers(title, "timestep", *Gates._fields, "c", "h")
     for k in view.timesteps(example.timesteps):
         values = [array[view.row, k, view.unit] for array in (*trace.gates, trace.after.cell, trace.after.hidden)]
         table.add_row(str(trace.order[k] + 1), *(f"{value:+.4f}" for value in values))
     return table
-
-
-def _tuple(shape: Sequence[int]) -> str:
-    return f"({', '.join(map(str, shape))})"

@@ -90,19 +90,17 @@ def trace_call(example: Example, call: int = 1) -> CallTrace:
     lstm = LSTM(example.config, weights_of(example))
     for earlier in range(1, call):
         lstm(inputs_of(example, earlier), mask=mask_of(example))
-    inputs = inputs_of(example, call)
-    start = lstm.starting_state(None, example.batch)
-    passed = lstm.trajectory(inputs, mask=mask_of(example))
-    order = range(example.timesteps)[:: -1 if example.go_backwards else 1]
+    return trace(lstm, inputs_of(example, call), lstm.starting_state(None, example.batch), mask_of(example))
+
+
+def trace(lstm: LSTM, inputs: Array, start: State, mask: Array | None = None) -> CallTrace:
+    """The values of a call with inputs (batch, timesteps, input_dim) from a state (batch, units)."""
+    passed = lstm.run(inputs, start, mask)
+    order = range(inputs.shape[1])[:: -1 if lstm.config.go_backwards else 1]
     read = inputs[:, order]
     before = State(hidden=_behind(start.hidden, passed.hidden), cell=_behind(start.cell, passed.cell))
-    return CallTrace(
-        order=tuple(order),
-        inputs=read,
-        before=before,
-        gates=lstm.gates(read, before),
-        after=State(hidden=passed.hidden, cell=passed.cell),
-    )
+    after = State(hidden=passed.hidden, cell=passed.cell)
+    return CallTrace(order=tuple(order), inputs=read, before=before, gates=lstm.gates(read, before), after=after)
 
 
 def _behind(start: Array, passed: Array) -> Array:

@@ -18,7 +18,7 @@ from conformance.claims.capacity import Training
 from conformance.claims.cells import Variant
 from conformance.claims.measure import MissingFrameworkError, import_keras
 from conformance.claims.origins import STATED_DEFAULTS
-from conformance.claims.recorded import recorded_adapter, signatures
+from conformance.claims.systems import recorded_adapter, signatures
 from conformance.environments.adapter import EnvironmentAdapter
 
 
@@ -224,7 +224,7 @@ def test_a_wrong_layer_changes_the_verdict(wrong: str, identifier: str, monkeypa
 def test_units_that_learn_too_little_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were 128 units needed for 90 % accuracy, fewer-units-suffice would fail."""
 
-    def train(units: int, _: object) -> Training:
+    def train(units: int, *_: object) -> Training:
         return Training(units=units, parameters=units, accuracies=(0.91 if units == 128 else 0.89,))
 
     monkeypatch.setattr(capacity, "_train", train)

@@ -14,7 +14,7 @@ from conformance.adapters.worker import PROTOCOL
 from conformance.cases.case import Case
 from conformance.claims import CLAIMS, SYSTEMS, System
 from conformance.claims.cells import VARIANTS, Variant
-from conformance.claims.recorded import recorded_adapter, signatures
+from conformance.claims.systems import recorded_adapter, signatures
 from conformance.claims.text import render_systems
 from conformance.claims.verification import SystemResult, environments_of, verify_live, verify_recorded
 from conformance.environments.recording import FOLDER, read_recording, recording_path

@@ -95,7 +95,8 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     right, wrong = report.environments
     assert (right.is_expected, wrong.is_expected, report.is_expected, report.agreement) == (True, False, False, Verdict.FAIL)
     assert wrong.verifications[0].explained_by[0] == "output_tanh_missing"
-    assert wrong.calls[0].check.verdict is Verdict.FAIL
+    assert wrong.prediction is not None
+    assert wrong.prediction.calls[0].check.verdict is Verdict.FAIL
     assert "explained: it matches the reference if" in printed_report(report)
 
 

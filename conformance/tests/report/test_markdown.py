@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
-from conformance.claims.summary import blocks_of as claims_summary
+from conformance.claims.text import blocks_of as claims_summary
 from conformance.claims.verification import SystemResult
 from conformance.cli import main
 from conformance.commands.scripts import script_of
