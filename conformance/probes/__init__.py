@@ -18,6 +18,7 @@ from conformance.judging.attribution import verdict_of_exception
 from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.probes.composites import composite_probes
 from conformance.probes.configuration import configuration_probes
+from conformance.probes.downstream import downstream_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
 from conformance.probes.model import Probe
@@ -41,6 +42,7 @@ PROBES: list[Probe] = [
     *state_probes(),
     *composite_probes(),
     *configuration_probes(),
+    *downstream_probes(),
     *namesake_probes(),
     *unchanged_probes(),
     *refusal_probes(),

@@ -19,7 +19,15 @@ from lstm_ref.arrays import Array
 
 UNITS, INPUT_DIM, BATCH, TIMESTEPS, BLOCKS = 3, 2, 4, 5, 2
 ACTIVATIONS: Mapping[str, Any] = {"activation": "linear", "recurrent_activation": "hard_tanh"}
-OF_SEQUENCE = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
+OF_SEQUENCE = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+    "activity_regularizer",
+)
 
 
 @lru_cache

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
+from conformance.probes.architectures import ARCHITECTURES
 from conformance.probes.checks import check_close, check_equal
 from conformance.probes.model import Probe, Subject, dyadic, dyadic_weights
 from lstm_ref import GATE_ORDER, LSTMWeights
@@ -72,6 +73,15 @@ def _activity(subject: Subject, *, return_sequences: bool, return_state: bool) -
     outputs = np.stack([final * (t + 1) / TIMESTEPS for t in range(TIMESTEPS)], axis=1) if return_sequences else final
     returned = [outputs, final, final] if return_state else [outputs]
     return _losses("losses", subject, layer.losses, [PENALTIES["l1l2"](array) / BATCH for array in returned])
+
+
+def _activity_of_parts(subject: Subject, *, architecture: str) -> tuple[CheckResult, ...]:
+    """Judge the penalty of what an RNN of cells returns, and of both halves of a Bidirectional."""
+    kind = ARCHITECTURES[architecture]
+    layer = kind.loaded(subject, activity_regularizer=_regularizer(subject.keras, "l1l2"))
+    layer(kind.inputs)
+    outputs = np.split(kind.reference(kind.weights)(kind.inputs), 2 if architecture == "bidi" else 1, axis=-1)
+    return _losses("losses", subject, layer.losses, [PENALTIES["l1l2"](array) / len(array) for array in outputs])
 
 
 def _silent_weights() -> LSTMWeights:
@@ -143,6 +153,14 @@ def regularisation_probes() -> Iterator[Probe]:
             asserts="activity_regularizer adds a loss for each tensor that is returned, divided by the batch size",
             parameters={"return_sequences": return_sequences, "return_state": return_state},
             label="-".join(filter(None, words)) or "last",
+        )
+    for architecture in ("rnn", "cells2", "bidi"):
+        yield Probe(
+            trait="activity-regularizer",
+            judge=_activity_of_parts,
+            asserts="activity_regularizer adds a loss for each tensor that is returned, divided by the batch size",
+            parameters={"architecture": architecture},
+            label=architecture,
         )
     totals = {"weights": _total_of_weights, "activity": _total_of_activity}
     for (of, judge), route in itertools.product(totals.items(), LOSSES):

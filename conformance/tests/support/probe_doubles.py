@@ -21,7 +21,7 @@ class _Module:
         return getattr(self._module, name)
 
 
-def make(keras: Any, double: type[Double]) -> tuple[Any, Any]:
+def make(keras: Any, double: type[LayerDouble]) -> tuple[Any, Any]:
     """Keras with the double in place of the class that it is mixed into, and the LSTM class; Keras can load the double by name."""
     members = {"double_keras": keras}
     made = type(double.__name__, (double, getattr(keras.layers, double.double_of)), members)
@@ -31,8 +31,8 @@ def make(keras: Any, double: type[Double]) -> tuple[Any, Any]:
     return _Module(keras, layers=_Module(keras.layers, **{double.double_of: made})), keras.layers.LSTM
 
 
-class Double:
-    """What doubles share: Keras' own layer behind them, of the class `double_of`, and the module."""
+class LayerDouble:
+    """What all doubles share: Keras' own layer behind them, of the class `double_of`, and the module."""
 
     double_keras: Any
     double_of = "LSTM"
@@ -53,6 +53,12 @@ class Double:
     def double_cell(self, cell: Any) -> None:
         """Do something to the cell."""
 
+    cell: Any
+
+
+class Double(LayerDouble):
+    """What doubles share of layers that are called as an LSTM is."""
+
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
         """Keras' call."""
         returned = super().call(sequences, initial_state=initial_state, mask=mask, training=training)  # type: ignore[misc]  # Keras' layer comes next
@@ -62,10 +68,8 @@ class Double:
         """The outputs in place of Keras' own."""
         return outputs
 
-    cell: Any
 
-
-def of(base: str, double: type[Double]) -> type[Double]:
+def of(base: str, double: type[LayerDouble]) -> type[LayerDouble]:
     """The double with another class of Keras behind it."""
     return type(f"{double.__name__}Of{base}", (double,), {"double_of": base, "__doc__": double.__doc__})
 

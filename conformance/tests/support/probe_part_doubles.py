@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.tests.support.probe_doubles import Double
+from conformance.tests.support.probe_doubles import Double, LayerDouble
 
 
 class BackwardDouble(Double):
@@ -179,3 +179,26 @@ class BuiltInsByName(Double):
 
     def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {name: value.__name__ if "activation" in name and callable(value) else value for name, value in arguments.items()}
+
+
+class MaskLost(LayerDouble):
+    """The mask ends here."""
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """No mask."""
+
+
+class MaskSentOn(LayerDouble):
+    """The mask of the inputs is sent on, whatever is returned."""
+
+    def compute_mask(self, _: Any, mask: Any = None) -> Any:
+        """The mask as it came."""
+        return mask
+
+
+class MaskIgnored(Double):
+    """The mask is sent on, and not used."""
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+        del mask
+        return super().call(sequences, initial_state=initial_state, training=training)

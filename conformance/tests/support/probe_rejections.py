@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from conformance.probes import Probe
 from conformance.tests.support import probe_doubles as doubles
@@ -10,7 +11,7 @@ from conformance.tests.support import probe_part_doubles as parts
 from conformance.tests.support import probe_repairs as repairs
 
 # What Keras 3.15.1 does wrong on TensorFlow → why, and a layer that does it right, where a subclass can.
-KNOWN: dict[str, tuple[str, type[doubles.Double] | None]] = {
+KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
     **{
         f"probe-orthogonal-bfloat16-u{units}-s0": ("TensorFlow has no QR in bfloat16", repairs.OrthogonalInFloat32)
         for units in (1, 3, 16)
@@ -45,7 +46,7 @@ KNOWN: dict[str, tuple[str, type[doubles.Double] | None]] = {
 
 # Trait → layers that are wrong, and the checks that reject them.
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
-DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
+DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
     "unit-forget-bias": {
         doubles.ForgetBiasFlipped: ("bias_f",),
         doubles.BiasTripled: ("bias_i", "bias_c", "bias_o"),
@@ -57,7 +58,13 @@ DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
     "initializer-no-seed": {doubles.InitializersIgnored: WEIGHTS[:2]},
     "regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
     "no-regularizer": {doubles.AlwaysRegularised: ("losses",)},
-    "activity-regularizer": {doubles.PenaltiesDoubled: ("losses",), doubles.Unregularised: ("number_of_losses",)},
+    "activity-regularizer": {
+        doubles.PenaltiesDoubled: ("losses",),
+        doubles.of("RNN", doubles.PenaltiesDoubled): ("losses",),
+        doubles.Unregularised: ("number_of_losses",),
+        doubles.of("RNN", doubles.Unregularised): ("number_of_losses",),
+        parts.HalvesAlike: ("losses",),
+    },
     "weights-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
     "activity-regularizer-in-loss": {doubles.PenaltiesDoubled: ("loss",)},
     "constraint": {doubles.Unconstrained: WEIGHTS},
@@ -124,17 +131,52 @@ DOUBLES: dict[str, dict[type[doubles.Double], tuple[str, ...]]] = {
 }
 
 
+def _is_of_rnn(probe: Probe) -> bool:
+    return probe.parameters.get("architecture") in ("rnn", "cells2")
+
+
+def _sends_otherwise(base: str, probe: Probe) -> bool:
+    """Whether another class than this sends on the mask behind a chain, or none."""
+    last = probe.parameters["chain"][-1]
+    return last == "last" or base != SENDING[last]
+
+
+def _reads_otherwise(base: str, probe: Probe) -> bool:
+    """Whether another class than this reads the masked sequence."""
+    return (base == "RNN") != (probe.parameters["chain"][0] == "cells2")
+
+
 def _is_native(probe: Probe) -> bool:
     return probe.label.endswith("native")
 
 
+# Last link of a chain → the class of Keras that sends on the mask.
+SENDING = {
+    "lstm": "LSTM",
+    "zeroing": "LSTM",
+    "last": "LSTM",
+    "bidi": "Bidirectional",
+    "cells2": "RNN",
+    "dense": "Dense",
+    "td": "TimeDistributed",
+}
+_LOSING = {doubles.of(base, parts.MaskLost): base for base in sorted({*SENDING.values()})}
+_IGNORING = {doubles.of(base, parts.MaskIgnored): base for base in ("LSTM", "RNN")}
+DOUBLES["masked-downstream"] = {
+    **dict.fromkeys(_LOSING, ("mask",)),
+    **dict.fromkeys(_IGNORING, ("outputs", "loss", "metric")),
+    parts.MaskSentOn: ("mask",),
+}
+
 # Double → of a probe whose trait rejects it, whether that probe cannot.
-BLIND: dict[type[doubles.Double], Callable[[Probe], bool]] = {
+BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
     doubles.StatesConstant: lambda probe: probe.parameters["penalised"],
-    doubles.PenaltiesDoubled: lambda probe: probe.trait == "steps" and not probe.parameters["penalised"],
+    doubles.PenaltiesDoubled: lambda probe: (
+        not probe.parameters["penalised"] if probe.trait == "steps" else "architecture" in probe.parameters
+    ),
     doubles.Unregularised: lambda probe: (
-        probe.trait == "steps" and not (probe.parameters["penalised"] and probe.parameters["steps"] == 1)
+        not (probe.parameters["penalised"] and probe.parameters["steps"] == 1) if probe.trait == "steps" else _is_of_rnn(probe)
     ),
     doubles.MaskPerGate: lambda probe: probe.parameters["masks"] == 4,
     doubles.OneMaskForAll: lambda probe: probe.parameters["masks"] == 1,
@@ -142,13 +184,18 @@ BLIND: dict[type[doubles.Double], Callable[[Probe], bool]] = {
     doubles.AlwaysInTraining: lambda probe: not _is_native(probe),
     doubles.CellAlwaysInTraining: _is_native,
     parts.ConfigMovesBias: lambda probe: "get_config" not in probe.parameters["acts"],
+    **{double: lambda probe: not _is_of_rnn(probe) for double in DOUBLES["activity-regularizer"] if double.double_of == "RNN"},
+    parts.HalvesAlike: lambda probe: probe.parameters.get("architecture", "bidi") != "bidi" or "return_state" in probe.parameters,
+    parts.MaskSentOn: lambda probe: probe.parameters["chain"][-1] != "last",
+    **{double: partial(_sends_otherwise, base) for double, base in _LOSING.items()},
+    **{double: partial(_reads_otherwise, base) for double, base in _IGNORING.items()},
     parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
     parts.NeverResetBackward: lambda probe: probe.parameters["which"] == ("forward",),
     parts.ResetsWhole: lambda probe: probe.parameters["which"] in (("forward", "backward"), ("layer",)),
 }
 
 
-def doubles_of(probe: Probe) -> dict[type[doubles.Double], tuple[str, ...]]:
+def doubles_of(probe: Probe) -> dict[type[doubles.LayerDouble], tuple[str, ...]]:
     """The layers that the probe must reject."""
     if probe.trait == "config-argument":
         name = probe.parameters["name"]
@@ -158,6 +205,6 @@ def doubles_of(probe: Probe) -> dict[type[doubles.Double], tuple[str, ...]]:
     return {double: checks for double, checks in DOUBLES[probe.trait].items() if not (double in BLIND and BLIND[double](probe))}
 
 
-def is_tried(probe: Probe, double: type[doubles.Double]) -> bool:
+def is_tried(probe: Probe, double: type[doubles.LayerDouble]) -> bool:
     """Every double on every probe, but for dropout's masks, which are read alike in all of many ways: one each, and all on two."""
     return probe.trait != "dropout-masks" or double is doubles.Unscaled or probe.label in ("input", "recurrent")
