@@ -137,13 +137,14 @@ def _is_of_rnn(probe: Probe) -> bool:
 
 def _sends_otherwise(base: str, probe: Probe) -> bool:
     """Whether another class than this sends on the mask behind a chain, or none."""
-    last = probe.parameters["chain"][-1]
+    last: str = probe.parameters["chain"][-1]
     return last == "last" or base != SENDING[last]
 
 
 def _reads_otherwise(base: str, probe: Probe) -> bool:
     """Whether another class than this reads the masked sequence."""
-    return (base == "RNN") != (probe.parameters["chain"][0] == "cells2")
+    first: str = probe.parameters["chain"][0]
+    return (base == "RNN") != (first == "cells2")
 
 
 def _is_native(probe: Probe) -> bool:
