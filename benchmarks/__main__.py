@@ -1,7 +1,5 @@
 """`python -m benchmarks`: tables, pages, plots and comparisons of result files."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -14,8 +14,6 @@ ratio to the floor decides; without a floor nothing is judged. The floor itself 
 others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Options of the benchmarks, the races, and the information that results hold beside the times."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """Reasons why a peer is not timed. Worker processes raise them before NumPy may be imported: see `benchmarks.worker`."""
 
-from __future__ import annotations
-
 
 class UnsupportedError(Exception):
     """The peer is not installed, or does not support the workload; the message gives the reason."""

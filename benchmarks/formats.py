@@ -1,7 +1,5 @@
 """Formats of numbers."""
 
-from __future__ import annotations
-
 import math
 
 from benchmarks.noise import Interval

@@ -1,7 +1,5 @@
 """The performance goals of the fused reference, as data, and their evaluation by ratios within one run, with its noise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ exponent. Time is the median of some rounds and is only reported. Memory is the 
 included: it is the same in every run, and `conformance/tests/test_growth.py` asserts its growth.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import statistics

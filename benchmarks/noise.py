@@ -19,8 +19,6 @@ No interval from one run covers an effect that is the same in all its rounds, su
 the same run and a second run cover it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Log-log plots of times against units, timesteps and batch, with a line for each peer and for the floor; the page with them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The weights and inputs of a workload, the same for every peer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lstm_ref import LSTMConfig, LSTMWeights

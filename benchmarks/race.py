@@ -1,7 +1,5 @@
 """Checks all peers of a workload and then times them in turns."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

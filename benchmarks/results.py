@@ -4,8 +4,6 @@
 file is refused with one message.
 """
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Tables of result files: the goals, the machine, peers and workloads of each run, and the comparison of two runs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The time of the suite itself: drawing, the oracle with its σ, and the checks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

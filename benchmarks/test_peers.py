@@ -1,7 +1,5 @@
 """Every peer on every workload."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any

@@ -5,8 +5,6 @@ shows beside it) and an `extra`, which it shows on hovering. The ratios of the f
 compared between runners, whereas seconds depend on the runner of the job.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence

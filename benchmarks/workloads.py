@@ -1,7 +1,5 @@
 """The timed workloads: named cases of the suite, with the sizes of the documents and of common uses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -5,8 +5,6 @@ NaN and infinity give what the formula gives (`silu(-inf)` is `-inf * 0`, so NaN
 along the last axis, which in an LSTM is the units axis; all others act elementwise.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

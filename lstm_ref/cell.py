@@ -14,8 +14,6 @@ The equations::
 Hochreiter & Schmidhuber, Long Short-Term Memory, 1997 (i, o, c); Gers, Schmidhuber & Cummins, Learning to Forget, 2000 (f).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Compositions of LSTMs: stacked layers or cells, and the two directions of a Bidirectional."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any

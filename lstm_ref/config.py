@@ -1,7 +1,5 @@
 """LSTMConfig: the arguments that decide the result of an LSTM, under Keras' names."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from numbers import Integral
 

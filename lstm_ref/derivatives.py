@@ -7,8 +7,6 @@ it mixes the units. At a kink the slope is that of the flatter side, at the jump
 differ there.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

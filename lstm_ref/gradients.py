@@ -17,8 +17,6 @@ Werbos, Backpropagation through time, 1990; Gers, Schraudolph & Schmidhuber, Lea
 gradient instead of the truncated one, as in Graves & Schmidhuber, Framewise phoneme classification, 2005, appendix A.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol

@@ -1,7 +1,5 @@
 """LSTM: configuration and weights, called like the Keras layer."""
 
-from __future__ import annotations
-
 from numbers import Integral
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From one timestep to a sequence: order, masks, and the output of each timestep."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The two states of an LSTM, by name."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lstm_ref.arrays import Array

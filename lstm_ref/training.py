@@ -7,8 +7,6 @@ SGD: w ← w - η g. Adam (Kingma & Ba 2015, arXiv:1412.6980, section 2, in the 
 m ← m + (g - m) (1 - β₁), v ← v + (g² - v) (1 - β₂), w ← w - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real

@@ -1,7 +1,5 @@
 """The timed peers, each with the best routes that its users have."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType

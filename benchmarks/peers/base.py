@@ -3,8 +3,6 @@
 A module imports its framework within that function, which only ever runs in a worker process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache

@@ -1,7 +1,5 @@
 """The floor: the matrix products that every LSTM of this size needs, by NumPy's BLAS, into allocated memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from timeit import repeat
 

@@ -1,7 +1,5 @@
 """Keras on OpenVINO and on NumPy, which compute no gradients: a call of the layer, or of a model's `predict_on_batch`."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

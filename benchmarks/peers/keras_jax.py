@@ -1,7 +1,5 @@
 """Keras on JAX: `stateless_call` under `jax.jit`."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

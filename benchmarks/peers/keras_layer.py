@@ -1,7 +1,5 @@
 """The code that all Keras backends share: the layer, and calls of it that can be compiled."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Keras on TensorFlow: eager, in a `tf.function`, or in one that XLA compiles."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

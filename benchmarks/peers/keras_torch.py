@@ -1,7 +1,5 @@
 """Keras on PyTorch, eager: `torch.compile` takes minutes and is then no faster."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The operator LSTM of ONNX in onnxruntime: sequences have its layout, time first."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

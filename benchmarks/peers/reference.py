@@ -1,7 +1,5 @@
 """`lstm_ref` itself."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`torch.nn.LSTM`."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

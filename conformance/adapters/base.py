@@ -1,7 +1,5 @@
 """The protocol of an adapter, which drives an implementation under test, and its errors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable

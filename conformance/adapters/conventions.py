@@ -3,8 +3,6 @@
 A convention is not a tolerance. The reference follows the profile, and a backend that departs from its own profile fails.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from conformance.cases.case import Case

@@ -1,7 +1,5 @@
 """The results of an implementation for a case, in one form for all implementations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

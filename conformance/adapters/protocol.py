@@ -1,7 +1,5 @@
 """Translates a case into a question of protocol 1, and an answer into an observation; see PROTOCOL.md."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

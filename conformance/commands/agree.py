@@ -1,7 +1,5 @@
 """`agree` compares the outputs of implementations with one another."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

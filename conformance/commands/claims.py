@@ -1,7 +1,5 @@
 """`claims` runs the documents' statements, and verifies the descriptions of the systems that they name."""
 
-from __future__ import annotations
-
 import difflib
 import sys
 from collections.abc import Sequence

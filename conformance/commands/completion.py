@@ -1,7 +1,5 @@
 """Shell completion of case ids, claims, known differences, deviations and environments. It imports no framework."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import click

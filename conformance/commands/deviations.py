@@ -1,7 +1,5 @@
 """`deviations` prints the kill matrix, `sensitivity` the smallest error that the tolerances detect."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 

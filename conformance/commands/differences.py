@@ -1,7 +1,5 @@
 """`differences` prints the known differences of released Keras versions."""
 
-from __future__ import annotations
-
 import click
 
 from conformance.explaining.catalogue import as_markdown

@@ -1,7 +1,5 @@
 """`environments` lists the environments, `record` records the answers of one."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`explain` shows the parts of a layer, or the numbers of a case."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

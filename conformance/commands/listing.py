@@ -1,7 +1,5 @@
 """`list` prints the ids of cases."""
 
-from __future__ import annotations
-
 import click
 
 from conformance.commands import options

@@ -1,7 +1,5 @@
 """`model` verifies the LSTMs of a user's own model file."""
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 from pathlib import Path

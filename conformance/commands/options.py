@@ -1,7 +1,5 @@
 """Options of several commands, and the cases that they select."""
 
-from __future__ import annotations
-
 import difflib
 import functools
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The files that reports are written to: the options `--json`, `--markdown` and `--html`."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

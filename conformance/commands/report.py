@@ -1,7 +1,5 @@
 """`report` makes pages from JSON reports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`reproduce` prints a case as a script."""
 
-from __future__ import annotations
-
 import sys
 
 import click

@@ -1,7 +1,5 @@
 """`schema` prints the schema of a format, and checks a document."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Scripts in reports that reproduce a case."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from conformance.cases.case import Case

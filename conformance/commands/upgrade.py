@@ -1,7 +1,5 @@
 """`upgrade` compares two environments, `history` a range of Keras versions."""
 
-from __future__ import annotations
-
 import difflib
 import os
 import sys

@@ -1,7 +1,5 @@
 """`verify` runs cases on an implementation and judges them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial

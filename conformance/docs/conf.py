@@ -31,10 +31,10 @@ nitpick_ignore_regex = [
     # Not documented here: the standard library, dependencies, type aliases, type variables.
     ("py:class", r"(_pytest|abc|click|collections|concurrent|enum|numpy|np|packaging|pathlib|pytest|rich|types|typing)\..*"),
     ("py:class", r"Any|Array|Callable|Draws|Iterable|Iterator|Mapping|Masks|Path|Sequence|StrEnum|Value|Version|optional"),
-    ("py:class", r"conformance\..*\.(Any[A-Z]\w+|[A-Z]\w+Type)|(dict|tuple)\[.*"),
+    ("py:class", r"(conformance|lstm_ref)\..*\.(Any[A-Z]\w+|[A-Z]\w+Type)|(dict|tuple)\[.*"),
     ("py:exc", r"(click|pytest)\..*"),
     # Base classes and types in signatures that come from modules without documentation.
-    ("py:class", r"lstm_ref\.(composite\._Parts|deviations\.deviation\.Changed)"),
+    ("py:class", r"lstm_ref\.composite\._Parts"),
     ("py:class", r"conformance\.(report\.document\.Script|report\.html\.contents\.Page|adapters\.protocol\.Answer)"),
 ]
 

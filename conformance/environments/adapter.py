@@ -1,7 +1,5 @@
 """The adapter of an implementation in an isolated environment, which a worker drives."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Provides the environment of a spec: an existing one is checked and used, a missing one is built by uv."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ contents. So an interrupted run leaves no incomplete folder. A folder that diffe
 edited or deleted, which shows in its size or time. To verify an edited Keras, name an interpreter that has it.
 """
 
-from __future__ import annotations
-
 import base64
 import collections
 import hashlib

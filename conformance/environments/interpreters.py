@@ -1,7 +1,5 @@
 """Finds the Python interpreters of this machine, and runs uv, which installs packages for them."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Controls a worker process: questions and answers, time limits, and the replacement of a worker that died."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

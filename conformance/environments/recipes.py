@@ -1,7 +1,5 @@
 """Reads `recipes.toml`, which says how each environment is built, and applies it to a spec."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

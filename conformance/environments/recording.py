@@ -4,8 +4,6 @@ A recording answers the questions that it contains, and no others. A question is
 its arrays. Reports mark the results as recorded.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

@@ -10,8 +10,6 @@ Traceback (most recent call last):
 conformance.environments.spec.EnvironmentSpecError: kears is no system; did you mean keras? An environment is written as ...
 """
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The description is checked in both directions: every difference from Keras 3 mus
 must show in each case that fulfils its needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

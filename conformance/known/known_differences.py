@@ -6,8 +6,6 @@ by words that only this fault has. A wrong result is recognised by the deviation
 fault of the machine or the environment (`infrastructure`) is never a difference of Keras.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """The console for results."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ A file is written completely or not at all. Output to a pipe, a device or a link
 A file that cannot be written raises FileWriteError.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path

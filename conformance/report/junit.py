@@ -4,8 +4,6 @@ In the schema that most services use (Jenkins' junit-10.xsd), only suites have p
 as `[[PROPERTY|name=value]]`, where services read them.
 """
 
-from __future__ import annotations
-
 import collections
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

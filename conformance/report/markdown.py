@@ -3,8 +3,6 @@
 Text may come from anywhere. So all markup is escaped, and every text is one line of limited length.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Sequence

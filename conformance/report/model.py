@@ -1,7 +1,5 @@
 """A report: the environment, the plan, the results, and their counts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Parts that the terminal and Markdown share: tables of a run, and the lines of a result."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Callable, Iterator, Sequence
 

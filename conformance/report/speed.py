@@ -1,7 +1,5 @@
 """The speed of a run, and its time in the implementation, in the suite and in loading."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The report of `verify` for the summary of a CI run: counts, the grid, and a collapsed part for each unexpected difference."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """The report for people: in colour in a terminal, plain lines in a pipe."""
 
-from __future__ import annotations
-
 import collections
 import itertools
 from collections.abc import Iterator, Mapping, Sequence

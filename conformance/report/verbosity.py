@@ -1,7 +1,5 @@
 """How much a command prints."""
 
-from __future__ import annotations
-
 from enum import Enum
 
 

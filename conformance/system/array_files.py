@@ -1,7 +1,5 @@
 """Reads array files from any source. A file is read as data only; every unreadable file raises the same error."""
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 from zipfile import BadZipFile

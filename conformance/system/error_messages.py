@@ -1,7 +1,5 @@
 """Formats an exception for a user in one line without a traceback: what failed, where, and the next step."""
 
-from __future__ import annotations
-
 import errno
 import traceback
 from collections.abc import Collection

@@ -5,8 +5,6 @@ ended. A result stores an exception as one line, `Type: message`, across process
 that line.
 """
 
-from __future__ import annotations
-
 import re
 import signal
 from enum import StrEnum

@@ -4,8 +4,6 @@ All temporary files, also those of frameworks and worker processes, lie in one f
 was killed, the next run removes its folder: a running process holds a lock in its folder. A worker process ends with its parent.
 """
 
-from __future__ import annotations
-
 import ctypes
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Refuses a repeated option that takes one value, whose last value Click itself would silently take; ends errors in one line."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Identifies a program by a digest of its files. An edited file changes the digest even if the version stays the same."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 On Windows a pipe has the encoding of the code page, for example cp1252 or cp437. PYTHONIOENCODING may name any encoding.
 """
 
-from __future__ import annotations
-
 import codecs
 import io
 import sys

@@ -1,7 +1,5 @@
 """The baseline: a file of the changes that a user has reviewed and expects, kept like a lock file."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The change of a case from one implementation to another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum

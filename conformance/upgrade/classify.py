@@ -1,7 +1,5 @@
 """Classifies a change by the results of both sides."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The details of a change: the smallest case that shows it, the first difference in that case, and a script."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

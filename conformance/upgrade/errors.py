@@ -11,8 +11,6 @@ Some values are not kept as arrays: stored states, relations, and everything whe
 check's largest |e| is known, and only its order of magnitude is compared.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

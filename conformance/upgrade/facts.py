@@ -1,7 +1,5 @@
 """The API as facts, each a subject and its value, and the facts that change."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Finds the gates that differ at a timestep, from the deviation that explains the difference or from the states after it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

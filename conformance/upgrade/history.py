@@ -1,7 +1,5 @@
 """The same cases on a range of versions: the answer of each version to every behaviour, and where the answers change."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import tempfile

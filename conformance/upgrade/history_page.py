@@ -1,7 +1,5 @@
 """The HTML page of a range of versions, made from the report's JSON: behaviours down, versions across."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

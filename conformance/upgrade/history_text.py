@@ -1,7 +1,5 @@
 """The report of a range of versions as a page: a table of behaviours and versions, with equal rows in one."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Mapping, Sequence
 

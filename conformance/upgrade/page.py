@@ -1,7 +1,5 @@
 """The HTML page of an upgrade, made from the report's JSON."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Known reasons of changes: deviations that were conventions of older versions, and changes in Keras' own repository."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The report of an upgrade: every case, every fact, and their counts."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """One of the two implementations that are compared: its worker process, its results, and the folder of its arrays."""
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The report of an upgrade as a page: for the terminal, a Markdown file and the summary of a CI run."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterable, Iterator, Sequence
 

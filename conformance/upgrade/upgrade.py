@@ -1,7 +1,5 @@
 """A run of the same cases on two implementations at once, and the changes between them."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time

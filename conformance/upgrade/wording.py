@@ -1,7 +1,5 @@
 """Words for a change, made from what its JSON holds: the terminal, Markdown and the HTML page show the same ones."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

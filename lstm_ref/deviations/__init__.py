@@ -15,8 +15,6 @@ the mask is inverted: True masks a timestep
 ['a masked timestep whose state or output is seen']
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Mapping

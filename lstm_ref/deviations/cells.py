@@ -13,8 +13,6 @@ As mutants they use fixed weights that depend on the sizes only; the description
 projection to fewer values than units is modelled as one to `units` values of which the last are zeros.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Several deviations as one: the description of a system that differs from Keras in more than one way."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any

@@ -1,7 +1,5 @@
 """Deviations in compositions: the halves of a Bidirectional, and stacked layers."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace

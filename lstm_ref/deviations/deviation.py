@@ -1,7 +1,5 @@
 """What a deviation is, and which properties of a case make it show."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -15,7 +13,7 @@ from lstm_ref.gradients import Backpropagation
 from lstm_ref.layer import LSTM
 from lstm_ref.weights import LSTMWeights
 
-Changed = TypeVar("Changed", bound=type)
+AnyClass = TypeVar("AnyClass", bound=type)
 
 # The dropout masks of each call and LSTM; () without dropout.
 Draws = tuple[tuple[DropoutMasks, ...], ...]
@@ -141,16 +139,16 @@ class Chapter(list[Deviation]):
 
     def change(
         self, field: str, name: str, summary: str, needs: frozenset[Need] = step_needs(), **changes: Any
-    ) -> Callable[[Changed], Changed]:
+    ) -> Callable[[AnyClass], AnyClass]:
         """Add the deviation whose value of a field is the decorated class."""
 
-        def decorate(changed: Changed) -> Changed:
+        def decorate(changed: AnyClass) -> AnyClass:
             self.add(name, summary, needs, **changes, **{field: changed})
             return changed
 
         return decorate
 
-    def layer(self, name: str, summary: str, needs: frozenset[Need] = step_needs(), **changes: Any) -> Callable[[Changed], Changed]:
+    def layer(self, name: str, summary: str, needs: frozenset[Need], **changes: Any) -> Callable[[AnyClass], AnyClass]:
         """Add the deviation whose layer is the decorated class."""
         return self.change("layer", name, summary, needs, **changes)
 

@@ -1,7 +1,5 @@
 """Deviations of dropout: which masks are drawn, how they are scaled, and where they are applied."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Deviations in one timestep: its gates, activations and inputs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

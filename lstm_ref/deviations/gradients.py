@@ -1,7 +1,5 @@
 """Deviations of the chain rule: the forward pass is right, its gradients are wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

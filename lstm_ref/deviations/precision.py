@@ -1,7 +1,5 @@
 """Deviations in the arithmetic: one part with a small relative error, or computed in a narrower dtype."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import replace

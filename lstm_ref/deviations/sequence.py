@@ -1,7 +1,5 @@
 """Deviations in the sequence: the order in which it is read, and the returned outputs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

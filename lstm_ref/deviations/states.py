@@ -1,7 +1,5 @@
 """Deviations in the states: initial, returned, stored and reset ones."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

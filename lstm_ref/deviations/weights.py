@@ -1,7 +1,5 @@
 """Deviations in the weights: their gates, axes and biases, and the arrays that store them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import replace

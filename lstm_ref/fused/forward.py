@@ -21,8 +21,6 @@ Equations and symbols are those of `cell`; tests compare the results with the or
 (`uncertainty`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

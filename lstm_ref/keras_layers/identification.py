@@ -11,8 +11,6 @@ underflows are added. Tests hold two properties: any two different activations d
 some point, and a change of a constant, such as a slope, by a thousandth of itself is found.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -9,8 +9,6 @@ of these inputs with the kernel shows that, and operands are then taken as round
 float32: some backends compute them, in part or completely, in float32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

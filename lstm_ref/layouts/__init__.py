@@ -12,8 +12,6 @@ its documentation.
 'all_gates_icfo+forget_bias_doubled+states_exchanged+initial_states_exchanged+zero_output_forced+kernels_stacked'
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """The arrays in which systems store the weights of an LSTM, for any order of the gates; they always have a bias."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -21,8 +21,6 @@ In addition, each operation may underflow (`uncertainty`). The longest computati
 operations. In a value far above the underflow threshold no underflow counts, and exact activations have none.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

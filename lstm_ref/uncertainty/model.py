@@ -40,8 +40,6 @@ of freedom, and P(|t| > 8) = 3e-8 per element. The sum over all operations is an
 = u), so the real rate is far lower: `verify` reports the largest margin err/σ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -5,8 +5,6 @@ rounding has an error of one sign in every evaluation. To first order, its effec
 with respect to a factor on the operation's result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

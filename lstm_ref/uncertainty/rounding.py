@@ -35,8 +35,6 @@ likewise, and the deviations are scaled back, which is exact to first order. Dev
 back.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

@@ -3,8 +3,6 @@
 Keras is imported by `start()` and not before: its backend is fixed at that moment, for the whole process.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import logging

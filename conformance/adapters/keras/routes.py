@@ -1,7 +1,5 @@
 """The routes by which a user reaches a layer of Keras 3: the worker's, in this process, and those that only Keras 3 has."""
 
-from __future__ import annotations
-
 import importlib
 import tempfile
 from collections.abc import Callable, Sequence

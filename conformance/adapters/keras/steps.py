@@ -4,8 +4,6 @@ The cell returns states only. Its activations are wrapped in functions that keep
 computed, not a recomputation of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

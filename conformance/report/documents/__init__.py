@@ -8,8 +8,6 @@ A file that is incomplete, or of another format or version, is refused with one 
 as data only, and messages quote it without control characters of a terminal.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import math

@@ -3,8 +3,6 @@
 The input is a JSON document, in which infinity and NaN are names. A line is broken where a value is not finite.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

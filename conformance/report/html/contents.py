@@ -1,7 +1,5 @@
 """The contents of a page of results of any command."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

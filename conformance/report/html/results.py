@@ -1,7 +1,5 @@
 """Entries and groups of a page from the results in a JSON document."""
 
-from __future__ import annotations
-
 import collections
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The page of JSON reports of `verify`: of one environment, or of several side by side."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

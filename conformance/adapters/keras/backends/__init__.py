@@ -1,7 +1,5 @@
 """The backends of Keras, each a file of this folder that is named as Keras names it and says what is special: `BACKEND`."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pkgutil import iter_modules
 

@@ -1,7 +1,5 @@
 """What the suite must know of a backend of Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """JAX: what is compiled must change nothing, so a compiled case runs `Model.stateless_call` under `jax.jit`."""
 
-from __future__ import annotations
-
 import importlib
 
 from conformance.adapters.conventions import Conventions

@@ -1,7 +1,5 @@
 """NumPy: infers only; its loops are those of JAX, which it needs."""
 
-from __future__ import annotations
-
 from conformance.adapters.conventions import Conventions
 from conformance.adapters.keras.backends.backend import Backend
 

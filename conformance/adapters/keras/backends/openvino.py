@@ -1,7 +1,5 @@
 """OpenVINO: infers only, and computes float64 in float32."""
 
-from __future__ import annotations
-
 from conformance.adapters.conventions import Conventions
 from conformance.adapters.keras.backends.backend import Backend
 from conformance.cases.case import Case

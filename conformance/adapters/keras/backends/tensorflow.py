@@ -1,7 +1,5 @@
 """TensorFlow: a call is compiled by `tf.function`, and by XLA where `jit_compile` asks for it."""
 
-from __future__ import annotations
-
 import importlib
 
 from conformance.adapters.keras.backends.backend import Backend

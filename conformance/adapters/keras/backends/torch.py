@@ -1,7 +1,5 @@
 """PyTorch: a call is compiled where `jit_compile` asks for it."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 
