@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.errors import UnsupportedError
 from benchmarks.peers import PEERS
-from benchmarks.race import Budget, NoTimes, PeerTimes, WorkerPool, race
+from benchmarks.race import NoTimes, PeerTimes, WorkerPool, race
 from benchmarks.workloads import WORKLOADS, Workload
 from conformance.pytest_plugin import refuse_repetition
 
@@ -66,7 +66,7 @@ def threads(request: pytest.FixtureRequest) -> int:
 def run_race(request: pytest.FixtureRequest, threads: int) -> Iterator[Callable[[Workload], Mapping[str, PeerTimes | NoTimes]]]:
     """The race of a workload between the peers whose tests are selected; the last result is cached."""
     workers, options = WorkerPool(threads), request.config.option
-    budget = Budget(seconds=float(options.benchmark_max_time), rounds=options.benchmark_min_rounds)
+    limits = {"seconds": float(options.benchmark_max_time), "rounds": options.benchmark_min_rounds}
     cached: dict[str, dict[str, PeerTimes | NoTimes]] = {}
 
     def run(workload: Workload) -> Mapping[str, PeerTimes | NoTimes]:
@@ -75,7 +75,7 @@ def run_race(request: pytest.FixtureRequest, threads: int) -> Iterator[Callable[
             items = [item for item in request.session.items if _workload_of(item) is workload]
             peers = [PEERS[item.callspec.params["peer"]] for item in items if hasattr(item, "callspec")]
             expectation = cache(lambda centred: workload.expectation(centred=centred))
-            outcomes = race(workload.problem, lambda peer: expectation(peer.centred), peers, workers, budget)
+            outcomes = race(workload.problem, lambda peer: expectation(peer.centred), peers, workers, **limits)
             cached[workload.name] = outcomes
             not_timed = {(workload.name, peer): outcome for peer, outcome in outcomes.items() if isinstance(outcome, NoTimes)}
             request.config.stash[NOT_TIMED].update(not_timed)

@@ -43,19 +43,6 @@ class NoTimes:
     is_failure: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The time of a race.
-
-    Attributes:
-        seconds: for each peer.
-        rounds: minimum, however long they take.
-    """
-
-    seconds: float
-    rounds: int
-
-
 class WorkerPool:
     """One worker process for each group of peers; a process that ended is replaced when it is needed again."""
 
@@ -83,9 +70,15 @@ class WorkerPool:
 
 
 def race(
-    problem: Problem, expectation_of: Callable[[Peer], Expectation], peers: Sequence[Peer], workers: WorkerPool, budget: Budget
+    problem: Problem,
+    expectation_of: Callable[[Peer], Expectation],
+    peers: Sequence[Peer],
+    workers: WorkerPool,
+    *,
+    seconds: float,
+    rounds: int,
 ) -> dict[str, PeerTimes | NoTimes]:
-    """The outcome of each peer, by name."""
+    """The outcome of each peer, by name; each has that many seconds, and at least that many rounds."""
     outcomes: dict[str, PeerTimes | NoTimes] = {}
     sigma: dict[str, float | None] = {}
     for peer in peers:
@@ -96,18 +89,18 @@ def race(
         except FailedError as error:
             outcomes[peer.name] = NoTimes(reason=str(error), is_failure=True)
     running = {peer.name: peer for peer in peers if peer.name in sigma}
-    rounds: dict[str, list[float]] = {name: [] for name in running}
-    until, turns = perf_counter() + budget.seconds * len(running), 0
-    while running and (turns < budget.rounds or perf_counter() < until):
+    times: dict[str, list[float]] = {name: [] for name in running}
+    until, turns = perf_counter() + seconds * len(running), 0
+    while running and (turns < rounds or perf_counter() < until):
         for name, peer in tuple(running.items()):
             try:
-                rounds[name].append(median(workers.worker_of(peer).request("time", name, TURN_SECONDS)))
+                times[name].append(median(workers.worker_of(peer).request("time", name, TURN_SECONDS)))
             except FailedError as error:
                 outcomes[name] = NoTimes(reason=f"while it was timed: {error}", is_failure=True)
                 del running[name]
         turns += 1
     workers.release()
-    return outcomes | {name: PeerTimes(rounds=tuple(rounds[name]), worst_sigma=sigma[name]) for name in running}
+    return outcomes | {name: PeerTimes(rounds=tuple(times[name]), worst_sigma=sigma[name]) for name in running}
 
 
 def _check(problem: Problem, expectation_of: Callable[[Peer], Expectation], peer: Peer, workers: WorkerPool) -> float | None:

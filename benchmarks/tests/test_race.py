@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.base import Peer
-from benchmarks.race import Budget, NoTimes, PeerTimes, WorkerPool, race
+from benchmarks.race import NoTimes, PeerTimes, WorkerPool, race
 from benchmarks.tests.stand_ins import ROUTES
 from benchmarks.workloads import Workload
 from conformance.cases.case import Case
@@ -42,7 +42,7 @@ def outcomes(record: Path) -> Mapping[str, PeerTimes | NoTimes]:
 
     workers = WorkerPool(threads=1)
     peers = [*map(stand_in, ROUTES), stand_in("", "no_such_package")]
-    found = race(WORKLOAD.problem, lambda _: WORKLOAD.expectation(), peers, workers, Budget(seconds=0.0, rounds=ROUNDS))
+    found = race(WORKLOAD.problem, lambda _: WORKLOAD.expectation(), peers, workers, seconds=0.0, rounds=ROUNDS)
     workers.stop()
     return found
 

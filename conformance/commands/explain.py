@@ -23,7 +23,9 @@ def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the layer. An option that is not given is None."""
     for flag in ("stateful", "go_backwards", "return_state", "return_sequences"):
         command = click.option(_dashed(flag), flag, is_flag=True, default=None, help=f"{flag}=True.")(command)
-    command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(command)
+    command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(
+        command
+    )
     for name, meaning in reversed(list(MEANINGS.items())):
         text = f"{meaning.capitalize()}. [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
         command = click.option(_dashed(name), name, type=int, metavar="N", help=text)(command)
@@ -31,7 +33,7 @@ def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _dashed(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--no-bias" if name == "use_bias" else "--" + name.replace("_", "-")
 
 
 @click.command(name="explain")
@@ -61,7 +63,7 @@ def explain_case(
         _show_layer(Example(**given), view, html_file)
         return
     if given or html_file:
-        names = ", ".join([*(_option_of(name) for name in given), *["--html"] * bool(html_file)])
+        names = ", ".join([*(_dashed(name) for name in given), *["--html"] * bool(html_file)])
         raise LSTMError(f"the case {case_id} defines its layer: leave out {names}, or the case")
     case = matrix.case_named(case_id)
     view.check(case.id, batch=case.batch, units=case.config.units)
@@ -73,10 +75,6 @@ def explain_case(
     with scratch_folder():
         adapter.start()
         explain(case, adapter, view, stdout())
-
-
-def _option_of(name: str) -> str:
-    return "--no-bias" if name == "use_bias" else _dashed(name)
 
 
 def _show_layer(example: Example, view: View, html_file: Path | None) -> None:

@@ -110,7 +110,6 @@ CRASH_SIGNALS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 def crash_signal(reason: str) -> str:
     """Return the signal of `CRASH_SIGNALS` that ended a process without an answer; "" for every other reason."""
     fault = infrastructure_fault(reason)
-    died = re.search(r"\bdied \(exit code -(\d+)\b", reason) if fault is Fault.PROCESS else None
-    names = {number.value: number.name for number in signal.Signals}
-    name = names.get(int(died[1]), "") if died else ""
+    died = re.search(r"\bdied \(exit code (-\d+)\b", reason) if fault is Fault.PROCESS else None
+    name = _signal_of(int(died[1])) if died else ""
     return name if name in CRASH_SIGNALS else ""

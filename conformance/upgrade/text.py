@@ -17,7 +17,7 @@ MOST_ROWS = 60
 
 def page(report: UpgradeReport, comparison: BaselineComparison) -> list[Block]:
     """The whole report, compared with the baseline."""
-    return [*_head(report), *_kernels(report), *_facts(report), *_changes(report), *_details(report), *_verdict(report, comparison)]
+    return [*_head(report), *_facts(report), *_changes(report), *_details(report), *_verdict(report, comparison)]
 
 
 def verdict(report: UpgradeReport, comparison: BaselineComparison) -> list[Block]:
@@ -33,17 +33,14 @@ def _head(report: UpgradeReport) -> Iterator[Block]:
     )
     counts = [[kind.value, f"{count:,}"] for kind, count in report.counts.items()]
     yield Rows(("what became of it", "cases"), counts)
+    if rows := kernel_changes((change.before.path, change.after.path) for change in report.changes):
+        yield Heading("What really ran")
+        yield Rows(("from", "to", "cases"), rows)
 
 
 def _caveats(report: UpgradeReport) -> Iterator[Block]:
     if report.caveats:
         yield Lines(report.caveats, "bold yellow")
-
-
-def _kernels(report: UpgradeReport) -> Iterator[Block]:
-    if rows := kernel_changes((change.before.path, change.after.path) for change in report.changes):
-        yield Heading("What really ran")
-        yield Rows(("from", "to", "cases"), rows)
 
 
 def _facts(report: UpgradeReport) -> Iterator[Block]:

@@ -162,6 +162,10 @@ _BASIC_LSTM_CELL = Layout(
     further_deviations=("zero_output_forced",),
 )
 
+_BLOCK_LSTM_V2 = Layout(
+    system="tf.raw_ops.BlockLSTMV2", source="tensorflow/core/ops/rnn_ops.cc", form=OF_AN_OPERATION, states=_CELL_FIRST
+)
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "keras": Layout(
@@ -177,21 +181,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         ),
         "basic-lstm-cell": _BASIC_LSTM_CELL,
         "lstm-cell": replace(_BASIC_LSTM_CELL, system="tf.compat.v1.nn.rnn_cell.LSTMCell in dynamic_rnn"),
-        "block-lstm": Layout(
-            system="tf.raw_ops.BlockLSTM",
-            source="tensorflow/core/ops/rnn_ops.cc",
-            form=OF_AN_OPERATION,
-            gates=_ICFO,
-            states=_CELL_FIRST,
-            forget_bias=1.0,
-            cell_clip=3.0,
-        ),
-        "block-lstm-v2": Layout(
-            system="tf.raw_ops.BlockLSTMV2",
-            source="tensorflow/core/ops/rnn_ops.cc",
-            form=OF_AN_OPERATION,
-            states=_CELL_FIRST,
-        ),
+        "block-lstm": replace(_BLOCK_LSTM_V2, system="tf.raw_ops.BlockLSTM", gates=_ICFO, forget_bias=1.0, cell_clip=3.0),
+        "block-lstm-v2": _BLOCK_LSTM_V2,
         "pytorch": Layout(system="torch.nn.LSTM of one layer", source="documentation of torch.nn.LSTM", form=GATES_FIRST),
         "onnx": Layout(
             system="operator LSTM of ONNX, forwards",
