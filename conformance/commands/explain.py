@@ -23,9 +23,7 @@ def _layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the layer. An option that is not given is None."""
     for flag in ("stateful", "go_backwards", "return_state", "return_sequences"):
         command = click.option(_dashed(flag), flag, is_flag=True, default=None, help=f"{flag}=True.")(command)
-    command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(
-        command
-    )
+    command = click.option("--no-bias", "use_bias", flag_value=False, default=None, type=bool, help="use_bias=False.")(command)
     for name, meaning in reversed(list(MEANINGS.items())):
         text = f"{meaning.capitalize()}. [1 to {LARGEST[name]}; default: {DEFAULTS[name]}]"
         command = click.option(_dashed(name), name, type=int, metavar="N", help=text)(command)
