@@ -56,8 +56,8 @@ class FirstDifference:
     timestep: int
     row: int
     unit: int
-    gates: str
-    because: str
+    gates: str = ""
+    because: str = ""
 
     def __str__(self) -> str:
         """In one line."""

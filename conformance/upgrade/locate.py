@@ -1,10 +1,8 @@
 """Finds the first difference of two runs of a case: the timestep, the unit, and the gate where it can be known."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,16 +23,6 @@ Arrays = Mapping[str, Array]
 ObserveBoth = Callable[[Case], tuple[Arrays, Arrays] | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """The first difference: the number of the call, and the index in its outputs."""
-
-    call: int
-    row: int
-    timestep: int
-    unit: int
-
-
 def locate(change: Change, case: Case, observe: ObserveBoth, conventions: Conventions) -> FirstDifference | None:
     """The first difference of a case that returns all timesteps; None where no returned array shows one.
 
@@ -51,15 +39,7 @@ def locate(change: Change, case: Case, observe: ObserveBoth, conventions: Conven
     if place is None:
         return None
     gates, because = _gates(change, sequence, place, observe)
-    return FirstDifference(
-        case_id=sequence.id,
-        call=place.call + 1,
-        timestep=place.timestep + 1,
-        row=place.row,
-        unit=place.unit,
-        gates=gates,
-        because=because,
-    )
+    return replace(place, gates=gates, because=because)
 
 
 def _having(case: Case, **changes: object) -> Case | None:
@@ -73,7 +53,7 @@ def _having(case: Case, **changes: object) -> Case | None:
     return changed if allowed(changed) else None
 
 
-def _first_place(case: Case, before: Arrays, after: Arrays, conventions: Conventions) -> _Place | None:
+def _first_place(case: Case, before: Arrays, after: Arrays, conventions: Conventions) -> FirstDifference | None:
     """The earliest timestep at which the two runs differ by more than rounding, and its element with the largest difference."""
     sigma = expected_calls(case, draw([case]), conventions).sigma
     # With one timestep, the final states belong to it.
@@ -87,7 +67,8 @@ def _first_place(case: Case, before: Arrays, after: Arrays, conventions: Convent
         if timesteps.size:
             first = difference[:, timesteps[0]]
             row, unit = np.unravel_index(int(np.argmax(first)), first.shape)
-            return _Place(call=call, row=int(row), timestep=int(timesteps[0]), unit=int(unit))
+            timestep = int(timesteps[0]) + 1
+            return FirstDifference(case_id=case.id, call=call + 1, timestep=timestep, row=int(row), unit=int(unit))
     return None
 
 
@@ -99,19 +80,19 @@ def _in_sigma(before: Array, after: Array, sigma: Array) -> Array:
     return np.where(same, 0.0, np.nan_to_num(difference, nan=np.inf))
 
 
-def _gates(change: Change, case: Case, place: _Place, observe: ObserveBoth) -> tuple[str, str]:
+def _gates(change: Change, case: Case, place: FirstDifference, observe: ObserveBoth) -> tuple[str, str]:
     """The gates that explain the difference, and how they are known."""
-    if case.architecture != "lstm" or case.dropout != "none" or place.call:
+    if case.architecture != "lstm" or case.dropout != "none" or place.call > 1:
         return "", "the gate is looked for in the first call of one LSTM only"
-    timestep = DifferingTimestep(case=case, timestep=place.timestep)
+    timestep = DifferingTimestep(case=case, timestep=place.timestep - 1)
     deviations = [next(iter(result.explained_by), "") for result in (change.before, change.after)]
     right = [result.verdict is Verdict.PASS for result in (change.before, change.after)]
     if all(deviation or is_right for deviation, is_right in zip(deviations, right, strict=True)):
         return gates_by_deviation(timestep, *deviations)
     # A shorter case has another mask, and reads other inputs where it reads backwards.
     is_cut = case.config.go_backwards or case.mask != "none"
-    cut = None if is_cut else _having(case, timesteps=place.timestep + 1, return_state=True)
+    cut = None if is_cut else _having(case, timesteps=place.timestep, return_state=True)
     if not any(right) or cut is None or (observed := observe(cut)) is None or not all("0_cell" in arrays for arrays in observed):
         return "", "the gate is not known"
     wrong = observed[1] if right[0] else observed[0]
-    return gates_by_states(DifferingTimestep(case=cut, timestep=place.timestep), hidden=wrong["0_hidden"], cell=wrong["0_cell"])
+    return gates_by_states(DifferingTimestep(case=cut, timestep=place.timestep - 1), hidden=wrong["0_hidden"], cell=wrong["0_cell"])
