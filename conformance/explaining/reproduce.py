@@ -31,8 +31,8 @@ from conformance.explaining.reproduction.gradient_lines import (
     variable_of,
 )
 from conformance.explaining.reproduction.keras_lines import MAX_WIDTH, KerasLines, keras_lines
-from conformance.explaining.reproduction.limits import limit_of, sensitivity
-from conformance.explaining.reproduction.numpy_lines import CELL, NumpyLines, numpy_lines
+from conformance.explaining.reproduction.limits import Answers, answers_of
+from conformance.explaining.reproduction.numpy_lines import CELL, NumpyLines
 from conformance.explaining.reproduction.relation_lines import RETURNED, second_run
 from conformance.known.known_differences import KnownDifference
 from conformance.system.error_messages import distribution_of
@@ -44,7 +44,6 @@ MAX_LINES = 29
 _SEEDS = 16  # the most seeds that are tried to find sensitive weights
 
 _BREAKS = re.compile(r"(?<=,)(?<!:,) | (?=\+ )")  # after an argument, before a summand; not within an index
-_INPUTS = re.compile(r"\bx\b")
 _INITIAL_STATE = re.compile(r", initial_state=[\[\]hc01, ]*\]")
 
 
@@ -180,10 +179,9 @@ class _Script:
     def _data(self) -> list[str]:
         case = self.case
         mask = [f"mask = {mask_text(case)}  # True: use"] if case.mask != "none" else []
-        name = "ids" if case.mask_source == "embedding" else "x"
-        inputs = [f"{name} = {inputs_text(case)}"]
-        inputs = [] if case.config.stateful else inputs
-        not_finite = [] if case.config.stateful else element_lines(case)
+        inputs, not_finite = [f"{self._inputs_name} = {inputs_text(case)}"], element_lines(case)
+        if case.config.stateful:
+            inputs, not_finite = [], []
         if variable := variable_of(case, self.backend):
             inputs, not_finite = [f"x = {variable}({inputs_text(case)})"], [set_in_variable(line, variable) for line in not_finite]
         single = len(case.layer_sizes) == 1
@@ -196,6 +194,10 @@ class _Script:
             *not_finite,
             f"{names}weights = {weights_text(case)}",
         ]
+
+    @property
+    def _inputs_name(self) -> str:
+        return "ids" if self.case.mask_source == "embedding" else "x"
 
     @property
     def _gradient(self) -> bool:
@@ -218,17 +220,11 @@ class _Script:
 
     def _expected(self) -> NumpyLines:
         emits = CONVENTIONS[self.backend].emits_initial_state(self.case)
-        return numpy_lines(self.case, emits_initial_state=emits, short=self.style.short_sigmoid)
+        return NumpyLines(case=self.case, emits_initial_state=emits, short=self.style.short_sigmoid)
 
     def _calls(self, keras: KerasLines, expected: NumpyLines) -> list[str]:
         """Three calls that carry over, a reset, and one more; an initial state is given to the second."""
         case = self.case
-        name = "ids" if case.mask_source == "embedding" else "x"
-        zeros = self._zeros(expected)
-        lines = [f"for call, {name} in enumerate({inputs_text(case)}):", "    if call in (0, 3):"]
-        lines += [f"        {line}" for line in (*self._reset(), *zeros)]
-        if case.initial_state:
-            lines += ["    if call == 1:", f"        h, c = {states_text(case, given=True)}"]
         inner = [
             *element_lines(case),
             f"got = {_returned_by_call(case, keras)}",
@@ -236,7 +232,12 @@ class _Script:
             *expected.loop,
             *self._judge("got", expected.expected),
         ]
-        return [*lines, *(f"    {line}" for line in inner)]
+        given = ["if call == 1:", f"    h, c = {states_text(case, given=True)}"] if case.initial_state else []
+        return self._loop(inputs_text(case), [*self._reset(), *self._zeros(expected)], [*given, *inner])
+
+    def _loop(self, calls: str, at_reset: list[str], inner: list[str]) -> list[str]:
+        lines = ["if call in (0, 3):", *(f"    {line}" for line in at_reset), *inner]
+        return [f"for call, {self._inputs_name} in enumerate({calls}):", *(f"    {line}" for line in lines)]
 
     def _reset(self) -> list[str]:
         layers = {"bidi": "layer.forward_layer, layer.backward_layer", "layers2": "below, layer", "td": "layer.layer"}
@@ -296,11 +297,8 @@ class _Script:
 
     def _collected_calls(self, answers: str, case: Case, keras: KerasLines) -> list[str]:
         """The same calls as in `_calls`, with the results of all of them in one list."""
-        name = "ids" if case.mask_source == "embedding" else "x"
-        lines = [f"for call, {name} in enumerate(calls):", "    if call in (0, 3):"]
-        lines += [f"        {line}" for line in self._reset()]
         inner = [*element_lines(case), f"{answers} += {_returned_by_call(case, keras)}"]
-        return [*keras.build, *keras.prepare, f"{answers} = []", *lines, *(f"    {line}" for line in inner)]
+        return [*keras.build, *keras.prepare, f"{answers} = []", *self._loop("calls", self._reset(), inner)]
 
     def _equations(self) -> list[str]:
         """The equations of the first run; the initial states are restored for the second run."""
@@ -329,26 +327,22 @@ class _Script:
         if not both_keras and not case.returns_loss:
             dtype = conventions.returned_dtype(case.precision)
             lines.append(f'    assert keras.backend.standardize_dtype(actual.dtype) == "{dtype}"')
-        return [*lines, f"    np.testing.assert_allclose({arrays}, rtol=0, atol={self._limit(both_keras=both_keras)})"]
-
-    def _limit(self, *, both_keras: bool) -> str:
-        case = self.case if both_keras else self.case.replace(relation="")
-        return f"{limit_of(*self._limit_arguments(case)):.2g}"
+        limit = self._answers(case if both_keras else case.replace(relation="")).limit
+        return [*lines, f"    np.testing.assert_allclose({arrays}, rtol=0, atol={limit:.2g})"]
 
     def sensitivity(self) -> list[float]:
         """How sensitive the comparison is to errors of the weights and the inputs, the least first."""
-        return sorted(sensitivity(*self._limit_arguments(self.case)))
+        return sorted(self._answers(self.case).sensitivity())
 
-    def _limit_arguments(self, case: Case) -> tuple[Case, str, tuple[str, ...], str]:
-        """The arguments of `limit_of`: the case, the backend, and the lines that make its arrays."""
+    def _answers(self, case: Case) -> Answers:
+        """The reference's answers to the arrays of the script."""
         # NaN and infinity must be equal; the limit of the finite values is that of a case whose values are all finite.
         case = case.replace(values="finite")
         given = states_text(case, given=True) if case.initial_state else ""
         lines = replace(self, case=case)._data()  # noqa: SLF001  # its own
         if case.config.stateful:
-            name = "ids" if case.mask_source == "embedding" else "x"
-            lines += [f"{name} = {inputs_text(case)}"]
-        return case, self.backend, tuple(lines), given
+            lines += [f"{self._inputs_name} = {inputs_text(case)}"]
+        return answers_of(case, self.backend, tuple(lines), given)
 
 
 @lru_cache(maxsize=1)

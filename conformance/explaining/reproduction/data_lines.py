@@ -105,14 +105,9 @@ def _masks_by_zeros(case: Case) -> bool:
     return case.mask_source == "masking" and case.mask != "none"
 
 
-def outputs_shape(case: Case) -> tuple[int, ...]:
-    """The shape of the outputs, and of the targets of a loss."""
-    return (*rows_of(case), *((case.timesteps,) if case.config.return_sequences else ()), case.outputs_width)
-
-
 def targets_text(case: Case) -> str:
     """The targets of a loss, all different, so that permuted outputs have another loss."""
-    shape = outputs_shape(case)
+    shape = (*rows_of(case), *((case.timesteps,) if case.config.return_sequences else ()), case.outputs_width)
     return f"np.linspace(-1, 1, {math.prod(shape)}).reshape{shape}"
 
 

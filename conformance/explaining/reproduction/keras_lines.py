@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
-from conformance.explaining.reproduction.data_lines import VOCABULARY, rows_of, targets_text
+from conformance.cases.stimulus import signature_of
+from conformance.explaining.reproduction.data_lines import VOCABULARY, targets_text
 from conformance.explaining.reproduction.gradient_lines import GRADIENTS, GradientRequest, refuse_what_takes_more, stateless
 from conformance.explaining.reproduction.layer_lines import (
     LAYERS,
@@ -168,7 +169,7 @@ class _Writer:
         jit = {"jit_compile": True} if case.execution.jit_compile and self.compiler == "tf.function" else {}
         if self.compiler == "tf.function":
             parameters = [name]  # with dynamic axes; masks and states, which need not vary, are the script's variables
-            (shape, dtype), *_ = self.signature()
+            (shape, dtype), *_ = signature_of(self.case)
             signature = [f'[tf.TensorSpec({shape}, "{dtype}")]']
         function = "layer" if plain == "layer(x)" else f"lambda {', '.join(parameters)}: {plain}"
         compiled = call_text(self.compiler, function, *signature, **jit)
@@ -197,34 +198,19 @@ class _Writer:
     def built(self) -> list[str]:
         """The lines that build the layers without a model, and set their weights."""
         case = self.case
-        (shape, dtype), *_ = self.signature()
+        (shape, dtype), *_ = signature_of(self.case)
         read = ((*shape, case.input_dim), "float32") if case.mask_source == "embedding" else (shape, dtype)
         if case.architecture != "layers2":
             return [f"layer.build({read[0]})", "layer.set_weights(weights)"]
         outputs = "below(xs)[0]" if case.config.return_state else "below(xs)"
         return [f"model = keras.Model(xs := {tensor(*read)}, layer({outputs}))", "model.set_weights(weights)"]
 
-    def signature(self) -> list[tuple[tuple[int | None, ...], str]]:
-        """Shape and dtype of each array of a call, None where it is left open."""
-        case, execution = self.case, self.case.execution
-        batch = case.batch if execution.static_batch or case.config.stateful else None
-        rows = (batch, *rows_of(case)[1:])
-        steps = case.timesteps if execution.static_time or execution.unroll else None
-        embedded = case.mask_source == "embedding"
-        signature: list[tuple[tuple[int | None, ...], str]] = [
-            ((*rows, steps), "int32") if embedded else ((*rows, steps, case.input_dim), case.input_dtype)
-        ]
-        signature += [((*rows, steps), "bool")] * len(self.names["mask"])
-        dtype = "float64" if case.dtype == "float64" else "float32"
-        units = [units for units, _ in case.layer_sizes for _ in ("h", "c")]
-        return signature + [((*rows, size), dtype) for size in units if case.initial_state]
-
     # --- models ----------------------------------------------------------------------------------------------------------------
 
     def model(self) -> list[str]:
         """The lines that make a functional model with the weights."""
         case = self.case
-        tensors = [tensor(shape, dtype) for shape, dtype in self.signature()]
+        tensors = [tensor(shape, dtype) for shape, dtype in signature_of(self.case)]
         first, mask, states = "xs", "", ""
         if len(tensors) > 1:
             first = "xs[0]"
@@ -281,7 +267,7 @@ def _differentiated(writer: _Writer) -> KerasLines:
     if is_function:
         made, call = (writer.model(), f"model({writer.given()}, training=True)") if of_model else (build, returned)
         build, returned = made[:-1], stateless(trained, call)  # of the weights, which are not set
-    request = GradientRequest(case=case, returned=writer.flat(returned), trained=trained, signature=writer.signature()[0])
+    request = GradientRequest(case=case, returned=writer.flat(returned), trained=trained, signature=signature_of(case)[0])
     prepare, slopes = GRADIENTS[writer.backend](request)
     return KerasLines(imports=(BACKENDS[writer.backend].import_line,), build=tuple(build), prepare=prepare, returned=slopes)
 

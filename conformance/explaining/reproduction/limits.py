@@ -33,48 +33,8 @@ _MIN_SENSITIVITY = 2.0**-8
 _RECURRENT_KERNEL = 1  # among the arrays of an LSTM
 
 
-# A script is composed in several ways until it is short.
-@lru_cache(maxsize=4)
-def limit_of(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> float:
-    """The largest difference that rounding explains, rounded up to two digits.
-
-    Args:
-        case: of the script.
-        backend: whose conventions hold.
-        lines: those that make the script's mask, inputs and weights.
-        given: the expression of the initial states, where the case has some.
-    """
-    script = _answers(case, backend, lines, given)
-    limit = ELEMENT_LIMIT * script.sigma * (TWO_RUNS if case.relation else 1)
-    digit = 10.0 ** (math.floor(math.log10(limit)) - 1)
-    return math.ceil(limit / digit) * digit
-
-
-def sensitivity(case: Case, backend: str, lines: tuple[str, ...], given: str = "") -> list[float]:
-    """The sensitivity to errors in the weights and the inputs: 1 for sensitive enough, 0 where activations are dead or saturated.
-
-    One number for each array that acts in the case, and for the arrays of one kind in all LSTMs, whose errors may cancel in a loss.
-    The roundings of the inputs may cancel there too.
-
-    Args: as `limit_of`.
-    """
-    script = _answers(case, backend, lines, given)
-    unit = UNIT_ROUNDOFF[script.oracle.precision]
-    step = min(2.0**10 * unit, 2.0**-4)  # many roundings, and as little as leaves an activation as dead as it is
-    enough = step / unit * script.sigma * _MIN_SENSITIVITY
-    kinds = 3 if case.config.use_bias else 2
-    acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in case.fulfilled_needs]
-    places = range(len(script.stimulus.arrays["weights"]))
-    moved = [{place} for place in places if place % kinds in acting]
-    moved += [{place for place in places if place % kinds == kind} for kind in acting]
-    changes = [script.moved_by(each, step) / enough for each in moved]
-    if case.returns_loss and Need.FLOAT32 in case.fulfilled_needs and "x" in script.stimulus.arrays:
-        changes.append(script.moved_by_rounded_inputs() / (2 * ELEMENT_LIMIT * script.sigma))
-    return [min(1.0, change) for change in changes]
-
-
 @dataclass(frozen=True, kw_only=True)
-class _Answers:
+class Answers:
     """The reference's answers to the arrays of a script.
 
     Attributes:
@@ -89,17 +49,43 @@ class _Answers:
     compared: tuple[Array, ...]
     sigma: float
 
-    def moved_by(self, places: set[int], step: float) -> float:
+    @property
+    def limit(self) -> float:
+        """The largest difference that rounding explains, rounded up to two digits."""
+        limit = ELEMENT_LIMIT * self.sigma * (TWO_RUNS if self.case.relation else 1)
+        digit = 10.0 ** (math.floor(math.log10(limit)) - 1)
+        return math.ceil(limit / digit) * digit
+
+    def sensitivity(self) -> list[float]:
+        """The sensitivity to errors in weights and inputs: 1 for sensitive enough, 0 where activations are dead or saturated.
+
+        One number for each array that acts in the case, and for the arrays of one kind in all LSTMs, whose errors may cancel in a
+        loss. The roundings of the inputs may cancel there too.
+        """
+        unit = UNIT_ROUNDOFF[self.oracle.precision]
+        step = min(2.0**10 * unit, 2.0**-4)  # many roundings, and as little as leaves an activation as dead as it is
+        enough = step / unit * self.sigma * _MIN_SENSITIVITY
+        kinds = 3 if self.case.config.use_bias else 2
+        acting = [kind for kind in range(kinds) if kind != _RECURRENT_KERNEL or Need.PREVIOUS_STATE in self.case.fulfilled_needs]
+        places = range(len(self.stimulus.arrays["weights"]))
+        moved = [{place} for place in places if place % kinds in acting]
+        moved += [{place for place in places if place % kinds == kind} for kind in acting]
+        changes = [self._moved_by(each, step) / enough for each in moved]
+        if self.case.returns_loss and Need.FLOAT32 in self.case.fulfilled_needs and "x" in self.stimulus.arrays:
+            rounded = np.asarray(self.stimulus.arrays["x"], "float16").astype("float64")
+            changes.append(self._change(x=rounded) / (2 * ELEMENT_LIMIT * self.sigma))
+        return [min(1.0, change) for change in changes]
+
+    def _moved_by(self, places: set[int], step: float) -> float:
         """The largest change of the compared arrays when the weights at these places are multiplied by 1 + step."""
         weights = [array * (1 + step * (place in places)) for place, array in enumerate(self.stimulus.arrays["weights"])]
         return self._change(weights=weights)
 
-    def moved_by_rounded_inputs(self) -> float:
-        """The largest change of the compared arrays when the inputs are rounded to float16."""
-        return self._change(x=np.asarray(self.stimulus.arrays["x"], "float16").astype("float64"))
-
     def _change(self, **arrays: Any) -> float:
-        calls = self.oracle.observe(self.case, replace(self.stimulus, arrays={**self.stimulus.arrays, **arrays}))
+        """The largest change of the compared arrays with these arrays in the script."""
+        arrays = {**self.stimulus.arrays, **arrays}
+        moved = replace(self.stimulus, arrays=arrays, given_weights=_weights(self.case, arrays["weights"]))
+        calls = self.oracle.observe(self.case, moved)
         differences = [
             np.abs(array - before)
             for array, before in zip((each for _, each in _compared_arrays(calls)), self.compared, strict=True)
@@ -113,13 +99,25 @@ def _compared_arrays(calls: Sequence[CallObservation]) -> list[tuple[str, Array]
     return [(name, getattr(call, name)) for call in calls for name in names if getattr(call, name) is not None]
 
 
+# A script is composed in several ways until it is short.
 @lru_cache(maxsize=4)
-def _answers(case: Case, backend: str, lines: tuple[str, ...], given: str) -> _Answers:
+def answers_of(case: Case, backend: str, lines: tuple[str, ...], given: str) -> Answers:
+    """The answers to the arrays of a script.
+
+    Args:
+        case: of the script.
+        backend: whose conventions hold.
+        lines: those that make the script's mask, inputs and weights.
+        given: the expression of the initial states; "" where the case has none.
+    """
     names: dict[str, Any] = {"np": np}
     exec("\n".join(lines), names)  # noqa: S102  # lines of this package, as the script runs them
-    if given:
-        names["states"] = [list(each) for each in eval(given, names)]  # noqa: S307  # likewise
-    stimulus = _Stimulus(**vars(draw([case])), arrays=names)
+    stimulus = replace(
+        _Stimulus(**vars(draw([case])), arrays=names),
+        given_weights=_weights(case, names["weights"]),
+        given_states=_states(case, [list(each) for each in eval(given, names)]) if given else None,  # noqa: S307  # likewise
+        given_mask=None if case.mask == "none" else np.asarray(join_rows(case, names["mask"])),
+    )
     conventions, drawn = CONVENTIONS[backend], stimulus.dropout_of(case) if case.in_training else ()
     oracle = oracle_of(case, conventions, drawn)
     calls = oracle.observe(case, stimulus)
@@ -132,13 +130,28 @@ def _answers(case: Case, backend: str, lines: tuple[str, ...], given: str) -> _A
     # What is not finite must be the same.
     finite = [spread[np.isfinite(expected)] for expected, spread in pairs]
     largest = max((float(spread.max()) for spread in finite if spread.size), default=0.0)
-    return _Answers(
+    return Answers(
         case=case,
         stimulus=stimulus,
         oracle=oracle,
         compared=tuple(array for array, _ in pairs),
         sigma=max(largest, UNIT_ROUNDOFF[oracle.precision]),
     )
+
+
+def _weights(case: Case, arrays: Sequence[Any]) -> tuple[LSTMWeights, ...]:
+    """The list `weights`, as the layers hold it."""
+    precision = "float64" if case.dtype == "float64" else "float32"
+    held = [representable(np.asarray(array, "float64"), precision) for array in arrays]
+    count = 3 if case.config.use_bias else 2
+    return tuple(LSTMWeights.from_arrays(*held[k : k + count]) for k in range(0, len(held), count))
+
+
+def _states(case: Case, states: Any) -> tuple[State, ...]:
+    """The arrays of h and c."""
+    hidden, cell = states
+    pairs = [(hidden, cell)] if len(case.layer_sizes) == 1 else zip(hidden, cell, strict=True)
+    return tuple(State(*(np.asarray(array, "float64") for array in pair)) for pair in pairs)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,28 +164,6 @@ class _Stimulus(Stimulus):
         """The array `x`; of a stateful layer, one for each call."""
         x = self.arrays["x"]
         return np.asarray(join_rows(case, x[case.calls.index(call)] if case.config.stateful else x))
-
-    def weights_of(self, case: Case) -> tuple[LSTMWeights, ...]:
-        """The list `weights`, as its layers hold it."""
-        precision = "float64" if case.dtype == "float64" else "float32"
-        arrays = [representable(np.asarray(array, "float64"), precision) for array in self.arrays["weights"]]
-        count = 3 if case.config.use_bias else 2
-        return tuple(
-            LSTMWeights(arrays[k], arrays[k + 1], arrays[k + 2] if case.config.use_bias else None)
-            for k in range(0, len(arrays), count)
-        )
-
-    def mask_of(self, case: Case, call: Call) -> Array | None:  # noqa: ARG002  # the same for all calls
-        """The array `mask`."""
-        return None if case.mask == "none" else np.asarray(join_rows(case, self.arrays["mask"]))
-
-    def initial_state_of(self, case: Case, call: Call) -> tuple[State, ...] | None:
-        """The arrays of h and c."""
-        if not call.initial_state:
-            return None
-        hidden, cell = self.arrays["states"]
-        pairs = [(hidden, cell)] if len(case.layer_sizes) == 1 else zip(hidden, cell, strict=True)
-        return tuple(State(*(np.asarray(array, "float64") for array in pair)) for pair in pairs)
 
     def targets_of(self, case: Case, outputs_shape: tuple[int, ...]) -> Array:
         """The targets in the script."""

@@ -46,27 +46,17 @@ _ACTIVATIONS: Mapping[str, str] = {
 CELL = {"lstm": "layer.cell", "rnn": "layer.cell", "rnnlist": "layer.cell.cells[0]"}
 
 
+def _activated(name: str | None, z: str) -> str:
+    if (name or "linear") not in _ACTIVATIONS:
+        raise LSTMError(f"activation {name!r} is not expressible in a script: its formula takes more than a line of NumPy")
+    return _ACTIVATIONS[name or "linear"].format(z=z)
+
+
 @dataclass(frozen=True, kw_only=True)
 class NumpyLines:
     """The NumPy half of a script.
 
     Attributes:
-        states: the line that makes h and c, zeros or random.
-        outputs: the line that allocates the outputs; "" where none is needed.
-        loop: the equations over all timesteps of one call, starting from h and c.
-        expected: an expression, the list of the expected arrays.
-    """
-
-    states: str
-    outputs: str
-    loop: tuple[str, ...]
-    expected: str
-
-
-def numpy_lines(case: Case, *, emits_initial_state: bool, short: bool) -> NumpyLines:
-    """The case in NumPy.
-
-    Args:
         case: to compute.
         emits_initial_state: whether the outputs before the first used timestep are the initial state by the backend's convention,
             else zeros.
@@ -75,26 +65,15 @@ def numpy_lines(case: Case, *, emits_initial_state: bool, short: bool) -> NumpyL
     Raises:
         LSTMError: the case is not expressible in a few lines.
     """
-    writer = _Writer(case=case, emits_initial_state=emits_initial_state, short=short)
-    return NumpyLines(
-        states=f"h, c = {states_text(case, given=case.initial_state and not case.config.stateful)}",
-        outputs=writer.outputs(),
-        loop=tuple(writer.loop()),
-        expected=f"[{', '.join(writer.expected())}]",
-    )
 
-
-def _activated(name: str | None, z: str) -> str:
-    if (name or "linear") not in _ACTIVATIONS:
-        raise LSTMError(f"activation {name!r} is not expressible in a script: its formula takes more than a line of NumPy")
-    return _ACTIVATIONS[name or "linear"].format(z=z)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Writer:
     case: Case
     emits_initial_state: bool
     short: bool
+
+    @property
+    def states(self) -> str:
+        """The line that makes h and c, zeros or random."""
+        return f"h, c = {states_text(self.case, given=self.case.initial_state and not self.case.config.stateful)}"
 
     @property
     def several(self) -> bool:
@@ -115,6 +94,7 @@ class _Writer:
         """One LSTM's h, c or y."""
         return f"{name}[k]" if self.several else name
 
+    @property
     def mask(self) -> str:
         """The mask, (sequences, timesteps)."""
         case = self.case
@@ -143,8 +123,9 @@ class _Writer:
             return f"x.reshape({case.sequences}, {case.timesteps}, {case.input_dim})"
         return "[x, y[0]][k]" if self.stacked else "x"
 
+    @property
     def outputs(self) -> str:
-        """The allocation of the outputs."""
+        """The line that allocates the outputs; "" where none is needed."""
         if not self.keeps_outputs:
             return ""
         case = self.case
@@ -157,8 +138,9 @@ class _Writer:
             return f"y = [np.zeros({shape}units){dtype}) for units in {tuple(units)}]"
         return f"y = np.zeros({(2, case.sequences, case.timesteps, units[0])}{dtype})"
 
+    @property
     def loop(self) -> list[str]:
-        """The equations, timestep by timestep, LSTM by LSTM."""
+        """The equations over all timesteps of one call, LSTM by LSTM, starting from h and c."""
         steps = self.case.timesteps
         header = f"for k, t in np.ndindex({len(self.case.layer_sizes)}, {steps}):" if self.several else f"for t in range({steps}):"
         return [header, *(f"    {line}" for line in self.step())]
@@ -176,7 +158,7 @@ class _Writer:
             lines.append(f"i, f, o = [{_activated(config.recurrent_activation, 'z')} for z in (i, f, o)]")
             new_c, new_h = f"f * {c} + i * {candidate}", f"o * {output}"
         if self.case.mask != "none":
-            use = f"{self.mask()}[:, {self.mask_index()}, None]"
+            use = f"{self.mask}[:, {self.mask_index()}, None]"
             new_c, new_h = f"np.where({use}, {new_c}, {c})", f"np.where({use}, {new_h}, {h})"
         place = f"{self.own('y')}[:, t] = " if self.keeps_outputs else ""
         return [*lines, f"{c} = {new_c}", f"{place}{h} = {new_h}"]
@@ -199,28 +181,22 @@ class _Writer:
 
     def place(self, part: int) -> str:
         """The index of the kernel, recurrent kernel or bias of one LSTM in the list of weights."""
-        if not self.several:
-            return str(part)
         first = f"{3 if self.case.config.use_bias else 2} * k"
         return f"{first} + {part}" if part else first
 
-    def expected(self) -> list[str]:
-        """Outputs, then states."""
+    @property
+    def expected(self) -> str:
+        """An expression, the list of the expected arrays: outputs, then states."""
         case = self.case
         if case.returns_loss:
             (outputs,) = self.expected_outputs()
             # Of the used timesteps alone, where outputs keep their timesteps: Keras' losses follow the mask.
             used = "[mask]" if case.mask != "none" and case.config.return_sequences else ""
-            return [f"np.mean(({outputs} - {targets_text(case)}){used} ** 2)"]
-        if not case.config.return_state:
-            states = []
-        elif not self.several:
-            states = ["h", "c"]
-        else:
-            # Of two layers, the upper one's come first.
-            order = (1, 0) if case.architecture == "layers2" else (0, 1)
-            states = [f"{name}[{k}]" for k in order for name in ("h", "c")]
-        return self.expected_outputs() + states
+            return f"[np.mean(({outputs} - {targets_text(case)}){used} ** 2)]"
+        # Of two layers, the states of the upper one come first.
+        order = (1, 0) if case.architecture == "layers2" else (0, 1)
+        states = [f"{name}[{k}]" for k in order for name in ("h", "c")] if self.several else ["h", "c"]
+        return f"[{', '.join(self.expected_outputs() + states * case.config.return_state)}]"
 
     def expected_outputs(self) -> list[str]:
         """The expected outputs, one expression or two."""
@@ -247,7 +223,7 @@ class _Writer:
         case, config = self.case, self.case.config
         if case.mask == "none":
             return kept
-        mask = self.mask()
+        mask = self.mask
         # Outputs come in processing order, of two layers that go backwards in that of the timesteps again.
         reverse = config.go_backwards and case.architecture != "layers2"
         from_zeros = not case.initial_state and not config.stateful
