@@ -20,7 +20,7 @@ cells have.
 
 from conformance.claims import capacity, counts, coupling, origins, sizes, states, steps
 from conformance.claims.capacity import plot_accuracy
-from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding, Side, run_claims
+from conformance.claims.model import Claim, ClaimResult, run_claims
 from conformance.claims.systems import SYSTEMS, System
 
 __all__ = [
@@ -28,10 +28,6 @@ __all__ = [
     "SYSTEMS",
     "Claim",
     "ClaimResult",
-    "ClaimVerdict",
-    "Evidence",
-    "Finding",
-    "Side",
     "System",
     "plot_accuracy",
     "run_claims",

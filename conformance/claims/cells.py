@@ -15,13 +15,13 @@ from conformance.adapters.observation import CallObservation, Observation
 from conformance.adapters.protocol import observation_of, question_of
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.claims.measure import SIGMAS
 from conformance.environments.adapter import EnvironmentAdapter
 from conformance.environments.recording import NotRecordedError
 from conformance.environments.spec import parse
 from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.reference.oracle import Oracle
 from conformance.reference.run import expected_calls
+from conformance.reference.tolerance import ELEMENT_LIMIT
 from conformance.system.infrastructure import infrastructure_fault
 from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
@@ -75,7 +75,7 @@ class Variant:
         (expected,) = Oracle(build=description.build, precision=case.precision).observe(case, stimulus)
         (sigma,) = expected_calls(case, stimulus).sigma
         largest_error = max(_error_in_sigma(name, observed, expected, sigma) for name in _ARRAYS)
-        if largest_error > SIGMAS:
+        if largest_error > ELEMENT_LIMIT:
             reason = f"{largest_error:.3g} σ off what describes it, {description.name}"
             return Result(case_id=self.name, group="cells", verdict=Verdict.FAIL, reason=reason)
         reason = f"as described: {description.summary}"

@@ -12,7 +12,6 @@ from conformance.cases.stimulus import draw
 from conformance.claims.judging import at_most, equal, judge, judge_under, note
 from conformance.claims.measure import (
     FLOAT32_ROUNDOFF,
-    SIGMAS,
     as_arrays,
     build_lstm,
     default_lstm,
@@ -31,6 +30,7 @@ from conformance.claims.measure import (
 from conformance.claims.model import ClaimVerdict, Evidence, Finding, claim
 from conformance.claims.systems import recorded_adapter
 from conformance.reference.run import expected_calls
+from conformance.reference.tolerance import ELEMENT_LIMIT
 from lstm_ref import GATE_ORDER, LSTMWeights
 from lstm_ref.activations import sigmoid
 from lstm_ref.arrays import Array
@@ -204,7 +204,7 @@ def colah_consistent() -> Finding:
         ],
         otherwise=[
             at_most(f'recurrent_activation="hard_sigmoid" of Keras 3: {label}', gap(hard, written_out), limit),
-            *(_recorded_gap(spec, _default_of(spec), "its default ") for spec in KERAS_2_BEFORE_SIGMOID),
+            *(_recorded_gap(spec) for spec in KERAS_2_BEFORE_SIGMOID),
         ],
     )
 
@@ -213,12 +213,12 @@ def colah_consistent() -> Finding:
 KERAS_2_BEFORE_SIGMOID = ("keras==2.0.6", "keras==2.2.4")
 
 
-def _default_of(spec: str) -> str:
-    return str(ast.literal_eval(recorded_adapter(spec).describe()["arguments"]["recurrent_activation"]))
-
-
-def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evidence:
-    """The difference of a layer's recorded outputs, with this recurrent activation, from the equations."""
+def _recorded_gap(spec: str, recurrent_activation: str = "") -> Evidence:
+    """The difference of a layer's recorded outputs, with this recurrent activation or its default, from the equations."""
+    words = "" if recurrent_activation else "its default "
+    recurrent_activation = recurrent_activation or ast.literal_eval(
+        recorded_adapter(spec).describe()["arguments"]["recurrent_activation"]
+    )
     case = Case.from_id("u3-d2-t5-b4-seq-s0").replace(recurrent_activation=recurrent_activation)
     stimulus = draw([case])
     (call,), ((weights,), (sigma,)) = case.calls, (stimulus.weights_of(case), expected_calls(case, stimulus).sigma)
@@ -227,7 +227,7 @@ def _recorded_gap(spec: str, recurrent_activation: str, words: str = "") -> Evid
     return at_most(
         f'{spec}, {words}recurrent_activation="{recurrent_activation}", recorded: largest difference from these equations',
         gap(observed, written_out),
-        SIGMAS * float(sigma.outputs.max()),
+        ELEMENT_LIMIT * float(sigma.outputs.max()),
     )
 
 

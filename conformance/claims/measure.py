@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import lstm_ref
-from conformance.reference.tolerance import ARITHMETIC
+from conformance.reference.tolerance import ARITHMETIC, ELEMENT_LIMIT, UNIT_ROUNDOFF
 from lstm_ref import LSTMConfig, LSTMWeights
 from lstm_ref.arrays import Array
 from lstm_ref.uncertainty.model import rounding_sigma
@@ -61,11 +61,7 @@ def import_tensorflow() -> Any:
     return tf
 
 
-# float32 has 24 bits of significand, so rounding to nearest has an error of at most half of 2^-23.
-FLOAT32_ROUNDOFF = 2.0**-24
-
-# lstm_ref.uncertainty.model derives it: P(|err| > 8σ) = 3e-8 per element even if every rounding were as large as it can be.
-SIGMAS = 8
+FLOAT32_ROUNDOFF = UNIT_ROUNDOFF["float32"]
 
 
 def random_inputs(batch: int, timesteps: int, input_dim: int) -> Array:
@@ -139,12 +135,12 @@ def rounding_limit(weights: LSTMWeights, inputs: Array, *, runs: int = 2) -> flo
     exact_inputs = inputs.astype(np.float64)
     trajectory = reference.run(exact_inputs, reference.zero_state(inputs.shape[0]))
     sigma = rounding_sigma(reference.config, reference.weights, exact_inputs, trajectory, ARITHMETIC["float32"])
-    return runs * SIGMAS * float(max(sigma.hidden.max(), sigma.cell.max()))
+    return runs * ELEMENT_LIMIT * float(max(sigma.hidden.max(), sigma.cell.max()))
 
 
-def reference_lstm(weights: LSTMWeights, **arguments: Any) -> lstm_ref.LSTM:
+def reference_lstm(weights: LSTMWeights) -> lstm_ref.LSTM:
     """The float64 reference with these weights."""
-    return lstm_ref.LSTM(LSTMConfig(weights.units, use_bias=weights.bias is not None, **arguments), weights)
+    return lstm_ref.LSTM(LSTMConfig(weights.units, use_bias=weights.bias is not None), weights)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

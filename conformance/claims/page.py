@@ -95,26 +95,23 @@ def _unexplained(systems: Sequence[System]) -> Iterator[Group]:
 
 
 def _entry(claim: Claim) -> Entry:
+    lines = {
+        "statement": claim["statement"],
+        "stated by": ", ".join(claim["documents"]),
+        "condition": claim["condition"],
+        "error": claim["error"],
+        "expected": claim["expected"],
+        "experiment": claim["source"],
+    }
     return Entry(
         id=claim["id"],
         kind=claim["outcome"],
         mark=_mark(claim),
         title=claim["id"],
         summary=claim["statement"],
-        lines=list(_lines(claim)),
+        lines=[(name, text) for name, text in lines.items() if text],
         tables=[_evidence(claim["evidence"])] if claim["evidence"] else [],
     )
-
-
-def _lines(claim: Claim) -> Iterator[tuple[str, str]]:
-    yield "statement", claim["statement"]
-    yield "stated by", ", ".join(claim["documents"])
-    if claim["condition"]:
-        yield "condition", claim["condition"]
-    if claim["error"]:
-        yield "error", claim["error"]
-    yield "expected", claim["expected"]
-    yield "experiment", claim["source"]
 
 
 def _evidence(evidence: Sequence[Mapping[str, Any]]) -> Table:

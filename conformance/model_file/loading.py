@@ -7,7 +7,6 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,8 @@ from lstm_ref import LSTMError
 LONGEST = 300
 
 
-@dataclass(frozen=True, kw_only=True)
-class _KnownCause:
-    """A pattern of a version's message, the reason and the remedy; {0} is the first group of the pattern.
-
-    With `holds`, it applies only to files that have this class.
-    """
-
-    pattern: str
-    reason: str
-    mend: str
-    holds: str = ""
-
-
-_KNOWN_CAUSES = tuple(
-    _KnownCause(**entry) for entry in tomllib.loads(Path(__file__).with_name("loading.toml").read_text("utf-8"))["known"]
-)
+# A pattern of messages, the reason and the remedy; {0} is the first group of the pattern. With `holds`, for files with this class.
+_KNOWN_CAUSES: list[dict[str, str]] = tomllib.loads(Path(__file__).with_name("loading.toml").read_text("utf-8"))["known"]
 
 
 def exception_message(message: str) -> str:
@@ -79,8 +64,9 @@ def _by_message(message: str, file: Contents, described: Mapping[str, Any], vers
     """See `reason_and_remedy`: by the message."""
     for text in (exception_message(message), message):  # the quoted configuration may match by chance, so it comes last
         for known in _KNOWN_CAUSES:
-            if (match := re.search(known.pattern, text)) is not None and (not known.holds or _has_class(file.config, known.holds)):
-                return known.reason.format(*match.groups()), known.mend
+            match = re.search(known["pattern"], text)
+            if match is not None and ("holds" not in known or _has_class(file.config, known["holds"])):
+                return known["reason"].format(*match.groups()), known["mend"]
     strange = {name for lstm in _lstm_arguments(file.config) for name in lstm} - set(described.get("arguments", {}))
     strange -= _OF_EVERY_LAYER
     if blamed := ", ".join(sorted(name for name in strange if re.search(rf"\b{re.escape(name)}\b", exception_message(message)))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -181,14 +182,13 @@ def _path_in(root: h5py.Group, found: LSTMLayer) -> str:
 def _from_archive(root: h5py.Group, found: LSTMLayer) -> list[Array]:
     """The arrays at the place of the LSTM: an archive numbers the layers of one class, and the variables of a layer."""
     path = _path_in(root, found)
-    return list(_until_none(array_at(root, f"{path}/{k}") for k in range(len(_NAMES))))
+    return _arrays_at(root, [f"{path}/{k}" for k in range(len(_NAMES))])
 
 
-def _until_none(arrays: Iterator[Array | None]) -> Iterator[Array]:
-    for array in arrays:
-        if array is None:
-            return
-        yield array
+def _arrays_at(group: h5py.Group, paths: Sequence[str]) -> list[Array]:
+    """The arrays at the paths, up to the first that is missing."""
+    found = itertools.takewhile(lambda array: array is not None, (array_at(group, path) for path in paths))
+    return [array for array in found if array is not None]
 
 
 # --- .h5 -----------------------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _from_layers(root: h5py.Group, found: Sequence[LSTMLayer]) -> Iterator[tuple
                 lost = f"its weights have the names of another layer's ({', '.join(names)}), so that one of the two is lost"
                 yield id(each), f"{lost}: Keras 3.0 writes .h5 so; save the model as .keras"
             else:
-                yield id(each), list(_until_none(array_at(group, name) for name in names))
+                yield id(each), _arrays_at(group, names)
 
 
 def _cells_of(group: h5py.Group) -> Iterator[list[str]]:

@@ -74,18 +74,15 @@ def recurrent_text(case: Case, **changes: object) -> str:
     """One LSTM layer, written as the case wants it, with other arguments where asked."""
     units = str(changes.pop("units", case.config.units))
     layer = _layer_keywords(case) | changes
-    if case.execution.layer == "lstm":
+    if case.execution.layer == "lstm" and case.architecture != "cells2":
         cudnn = {} if case.execution.use_cudnn == "auto" else {"use_cudnn": False}
         return call_text("keras.layers.LSTM", units, **(layer | cudnn | _cell_keywords(case)))
     cell = call_text("keras.layers.LSTMCell", units, **_cell_keywords(case))
-    return call_text(
-        "keras.layers.RNN", f"[{cell}]" if case.execution.layer == "rnnlist" else cell, **layer, dtype=dtype_text(case)
-    )
-
-
-def _two_cells(case: Case) -> str:
-    cell = call_text("keras.layers.LSTMCell", str(case.config.units), **_cell_keywords(case))
-    return call_text("keras.layers.RNN", f"[{cell} for _ in range(2)]", **_layer_keywords(case), dtype=dtype_text(case))
+    if case.architecture == "cells2":
+        cell = f"[{cell} for _ in range(2)]"
+    elif case.execution.layer == "rnnlist":
+        cell = f"[{cell}]"
+    return call_text("keras.layers.RNN", cell, **layer, dtype=dtype_text(case))
 
 
 def _two_directions(case: Case) -> str:
@@ -99,7 +96,7 @@ def _two_directions(case: Case) -> str:
 LAYERS: Mapping[str, Callable[[Case], str]] = {
     "lstm": recurrent_text,
     "layers2": recurrent_text,
-    "cells2": _two_cells,
+    "cells2": recurrent_text,
     "bidi": _two_directions,
     "td": lambda case: call_text("keras.layers.TimeDistributed", recurrent_text(case), dtype=dtype_text(case)),
 }

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conformance.claims import CLAIMS, Claim, ClaimResult, ClaimVerdict, Evidence, Finding, Side, plot_accuracy, run_claims
+from conformance.claims import CLAIMS, Claim, ClaimResult, plot_accuracy, run_claims
 from conformance.claims.capacity import Training
 from conformance.claims.judging import above, at_most, equal, judge, judge_under, note
 from conformance.claims.measure import gap, random_inputs, random_weights, rounding_limit
-from conformance.claims.model import plain
+from conformance.claims.model import ClaimVerdict, Evidence, Finding, Side, plain
 from conformance.claims.text import as_json, format_value, render
 from conformance.report.files import FileWriteError
 from conformance.tests.support.readme import claim_rows
