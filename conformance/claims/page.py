@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.claims.text import AGREEMENT, VERDICTS, format_value
@@ -38,7 +38,7 @@ def page_of(report: Mapping[str, Any]) -> Page:
         tables=[_systems(systems)],
         caveats=_caveats(systems),
         entries=[_entry(claim) for claim in claims],
-        groups=list(_unexplained(systems)),
+        groups=_unexplained(systems),
         entries_title="What was found",
     )
 
@@ -79,19 +79,21 @@ def _systems(systems: Sequence[System]) -> Table:
     return Table(title="The systems that the documents name", columns=columns, rows=rows, numeric=(2, 3, 4, 5))
 
 
-def _unexplained(systems: Sequence[System]) -> Iterator[Group]:
+def _unexplained(systems: Sequence[System]) -> list[Group]:
     """The results that no description of a system explains."""
-    for system in systems:
-        if system["unexplained"]:
-            yield Group(
-                kind="system",
-                mark=Mark(verdict=Verdict.FAIL, text="not as described"),
-                title=system["environment"],
-                members=[
-                    (f"{each['case_id']} on {system['environment']}", f"{each['verdict']} {each['message']}")
-                    for each in system["unexplained"]
-                ],
-            )
+    return [
+        Group(
+            kind="system",
+            mark=Mark(verdict=Verdict.FAIL, text="not as described"),
+            title=system["environment"],
+            members=[
+                (f"{each['case_id']} on {system['environment']}", f"{each['verdict']} {each['message']}")
+                for each in system["unexplained"]
+            ],
+        )
+        for system in systems
+        if system["unexplained"]
+    ]
 
 
 def _entry(claim: Claim) -> Entry:

@@ -34,9 +34,9 @@ def as_markdown(known: Sequence[KnownDifference], earlier: Sequence[KnownDiffere
         entries = [entry for entry in known if entry.kind is kind]
         index += [f"\n**{kind.capitalize()}**\n", *(f"- [{entry.id}](#{entry.id}): {entry.summary}" for entry in entries)]
     scripts = ((entry, known_reproduction(entry, entry.backends[0]).rstrip()) for entry in known)
-    entries = [f"{_entry_text(entry)}\n\n```python\n{script}\n```" for entry, script in scripts]
+    described = [f"{_entry_text(entry)}\n\n```python\n{script}\n```" for entry, script in scripts]
     behind = [_EARLIER_HEAD, *map(_earlier_entry, earlier)] if earlier else []
-    return "\n".join([_HEAD, *index, *entries, *behind]) + "\n"
+    return "\n".join([_HEAD, *index, *described, *behind]) + "\n"
 
 
 def _earlier_entry(entry: KnownDifference) -> str:

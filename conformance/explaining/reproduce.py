@@ -154,7 +154,9 @@ class _Script:
         return [*self._head(imports), *body]
 
     def _keras(self, case: Case) -> KerasLines:
-        return keras_lines(case, self.backend, inline=not self.case.relation or _captures_variables(case))
+        # A compiled call that captures variables of the script, which a relation may change, is compiled where it is made.
+        captures_variables = case.initial_state or case.mask != "none"
+        return keras_lines(case, self.backend, inline=not self.case.relation or captures_variables)
 
     def _head(self, imports: tuple[str, ...]) -> list[str]:
         heading = f"# {self.case.id}: KERAS_BACKEND={self.backend} python repro.py" + (f"   ({self.about})" if self.about else "")
@@ -255,23 +257,18 @@ class _Script:
 
     def _masks_kept(self) -> list[str]:
         """The line that makes the cell keep its dropout masks."""
-        if not self._drops:
+        case = self.case
+        if not case.in_training or case.dropout == "none":
             return []
-        resets = [f"{CELL[self.case.execution.layer]}.reset_{name}_mask = " for name in ("dropout", "recurrent_dropout")]
+        if case.architecture != "lstm" or case.config.stateful:
+            raise LSTMError(f"dropout in training with {case.architecture} or stateful calls is not expressible in a script")
+        resets = [f"{CELL[case.execution.layer]}.reset_{name}_mask = " for name in ("dropout", "recurrent_dropout")]
         return [f"{''.join(resets)}lambda: None  # the masks stay readable"]
 
     def _read(self) -> list[str]:
         """The line that reads the embedded inputs from Keras, where there is an embedding."""
         embedded = 'x = keras.ops.convert_to_numpy(keras.ops.cast(embedding(ids), "float32"))'
         return [embedded] if self.case.mask_source == "embedding" else []
-
-    @property
-    def _drops(self) -> bool:
-        case = self.case
-        drops = case.in_training and case.dropout != "none"
-        if drops and (case.architecture != "lstm" or case.config.stateful):
-            raise LSTMError(f"dropout in training with {case.architecture} or stateful calls is not expressible in a script")
-        return drops
 
     # --- against a second run --------------------------------------------------------------------------------------------------
 
@@ -372,11 +369,6 @@ def _returned_by_call(case: Case, keras: KerasLines) -> str:
             "stateful models with initial states are not expressible in a script: their states are inputs of every call"
         )
     return f"{keras.returned} if call == 1 else {_INITIAL_STATE.sub('', keras.returned)}"
-
-
-def _captures_variables(case: Case) -> bool:
-    """Whether a compiled call captures variables of the script, which a relation may change."""
-    return case.initial_state or case.mask != "none"
 
 
 def _wrapped(line: str) -> Iterator[str]:

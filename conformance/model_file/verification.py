@@ -18,6 +18,7 @@ from conformance.diagnosis.diagnosis import Diagnostician
 from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.known.known_differences import EARLIER_FILE, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
+from conformance.model_file.ownership import arguments_of
 from conformance.running.runner import run_case
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import representable
@@ -158,8 +159,7 @@ def _execution_of(lstm: ModelLSTM) -> Execution:
 
 def _is_list_of_one(cell: Any) -> bool:
     """Whether an RNN's cell is a stack of one cell, which Keras runs in another way than the cell alone."""
-    inner = cell.get("config") if isinstance(cell, Mapping) else None
-    cells = inner.get("cells") if isinstance(inner, Mapping) else cell
+    cells = arguments_of(cell).get("cells") if isinstance(cell, Mapping) else cell
     return isinstance(cells, list) and len(cells) == 1
 
 

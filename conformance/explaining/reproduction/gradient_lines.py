@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
 from conformance.reference.tolerance import UNIT_ROUNDOFF
 from lstm_ref import LSTMError
+
+_joined = ", ".join
 
 # Features that need more than one loss, or more lines.
 _TAKES_MORE = ("stateful", "dropout", "relation", "mask_source=embedding")
@@ -73,10 +75,6 @@ def _loss(case: Case, mean: str, arrays: str) -> str:
     if ":=" in arrays:  # Python allows none in what a comprehension goes through
         return f"sum(map(lambda a, k: {term}, {arrays}, range(1, {_MOST_RETURNED + 1})))"
     return f"sum({term} for k, a in enumerate({arrays}, 1))"
-
-
-def _joined(names: Sequence[str]) -> str:
-    return ", ".join(names)
 
 
 def stateless(called: str, call: str) -> str:

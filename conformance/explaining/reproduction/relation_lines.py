@@ -42,12 +42,6 @@ def _with_changes(**changes: object) -> Callable[[Case], SecondRun]:
     return lambda case: SecondRun(case=case.replace(**changes))
 
 
-def _given(case: Case) -> list[str]:
-    """The script's arrays that have a row for each sequence."""
-    mask = ["mask"] if case.mask != "none" else []
-    return ["x", *mask, *(["h", "c"] if case.initial_state else [])]
-
-
 def _two_calls(case: Case) -> SecondRun:
     if case.execution.route not in ("call", "training") or case.execution.static_time or case.execution.unroll:
         raise LSTMError("same_as_two_calls is expressible in a script for calls of a layer with dynamic time only")
@@ -71,7 +65,7 @@ def _padded(case: Case) -> SecondRun:
 
 
 def _rows_permuted(case: Case) -> SecondRun:
-    names = _given(case)
+    names = ["x", *(["mask"] if case.mask != "none" else []), *(["h", "c"] if case.initial_state else [])]
     before = (
         f"{', '.join(names)} = (np.roll(array, 1, axis=0) for array in ({', '.join(names)}))"
         if len(names) > 1

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from conformance.cases.case import Case
-from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
 from conformance.claims.verification import SystemResult
 from conformance.cli import main

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from conformance.claims import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import blocks_of as claims_summary
 from conformance.claims.verification import SystemResult
 from conformance.cli import main
