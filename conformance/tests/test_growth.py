@@ -111,7 +111,7 @@ def test_a_result_is_a_summary(results: list[Result]) -> None:
 def test_a_report_is_written_from_what_is_held(
     results: list[Result], write: Callable[[Report, Path], None], most: int, tmp_path: Path
 ) -> None:
-    """Case by case: JSON with no more of one than its id, JUnit XML with no more than where it is."""
+    """JSON holds no more of a case than its id, JUnit XML its elements."""
     reports = [report_of(received(results, count)) for count in (32, 128)]
     fewer, more = (peak_bytes(lambda report=report: write(report, tmp_path / "report")) for report in reports)  # type: ignore[misc]  # each its own
     assert (more - fewer) / 96 < most
