@@ -28,6 +28,7 @@ from conformance.probes.regularisation import regularisation_probes
 from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
+from conformance.probes.symbolic import symbolic_probes
 from conformance.probes.training import training_probes
 from conformance.probes.unchanged import unchanged_probes
 
@@ -47,6 +48,7 @@ PROBES: list[Probe] = [
     *unchanged_probes(),
     *refusal_probes(),
     *shape_probes(),
+    *symbolic_probes(),
 ]
 
 _BY_ID = {probe.id: probe for probe in PROBES}

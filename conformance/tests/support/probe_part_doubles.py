@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from conformance.tests.support.probe_doubles import Double, LayerDouble
@@ -202,3 +203,33 @@ class MaskIgnored(Double):
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
         del mask
         return super().call(sequences, initial_state=initial_state, training=training)
+
+
+class SaysMoreUnits(LayerDouble):
+    """The layer says that its outputs have one unit more than they have."""
+
+    def __init_subclass__(cls) -> None:
+        """Wrap the method that follows, whose signature Keras reads."""
+        said = getattr(super(), "compute_output_shape", None)
+        if said is not None:
+
+            @functools.wraps(said)
+            def more(self: Any, *shapes: Any, **named: Any) -> Any:
+                return _with_more_units(said(self, *shapes, **named))
+
+            cls.compute_output_shape = more  # type: ignore[attr-defined]  # Keras' layer has it
+
+
+def _with_more_units(shape: Any) -> Any:
+    """The shape, or each of several, with one unit more."""
+    if isinstance(shape, list | tuple) and any(isinstance(each, list | tuple) for each in shape):
+        return type(shape)(_with_more_units(each) for each in shape)
+    return (*shape[:-1], shape[-1] + 1)
+
+
+class ReturnsIntegers(LayerDouble):
+    """Outputs are of the dtype int32."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        returned = super().__call__(*arguments, **keywords)  # type: ignore[misc]  # Keras' layer comes next
+        return self.double_keras.tree.map_structure(lambda tensor: self.double_keras.ops.cast(tensor, "int32"), returned)

@@ -41,6 +41,11 @@ KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
         f"probe-variables-unchanged-{label}-dropout-s0": ("masks are drawn at inference, and not used", None)
         for label in ("lstm", "rnn", "cells2", "bidi", "td", "lstm-stateful", "lstm-predict", "bidi-predict")
     },
+    **{
+        f"probe-says-shapes-{name}-float16-layer-s0": ("a wrapper says that all its outputs have its own dtype", None)
+        for name in ("bidi", "td")
+    },
+    "probe-says-masks-bidi-seq-state-s0": ("a Bidirectional says one mask for all that it returns", None),
     "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
 }
 
@@ -147,6 +152,16 @@ def _reads_otherwise(base: str, probe: Probe) -> bool:
     return (base == "RNN") != (first == "cells2")
 
 
+def _is_of_another(base: str, probe: Probe) -> bool:
+    """Whether the whole of a probe is of another class than this."""
+    return base != CLASS_OF[probe.parameters["architecture"]]
+
+
+def _keeps_otherwise(base: str, return_sequences: bool, probe: Probe) -> bool:
+    """Whether the whole of a probe is of another class, or returns its last output where a sequence is asked, or the reverse."""
+    return _is_of_another(base, probe) or probe.parameters["return_sequences"] is not return_sequences
+
+
 def _is_native(probe: Probe) -> bool:
     return probe.label.endswith("native")
 
@@ -169,6 +184,18 @@ DOUBLES["masked-downstream"] = {
     parts.MaskSentOn: ("mask",),
 }
 
+# Architecture → the class of Keras of the whole.
+CLASS_OF = {"lstm": "LSTM", "rnn": "RNN", "cells2": "RNN", "bidi": "Bidirectional", "td": "TimeDistributed"}
+_SAYING, _RETURNING, _KEEPING, _SENDING_ON = (
+    {doubles.of(base, double): base for base in sorted({*CLASS_OF.values()})}
+    for double in (parts.SaysMoreUnits, parts.ReturnsIntegers, parts.MaskLost, parts.MaskSentOn)
+)
+DOUBLES["says-shapes"] = {
+    **dict.fromkeys(_SAYING, ("symbolic", "open", "shape", "open_shape")),
+    **dict.fromkeys(_RETURNING, ("call",)),
+}
+DOUBLES["says-masks"] = dict.fromkeys([*_KEEPING, *_SENDING_ON], ("compute_mask", "carried"))
+
 # Double → of a probe whose trait rejects it, whether that probe cannot.
 BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
@@ -190,6 +217,9 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     parts.MaskSentOn: lambda probe: probe.parameters["chain"][-1] != "last",
     **{double: partial(_sends_otherwise, base) for double, base in _LOSING.items()},
     **{double: partial(_reads_otherwise, base) for double, base in _IGNORING.items()},
+    **{double: partial(_is_of_another, base) for double, base in (_SAYING | _RETURNING).items()},
+    **{double: partial(_keeps_otherwise, base, True) for double, base in _KEEPING.items()},
+    **{double: partial(_keeps_otherwise, base, False) for double, base in _SENDING_ON.items()},
     parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
     parts.NeverResetBackward: lambda probe: probe.parameters["which"] == ("forward",),
     parts.ResetsWhole: lambda probe: probe.parameters["which"] in (("forward", "backward"), ("layer",)),
