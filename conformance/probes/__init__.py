@@ -25,12 +25,14 @@ from conformance.probes.model import Probe
 from conformance.probes.namesakes import namesake_probes
 from conformance.probes.refusals import refusal_probes
 from conformance.probes.regularisation import regularisation_probes
+from conformance.probes.saving import saving_probes
 from conformance.probes.shapes import shape_probes
 from conformance.probes.states import state_probes
 from conformance.probes.steps import step_probes
 from conformance.probes.symbolic import symbolic_probes
 from conformance.probes.training import training_probes
 from conformance.probes.unchanged import unchanged_probes
+from conformance.probes.weight_lists import weight_list_probes
 
 __all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
 
@@ -49,6 +51,8 @@ PROBES: list[Probe] = [
     *refusal_probes(),
     *shape_probes(),
     *symbolic_probes(),
+    *weight_list_probes(),
+    *saving_probes(),
 ]
 
 _BY_ID = {probe.id: probe for probe in PROBES}

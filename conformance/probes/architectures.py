@@ -74,7 +74,9 @@ def _rnn(subject: Subject, **arguments: Any) -> Any:
 
 def _cells(subject: Subject, **arguments: Any) -> Any:
     cell, sequence = _split(arguments)
-    return subject.keras.layers.RNN([cell_of(subject, **cell) for _ in range(2)], **sequence)
+    cells = [cell_of(subject, **cell) for _ in range(2)]
+    cells[1].name += "_1"  # as Keras names a second `LSTMCell`; the paths of variables must differ
+    return subject.keras.layers.RNN(cells, **sequence)
 
 
 def _bidirectional(subject: Subject, **arguments: Any) -> Any:

@@ -37,9 +37,11 @@ class LayerDouble:
     double_keras: Any
     double_of = "LSTM"
 
-    def __init__(self, units: Any = 1, **arguments: Any) -> None:
-        super().__init__(self.double_first(units), **self.double_arguments(arguments))  # type: ignore[call-arg]  # Keras' layer comes next
-        if self.double_of == "LSTM":
+    def __init__(self, *first: Any, **arguments: Any) -> None:
+        if not first and self.double_of == "LSTM":
+            first = (arguments.pop("units", 1),)
+        super().__init__(*map(self.double_first, first), **self.double_arguments(arguments))
+        if self.double_of in ("LSTM", "RNN"):
             self.double_cell(self.cell)
 
     def double_first(self, units: Any) -> Any:

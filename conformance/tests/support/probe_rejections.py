@@ -9,6 +9,7 @@ from conformance.probes import Probe
 from conformance.tests.support import probe_doubles as doubles
 from conformance.tests.support import probe_part_doubles as parts
 from conformance.tests.support import probe_repairs as repairs
+from conformance.tests.support import probe_weight_doubles as of_weights
 
 # What Keras 3.15.1 does wrong on TensorFlow → why, and a layer that does it right, where a subclass can.
 KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
@@ -162,6 +163,16 @@ def _keeps_otherwise(base: str, return_sequences: bool, probe: Probe) -> bool:
     return _is_of_another(base, probe) or probe.parameters["return_sequences"] is not return_sequences
 
 
+def _trains_otherwise(base: str, frozen: bool, probe: Probe) -> bool:
+    """Whether the whole of a probe is of another class, or something is frozen where nothing is asked to be, or the reverse."""
+    return _is_of_another(base, probe) or (probe.parameters["frozen"] in ("layer", "part")) is not frozen
+
+
+def _has_other_cells(base: str, probe: Probe) -> bool:
+    """Whether the cells of a probe are made by another class: by RNN, or by an LSTM."""
+    return (base == "RNN") is not _is_of_rnn(probe)
+
+
 def _is_native(probe: Probe) -> bool:
     return probe.label.endswith("native")
 
@@ -196,6 +207,28 @@ DOUBLES["says-shapes"] = {
 }
 DOUBLES["says-masks"] = dict.fromkeys([*_KEEPING, *_SENDING_ON], ("compute_mask", "carried"))
 
+_LISTING, _TRAINED, _UNTRAINED, _FREEZING, _HIDING = (
+    {doubles.of(base, double): base for base in sorted({*CLASS_OF.values()})}
+    for double in (
+        of_weights.WeightsRepeated,
+        of_weights.AlwaysTrained,
+        of_weights.NeverTrained,
+        of_weights.FrozenWhenLoaded,
+        of_weights.HidesVariable,
+    )
+)
+_LOADING, _SAVING = (
+    {doubles.of(base, double): base for base in ("LSTM", "RNN")} for double in (of_weights.LoadsNothing, of_weights.SavesMore)
+)
+DOUBLES["weights-listed"] = dict.fromkeys(_LISTING, ("weights", "paths", "different", "values"))
+DOUBLES["weights-trained"] = dict.fromkeys([*_TRAINED, *_UNTRAINED], ("trainable", "variables", "fixed"))
+DOUBLES["saved-variables"] = {
+    **dict.fromkeys(_LOADING, ("values",)),
+    **dict.fromkeys(_SAVING, ("saved",)),
+    **dict.fromkeys(_HIDING, ("variables",)),
+}
+DOUBLES["saved-optimizer"] = {**dict.fromkeys(_LOADING, ("weights",)), **dict.fromkeys(_FREEZING, ("optimizer",))}
+
 # Double → of a probe whose trait rejects it, whether that probe cannot.
 BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     # Ten steps begin with one, which shows what is wrong with penalties; of these, one is rejected by ten steps too.
@@ -220,6 +253,10 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     **{double: partial(_is_of_another, base) for double, base in (_SAYING | _RETURNING).items()},
     **{double: partial(_keeps_otherwise, base, True) for double, base in _KEEPING.items()},
     **{double: partial(_keeps_otherwise, base, False) for double, base in _SENDING_ON.items()},
+    **{double: partial(_is_of_another, base) for double, base in (_LISTING | _FREEZING | _HIDING).items()},
+    **{double: partial(_trains_otherwise, base, True) for double, base in _TRAINED.items()},
+    **{double: partial(_trains_otherwise, base, False) for double, base in _UNTRAINED.items()},
+    **{double: partial(_has_other_cells, base) for double, base in (_LOADING | _SAVING).items()},
     parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
     parts.NeverResetBackward: lambda probe: probe.parameters["which"] == ("forward",),
     parts.ResetsWhole: lambda probe: probe.parameters["which"] in (("forward", "backward"), ("layer",)),
