@@ -15,7 +15,7 @@ from typing import Any
 
 from conformance.adapters.base import Adapter
 from conformance.cases.case import Case
-from conformance.diagnosis.diagnosticians import diagnostician
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.diagnosis.groups import differing_groups
 from conformance.diagnosis.reduce import reduce_case
 from conformance.judging.attribution import suite_error_message
@@ -35,7 +35,6 @@ from conformance.running.explanation import Explainer
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool, chunks
 from conformance.running.progress import Progress
-from conformance.running.runner import Diagnose
 from conformance.system.lifetime import scratch_folder, sigterm_as_keyboard_interrupt
 from conformance.system.sources import source_digests
 
@@ -202,11 +201,6 @@ def suite_version() -> str:
 def default_workers() -> int:
     """One process per available core, at most 4, since each holds a copy of the framework."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
-
-
-def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
-    """The function that recognises expected deviations of an implementation, one per worker."""
-    return diagnostician(environment).explain
 
 
 @contextmanager

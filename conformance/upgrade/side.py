@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.judging.verdict import Result, Verdict
 from conformance.running.agreement import ObservationFolder, conventions_of, read_arrays
 from conformance.running.evidence import EvidenceFolder
 from conformance.running.explanation import Explainer
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
-from conformance.running.session import make_diagnose
 from conformance.system.sources import source_digests
 from conformance.upgrade.references import CONVENTIONS, known_of
 from lstm_ref.arrays import Array

@@ -16,6 +16,7 @@ import pytest
 from conformance.adapters.base import Adapter, AdapterStartError
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.cases.case import Case
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import documents_matrix, select
 from conformance.reference.adapter import ReferenceAdapter
@@ -24,7 +25,6 @@ from conformance.running.evidence import EvidenceFolder
 from conformance.running.explanation import Explainer
 from conformance.running.pool import ATTEMPTS, Pool, _environment, _run_chunk, _start_worker, _this_worker, _Worker, chunks
 from conformance.running.runner import run
-from conformance.running.session import make_diagnose
 from conformance.tests.support.doubles import Broken, Counting, Dying, Exiting, Fading, Hanging, NotInstalled, Starved
 
 CASES = select(list(documents_matrix()), ["u1-d1-t6-b3-*", "u2-d1-t6-b3-*", "u2-d2-t6-b3-*"])
