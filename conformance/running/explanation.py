@@ -27,6 +27,8 @@ from lstm_ref.deviations import DEVIATIONS, Deviation
 MOST_SEARCHES = 24
 # Seconds after which a run explains no further case.
 EXPLANATION_SECONDS = 120.0
+# Number of deviations of one search that are tried on other cases. A case with large uncertainty may match nearly all.
+MOST_CANDIDATES = 8
 # Largest number of pictures in a report, and of cases of a group that are tried until one can be drawn.
 MOST_PICTURES, PICTURE_TRIES = 24, 3
 
@@ -170,7 +172,7 @@ class _Explanation:
         names = self.names.get(result.case_id, ())
         if not names and not self._is_over:
             self.in_vain.add(result.case_id)
-        new = [DEVIATIONS[name] for name in names if DEVIATIONS[name] not in self.explainer.found]
+        new = [DEVIATIONS[name] for name in names[:MOST_CANDIDATES] if DEVIATIONS[name] not in self.explainer.found]
         self.explainer.found += new
         self.try_all(new)
 

@@ -14,7 +14,7 @@ from conformance.cases.case import Case
 from conformance.judging.checks import Evidence
 from conformance.judging.verdict import Result, Verdict
 from conformance.running.evidence import EvidenceFolder
-from conformance.running.explanation import NOT_KEPT, NOT_SEARCHED, OUT_OF_TIME, Explainer
+from conformance.running.explanation import MOST_CANDIDATES, NOT_KEPT, NOT_SEARCHED, OUT_OF_TIME, Explainer
 from conformance.running.runner import run
 from conformance.tests.support.doubles import Mistaken, Scaling
 from lstm_ref.deviations import DEVIATIONS
@@ -136,6 +136,15 @@ def test_what_explains_more_cases_comes_first(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("conformance.running.explanation.search", search)
     results = explained([*MASKED, *RIGHT], EXPLICABLE)
     assert results[MASKED[-1].id].explained_by == (broad.name, narrow.name)
+
+
+def test_a_case_that_matches_everything_has_few_candidates_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise all other cases would have a full search each."""
+    monkeypatch.setattr("conformance.running.explanation.search", lambda candidates, _: tuple(each.name for each in candidates))
+    evidence = Asked()
+    explainer = Explainer(evidence=evidence, searches=1)
+    (result,) = explainer.explain(list(run(BACKWARDS, EXPLICABLE, keep_evidence=evidence.keep)), pictures=0)
+    assert (len(explainer.found), len(result.explained_by)) == (MOST_CANDIDATES, len(DEVIATIONS))
 
 
 def test_known_differences_are_not_searched() -> None:
