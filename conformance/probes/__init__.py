@@ -21,6 +21,7 @@ from conformance.probes.configuration import configuration_probes
 from conformance.probes.downstream import downstream_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
+from conformance.probes.masking import masking_probes
 from conformance.probes.model import Probe
 from conformance.probes.namesakes import namesake_probes
 from conformance.probes.refusals import refusal_probes
@@ -33,6 +34,7 @@ from conformance.probes.symbolic import symbolic_probes
 from conformance.probes.training import training_probes
 from conformance.probes.unchanged import unchanged_probes
 from conformance.probes.weight_lists import weight_list_probes
+from conformance.probes.wrappers import wrapper_probes
 
 __all__ = ["PROBES", "Probe", "probe_of", "run_probe"]
 
@@ -53,6 +55,8 @@ PROBES: list[Probe] = [
     *symbolic_probes(),
     *weight_list_probes(),
     *saving_probes(),
+    *wrapper_probes(),
+    *masking_probes(),
 ]
 
 _BY_ID = {probe.id: probe for probe in PROBES}

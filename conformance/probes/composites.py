@@ -14,6 +14,7 @@ from conformance.probes.architectures import (
     ARCHITECTURES,
     BATCH,
     INPUT_DIM,
+    MASK,
     TIMESTEPS,
     UNITS,
     cell_of,
@@ -29,8 +30,6 @@ from lstm_ref.arrays import Array
 
 BIDIRECTIONAL = ARCHITECTURES["bidi"]
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
-# One row of each kind: a part is masked at the end, at the start, inside; nothing is masked.
-MASK = np.array([[1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]], bool)
 
 
 def compare_returned(subject: Subject, got: Any, expected: Any) -> tuple[CheckResult, ...]:
@@ -54,6 +53,34 @@ def _bidirectional_states(
     states, mask = integer_states(4), {"mask": MASK} if masked else {}
     got = layer(BIDIRECTIONAL.inputs, initial_state=states, **mask)
     return compare_returned(subject, got, Bidirectional(forward, backward, merge_mode)(BIDIRECTIONAL.inputs, states, **mask))
+
+
+def _unequal_halves(subject: Subject, *, merge_mode: str | None, return_sequences: bool, masked: bool) -> tuple[CheckResult, ...]:
+    """Judge a Bidirectional whose two layers are given and have different units."""
+    flags = {"return_sequences": return_sequences, "return_state": True}
+    zeroing: dict[str, Any] = flags | {"zero_output_for_mask": return_sequences}
+    widths, weights = (UNITS, UNITS + 1), [integer_weights(UNITS + key, INPUT_DIM, key) for key in range(2)]
+    halves = [
+        subject.lstm(units, **ACTIVATIONS, **flags, go_backwards=back) for units, back in zip(widths, (False, True), strict=True)
+    ]
+    layer = subject.keras.layers.Bidirectional(halves[0], backward_layer=halves[1], merge_mode=merge_mode)
+    load(layer, BIDIRECTIONAL.input_shape, *weights)
+    mask = MASK if masked else None
+    (forward, *forward_states), (backward, *backward_states) = (
+        LSTM(LSTMConfig(each.units, **ACTIVATIONS, **zeroing, go_backwards=back), each)(BIDIRECTIONAL.inputs, mask=mask)
+        for each, back in zip(weights, (False, True), strict=True)
+    )
+    outputs = [forward, backward[:, ::-1] if return_sequences else backward]
+    merged = outputs if merge_mode is None else [np.concatenate(outputs, axis=-1)]
+    got = layer(BIDIRECTIONAL.inputs, mask=mask)
+    return compare_returned(subject, got, [*merged, *forward_states, *backward_states])
+
+
+def _use_cudnn_of_halves(subject: Subject, *, use_cudnn: bool | str) -> tuple[CheckResult, ...]:
+    """Judge the halves of a Bidirectional, which no config tells whether to use cuDNN."""
+    layer = subject.keras.layers.Bidirectional(subject.lstm(UNITS, use_cudnn=use_cudnn))
+    found = [half.use_cudnn for half in (layer.forward_layer, layer.backward_layer)]
+    return (check_equal("use_cudnn", "use_cudnn of both halves", found, [use_cudnn] * 2),)
 
 
 def _bidirectional_reset(subject: Subject, *, which: tuple[str, ...]) -> tuple[CheckResult, ...]:
@@ -109,6 +136,27 @@ def _stacked_cells(
     return tuple(results)
 
 
+def _stacked_sizes(subject: Subject, *, widths: tuple[int, ...]) -> tuple[CheckResult, ...]:
+    """Judge what a stack of cells of different units, and an RNN over it, say of their sizes and initial states."""
+    keras, open_shape = subject.keras, (None, None, INPUT_DIM)
+    stack = keras.layers.StackedRNNCells([cell_of(subject, units) for units in widths])
+    layer = keras.layers.RNN(stack, return_sequences=True, return_state=True)
+    initial = keras.tree.map_structure(lambda state: tuple(state.shape), stack.get_initial_state(batch_size=BATCH))
+    said = keras.tree.flatten(layer(keras.Input(open_shape[1:])))
+    states = [(units, units) for units in widths]
+    shapes = [(None, None, widths[-1]), *((None, units) for units in widths for _ in range(2))]
+    return (
+        check_equal("output_size", "output_size of a stack", stack.output_size, widths[-1]),
+        check_equal("state_size", "state_size of a stack", [tuple(sizes) for sizes in stack.state_size], states),
+        check_equal("initial", "shapes of its initial states", [each for pair in initial for each in pair], _of_batch(widths)),
+        check_equal("said", "the shapes that an RNN says it returns", [tuple(tensor.shape) for tensor in said], shapes),
+    )
+
+
+def _of_batch(widths: tuple[int, ...]) -> list[tuple[int, int]]:
+    return [(BATCH, units) for units in widths for _ in range(2)]
+
+
 def _ones_of(units: int, input_dim: int) -> LSTMWeights:
     """Weights of a cell that emits ones: open gates, no memory, a candidate of 1."""
     bias = np.concatenate([np.zeros(units) if gate == "f" else np.ones(units) for gate in GATE_ORDER])
@@ -145,14 +193,29 @@ def _dropout_of_second_cell(subject: Subject) -> tuple[CheckResult, ...]:
 def composite_probes() -> Iterator[Probe]:
     """Yield all probes of the parts of composites."""
     called = {"last": (False, False), "seq": (True, False), "masked": (True, True)}
-    modes = [(mode, "seq") for mode in MERGE_MODES] + [(mode, label) for mode in ("concat", None) for label in ("last", "masked")]
-    for merge_mode, label in modes:
+    for merge_mode, label in itertools.product(MERGE_MODES, called):
         yield Probe(
             trait="bidirectional-states",
             judge=_bidirectional_states,
             asserts="each half of a Bidirectional starts from its own initial states, returns its own, and is merged",
             parameters={"merge_mode": merge_mode, **dict(zip(("return_sequences", "masked"), called[label], strict=True))},
             label=f"{merge_mode or 'none'}-{label}",
+        )
+    for merge_mode, label in itertools.product(("concat", None), called):
+        yield Probe(
+            trait="bidirectional-unequal-halves",
+            judge=_unequal_halves,
+            asserts="each half of a Bidirectional may have its own number of units, and returns so many",
+            parameters={"merge_mode": merge_mode, **dict(zip(("return_sequences", "masked"), called[label], strict=True))},
+            label=f"{merge_mode or 'none'}-{label}",
+        )
+    for use_cudnn in (True, False, "auto"):
+        yield Probe(
+            trait="bidirectional-use-cudnn",
+            judge=_use_cudnn_of_halves,
+            asserts="both halves of a Bidirectional have the use_cudnn of the layer",
+            parameters={"use_cudnn": use_cudnn},
+            label=str(use_cudnn).lower(),
         )
     for which in (("forward",), ("backward",), ("forward", "backward"), ("layer",)):
         yield Probe(
@@ -180,6 +243,14 @@ def composite_probes() -> Iterator[Probe]:
             asserts="each of several cells reads the outputs of the cell before it, and its own states",
             parameters=parameters,
             label=label,
+        )
+    for widths in ((3, 4), (4, 3), (2, 5, 3)):
+        yield Probe(
+            trait="stacked-sizes",
+            judge=_stacked_sizes,
+            asserts="stacked cells of different units say the sizes of the last one's outputs and of each one's states",
+            parameters={"widths": widths},
+            label="-".join(map(str, widths)),
         )
     yield Probe(
         trait="stacked-cells-dropout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
+from conformance.probes.architectures import OF_SEQUENCE
 from conformance.probes.checks import check_equal, check_message
 from conformance.probes.model import Probe, Subject
 from lstm_ref.activations import ACTIVATIONS, WITHOUT_KERAS_NAME
@@ -105,6 +107,33 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     )
 
 
+def _argument_of_cell(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
+    """Judge the cell of a layer, which has a config of its own."""
+    argument, cell = ARGUMENTS[name], subject.lstm(**{"units": UNITS, name: ARGUMENTS[name].value}).cell
+    config = cell.get_config()
+    if name not in config:
+        return (check_message("config", f"{name}: got a config without it, expected every constructor argument in it"),)
+    stored, expected = (argument.compared(subject, getattr(each, name)) for each in (type(cell).from_config(config), cell))
+    return check_message("config", ""), check_equal("rebuilt", f"{name} of the cell from the config", stored, expected)
+
+
+def _trainable(subject: Subject, *, trainable: bool, way: str) -> tuple[CheckResult, ...]:
+    """Judge a layer that is made with `trainable`, or made with the opposite and set, before it is built or after."""
+    layer = subject.lstm(UNITS, trainable=trainable if way == "made" else not trainable)
+    if way == "set":
+        layer.trainable = trainable
+    layer.build((None, None, INPUT_DIM))
+    if way == "set-built":
+        layer.trainable = trainable
+    numbers = [len(each.trainable_variables) for each in (layer, layer.cell)]
+    return (
+        check_equal(
+            "trainable", "trainable of the layer and of its cell", [layer.trainable, layer.cell.trainable], [trainable] * 2
+        ),
+        check_equal("variables", "the numbers of trainable variables of the layer and of its cell", numbers, [3 * trainable] * 2),
+    )
+
+
 def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
     layer = subject.lstm(**{name: argument.value for name, argument in ARGUMENTS.items()})
     config = layer.get_config()
@@ -142,6 +171,22 @@ def configuration_probes() -> Iterator[Probe]:
             asserts="a constructor argument is in the config and survives the round trip",
             parameters={"name": name},
             label=name.replace("_", "-"),
+        )
+    for name in sorted(ARGUMENTS.keys() - {*OF_SEQUENCE, "name", "use_cudnn"}):
+        yield Probe(
+            trait="config-argument-of-cell",
+            judge=_argument_of_cell,
+            asserts="an argument of a cell is in its config and survives the round trip",
+            parameters={"name": name},
+            label=name.replace("_", "-"),
+        )
+    for way, trainable in itertools.product(("made", "set", "set-built"), (True, False)):
+        yield Probe(
+            trait="trainable-of-cell",
+            judge=_trainable,
+            asserts="trainable of a layer is that of its cell, and decides which variables of both are trained",
+            parameters={"trainable": trainable, "way": way},
+            label=f"{way}-{str(trainable).lower()}",
         )
     for name in sorted(ACTIVATIONS.keys() - WITHOUT_KERAS_NAME):
         yield Probe(

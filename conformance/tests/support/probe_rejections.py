@@ -10,6 +10,7 @@ from conformance.tests.support import probe_doubles as doubles
 from conformance.tests.support import probe_part_doubles as parts
 from conformance.tests.support import probe_repairs as repairs
 from conformance.tests.support import probe_weight_doubles as of_weights
+from conformance.tests.support import probe_wrapper_doubles as wrappers
 
 # What Keras 3.15.1 does wrong on TensorFlow → why, and a layer that does it right, where a subclass can.
 KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
@@ -32,6 +33,7 @@ KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
     "probe-reset-state-of-model-s0": ("a model has no reset_state()", None),
     "probe-reset-state-to-states-s0": ("reset_state() takes no states", repairs.ResetToStates),
     "probe-config-argument-use-cudnn-s0": ("use_cudnn is not in the config", repairs.CompleteConfig),
+    "probe-config-argument-of-cell-implementation-s0": ("implementation is not in the config", None),
     "probe-config-argument-implementation-s0": ("implementation is not in the config", repairs.CompleteConfig),
     "probe-bidirectional-output-shape-s0": ("a Bidirectional takes its halves for equal", None),
     **{
@@ -228,6 +230,49 @@ DOUBLES["saved-variables"] = {
     **dict.fromkeys(_HIDING, ("variables",)),
 }
 DOUBLES["saved-optimizer"] = {**dict.fromkeys(_LOADING, ("weights",)), **dict.fromkeys(_FREEZING, ("optimizer",))}
+# Wrapper → the classes of Keras that pass on training and mask in it.
+PASSING_ON = {"rnn": ("RNN",), "cells3": ("RNN",), "bidi": ("Bidirectional", "RNN"), "td": ("TimeDistributed", "RNN")}
+_NEVER_TRAINING, _ALWAYS_TRAINING, _UNMASKED = (
+    {doubles.of(base, double): base for base in ("Bidirectional", "RNN", "TimeDistributed")}
+    for double in (wrappers.NeverInTraining, wrappers.AlwaysInTraining, wrappers.MaskDropped)
+)
+_TYPED = {doubles.of(base, double): base for base in ("LSTM", "RNN") for double in (wrappers.MaskDropped, wrappers.NumbersInverted)}
+_SLICES = {doubles.of("TimeDistributed", double) for double in (wrappers.NeverInTraining, wrappers.AlwaysInTraining)}
+DOUBLES["passed-on"] = dict.fromkeys([*_NEVER_TRAINING, *_ALWAYS_TRAINING, *_UNMASKED], ("outputs",))
+DOUBLES["time-distributed-slices"] = dict.fromkeys(
+    [wrappers.LastSliceLost, wrappers.FirstMaskForAll, doubles.of("TimeDistributed", wrappers.MaskDropped), *_SLICES], ("slices",)
+)
+DOUBLES["time-distributed-mask-refused"] = {doubles.of("TimeDistributed", doubles.Forgiving): ("refused",)}
+DOUBLES["masking-value"] = {
+    wrappers.MasksZeros: ("outputs", "mask", "behind", "rebuilt", "cloned"),
+    wrappers.MasksAnyFeature: ("outputs", "mask", "behind", "rebuilt", "cloned"),
+    wrappers.ShowsMasked: ("outputs", "rebuilt"),
+    wrappers.ForgetsMaskValue: ("rebuilt", "cloned"),
+}
+DOUBLES["mask-type"] = dict.fromkeys(_TYPED, ("outputs",))
+_LISTED = {doubles.of(base, wrappers.MaskDropped): base for base in ("LSTM", "RNN")}
+DOUBLES["mask-of-lists"] = dict.fromkeys(_LISTED, ("outputs",))
+DOUBLES["stacked-sizes"] = {wrappers.SizesReversed: ("output_size", "state_size", "initial", "said")}
+DOUBLES["bidirectional-use-cudnn"] = {wrappers.CudnnOfForwardHalf: ("use_cudnn",)}
+DOUBLES["bidirectional-unequal-halves"] = {
+    parts.HalvesAlike: ("returned",),
+    doubles.of("Bidirectional", parts.ReturnsLess): ("number",),
+}
+DOUBLES["trainable-of-cell"] = dict.fromkeys((doubles.AlwaysTrainable, wrappers.NeverTrainable), ("trainable", "variables"))
+
+
+def _passes_otherwise(base: str, shown: str, probe: Probe) -> bool:
+    """Whether another class than this passes on training and mask, or the probe does not show what is passed on wrongly."""
+    if base not in PASSING_ON[probe.parameters["wrapper"]]:
+        return True
+    return not probe.parameters["masked"] if shown == "masked" else (probe.parameters["training"] == "on") != (shown == "on")
+
+
+def _is_masked_otherwise(double: type[doubles.LayerDouble], base: str, probe: Probe) -> bool:
+    """Whether another class than this reads the mask, or a mask of this type is one that the double reads rightly."""
+    is_right = wrappers.NumbersInverted in double.__mro__ and probe.label.endswith("bool")
+    return is_right or (base == "RNN") != (probe.parameters["loop"] == "rnn")
+
 
 # Double → of a probe whose trait rejects it, whether that probe cannot.
 BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
@@ -257,6 +302,16 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     **{double: partial(_trains_otherwise, base, True) for double, base in _TRAINED.items()},
     **{double: partial(_trains_otherwise, base, False) for double, base in _UNTRAINED.items()},
     **{double: partial(_has_other_cells, base) for double, base in (_LOADING | _SAVING).items()},
+    **{double: partial(_passes_otherwise, base, "on") for double, base in _NEVER_TRAINING.items()},
+    **{double: partial(_passes_otherwise, base, "off") for double, base in _ALWAYS_TRAINING.items()},
+    **{double: partial(_passes_otherwise, base, "masked") for double, base in _UNMASKED.items()},
+    **{double: partial(_is_masked_otherwise, double, base) for double, base in (_TYPED | _LISTED).items()},
+    **{double: lambda probe: probe.label.endswith("open") for double in _SLICES if wrappers.NeverInTraining in double.__mro__},
+    wrappers.FirstMaskForAll: lambda probe: probe.label == "t1",
+    wrappers.MasksZeros: lambda probe: probe.parameters["mask_value"] == 0,
+    wrappers.ForgetsMaskValue: lambda probe: probe.parameters["mask_value"] == 0,
+    doubles.AlwaysTrainable: lambda probe: probe.parameters.get("trainable", False),
+    wrappers.NeverTrainable: lambda probe: not probe.parameters["trainable"],
     parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
     parts.NeverResetBackward: lambda probe: probe.parameters["which"] == ("forward",),
     parts.ResetsWhole: lambda probe: probe.parameters["which"] in (("forward", "backward"), ("layer",)),
@@ -270,6 +325,9 @@ def doubles_of(probe: Probe) -> dict[type[doubles.LayerDouble], tuple[str, ...]]
         computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
         namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
         return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
+    if probe.trait == "config-argument-of-cell":
+        name = probe.parameters["name"]
+        return {wrappers.forgetting_in_cell(name): ("config",), wrappers.default_in_cell(name): ("rebuilt",)}
     return {double: checks for double, checks in DOUBLES[probe.trait].items() if not (double in BLIND and BLIND[double](probe))}
 
 
