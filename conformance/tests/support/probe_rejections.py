@@ -48,6 +48,10 @@ KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
         f"probe-says-shapes-{name}-float16-layer-s0": ("a wrapper says that all its outputs have its own dtype", None)
         for name in ("bidi", "td")
     },
+    **{
+        f"probe-time-distributed-slices-t{timesteps}-open-s0": ("an open number of timesteps is taken for the batch size", None)
+        for timesteps in (1, 17, 33, 65)
+    },
     "probe-says-masks-bidi-seq-state-s0": ("a Bidirectional says one mask for all that it returns", None),
     "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
 }
@@ -247,7 +251,7 @@ DOUBLES["masking-value"] = {
     wrappers.MasksZeros: ("outputs", "mask", "behind", "rebuilt", "cloned"),
     wrappers.MasksAnyFeature: ("outputs", "mask", "behind", "rebuilt", "cloned"),
     wrappers.ShowsMasked: ("outputs", "rebuilt"),
-    wrappers.ForgetsMaskValue: ("rebuilt", "cloned"),
+    wrappers.ForgetsMaskValue: ("rebuilt",),
 }
 DOUBLES["mask-type"] = dict.fromkeys(_TYPED, ("outputs",))
 _LISTED = {doubles.of(base, wrappers.MaskDropped): base for base in ("LSTM", "RNN")}
@@ -265,7 +269,10 @@ def _passes_otherwise(base: str, shown: str, probe: Probe) -> bool:
     """Whether another class than this passes on training and mask, or the probe does not show what is passed on wrongly."""
     if base not in PASSING_ON[probe.parameters["wrapper"]]:
         return True
-    return not probe.parameters["masked"] if shown == "masked" else (probe.parameters["training"] == "on") != (shown == "on")
+    if shown == "masked":
+        # A half that is given no mask takes the one that its inputs carry.
+        return not probe.parameters["masked"] or (base == "Bidirectional" and probe.parameters["route"] == "model")
+    return (probe.parameters["training"] == "on") != (shown == "on")
 
 
 def _is_masked_otherwise(double: type[doubles.LayerDouble], base: str, probe: Probe) -> bool:
@@ -308,8 +315,10 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     **{double: partial(_is_masked_otherwise, double, base) for double, base in (_TYPED | _LISTED).items()},
     **{double: lambda probe: probe.label.endswith("open") for double in _SLICES if wrappers.NeverInTraining in double.__mro__},
     wrappers.FirstMaskForAll: lambda probe: probe.label == "t1",
-    wrappers.MasksZeros: lambda probe: probe.parameters["mask_value"] == 0,
-    wrappers.ForgetsMaskValue: lambda probe: probe.parameters["mask_value"] == 0,
+    **{
+        double: lambda probe: probe.parameters["mask_value"] == 0
+        for double in (wrappers.MasksZeros, wrappers.ShowsMasked, wrappers.ForgetsMaskValue)
+    },
     doubles.AlwaysTrainable: lambda probe: probe.parameters.get("trainable", False),
     wrappers.NeverTrainable: lambda probe: not probe.parameters["trainable"],
     parts.NeverResetForward: lambda probe: probe.parameters["which"] == ("backward",),
