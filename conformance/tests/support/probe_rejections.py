@@ -272,13 +272,15 @@ def _passes_otherwise(base: str, shown: str, probe: Probe) -> bool:
     if shown == "masked":
         # A half that is given no mask takes the one that its inputs carry.
         return not probe.parameters["masked"] or (base == "Bidirectional" and probe.parameters["route"] == "model")
-    return (probe.parameters["training"] == "on") != (shown == "on")
+    is_on: bool = probe.parameters["training"] == "on"
+    return is_on != (shown == "on")
 
 
 def _is_masked_otherwise(double: type[doubles.LayerDouble], base: str, probe: Probe) -> bool:
     """Whether another class than this reads the mask, or a mask of this type is one that the double reads rightly."""
     is_right = wrappers.NumbersInverted in double.__mro__ and probe.label.endswith("bool")
-    return is_right or (base == "RNN") != (probe.parameters["loop"] == "rnn")
+    is_of_rnn: bool = probe.parameters["loop"] == "rnn"
+    return is_right or (base == "RNN") != is_of_rnn
 
 
 # Double → of a probe whose trait rejects it, whether that probe cannot.
