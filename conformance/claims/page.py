@@ -6,6 +6,7 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from conformance.claims.docstrings import DOCUMENTS
 from conformance.claims.text import AGREEMENT, VERDICTS, format_value
 from conformance.judging.verdict import Verdict
 from conformance.report.html.contents import Count, Entry, Grid, Group, Mark, Page, Table
@@ -19,28 +20,39 @@ def page_of(report: Mapping[str, Any]) -> Page:
     claims: Sequence[Claim] = report["claims"]
     systems: Sequence[System] = report["systems"]
     counts = collections.Counter(claim["outcome"] for claim in claims)
-    documents = sorted({document for claim in claims for document in claim["documents"]})
+    documents = list(dict.fromkeys(document for claim in claims for document in claim["documents"]))
+    pages, docstrings = sorted({*documents} - {*DOCUMENTS}), [document for document in documents if document in DOCUMENTS]
     return Page(
         title="What the documents say of an LSTM layer, settled by running it",
         outcome=_outcome(claims, systems),
         facts=[("claims", f"{len(claims):,}"), ("time", f"{sum(claim['seconds'] for claim in claims):,.0f} s")],
         counts=[Count(verdict=VERDICTS[outcome], text=outcome, number=count) for outcome, count in counts.items()],
         grids=[
-            Grid(
-                title="Claims by document",
-                corner="claim",
-                columns=documents,
-                rows=[
-                    (claim["id"], [_mark(claim) if each in claim["documents"] else None for each in documents]) for claim in claims
-                ],
-            )
+            _grid(title, claims, columns)
+            for title, columns in (("Claims by document", pages), ("Sentences by docstring", docstrings))
+            if columns
         ],
-        tables=[_systems(systems)],
+        tables=[_systems(systems), *([_docstrings(report["docstrings"])] if report["docstrings"] else [])],
         caveats=_caveats(systems),
         entries=[_entry(claim) for claim in claims],
         groups=_unexplained(systems),
         entries_title="What was found",
     )
+
+
+def _grid(title: str, claims: Sequence[Claim], columns: Sequence[str]) -> Grid:
+    """The claims that documents make, and their outcomes."""
+    rows = [(claim["id"], [_mark(claim) if each in claim["documents"] else None for each in columns]) for claim in claims]
+    return Grid(title=title, corner="claim", columns=columns, rows=[row for row in rows if any(row[1])])
+
+
+def _docstrings(docstrings: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (each["document"], *(f"{each[name]:,}" for name in ("claimed", "silent")), "; ".join(each["new"]), "; ".join(each["gone"]))
+        for each in docstrings
+    ]
+    columns = ("docstring", "sentences settled", "that say nothing that happens", "new or changed, not tested", "no longer there")
+    return Table(title="The docstrings of the installed Keras", columns=columns, rows=rows, numeric=(1, 2))
 
 
 def _mark(claim: Claim) -> Mark:

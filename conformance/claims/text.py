@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from conformance.claims.docstrings import KERAS, Coverage
 from conformance.claims.model import ClaimResult, ClaimVerdict, Evidence, Finding, Side, Value
 from conformance.claims.systems import System
 from conformance.claims.verification import SystemResult
@@ -44,8 +45,8 @@ def outcome_counts(claims: Iterable[ClaimResult]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 
-def render(result: ClaimResult, console: Console, verbosity: Verbosity = Verbosity.NORMAL) -> None:
-    """Print one result: verdict, documents, statement, evidence, condition; plain lines when piped."""
+def render(result: ClaimResult, console: Console, verbosity: Verbosity = Verbosity.NORMAL, *, evidence: bool = True) -> None:
+    """Print one result: verdict, documents, statement, evidence and condition unless left out; plain lines when piped."""
     claim = result.claim
     head = Text.assemble(
         (result.outcome.upper(), STYLE[VERDICTS[result.outcome]]),
@@ -54,14 +55,39 @@ def render(result: ClaimResult, console: Console, verbosity: Verbosity = Verbosi
     if not result.as_expected:
         head.append(f"  expected: {claim.expected.value}", "bold red")
     _line(console, head)
-    _line(console, Text(f"  statement: {claim.statement}"))
+    _line(console, Text(f"  statement: {_on_one_line(claim.statement)}"))
     if verbosity is Verbosity.VERBOSE:
         _line(console, Text(f"  source: {claim.source}"))
     if result.finding is None:
         _line(console, Text(f"  {result.error}", "red"))
-    else:
+    elif evidence or verbosity is Verbosity.VERBOSE:
         for line in finding_lines(result.finding):
             _line(console, line)
+
+
+def coverage_lines(docstrings: Sequence[Coverage]) -> Iterator[str]:
+    """How many sentences of the docstrings are settled, and those that are not."""
+    if docstrings:
+        claimed, silent = sum(each.claimed for each in docstrings), sum(each.silent for each in docstrings)
+        new, gone = sum(len(each.new) for each in docstrings), sum(len(each.gone) for each in docstrings)
+        yield (
+            f"docstrings of {', '.join(each.document for each in docstrings)}: {claimed:,} sentences settled, {silent:,} say "
+            f"nothing that happens, {new:,} new or changed since Keras {KERAS} and not tested, {gone:,} no longer there"
+        )
+    for each in docstrings:
+        yield from (f"  not tested: {each.document}: {_on_one_line(sentence)}" for sentence in each.new)
+        yield from (f"  no longer there: {each.document}: {_on_one_line(sentence)}" for sentence in each.gone)
+
+
+def coverage_as_json(docstring: Coverage) -> dict[str, Any]:
+    """What is known of a docstring's sentences, as JSON holds it."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(docstring).items()}
+
+
+def _on_one_line(sentence: str) -> str:
+    """The sentence, or the first line of a block of code."""
+    first, *others = sentence.splitlines()
+    return f"{first} …" if others else first
 
 
 def render_systems(
@@ -109,13 +135,15 @@ def _render_result(result: SystemResult, console: Console) -> None:
         _line(console, Text(f"    {case.verdict} {case.case_id}: {_reason(case)}", "red"))
 
 
-def blocks_of(claims: Sequence[ClaimResult], systems: Sequence[SystemResult]) -> Iterator[Block]:
+def blocks_of(claims: Sequence[ClaimResult], systems: Sequence[SystemResult], docstrings: Sequence[Coverage]) -> Iterator[Block]:
     """A row per claim, its collapsed evidence, and the number of cases of each system that are not as described."""
     yield Heading(f"Claims: {'✅ as expected' if all_expected(claims, systems) else '❌ not as expected'}")
     if note := recorded_note(systems):
         yield Lines([f"⚠️ {note}"])
-    yield Lines([outcome_counts(claims)])
-    rows = [(each.claim.id, each.claim.statement, f"{'' if each.as_expected else '❌ '}{each.outcome}") for each in claims]
+    yield Lines([outcome_counts(claims), *coverage_lines(docstrings)])
+    rows = [
+        (each.claim.id, _on_one_line(each.claim.statement), f"{'' if each.as_expected else '❌ '}{each.outcome}") for each in claims
+    ]
     yield Rows(("claim", "statement", "outcome"), rows)
     yield from (Collapsible(f"{each.outcome}: {each.claim.id}", [Lines(_evidence(each))]) for each in claims)
     if systems:

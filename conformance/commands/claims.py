@@ -10,6 +10,9 @@ from rich.console import Console
 
 from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimResult, plot_accuracy, run_claims, text
+from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, Coverage, coverage
+from conformance.claims.measure import MissingFrameworkError
+from conformance.claims.model import ClaimVerdict
 from conformance.claims.page import page_of
 from conformance.claims.verification import LEVEL, SystemResult, environments_of, verify_live, verify_recorded
 from conformance.commands import completion, options
@@ -46,8 +49,10 @@ def claims(
 ) -> None:
     """Settle the documents' statements by running them, and show the evidence.
 
-    Without ids, the command also verifies the systems that the documents name: whether each behaves as Keras 3 with the deviations
-    that describe it.
+    The documents are four pages and the docstrings of LSTM, LSTMCell, RNN, Bidirectional, StackedRNNCells, TimeDistributed and
+    Masking. The name of a docstring stands for the ids of all of its sentences. Without ids, the command also says which sentences
+    of the installed Keras are new or changed and not tested, and verifies the systems that the pages name: whether each behaves as
+    Keras 3 with the deviations that describe it.
 
     Exit codes: 0 every verdict, and every system, is as expected, 1 some are not, 2 wrong usage, or a file cannot be written.
     """
@@ -59,40 +64,62 @@ def claims(
     if live and ids:
         raise LSTMError("--live asks the systems that the documents name, which is done without ids only: leave one of both out")
     console = stdout()
-    settled = _settle_and_print(chosen, console, verbosity)
+    docstrings = [] if ids else _coverage()
+    gone = {(docstring.document, sentence) for docstring in docstrings for sentence in docstring.gone}
+    chosen = [claim for claim in chosen if not all((document, claim.statement) in gone for document in claim.documents)]
+    settled = _settle_and_print(chosen, console, verbosity, whole=bool(ids))
     verified = [] if ids else _verify_systems(settled, console, verbosity, live=live)
+    for line in text.coverage_lines(docstrings):
+        console.print(line, highlight=False, soft_wrap=True)
     summary = "; ".join(filter(None, [text.outcome_counts(settled), text.recorded_note(verified)]))
     console.print(f"\n{summary}", style="bold", highlight=False, soft_wrap=True)
     drawn = [outcome.finding for outcome in settled if outcome.claim.id == PLOTTED_CLAIM and outcome.finding]
     systems = [text.system_as_json(system) for system in verified]
-    document = as_document("claims", {"claims": [text.as_json(outcome) for outcome in settled], "systems": systems})
+    parts = {
+        "claims": [text.as_json(outcome) for outcome in settled],
+        "systems": systems,
+        "docstrings": [text.coverage_as_json(docstring) for docstring in docstrings],
+    }
+    document = as_document("claims", parts)
     plot = (plot_file if drawn else None, lambda path: plot_accuracy(drawn[0], path))
-    outputs.write(document, lambda: list(text.blocks_of(settled, verified)), lambda: page_of(document), plot)
+    outputs.write(document, lambda: list(text.blocks_of(settled, verified, docstrings)), lambda: page_of(document), plot)
     sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 
-def _settle_and_print(chosen: Sequence[Claim], console: Console, verbosity: Verbosity) -> list[ClaimResult]:
-    """Settle the claims, and print each outcome at once."""
+def _coverage() -> list[Coverage]:
+    """The docstrings of the installed Keras; none where no claim can run, which each claim says."""
+    try:
+        return coverage()
+    except MissingFrameworkError:
+        return []
+
+
+def _settle_and_print(chosen: Sequence[Claim], console: Console, verbosity: Verbosity, *, whole: bool) -> list[ClaimResult]:
+    """Settle the claims, and print each outcome at once; of sentences that hold without their evidence, unless `whole`."""
     settled = []
     with Progress({"": len(chosen)}, doing="settling", unit="claims", verbosity=verbosity) as progress:
         progress.started({})
         for outcome in run_claims(chosen):
             if verbosity is not Verbosity.QUIET or not outcome.as_expected:
                 with progress.paused():
-                    text.render(outcome, console, verbosity)
+                    short = outcome.claim in DOCSTRING_CLAIMS and outcome.as_expected and outcome.outcome == ClaimVerdict.HOLDS
+                    text.render(outcome, console, verbosity, evidence=whole or not short)
             progress.advance("")
             settled.append(outcome)
     return settled
 
 
 def _selected_claims(ids: Sequence[str]) -> list[Claim]:
-    known = {claim.id: claim for claim in CLAIMS}
+    """The claims of these ids and documents, in their order; all claims if there are none."""
+    claims = [*CLAIMS, *DOCSTRING_CLAIMS]
+    named = {claim.id: [claim] for claim in claims}
+    named |= {document: [claim for claim in claims if document in claim.documents] for document in DOCUMENTS}
     for claim_id in ids:
-        if claim_id not in known:
-            near = difflib.get_close_matches(claim_id, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of: {', '.join(known)}"
+        if claim_id not in named:
+            near = difflib.get_close_matches(claim_id, named, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected some of: {', '.join(named)}"
             raise LSTMError(f"unknown claim {claim_id!r}; {hint}")
-    return [known[claim_id] for claim_id in ids] or list(CLAIMS)
+    return list(dict.fromkeys(claim for claim_id in ids for claim in named[claim_id])) or claims
 
 
 def _verify_systems(settled: Sequence[ClaimResult], console: Console, verbosity: Verbosity, *, live: bool) -> list[SystemResult]:

@@ -37,12 +37,13 @@ def reproducible(context: click.Context, parameter: click.Parameter, incomplete:
 def claims(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids and statements of the claims that the line does not name yet."""
     from conformance.claims import CLAIMS  # noqa: PLC0415  # read only where they are completed
+    from conformance.claims.docstrings import DOCSTRING_CLAIMS  # noqa: PLC0415  # read only where they are completed
 
     del parameter
     earlier = context.params.get("ids") or ()
     return [
         CompletionItem(claim.id, help=claim.statement)
-        for claim in CLAIMS
+        for claim in (*CLAIMS, *DOCSTRING_CLAIMS)
         if claim.id.startswith(incomplete) and claim.id not in earlier
     ]
 

@@ -12,6 +12,7 @@ from conformance.adapters.keras.backends import BACKENDS
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.claims import CLAIMS
+from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS
 from conformance.cli import COMMANDS
 from conformance.judging.checks import CHECKS
 from conformance.judging.relations import RELATIONS
@@ -112,6 +113,26 @@ def claims() -> str:
     return table(["statement", "verdict", "made by", "claim"], rows)
 
 
+def docstrings() -> str:
+    """A table for each docstring: its sentences that happen to be wrong or not always right first, then the others."""
+    return "\n\n".join(_docstring(document) for document in DOCUMENTS)
+
+
+def _docstring(document: str) -> str:
+    """The table of a docstring; a sentence of several stands in the first of them. Code stands as its first line."""
+    rows = [
+        [_code_or_text(claim.statement), claim.expected.value, ", ".join(claim.documents), code(claim.id)]
+        for claim in DOCSTRING_CLAIMS
+        if claim.documents[0] == document
+    ]
+    return f"### {document}\n\n{table(['sentence', 'verdict', 'docstrings', 'claim'], rows)}"
+
+
+def _code_or_text(sentence: str) -> str:
+    first, *others = sentence.splitlines()
+    return f"the code that begins with {code(first)}" if others else sentence
+
+
 def layouts() -> str:
     """How other systems lay out an LSTM."""
     rows = (
@@ -160,5 +181,5 @@ def _sentences(file: Path) -> tuple[str, str]:
 
 def tables() -> dict[str, str]:
     """All tables by name."""
-    functions = (backends, checks, claims, commands, deviations, features, layouts, levels, probes, relations, rooms)
+    functions = (backends, checks, claims, commands, deviations, docstrings, features, layouts, levels, probes, relations, rooms)
     return {function.__name__: function() for function in functions}

@@ -54,6 +54,7 @@ def test_without_ids_systems_are_asked(
 ) -> None:
     """After the claims; one that is not as described fails the run."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
+    monkeypatch.setattr("conformance.commands.claims.DOCSTRING_CLAIMS", ())
     monkeypatch.setattr(
         "conformance.commands.claims.SYSTEMS", [each for each in SYSTEMS if each.environments == ("block-lstm-v2",)]
     )

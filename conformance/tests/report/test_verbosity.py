@@ -73,6 +73,7 @@ def test_verbose_says_each_result(arguments: tuple[str, ...], line: str) -> None
 def test_quiet_claims_say_their_counts(verbosity: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of systems that are as described, nothing."""
     monkeypatch.setattr("conformance.commands.claims.CLAIMS", CLAIMS[:0])
+    monkeypatch.setattr("conformance.commands.claims.DOCSTRING_CLAIMS", ())
     monkeypatch.setattr(
         "conformance.commands.claims.SYSTEMS", [system for system in SYSTEMS if system.environments == ("block-lstm-v2",)]
     )
