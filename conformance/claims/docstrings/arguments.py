@@ -113,7 +113,7 @@ def bias_is_used() -> Finding:
         evidence.append(
             equal(f"{name}: number of weights by default, with a bias, and without", _counts(default, given, without), (3, 3, 2))
         )
-        kernel, recurrent_kernel, bias = (as_arrays(weight) for weight in given.weights)
+        kernel, recurrent_kernel, bias = given.get_weights()
         without.set_weights([kernel, recurrent_kernel])
         given.set_weights([kernel, recurrent_kernel, np.zeros_like(bias)])
         evidence.append(
@@ -133,7 +133,7 @@ def _counts(*layers: Any) -> list[int]:
 def _initial_bias(**arguments: Any) -> dict[str, list[Array]]:
     """The blocks i, f, c, o of the initial bias, by the name of the layer."""
     made = make_layers(**arguments)
-    return {name: np.split(as_arrays(build(layer).weights[2]), 4) for name, layer in made.items()}
+    return {name: np.split(build(layer).get_weights()[2], 4) for name, layer in made.items()}
 
 
 def _constant() -> Any:

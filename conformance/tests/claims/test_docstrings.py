@@ -9,18 +9,21 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.claims import CLAIMS, run_claims
-from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, KERAS, coverage
+from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, KERAS, Coverage, coverage
 from conformance.claims.docstrings.catalogue import SILENT
 from conformance.claims.docstrings.examples import example_runs
 from conformance.claims.docstrings.sentences import installed_sentences, sentences_of
 from conformance.claims.docstrings.settling import EXPERIMENTS, Settlement
 from conformance.claims.measure import import_keras
-from conformance.claims.model import Claim, ClaimVerdict
-from conformance.claims.text import as_json, coverage_lines
+from conformance.claims.model import Claim, ClaimResult, ClaimVerdict
+from conformance.claims.page import page_of
+from conformance.claims.text import as_json, coverage_as_json, coverage_lines
 from conformance.cli import main
 
-# The claims share results of experiments and probes.
-pytestmark = pytest.mark.xdist_group("docstrings")
+pytestmark = [
+    pytest.mark.xdist_group("docstrings"),  # the claims share results of experiments and probes
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras on TensorFlow's variables
+]
 
 listed_version = pytest.mark.skipif(version("keras") != KERAS, reason=f"the list is of the sentences of Keras {KERAS}")
 
@@ -77,6 +80,15 @@ def test_a_changed_sentence_is_new_and_gone(monkeypatch: pytest.MonkeyPatch) -> 
     head, *lines = coverage_lines([found])
     assert f"1 new or changed since Keras {KERAS} and not tested, 1 no longer there" in head
     assert lines == [f"  not tested: Masking: {new}", f"  no longer there: Masking: {found.gone[0]}"]
+
+
+def test_a_page_has_the_docstrings_beside_the_other_documents() -> None:
+    """A grid for each kind of document, and a table that names the sentences that nothing tests."""
+    claims = [as_json(ClaimResult(claim=claim, finding=None, error="no", seconds=0)) for claim in (CLAIMS[0], DOCSTRING_CLAIMS[0])]
+    docstring = coverage_as_json(Coverage(document="LSTM", claimed=2, silent=1, new=("It counts.",), gone=()))
+    page = page_of({"claims": claims, "systems": [], "docstrings": [docstring]})
+    assert [[row[0] for row in grid.rows] for grid in page.grids] == [[CLAIMS[0].id], [DOCSTRING_CLAIMS[0].id]]
+    assert page.tables[-1].rows == [("LSTM", "2", "1", "It counts.", "")]
 
 
 def test_code_is_one_sentence_and_an_argument_starts_each_of_its_sentences() -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from conformance.claims.docstrings import Coverage
 from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import blocks_of as claims_summary
 from conformance.claims.verification import SystemResult
@@ -251,19 +252,23 @@ VERIFIED = SystemResult(
 )
 
 
+DOCSTRING = Coverage(document="Masking", claimed=2, silent=1, new=("It masks.",), gone=())
+
+
 def test_claims_are_shown() -> None:
-    """A row each with its evidence, and the systems."""
+    """A row each with its evidence, the systems, and the sentences of docstrings that nothing tests."""
     settled = [
         ClaimResult(claim=CLAIM, finding=FINDING, error="", seconds=1.0),
         ClaimResult(claim=CLAIM, finding=None, error="ValueError: no", seconds=1.0),
     ]
-    text = as_markdown(list(claims_summary(settled, [VERIFIED])))
+    text = as_markdown(list(claims_summary(settled, [VERIFIED], [DOCSTRING])))
     assert "Claims: ❌ not as expected" in text
     assert "| one | It is 4. | fails |" in text
     assert "| one | It is 4. | ❌ error |" in text
     assert "size: 3  (stated: = 4)  disagrees".replace("  ", " ") in text
     assert "| keras==2.2.4 | hard\\_sigmoid | 2 | 1 |" in text
-    assert "✅ as expected" in as_markdown(list(claims_summary(settled[:1], [])))
+    assert "not tested: Masking: It masks." in text
+    assert "✅ as expected" in as_markdown(list(claims_summary(settled[:1], [], [])))
 
 
 def test_page_is_open_in_a_terminal() -> None:
