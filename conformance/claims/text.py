@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from conformance.claims.docstrings import KERAS, Coverage
+from conformance.claims.docstrings import KERAS, DocstringCoverage
 from conformance.claims.model import ClaimResult, ClaimVerdict, Evidence, Finding, Side, Value
 from conformance.claims.systems import System
 from conformance.claims.verification import SystemResult
@@ -65,7 +65,7 @@ def render(result: ClaimResult, console: Console, verbosity: Verbosity = Verbosi
             _line(console, line)
 
 
-def coverage_lines(docstrings: Sequence[Coverage]) -> Iterator[str]:
+def coverage_lines(docstrings: Sequence[DocstringCoverage]) -> Iterator[str]:
     """How many sentences of the docstrings are settled, and those that are not."""
     if docstrings:
         claimed, silent = sum(each.claimed for each in docstrings), sum(each.silent for each in docstrings)
@@ -79,7 +79,7 @@ def coverage_lines(docstrings: Sequence[Coverage]) -> Iterator[str]:
         yield from (f"  no longer there: {each.document}: {_on_one_line(sentence)}" for sentence in each.gone)
 
 
-def coverage_as_json(docstring: Coverage) -> dict[str, Any]:
+def coverage_as_json(docstring: DocstringCoverage) -> dict[str, Any]:
     """What is known of a docstring's sentences, as JSON holds it."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(docstring).items()}
 
@@ -135,7 +135,9 @@ def _render_result(result: SystemResult, console: Console) -> None:
         _line(console, Text(f"    {case.verdict} {case.case_id}: {_reason(case)}", "red"))
 
 
-def blocks_of(claims: Sequence[ClaimResult], systems: Sequence[SystemResult], docstrings: Sequence[Coverage]) -> Iterator[Block]:
+def blocks_of(
+    claims: Sequence[ClaimResult], systems: Sequence[SystemResult], docstrings: Sequence[DocstringCoverage]
+) -> Iterator[Block]:
     """A row per claim, its collapsed evidence, and the number of cases of each system that are not as described."""
     yield Heading(f"Claims: {'✅ as expected' if all_expected(claims, systems) else '❌ not as expected'}")
     if note := recorded_note(systems):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from conformance import matrix
 from conformance.claims import CLAIMS, SYSTEMS, Claim, ClaimResult, plot_accuracy, run_claims, text
-from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, Coverage, coverage
+from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, DocstringCoverage, coverage
 from conformance.claims.measure import MissingFrameworkError
 from conformance.claims.model import ClaimVerdict
 from conformance.claims.page import page_of
@@ -86,7 +86,7 @@ def claims(
     sys.exit(0 if text.all_expected(settled, verified) else FAILED)
 
 
-def _coverage() -> list[Coverage]:
+def _coverage() -> list[DocstringCoverage]:
     """The docstrings of the installed Keras; none where no claim can run, which each claim says."""
     try:
         return coverage()

@@ -33,7 +33,7 @@ class SentenceClaim(Claim):
     """A sentence of docstrings, and what settles it.
 
     Attributes:
-        settlement: the experiment, or the probes, cases and other claims.
+        settlement: the experiment, or the probes and defaults.
     """
 
     settlement: Settlement
@@ -45,7 +45,7 @@ class SentenceClaim(Claim):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coverage:
+class DocstringCoverage:
     """A docstring of the installed Keras, compared with the list.
 
     Attributes:
@@ -92,7 +92,7 @@ def _claim_of(entry: Mapping[str, Any]) -> SentenceClaim:
 DOCSTRING_CLAIMS, SILENT = _read()
 
 
-def coverage() -> list[Coverage]:
+def coverage() -> list[DocstringCoverage]:
     """Compare the list with the docstring of each class of the installed Keras.
 
     Raises:
@@ -102,10 +102,10 @@ def coverage() -> list[Coverage]:
     return [_coverage_of(document, getattr(layers, document)) for document in DOCUMENTS]
 
 
-def _coverage_of(document: str, layer_class: Any) -> Coverage:
+def _coverage_of(document: str, layer_class: Any) -> DocstringCoverage:
     sentences = [str(sentence) for sentence in installed_sentences(layer_class)]
     claimed = [claim.statement for claim in DOCSTRING_CLAIMS if document in claim.documents]
-    return Coverage(
+    return DocstringCoverage(
         document=document,
         claimed=sum(sentence in claimed for sentence in sentences),
         silent=sum(sentence in SILENT for sentence in sentences),

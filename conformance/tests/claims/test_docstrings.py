@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.claims import CLAIMS, run_claims
-from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, KERAS, Coverage, coverage
+from conformance.claims.docstrings import DOCSTRING_CLAIMS, DOCUMENTS, KERAS, DocstringCoverage, coverage
 from conformance.claims.docstrings.catalogue import SILENT
 from conformance.claims.docstrings.examples import example_runs
 from conformance.claims.docstrings.sentences import installed_sentences, sentences_of
@@ -85,7 +85,7 @@ def test_a_changed_sentence_is_new_and_gone(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_page_has_the_docstrings_beside_the_other_documents() -> None:
     """A grid for each kind of document, and a table that names the sentences that nothing tests."""
     claims = [as_json(ClaimResult(claim=claim, finding=None, error="no", seconds=0)) for claim in (CLAIMS[0], DOCSTRING_CLAIMS[0])]
-    docstring = coverage_as_json(Coverage(document="LSTM", claimed=2, silent=1, new=("It counts.",), gone=()))
+    docstring = coverage_as_json(DocstringCoverage(document="LSTM", claimed=2, silent=1, new=("It counts.",), gone=()))
     page = page_of({"claims": claims, "systems": [], "docstrings": [docstring]})
     assert [[row[0] for row in grid.rows] for grid in page.grids] == [[CLAIMS[0].id], [DOCSTRING_CLAIMS[0].id]]
     assert page.tables[-1].rows == [("LSTM", "2", "1", "It counts.", "")]

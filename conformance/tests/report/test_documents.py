@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from conformance.cases.case import Case
+from conformance.claims.docstrings import DocstringCoverage
 from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
-from conformance.claims.docstrings import Coverage
 from conformance.claims.text import as_json, coverage_as_json, system_as_json
 from conformance.claims.verification import SystemResult
 from conformance.cli import main
@@ -238,7 +238,7 @@ CLAIM = Claim(id="one", documents=("D0",), statement=HOSTILE, expected=ClaimVerd
 def test_claims_are_as_their_schema_says(finding: Finding | None, error: str) -> None:
     """Those that found something, and those that raised."""
     settled = ClaimResult(claim=CLAIM, finding=finding, error=error, seconds=1.0)
-    docstring = coverage_as_json(Coverage(document="Masking", claimed=2, silent=1, new=("It masks.",), gone=()))
+    docstring = coverage_as_json(DocstringCoverage(document="Masking", claimed=2, silent=1, new=("It masks.",), gone=()))
     parts = {"claims": [as_json(settled)], "systems": [system_as_json(SYSTEM)], "docstrings": [docstring]}
     assert objections(as_document("claims", parts), "claims") == []
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from conformance.claims.docstrings import Coverage
+from conformance.claims.docstrings import DocstringCoverage
 from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import blocks_of as claims_summary
 from conformance.claims.verification import SystemResult
@@ -252,7 +252,7 @@ VERIFIED = SystemResult(
 )
 
 
-DOCSTRING = Coverage(document="Masking", claimed=2, silent=1, new=("It masks.",), gone=())
+DOCSTRING = DocstringCoverage(document="Masking", claimed=2, silent=1, new=("It masks.",), gone=())
 
 
 def test_claims_are_shown() -> None:
