@@ -67,10 +67,6 @@ def _sequence_layer(missing: str = "", *, stateful: bool = True) -> type:
                 self.stateful = False
             if missing != "flags":
                 self.go_backwards, self.return_sequences, self.return_state = go_backwards, False, False
-            if missing == "input_spec":
-                object.__delattr__(self, "input_spec")
-            else:
-                self.input_spec = None
 
         def call(self, sequences: Any, initial_state: Any = None) -> Any:  # noqa: ARG002  # a Bidirectional passes it
             if missing == "sequence" and len(sequences.shape) > 2:
@@ -85,7 +81,14 @@ def _sequence_layer(missing: str = "", *, stateful: bool = True) -> type:
                 raise NotImplementedError("no configuration")
             return super().get_config() | {"go_backwards": getattr(self, "go_backwards", False)}
 
+    if missing == "input_spec":
+        Summing.input_spec = property(_no_input_spec, lambda *_: None)
     return Summing
+
+
+def _no_input_spec(_: Any) -> Any:
+    """The attribute that every layer of Keras has, as one that it has not."""
+    raise AttributeError("input_spec")
 
 
 def criteria_of_a_layer() -> Finding:
@@ -105,7 +108,8 @@ def bidirectional_needs(criterion: str) -> Finding:
     """A layer that meets all criteria and has `stateful`, and one that meets all but this one."""
 
     def outcome(missing: str = "") -> str:
-        return outcome_of(lambda: _bidirectional(_sequence_layer(missing)())(INPUTS))
+        layer = _sequence_layer(missing)()
+        return outcome_of(lambda: _bidirectional(layer)(INPUTS))
 
     return judge(
         equal("a layer that meets all criteria", outcome(), "accepted"),
