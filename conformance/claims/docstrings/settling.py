@@ -19,8 +19,9 @@ from conformance.probes import PROBES, Probe, probe_of, run_probe
 
 Experiment = Callable[..., Finding]
 
-# The classes whose docstrings are split.
+# The classes whose docstrings are split, and others that experiments build.
 CLASSES = ("LSTM", "LSTMCell", "RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Masking")
+OTHERS = ("Embedding", "Conv1D", "Flatten", "Reshape")
 
 
 def _experiments_of(module: ModuleType) -> Mapping[str, Experiment]:
@@ -99,7 +100,7 @@ class Settlement:
 def _classes() -> tuple[Any, ...]:
     """The classes under test; replaced ones are measured anew."""
     layers = import_keras().layers
-    return tuple(getattr(layers, name) for name in CLASSES)
+    return tuple(getattr(layers, name) for name in (*CLASSES, *OTHERS))
 
 
 @cache
