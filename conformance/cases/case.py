@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.cases.features import FEATURES, POLICIES, TRAINING_ROUTES, Feature
+from conformance.cases.features import AT_INFERENCE, FEATURES, POLICIES, TRAINING_ROUTES, Feature
 from conformance.cases.masks import gradient_needs, mask_of, output_needs, state_needs, visible_outputs
 from lstm_ref import LSTMConfig, LSTMError
 from lstm_ref.arrays import Array
@@ -249,9 +249,9 @@ class Case:
     @property
     def dropout_rates(self) -> tuple[float, float]:
         """Dropout rates of the inputs and of the hidden state."""
-        return {"none": (0.0, 0.0), "inference": (0.5, 0.25), "input": (0.5, 0.0), "recurrent": (0.0, 0.25), "both": (0.5, 0.25)}[
-            self.dropout
-        ]
+        if self.dropout == "none":
+            return (0.0, 0.0)
+        return (0.0 if self.dropout.endswith("recurrent") else 0.5, 0.0 if self.dropout.endswith("input") else 0.25)
 
     @property
     def dropout_masks(self) -> int:
@@ -391,7 +391,7 @@ def _architecture_needs(case: Case) -> dict[Need, bool]:
 def _dropout_needs(case: Case) -> dict[Need, bool]:
     acts = case.in_training and any(case.dropout_rates) and case.sequences > 0
     return {
-        Need.INFERENCE: case.dropout == "inference" and not case.in_training and case.sequences > 0,
+        Need.INFERENCE: case.dropout in AT_INFERENCE and not case.in_training and case.sequences > 0,
         Need.DROPOUT: acts,
         Need.INPUT_DROPOUT: acts and case.dropout_rates[0] > 0,
         Need.RECURRENT_DROPOUT: acts and case.dropout_rates[1] > 0,

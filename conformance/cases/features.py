@@ -45,6 +45,8 @@ ROUTES = (
 )
 # Those that call the layer with training=True.
 TRAINING_ROUTES = ("training", "gradient", "train_on_batch", "fit")
+# The values of `dropout` that leave training off: both rates, or one alone, since one rate selects another path than both.
+AT_INFERENCE = ("inference", "inference_input", "inference_recurrent")
 RELATIONS = (
     "",
     "eager_call",
@@ -136,7 +138,7 @@ FEATURES: tuple[Feature, ...] = (
     _choice("mask", "", "mask_", MASKS, "which timesteps are masked"),
     _choice("mask_source", "", "by_", ("argument", "masking", "embedding"), "mask=, a Masking layer, or Embedding(mask_zero=True)"),
     _switch("initial_state", "", "init", "initial states are given; to a stateful layer, in its second call"),
-    _choice("dropout", "", "drop_", ("none", "inference", "input", "recurrent", "both"), "rates, and whether training is on"),
+    _choice("dropout", "", "drop_", ("none", *AT_INFERENCE, "input", "recurrent", "both"), "rates, and whether training is on"),
     _choice("dtype", "", "p_", tuple(POLICIES), "the dtype policy"),
     _choice("input_dtype", "", "in_", ("float64", "float32", "int32"), "of the array that is passed"),
     _switch("contiguous", "", "strided", "the input array is contiguous", default=True),

@@ -22,7 +22,7 @@ def cases(context: click.Context, parameter: click.Parameter, incomplete: str) -
     """Ids of the quick level if the line has a level, else of the documents' matrix. Larger levels would take too long."""
     del parameter
     seed, level = context.params.get("seed") or 0, context.params.get("level")
-    planned = matrix.surface("quick", seed) if level else matrix.documents_matrix(seed)
+    planned = matrix.surface("features", seed) if level else matrix.documents_matrix(seed)
     return _starting_with(incomplete, (case.id for case in planned))
 
 

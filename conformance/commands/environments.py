@@ -59,7 +59,7 @@ def _interpreter(versions: tuple[str, ...]) -> str:
 
 @click.command()
 @click.argument("spec", shell_complete=completion.environments)
-@click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="quick", show_default=True, help="Cases to record.")
+@click.option("--level", type=click.Choice(list(matrix.LEVELS)), default="features", show_default=True, help="Cases to record.")
 @options.seed
 @click.option("--describe-only", is_flag=True, help="Record only the description of the layer's interface, without cases.")
 @click.option(

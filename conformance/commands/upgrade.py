@@ -85,7 +85,7 @@ def _check_targets(specs: Sequence[str], *, recorded: bool) -> None:
 _level = click.option(
     "--level",
     type=click.Choice(list(matrix.LEVELS)),
-    default="quick",
+    default="features",
     show_default=True,
     help="Cases of the surface that are asked.",
 )

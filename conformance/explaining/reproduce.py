@@ -22,6 +22,7 @@ from pathlib import Path
 
 from conformance.adapters.keras.backends import CONVENTIONS
 from conformance.cases.case import Case
+from conformance.cases.features import AT_INFERENCE
 from conformance.explaining.reproduction.data_lines import element_lines, inputs_text, mask_text, states_text, weights_text
 from conformance.explaining.reproduction.gradient_lines import (
     direction_line,
@@ -174,7 +175,7 @@ class _Script:
         if self._gradient:
             other = case.replace(route="training").id
             return f"outputs and states, and of the gradients their slope only, as the script of {other} does"
-        if case.dropout == "inference" and (case.values != "finite" or case.mask == "all"):
+        if case.dropout in AT_INFERENCE and (case.values != "finite" or case.mask == "all"):
             return "dropout masks, which may be drawn unseen where no finite result depends on them"
         return ""
 

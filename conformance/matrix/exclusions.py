@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.cases.case import PREDICTABLE_STEPS, Case
-from conformance.cases.features import FEATURES, TRAINING_ROUTES
+from conformance.cases.features import AT_INFERENCE, FEATURES, TRAINING_ROUTES
 from lstm_ref.uncertainty.rounding import WITHIN_ONE
 
 TRAINED = ("evaluate", "train_on_batch", "fit")
@@ -132,7 +132,7 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "architecture",
         when=lambda d, a: d in DROPPING and a == "td",
     ),
-    _rule("this is training", "dropout", "route", when=lambda d, r: d == "inference" and r in TRAINING_ROUTES),
+    _rule("this is training", "dropout", "route", when=lambda d, r: d in AT_INFERENCE and r in TRAINING_ROUTES),
     _rule("there is nothing to drop", "dropout", "batch", when=lambda d, b: d in DROPPING and b == 0),
     _rule("what is not compiled has no compiler", "compiled", "jit_compile", when=lambda c, j: j and not c),
     _rule(

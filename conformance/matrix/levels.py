@@ -1,10 +1,11 @@
-"""The surface in three levels. Each level contains the level before."""
+"""The levels of the surface: which cases and probes a run has."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from conformance.cases.case import Case
@@ -13,7 +14,10 @@ from conformance.matrix.covering import pairs
 from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, single_features
 from conformance.matrix.random_cases import random_cases
 from conformance.matrix.selection import CaseOrProbe, SkippedCases
-from conformance.probes import PROBES
+from conformance.probes import PROBES, probe_of
+
+# The cases and probes of level quick: `python -m conformance.mutation choose` writes the file, and says by what it chooses.
+QUICK = Path(__file__).with_name("quick.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,20 +26,32 @@ class Level:
 
     Attributes:
         name: as on the command line.
-        meaning: its cases beyond the level before.
-        cases: makes all cases from a base case; a case may come more than once.
+        meaning: its cases beyond those of the levels that it contains.
+        cases: makes all cases and probes from a base case; one may come more than once.
+        contains: names of the levels that it contains.
     """
 
     name: str
     meaning: str
-    cases: Callable[[Case], Iterable[Case]]
+    cases: Callable[[Case], Iterable[CaseOrProbe]]
+    contains: tuple[str, ...] = ()
 
 
-def _standard(base: Case) -> Iterator[Case]:
+def _quick(base: Case) -> Iterator[CaseOrProbe]:
+    for name in QUICK.read_text(encoding="utf-8").split():
+        if name.startswith("probe-"):
+            yield probe_of(name)
+        else:
+            case = Case.from_id(name)
+            yield case.replace(seed=case.seed + base.seed)
+
+
+def _standard(base: Case) -> Iterator[CaseOrProbe]:
     for grid in GRIDS:
         yield from grid.cases(base)
     yield from pairs(base.seed)
     yield from random_cases(base, 100)
+    yield from PROBES
 
 
 def _deep(base: Case) -> Iterator[Case]:
@@ -48,22 +64,33 @@ def _deep(base: Case) -> Iterator[Case]:
 LEVELS: dict[str, Level] = {
     level.name: level
     for level in (
-        Level(name="quick", meaning="every value of every feature, alone", cases=single_features),
+        Level(name="quick", meaning="few cases and probes that together reject what standard rejects", cases=_quick),
+        Level(name="features", meaning="every value of every feature, alone", cases=single_features),
         Level(
-            name="standard", meaning="grids where features interact, a pairwise covering array, and random draws", cases=_standard
+            name="standard",
+            meaning="grids where features interact, a pairwise covering array, random draws, and all probes",
+            cases=_standard,
+            contains=("features", "quick"),
         ),
-        Level(name="deep", meaning="every two values of any two features with nothing else, and many random draws", cases=_deep),
+        Level(
+            name="deep",
+            meaning="every two values of any two features with nothing else, and many random draws",
+            cases=_deep,
+            contains=("features", "quick", "standard"),
+        ),
     )
 }
 
 
 def surface(level: str, seed: int = 0) -> list[CaseOrProbe]:
-    """Return the cases of a level and of the levels before it, each once, in order; above quick, the probes too."""
+    """Return the cases and probes of a level and of the levels that it contains, each once: the cases in order, then the probes."""
     base = Case.from_id(BASE).replace(seed=seed)
-    cases: dict[str, Case] = {}
-    for part in itertools.islice(LEVELS.values(), list(LEVELS).index(level) + 1):
-        cases |= {case.id: case for case in part.cases(base) if case.id not in cases}
-    return [*cases.values(), *([] if level == "quick" else PROBES)]
+    found: dict[str, CaseOrProbe] = {}
+    for name in (*LEVELS[level].contains, level):
+        for item in LEVELS[name].cases(base):
+            found.setdefault(item.id, item)
+    cases = [item for item in found.values() if isinstance(item, Case)]
+    return [*cases, *(probe for probe in PROBES if probe.id in found)]
 
 
 def supported_cases(

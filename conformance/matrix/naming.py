@@ -14,9 +14,9 @@ from lstm_ref import LSTMError
 
 
 def usual_ids(seed: int = 0) -> Iterator[str]:
-    """Yield the ids for suggestions: those of the documents' matrix, and of the surface's quick level."""
+    """Yield the ids for suggestions: those of the documents' matrix, and of the level of single features."""
     yield from (case.id for case in documents_matrix(seed))
-    yield from (item.id for item in surface("quick", seed))
+    yield from (item.id for item in surface("features", seed))
 
 
 def case_named(text: str, others: Iterable[str] = ()) -> Case:

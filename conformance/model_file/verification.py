@@ -14,12 +14,11 @@ from conformance.adapters.observation import Observation
 from conformance.cases.case import Case, Execution
 from conformance.cases.features import POLICIES
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.judging.checks import Evidence
+from conformance.diagnosis.diagnosis import Diagnostician
 from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.known.known_differences import EARLIER_FILE, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.ownership import arguments_of
-from conformance.running.explanation import Explainer
 from conformance.running.runner import run_case
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import representable
@@ -90,14 +89,9 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str
     if lstm.faults or lstm.layer.reason or lstm.weights is None:
         return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.layer.reason)
     as_written = FileNamesAdapter(adapter)
-    evidence: dict[str, Evidence] = {}
-
-    def keep(failing: Evidence) -> None:
-        evidence[failing.case.id] = failing
-
-    asked = [run_case(case, stimulus, as_written, keep_evidence=keep) for case, stimulus in questions_of(lstm, number)]
-    judged = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
-    results = Explainer(evidence=evidence, searches=1).explain(judged, pictures=1)
+    diagnose = Diagnostician(searches_left=1).explain
+    asked = (run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number))
+    results = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
     explained = dict.fromkeys(name for result in results for name in result.explained_by)
     words = list(explained)
     if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:

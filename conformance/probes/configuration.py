@@ -66,8 +66,8 @@ ARGUMENTS: Mapping[str, Argument] = {
     "unit_forget_bias": Argument(value=False),
     "kernel_regularizer": Argument(value="l1", compared=_computed),
     "recurrent_regularizer": Argument(value="l2", compared=_computed),
-    "bias_regularizer": Argument(value="l1", compared=_computed),
-    "activity_regularizer": Argument(value="l2", compared=_computed),
+    "bias_regularizer": Argument(value={"class_name": "L1L2", "config": {"l1": 0.5, "l2": 0.25}}, compared=_computed),
+    "activity_regularizer": Argument(value={"class_name": "L2", "config": {"l2": 0.5}}, compared=_computed),
     "kernel_constraint": Argument(value="max_norm", compared=_computed),
     "recurrent_constraint": Argument(value="unit_norm", compared=_computed),
     "bias_constraint": Argument(value="non_neg", compared=_computed),
@@ -88,6 +88,21 @@ ARGUMENTS: Mapping[str, Argument] = {
 }
 
 
+# The modules of Keras whose `get` returns the object that a name stands for, by the last word of an argument.
+_MODULES = {
+    "activation": "activations",
+    "initializer": "initializers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+}
+
+
+def _given(subject: Subject, name: str) -> Any:
+    """What a layer with the argument must have."""
+    argument, module = ARGUMENTS[name], _MODULES.get(name.rpartition("_")[2])
+    return argument.compared(subject, getattr(subject.keras, module).get(argument.value) if module else argument.value)
+
+
 def _attribute(subject: Subject, layer: Any, name: str) -> Any:
     argument = ARGUMENTS[name]
     return argument.compared(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
@@ -101,9 +116,8 @@ def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
         check_message(
             "config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"
         ),
-        check_equal(
-            "rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _attribute(subject, layer, name)
-        ),
+        check_equal("stored", f"{name} of the layer", _attribute(subject, layer, name), _given(subject, name)),
+        check_equal("rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _given(subject, name)),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
+from conformance.cases.features import AT_INFERENCE
 from conformance.cases.stimulus import draw
 from conformance.judging.verdict import Verdict
 from conformance.matrix import allowed
@@ -44,7 +45,7 @@ def locate(change: Change, case: Case, observe: ObserveBoth, conventions: Conven
 
 def _having(case: Case, **changes: object) -> Case | None:
     """The case with these changes; None where there is no such case, or it returns no outputs to compare."""
-    if case.returns_loss or case.dropout not in ("none", "inference"):
+    if case.returns_loss or case.dropout not in ("none", *AT_INFERENCE):
         return None
     try:
         changed = case.replace(**changes)

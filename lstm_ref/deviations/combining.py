@@ -1,15 +1,16 @@
 """Several deviations as one: the description of a system that differs from Keras in more than one way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+from lstm_ref.composite import Composite, Stacked
 from lstm_ref.deviations.deviation import Deviation
 from lstm_ref.errors import LSTMError
 from lstm_ref.layer import LSTM
 
 # Fields of which a combination can have only one value besides the default.
-SINGLE = ("stacked", "bidirectional", "backpropagation", "d_stacked", "d_bidirectional", "dropout")
+SINGLE = ("bidirectional", "backpropagation", "d_stacked", "d_bidirectional", "dropout")
 
 
 def merge(deviations: Sequence[Deviation]) -> Deviation:
@@ -35,6 +36,7 @@ def merge(deviations: Sequence[Deviation]) -> Deviation:
         weights=lambda weights: reduce(lambda changed, deviation: deviation.weights(changed), deviations, weights),
         config=_merge_fields({deviation.name: deviation.config for deviation in deviations}),
         layer=_merge_layers(deviations),
+        stacked=_merge_compositions([deviation for deviation in deviations if deviation.stacked is not Stacked]),
         **{part: _single_value(part, deviations) for part in SINGLE},
     )
 
@@ -73,6 +75,28 @@ def _class_values(layer: type[LSTM]) -> Mapping[str, Any]:
         for name, value in attributes.items()
         if isinstance(value, bool | int | float | str) and not name.startswith("__")
     }
+
+
+def _merge_compositions(deviations: Sequence[Deviation]) -> Callable[[Sequence[LSTM]], Composite]:
+    """Stacked layers with the changes of all: each composes the layers that the one before has changed.
+
+    Raises:
+        LSTMError: when layers are composed, if a deviation but the last changes how the layers are called, not the layers.
+    """
+    if not deviations:
+        return Stacked
+
+    def stacked(layers: Sequence[LSTM]) -> Composite:
+        for deviation in deviations[:-1]:
+            composite = deviation.stacked(layers)
+            if type(composite) is not Stacked:
+                raise LSTMError(
+                    f"{deviation.name} cannot be combined with {deviations[-1].name}: each calls the layers in its own way"
+                )
+            layers = composite.layers
+        return deviations[-1].stacked(layers)
+
+    return stacked
 
 
 def _single_value(part: str, deviations: Sequence[Deviation]) -> Any:

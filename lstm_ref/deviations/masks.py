@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,16 @@ DEVIATIONS = Chapter()
 class MaskIgnored(LSTM):
     def run(self, inputs: Array, initial_state: State, mask: Array | None = None) -> Trajectory:  # noqa: ARG002  # that is the deviation
         return super().run(inputs, initial_state)
+
+
+@DEVIATIONS.layer(
+    "mask_ignored_with_initial_state",
+    "a call that is given initial states uses every timestep, whatever the mask says",
+    frozenset({Need.MASKED_STEP, Need.INITIAL_STATE}),
+)
+class MaskIgnoredWithInitialState(LSTM):
+    def _checked(self, inputs: Any, initial_state: Any, mask: Any) -> tuple[Array, State, Array | None]:
+        return super()._checked(inputs, initial_state, mask if initial_state is None else None)
 
 
 @DEVIATIONS.layer(

@@ -8,6 +8,13 @@ import numpy as np
 from .common import Arrays, Unsupported, flat, version_of
 from .keras import Keras
 
+# The values of a question's `dropout` that leave training off, with their arguments.
+RATES_AT_INFERENCE = {
+    "inference": {"dropout": 0.5, "recurrent_dropout": 0.25},
+    "inference_input": {"dropout": 0.5},
+    "inference_recurrent": {"recurrent_dropout": 0.25},
+}  # type: Dict[str, Dict[str, float]]
+
 
 class Parts(NamedTuple):
     """What was built.
@@ -130,9 +137,9 @@ class Builder:
 
     def dropout(self) -> Dict[str, Any]:
         """The arguments of dropout."""
-        if self.question["dropout"] not in ("none", "inference"):
+        if self.question["dropout"] not in ("none", *RATES_AT_INFERENCE):
             raise Unsupported("dropout in training draws masks that this protocol does not read")
-        return {"dropout": 0.5, "recurrent_dropout": 0.25} if self.question["dropout"] == "inference" else {}
+        return RATES_AT_INFERENCE.get(self.question["dropout"], {})
 
     def layer_arguments(self) -> Dict[str, Any]:
         """The arguments that decide a sequence."""

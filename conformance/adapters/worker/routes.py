@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from .common import Arrays, Unsupported, flat, one_or_list
 from .gradients import DIFFERENTIATE, replaced
 from .keras import Keras
-from .layer import Builder, call_layers, has_mask_argument, load_weights, strided
+from .layer import RATES_AT_INFERENCE, Builder, call_layers, has_mask_argument, load_weights, strided
 from .models import DRIVEN, LOSSES, REMADE, drive, remade
 
 Run = Callable[[Sequence[Any]], List[Any]]
@@ -50,7 +50,7 @@ class Subject:
         """The function of one call's arrays, by the case's route."""
         route = self.question["route"]
         if route in ("call", "training"):
-            return self.called(training=route == "training" or self.question["dropout"] not in ("none", "inference"))
+            return self.called(training=route == "training" or self.question["dropout"] not in ("none", *RATES_AT_INFERENCE))
         if route == "gradient":
             return self.differentiated()
         if route not in ("functional", *DRIVEN, *REMADE):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.worker.gradients import DIFFERENTIATE
 from conformance.cases.case import Case
+from conformance.cases.features import AT_INFERENCE
 from conformance.cases.stimulus import signature_of
 from conformance.explaining.reproduction.data_lines import VOCABULARY, targets_text
 from conformance.explaining.reproduction.gradient_lines import GRADIENTS, GradientRequest, refuse_what_takes_more, stateless
@@ -54,7 +55,7 @@ def keras_lines(case: Case, backend: str, *, inline: bool = True) -> KerasLines:
         LSTMError: the case is not expressible in a few lines.
     """
     writer = _Writer(case=case, backend=backend, inline=inline)
-    if case.dropout not in ("none", "inference") and (writer.compiler or case.execution.route not in ("call", "training")):
+    if case.dropout not in ("none", *AT_INFERENCE) and (writer.compiler or case.execution.route not in ("call", "training")):
         raise LSTMError(
             "dropout in training is expressible in a script for eager calls only: elsewhere the drawn masks cannot be read"
         )

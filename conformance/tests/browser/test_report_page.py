@@ -35,7 +35,7 @@ def test_the_summary_comes_first(open_report: Open) -> None:
     expect(header.get_by_role("heading", level=1)).to_have_text("Is it a Keras LSTM? lstm_ref with mask_ignored")
     expect(header).to_contain_text("14 cases are not as expected")
     expect(header.get_by_role("listitem")).to_have_text(["✓75 PASS", "✗14 FAIL"])
-    expect(header).to_contain_text("89 of level quick, seed 0")
+    expect(header).to_contain_text("89 of level features, seed 0")
     expect(header).to_contain_text("8 σ per element, 2 σ root mean square")
 
 

@@ -26,7 +26,7 @@ def completed(*words: str) -> list[str]:
         (("list", "--seed", "7", "--case", "u2-d5-t10-b32-seq-s7"), ["u2-d5-t10-b32-seq-s7"]),
         (("verify", "--level", "quick", "--case", "u3-d2-t5-b4-seq-ba"), ["u3-d2-t5-b4-seq-back-s0"]),
         (("explain", "u128-d64-t150-b32-s0"), ["u128-d64-t150-b32-s0"]),
-        (("verify", "--level", ""), ["quick", "standard", "deep"]),
+        (("verify", "--level", ""), ["quick", "features", "standard", "deep"]),
         (("verify", "--backend", "t"), ["tensorflow", "torch"]),
         (("verify", "--deviation", "two_b"), ["two_biases"]),
         (("verify", "--environment", "keras==3.1."), ["keras==3.1.1"]),

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from conformance.cli import main
 from conformance.environments.folders import VARIABLE
+from conformance.probes import PROBES
 from conformance.running.progress import Progress
 from conformance.tests.support.upgrade_doubles import InThisProcess, interrupting
 
@@ -48,11 +49,11 @@ def written(folder: Path, *arguments: str) -> tuple[Result, dict[str, Any], str,
 
 def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     """Probes that a pattern chooses beside cases, before anything is said of the cases."""
-    message = "not asked: 4 of what was chosen: probes look into the Keras of this interpreter"
+    message = "not asked: 5 of what was chosen: probes look into the Keras of this interpreter"
     arguments = ("upgrade", "reference", "reference", "--level", "standard", "--case", "*units*")
     result, report, markdown, page = written(tmp_path, *arguments)
-    assert (result.exit_code, len(report["plan"]["cases"])) == (0, 5)
-    assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [4]
+    assert (result.exit_code, len(report["plan"]["cases"])) == (0, 6)
+    assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [5]
     assert result.stdout.splitlines()[2].startswith(message)
     assert report["summary"]["caveats"][0].startswith(message)
     assert message in markdown.partition("|")[0]
@@ -162,7 +163,7 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("reference", "reference:mask_ignord"), "unknown deviation 'mask_ignord'"),
         (("reference", "reference", "--case", "nothing"), "no case matches 'nothing'"),
         (("reference", "reference", *MASKED, "--case", "nothing"), "no case matches 'nothing'"),
-        (("reference", "reference", "--case", "probe-*"), "'probe-*' matches 184 probes (probe-"),
+        (("reference", "reference", "--case", "probe-*"), f"'probe-*' matches {len(PROBES)} probes (probe-"),
         (("reference", "reference", "--level", "standard", *MASKED, "--case", "probe-*"), "probes are asked of the Keras of this"),
         (("reference", "keras==1.2.2"), "To install it: pyenv install 3.7.17"),
         (("reference", "keras==1.2.2"), ". Or let its recording of 2026-11-21 answer"),

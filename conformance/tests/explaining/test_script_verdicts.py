@@ -59,6 +59,9 @@ SAMPLE = [case.id for case in random.Random(16).sample(STANDARD, 30)]  # noqa: S
 
 # What no script can say of those of the sample: masks of dropout that two layers draw, and σ where a run is chaotic.
 UNWRITTEN = {
+    "u3-d2-t5-b4-seq-layers2-drop_both-eager-s0": "dropout in training with layers2",
+    "u3-d2-t5-b4-seq-weights_chaotic-s0": "chaotic weights are not expressible",
+} | {
     case_id: "dropout in training with layers2" if "-drop_" in case_id else "chaotic weights are not expressible"
     for case_id in SAMPLE
     if "-layers2-drop_" in case_id or "-weights_chaotic-" in case_id

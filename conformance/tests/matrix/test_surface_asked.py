@@ -51,4 +51,4 @@ def test_pattern_that_chooses_probes_only_is_refused_where_none_is_asked(pattern
     with pytest.raises(LSTMError, match=r"matches \d+ probes? .* and no case: .* verify --level standard --case 'probe-"):
         without_probes(select(STANDARD, patterns), patterns)
     with pytest.raises(LSTMError, match="and no case: probes are asked of the Keras of this interpreter only"):
-        select(surface("quick"), [pattern])
+        select(surface("features"), [pattern])

@@ -353,7 +353,10 @@ def test_a_page_is_made_from_json_alone(tmp_path: Path) -> None:
         ("[]", "is a document without a format"),
         ('{"format": "observations"}', "is a document of the format 'observations'; expected verify or upgrade"),
         ('{"format": "verify"}', "has no format_version"),
-        ('{"format": "claims", "format_version": 1, "claims": [3], "systems": []}', "$.claims[0]: 3 is not of type 'object'"),
+        (
+            '{"format": "claims", "format_version": 1, "claims": [3], "systems": [], "docstrings": []}',
+            "$.claims[0]: 3 is not of type 'object'",
+        ),
     ],
     ids=range(8),
 )

@@ -189,7 +189,7 @@ def claims_said() -> dict[str, Any]:
         ClaimResult(claim=claims[1], finding=None, error="ValueError: no", seconds=0.1),
     ]
     asked = SystemResult(environment="keras==2.2.4", described="hard_sigmoid", recorded="on a day", results=failing())
-    said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)]}
+    said = {"claims": [as_json(each) for each in settled], "systems": [system_as_json(asked)], "docstrings": []}
     return as_document("claims", as_parsed_json(said))
 
 

@@ -393,6 +393,21 @@ def forgetting(argument: str) -> type[Double]:
     return Forgetting
 
 
+def ignoring(argument: str) -> type:
+    """A layer that does not take the argument that it is given."""
+
+    class Ignoring(Double):
+        def double_first(self, units: Any) -> Any:
+            return units + 1 if argument == "units" else units
+
+        def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in arguments.items() if name != argument}
+
+    Ignoring.__name__ += f"_{argument}"
+    Ignoring.__doc__ = f"A layer that does not take {argument}."
+    return Ignoring
+
+
 def namesake(argument: str) -> type:
     """A layer from whose config comes another function or object, twice the one that it names, by the same name."""
 

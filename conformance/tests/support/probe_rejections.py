@@ -241,7 +241,7 @@ _NEVER_TRAINING, _ALWAYS_TRAINING, _UNMASKED = (
     for double in (wrappers.NeverInTraining, wrappers.AlwaysInTraining, wrappers.MaskDropped)
 )
 _TYPED = {doubles.of(base, double): base for base in ("LSTM", "RNN") for double in (wrappers.MaskDropped, wrappers.NumbersInverted)}
-_SLICES = {doubles.of("TimeDistributed", double) for double in (wrappers.NeverInTraining, wrappers.AlwaysInTraining)}
+_SLICES = [doubles.of("TimeDistributed", double) for double in (wrappers.NeverInTraining, wrappers.AlwaysInTraining)]
 DOUBLES["passed-on"] = dict.fromkeys([*_NEVER_TRAINING, *_ALWAYS_TRAINING, *_UNMASKED], ("outputs",))
 DOUBLES["time-distributed-slices"] = dict.fromkeys(
     [wrappers.LastSliceLost, wrappers.FirstMaskForAll, doubles.of("TimeDistributed", wrappers.MaskDropped), *_SLICES], ("slices",)
@@ -335,7 +335,7 @@ def doubles_of(probe: Probe) -> dict[type[doubles.LayerDouble], tuple[str, ...]]
         name = probe.parameters["name"]
         computes = name.endswith(("activation", "initializer", "regularizer", "constraint"))
         namesakes = {doubles.namesake(name): ("rebuilt",)} if computes else {}
-        return {doubles.forgetting(name): ("config", "rebuilt"), **namesakes}
+        return {doubles.forgetting(name): ("config", "rebuilt"), doubles.ignoring(name): ("stored", "rebuilt"), **namesakes}
     if probe.trait == "config-argument-of-cell":
         name = probe.parameters["name"]
         return {wrappers.forgetting_in_cell(name): ("config",), wrappers.default_in_cell(name): ("rebuilt",)}

@@ -18,25 +18,15 @@ from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.judging.verdict import Result
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.running.runner import Keep, KeepEvidence, run
+from conformance.running.runner import Keep, run
 from conformance.upgrade.side import Implementation
 
 
 class InThisProcess:
     """A pool without processes, which cost more than the cases of a test; what a worker does is done when it is asked for."""
 
-    def __init__(
-        self,
-        make_adapter: Callable[[], Adapter],
-        _: int,
-        make_diagnose: Any,
-        *,
-        time_limit: float,
-        keep: Keep,
-        keep_evidence: KeepEvidence,
-    ) -> None:
-        self._adapter, self._keep, self._keep_evidence = make_adapter(), keep, keep_evidence
-        self.time_limit = time_limit
+    def __init__(self, make_adapter: Callable[[], Adapter], _: int, make_diagnose: Any, *, time_limit: float, keep: Keep) -> None:
+        self._adapter, self._keep, self.time_limit = make_adapter(), keep, time_limit
         self._make_diagnose = make_diagnose
 
     def environment(self) -> Mapping[str, str]:
@@ -53,8 +43,7 @@ class InThisProcess:
 
     def run(self, cases: Sequence[Case]) -> Iterator[Result]:
         """One after the other."""
-        diagnose = self._make_diagnose(self._adapter.start())
-        return run(cases, self._adapter, diagnose, self._keep, keep_evidence=self._keep_evidence)
+        return run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
 
     def stop(self) -> None:
         """Nothing to end."""

@@ -70,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (("verify", "--deviation", "two_biase"), "'two_biase' is none. Did you mean two_biases"),
         (("verify", "--deviation", "zzz"), "'zzz' is none. `lstm-conformance deviations` lists them"),
-        (("verify", "--level", "quik"), "'quik' is not one of 'quick', 'standard', 'deep'"),
+        (("verify", "--level", "quik"), "'quik' is not one of 'quick', 'features', 'standard', 'deep'"),
         (("verify", "--quiet", "--verbose"), "--quiet and --verbose contradict each other: leave one of them out"),
         (("verify", "--json", "empty"), "'empty' is a directory"),
         (("verify", "--keep", "text"), "'text' is a file"),
