@@ -4,7 +4,7 @@ It imports `probes`, `judging` and `cases`. No other room lists cases.
 """
 
 from conformance.matrix.documents import cell_count, documents_matrix
-from conformance.matrix.grids import allowed
+from conformance.matrix.grid import allowed
 from conformance.matrix.levels import LEVELS, Level, cases_for, supported_cases, surface
 from conformance.matrix.naming import case_named, usual_ids
 from conformance.matrix.selection import CaseOrProbe, SkippedCases, select, without_probes

@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from conformance.cases.case import Case
 from conformance.cases.features import ARCHITECTURES, AT_INFERENCE, FEATURES, MASKS, MERGE_MODES, POLICIES, ROUTES
 from conformance.judging.relations import RELATIONS
-from conformance.matrix.exclusions import DROPPING, EXPORTED, TRAINED, exclusion_of
+from conformance.matrix.crossings import CROSSINGS
+from conformance.matrix.exclusions import DROPPING, EXPORTED
+from conformance.matrix.grid import Grid
 from lstm_ref import activations
-
-# Units, input_dim, timesteps and batch all differ, and all outputs are returned.
-BASE = "u3-d2-t5-b4-seq-s0"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """Combinations of the values of some features.
-
-    Attributes:
-        name: for reports.
-        axes: feature or size → values. The features in a tuple of names change together; their values are tuples.
-        strength: of how many axes all combinations of values are covered; 0 for the full product of all axes.
-    """
-
-    name: str
-    axes: Mapping[str | tuple[str, ...], Sequence[Any]]
-    strength: int = 0
-
-    def cases(self, base: Case) -> Iterator[Case]:
-        """Yield the allowed cases, each once."""
-        found: dict[str, Case] = {}
-        positions: dict[str, tuple[int, ...]] = {}
-        for position in itertools.product(*(range(len(values)) for values in self.axes.values())):
-            changes: dict[str, Any] = {}
-            for (names, values), index in zip(self.axes.items(), position, strict=True):
-                changes |= dict(zip(names, values[index], strict=True)) if isinstance(names, tuple) else {names: values[index]}
-            case = with_required_features(base.replace(**changes))
-            if case.id not in found and allowed(case):
-                found[case.id], positions[case.id] = case, position
-        yield from (found[case_id] for case_id in (_covering(positions, self.strength) if self.strength else found))
-
-
-def _covering(rows: Mapping[str, tuple[int, ...]], strength: int) -> Iterator[str]:
-    """Yield the names of rows that contain every combination of `strength` values in any row: the row with most new ones first."""
-    combinations = {name: set(itertools.combinations(enumerate(row), strength)) for name, row in rows.items()}
-    missing = set().union(*combinations.values())
-    while missing:
-        name = max(combinations, key=lambda name: len(combinations[name] & missing))
-        missing -= combinations[name]
-        yield name
-
-
-def allowed(case: Case) -> bool:
-    """Whether no exclusion forbids the case, and its relation, if any, applies to it."""
-    return exclusion_of(case) is None and (not case.relation or RELATIONS[case.relation].applies_to(case))
-
-
-def with_required_features(case: Case) -> Case:
-    """Return the case with the features that its other features require: an unrolled loop needs a known length."""
-    route = case.execution.route
-    changes: dict[str, Any] = {}
-    if case.execution.unroll:
-        changes["static_time"] = True
-    if case.config.stateful:
-        changes["static_batch"] = True
-        changes |= {"compiled": False} if case.initial_state else {}
-    if case.architecture == "td" or route in TRAINED:
-        changes["return_state"] = False
-    if case.dropout in DROPPING:
-        changes["compiled"] = False
-    if route in EXPORTED and case.mask_source != "embedding":
-        changes["input_dtype"] = "float32"
-    return case.replace(**changes)
-
 
 _NAMES = tuple(name for name in activations.ACTIVATIONS if name not in activations.WITHOUT_KERAS_NAME)
 _RELATED = tuple(RELATIONS)
 _MASKED = MASKS[1:]
-# Sizes around the powers of two by which implementations choose a loop or a block of memory.
-BORDERS = (1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 256)
 
 GRIDS: tuple[Grid, ...] = (
     Grid(name="activations", axes={"activation": _NAMES, "activation_as": ("name", "function", "lambda")}),
@@ -259,186 +191,7 @@ GRIDS: tuple[Grid, ...] = (
         },
     ),
     Grid(name="long sequences", axes={"timesteps": (1000,), "mask": ("none", "right"), "go_backwards": (False, True)}),
-    # --- crossings: what an implementation decides by two features at once
-    Grid(
-        name="dropout without effect",
-        strength=3,
-        axes={
-            "dropout": AT_INFERENCE,
-            "implementation": (2, 1),
-            "route": ("call", "functional", "stateless_call", "predict", "evaluate", "from_config", "keras_file"),
-            "architecture": ("lstm", "bidi"),
-        },
-    ),
-    Grid(
-        name="dropout of every architecture",
-        strength=2,
-        axes={
-            "dropout": (*AT_INFERENCE, *DROPPING),
-            "architecture": ARCHITECTURES,
-            ("mask", "initial_state", "go_backwards", "stateful"): (
-                ("left", False, False, False),
-                ("none", True, False, False),
-                ("none", False, True, False),
-                ("none", False, False, True),
-            ),
-        },
-    ),
-    Grid(
-        name="zeros for masked outputs",
-        strength=3,
-        axes={
-            "zero_output_for_mask": (True,),
-            "mask": ("left", "right"),
-            "mask_source": ("argument", "masking", "embedding"),
-            "architecture": ("lstm", "layers2", "cells2", "td"),
-            "unroll": (False, True),
-            "return_sequences": (True, False),
-        },
-    ),
-    Grid(
-        name="bidirectional calls",
-        strength=3,
-        axes={
-            "architecture": ("bidi",),
-            ("initial_state", "mask", "stateful"): (
-                (True, "left", False),
-                (True, "none", False),
-                (False, "interior", True),
-                (False, "none", True),
-            ),
-            "route": ("call", "training", "functional", "predict"),
-            "return_sequences": (True, False),
-            "merge_mode": ("concat", "ave", "none"),
-        },
-    ),
-    Grid(
-        name="stacked calls",
-        strength=2,
-        axes={
-            "architecture": ("layers2", "cells2"),
-            ("mask", "initial_state", "stateful", "go_backwards"): (
-                ("left", False, False, False),
-                ("interior", True, False, False),
-                ("none", False, True, False),
-                ("left", False, True, False),
-                ("left", False, False, True),
-            ),
-            "route": ("call", "training", "evaluate", "fit", "from_config", "keras_file"),
-            "return_sequences": (True, False),
-        },
-    ),
-    Grid(
-        name="masks of sequences of sequences",
-        strength=2,
-        axes={
-            "architecture": ("td",),
-            "mask": _MASKED,
-            ("return_sequences", "go_backwards", "zero_output_for_mask"): (
-                (True, False, False),
-                (False, True, False),
-                (True, True, True),
-            ),
-            "unroll": (False, True),
-        },
-    ),
-    Grid(
-        name="stateful calls",
-        strength=3,
-        axes={
-            "stateful": (True,),
-            "mask": ("none", "left", "right", "row"),
-            "initial_state": (False, True),
-            ("return_sequences", "go_backwards"): ((True, False), (False, False), (True, True)),
-            "unroll": (False, True),
-        },
-    ),
-    Grid(
-        name="stateful gradients",
-        strength=3,
-        axes={
-            "route": ("gradient", "train_on_batch", "fit"),
-            "stateful": (True,),
-            "mask": ("none", "left"),
-            "architecture": ("lstm", "bidi", "layers2"),
-            "return_sequences": (True, False),
-        },
-    ),
-    Grid(
-        name="losses under a mask",
-        strength=3,
-        axes={
-            "route": TRAINED,
-            "mask": ("left", "interior", "row"),
-            "mask_source": ("argument", "masking", "embedding"),
-            "architecture": ("lstm", "layers2", "cells2", "bidi"),
-        },
-    ),
-    Grid(
-        name="unrolled loops",
-        strength=3,
-        axes={
-            "unroll": (True,),
-            "go_backwards": (False, True),
-            "mask": ("none", "left", "interior"),
-            "initial_state": (False, True),
-            "return_sequences": (True, False),
-            "implementation": (2, 1),
-        },
-    ),
-    *(
-        Grid(name=f"borders of {size}", axes={size: BORDERS, ("mask", "initial_state"): (("none", True), ("left", False))})
-        for size in ("units", "input_dim", "batch")
-    ),
-    Grid(
-        name="borders of timesteps",
-        strength=2,
-        axes={"timesteps": (1, 2, 63, 64, 65), "mask": ("none", "right"), "go_backwards": (False, True), "unroll": (False, True)},
-    ),
-    Grid(
-        name="large sizes",
-        strength=2,
-        axes={
-            ("units", "input_dim", "timesteps", "batch"): ((130, 34, 9, 17), (257, 5, 9, 9), (5, 257, 33, 9), (33, 17, 66, 17)),
-            ("architecture", "mask", "initial_state"): (
-                ("lstm", "left", True),
-                ("bidi", "right", False),
-                ("cells2", "interior", False),
-            ),
-            "route": ("call", "gradient"),
-        },
-    ),
-    # Few of the other sizes, so that they cost little.
-    Grid(
-        name="two large sizes",
-        strength=2,
-        axes={
-            ("units", "input_dim", "timesteps", "batch"): (
-                (2, 2, 130, 130),
-                (2, 130, 2, 130),
-                (2, 130, 130, 2),
-                (130, 2, 2, 130),
-                (130, 2, 130, 2),
-                (130, 130, 2, 2),
-            ),
-            ("implementation", "dropout"): ((2, "none"), (1, "none"), (1, "recurrent"), (2, "input")),
-            ("architecture", "initial_state"): (("lstm", False), ("lstm", True), ("bidi", True), ("layers2", False)),
-            "mask": ("none", "left"),
-        },
-    ),
-    Grid(
-        name="borders of other architectures",
-        axes={
-            "architecture": ("layers2", "cells2", "bidi", "td"),
-            ("units", "input_dim", "timesteps", "batch"): (
-                (17, 2, 5, 4),
-                (3, 17, 5, 4),
-                (3, 2, 17, 4),
-                (3, 2, 5, 17),
-                (33, 33, 33, 33),
-            ),
-        },
-    ),
+    *CROSSINGS,
     Grid(
         name="relations",
         axes={

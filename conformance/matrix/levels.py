@@ -11,7 +11,8 @@ from typing import Any
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.matrix.covering import pairs
-from conformance.matrix.grids import BASE, GRIDS, Grid, allowed, single_features
+from conformance.matrix.grid import BASE, Grid, allowed
+from conformance.matrix.grids import GRIDS, single_features
 from conformance.matrix.random_cases import random_cases
 from conformance.matrix.selection import CaseOrProbe, SkippedCases
 from conformance.probes import PROBES, probe_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
-from conformance.matrix.grids import allowed, with_required_features
+from conformance.matrix.grid import allowed, with_required_features
 
 MOST_FEATURES = 5
 _LARGEST = {"units": 5, "input_dim": 4, "timesteps": 8, "batch": 9}

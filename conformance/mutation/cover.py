@@ -2,8 +2,8 @@
 
 What must be covered: every mutant of the studies, by several choices where there are several; every deviation of the registry, in a
 case in which it can show; every known difference of each backend, and of earlier systems; every difference in reports of earlier
-versions; the crossings of `CROSSINGS`; every value of every feature. The greedy algorithm for set cover takes what covers most of
-the rest for its cost (Chvátal 1979, A greedy heuristic for the set-covering problem).
+versions; the pairs of `CHANGED_TOGETHER`; every value of every feature. The greedy algorithm for set cover takes what covers most
+of the rest for its cost (Chvátal 1979, A greedy heuristic for the set-covering problem).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from conformance.running.kill_matrix import affected_cases
 from lstm_ref.deviations import DEVIATIONS
 
 # Pairs of features that versions of Keras have changed together, though neither alone.
-CROSSINGS: Mapping[str, Callable[[Case], bool]] = {
+CHANGED_TOGETHER: Mapping[str, Callable[[Case], bool]] = {
     "the second layer under a mask": lambda case: case.architecture == "layers2" and case.mask != "none",
     "stacked cells under a mask": lambda case: case.architecture == "cells2" and case.mask != "none",
     "a loss under a mask": lambda case: case.returns_loss and case.mask != "none",
@@ -70,7 +70,7 @@ class Cover:
             self.add(f"{_MUTANT}{row.id} on {study.backend}", row.rejected_by)
 
     def add_surface(self, cases: Sequence[Case]) -> None:
-        """Add a row for each deviation that may not hide, each crossing, and each value of each feature.
+        """Add a row for each deviation that may not hide, each pair, and each value of each feature.
 
         A deviation is covered by a case of level features if there is one: no such case is blind to what can show in it.
         """
@@ -80,7 +80,7 @@ class Cover:
                 affected = affected_cases(name, cases)
                 proven = [case for case in affected if case.id in features]
                 self.add(f"deviation {name}", (case.id for case in proven or affected))
-        for name, has in CROSSINGS.items():
+        for name, has in CHANGED_TOGETHER.items():
             self.add(name, (case.id for case in cases if has(case)))
         for case in cases:
             for feature in FEATURES:

@@ -21,6 +21,7 @@ UNITS, INPUT_DIM, BATCH, TIMESTEPS, BLOCKS = 3, 2, 4, 5, 2
 # One row of each kind: a part is masked at the end, at the start, inside; nothing is masked.
 MASK = np.array([[1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]], bool)
 ACTIVATIONS: Mapping[str, Any] = {"activation": "linear", "recurrent_activation": "hard_tanh"}
+# Arguments of the layers that hold a cell, not of the cell.
 OF_SEQUENCE = (
     "return_sequences",
     "return_state",

@@ -8,7 +8,7 @@ from typing import Any
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.judging.verdict import Result
-from conformance.matrix.grids import BASE
+from conformance.matrix.grid import BASE
 from conformance.upgrade.errors import MeasuredErrors
 
 

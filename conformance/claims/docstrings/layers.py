@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.claims.measure import as_arrays, import_keras, random_inputs, random_weights, rounding_limit
+from conformance.probes.architectures import OF_SEQUENCE
 from conformance.probes.model import INITIALIZERS
 from lstm_ref.arrays import Array
 
@@ -15,16 +16,6 @@ UNITS, INPUT_DIM, BATCH, TIMESTEPS = 3, 2, 4, 5
 WEIGHTS = random_weights(UNITS, INPUT_DIM)
 INPUTS = random_inputs(BATCH, TIMESTEPS, INPUT_DIM)
 LIMIT = rounding_limit(WEIGHTS, INPUTS)
-# Of the layers that hold a cell, not of the cell.
-OF_SEQUENCE = (
-    "return_sequences",
-    "return_state",
-    "go_backwards",
-    "stateful",
-    "unroll",
-    "zero_output_for_mask",
-    "activity_regularizer",
-)
 
 
 def make_layers(units: int = UNITS, **arguments: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.cases.forms import form_of
-from conformance.matrix.grids import with_required_features
+from conformance.matrix.grid import with_required_features
 
 CASE = Case.from_id("u3-d2-t5-b4-seq-s0")
 

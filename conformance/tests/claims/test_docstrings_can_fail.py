@@ -2,457 +2,122 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 
 from conformance.claims import run_claims
 from conformance.claims.docstrings import DOCSTRING_CLAIMS
 from conformance.claims.docstrings.examples import example_runs
 from conformance.claims.docstrings.settling import EXPERIMENTS
-from conformance.claims.measure import import_keras, import_tensorflow
+from conformance.claims.measure import import_keras
+from conformance.tests.support import docstring_doubles as wrong
 
 pytestmark = [
     pytest.mark.xdist_group("docstrings"),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras on TensorFlow's variables
 ]
 
-Derive = Callable[[Any], type]
-
-
-def overruling(**changed: Any) -> Derive:
-    """A class that overrules its caller's arguments."""
-
-    def derive(base: Any) -> type:
-        def init(self: Any, *positional: Any, **arguments: Any) -> None:
-            base.__init__(self, *positional, **{**arguments, **changed})
-
-        init.__signature__ = inspect.signature(base.__init__)  # type: ignore[attr-defined]  # what Keras and inspect read
-        return type(base.__name__, (base,), {"__init__": init})
-
-    return derive
-
-
-def defaulting(**defaults: Any) -> Derive:
-    """A class with other defaults."""
-
-    def derive(base: Any) -> type:
-        def init(self: Any, *positional: Any, **arguments: Any) -> None:
-            base.__init__(self, *positional, **{**defaults, **arguments})
-
-        init.__signature__ = inspect.signature(base.__init__)  # type: ignore[attr-defined]  # what Keras and inspect read
-        return type(base.__name__, (base,), {"__init__": init})
-
-    return derive
-
-
-def calling(change: Callable[..., Any]) -> Derive:
-    """A class whose call is `change(layer, call, inputs)`, where `call` takes inputs and arguments that replace the caller's."""
-
-    def derive(base: Any) -> type:
-        def call(self: Any, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
-            def original(values: Any = sequences, **changed: Any) -> Any:
-                return base.call(self, values, **{"initial_state": initial_state, "mask": mask, "training": training, **changed})
-
-            return change(self, original, mask)
-
-        return type(base.__name__, (base,), {"call": call})
-
-    return derive
-
-
-def with_member(name: str, make: Callable[[Any], Any]) -> Derive:
-    """A class with another member, made of the class."""
-    return lambda base: type(base.__name__, (base,), {name: make(base)})
-
-
-def accepting_anything(_: Any) -> type:
-    """A layer that takes all arguments and inputs, and returns its inputs."""
-
-    class Accepting(import_keras().layers.Layer):  # type: ignore[misc]  # a base class known at run time only
-        def __init__(self, *_: Any, **__: Any) -> None:
-            super().__init__()
-
-        def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # noqa: ARG002  # taken, not used
-            return inputs
-
-    return Accepting
-
-
-def one_unit_more(base: Any) -> type:
-    """A layer or cell with a unit that nobody asked for."""
-
-    def init(self: Any, units: int, **arguments: Any) -> None:
-        base.__init__(self, units + 1, **arguments)
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def shifted(_: Any, call: Any, __: Any) -> Any:
-    """Outputs and states, each one more than they should be."""
-    return import_keras().tree.map_structure(lambda each: each + 1, call())
-
-
-def without(*names: str) -> Callable[..., Any]:
-    """A call that ignores these arguments."""
-    return lambda _, call, __: call(**dict.fromkeys(names))
-
-
-def inverted_mask(_: Any, call: Any, mask: Any) -> Any:
-    """A call that uses what is masked."""
-    return call(mask=None if mask is None else import_keras().ops.logical_not(mask))
-
-
-def eager_only(layer: Any, call: Any, _: Any) -> Any:
-    """A call that asks for cuDNN only if nothing is traced."""
-    layer.use_cudnn = "auto" if import_tensorflow().executing_eagerly() else False
-    return call()
-
-
-def narrow_states(_: Any, call: Any, __: Any) -> Any:
-    """Returned states lack a feature."""
-    returned = call()
-    return (returned[0], *(state[:, 1:] for state in returned[1:])) if isinstance(returned, tuple) else returned
-
-
-def reversed_results(_: Any, call: Any, __: Any) -> Any:
-    """The states come before the output."""
-    returned = call()
-    return returned[::-1] if isinstance(returned, tuple) else returned
-
-
-def as_list(_: Any, call: Any, __: Any) -> Any:
-    """A list in the place of a tuple."""
-    returned = call()
-    return list(returned) if isinstance(returned, tuple) else returned
-
-
-def initial_ones(_: Any) -> Any:
-    """States of ones, whatever the cell says."""
-
-    def get_initial_state(self: Any, batch_size: Any = None) -> Any:
-        return [import_keras().ops.ones((batch_size, size)) for size in self.state_size]
-
-    return get_initial_state
-
-
-def always_rnn_of_the_first(base: Any) -> type:
-    """An RNN that reads the first of several cells only."""
-
-    def init(self: Any, cell: Any, **arguments: Any) -> None:
-        base.__init__(self, cell[0] if isinstance(cell, list) else cell, **arguments)
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def with_inputs_by_name(base: Any) -> type:
-    """A layer whose inputs are called `inputs`."""
-
-    def call(self: Any, inputs: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
-        return base.call(self, inputs, initial_state=initial_state, mask=mask, training=training)
-
-    return type(base.__name__, (base,), {"call": call})
-
-
-def training_by_default_none(base: Any) -> type:
-    """A layer whose training defaults to None."""
-
-    def call(self: Any, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
-        return base.call(self, sequences, initial_state=initial_state, mask=mask, training=bool(training))
-
-    return type(base.__name__, (base,), {"call": call})
-
-
-def single_state(base: Any) -> type:
-    """A cell that takes one tensor for both of its states, and returns one."""
-
-    def call(self: Any, inputs: Any, states: Any, training: Any = False) -> Any:
-        several = isinstance(states, list | tuple)
-        output, new = base.call(self, inputs, states if several else [states, states], training=training)
-        return output, new if several else new[0]
-
-    return type(base.__name__, (base,), {"call": call})
-
-
-def dropping_units(base: Any) -> type:
-    """A layer or cell whose masks of inputs have a value for each unit."""
-
-    def get_dropout_mask(self: Any, step_input: Any) -> Any:
-        shape = (step_input.shape[0], self.units)
-        return import_keras().ops.convert_to_tensor(np.random.default_rng(0).random(shape) > self.dropout, "float32")
-
-    return type(base.__name__, (base,), {"get_dropout_mask": get_dropout_mask})
-
-
-def with_cell_dropping_units(base: Any) -> type:
-    """A layer with such a cell."""
-
-    def init(self: Any, units: int, **arguments: Any) -> None:
-        base.__init__(self, units, **arguments)
-        self.cell.__class__ = dropping_units(type(self.cell))
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def taking_constants(base: Any) -> type:
-    """An RNN that takes constants, and whose docstring has the section."""
-
-    def call(self: Any, sequences: Any, initial_state: Any = None, mask: Any = None, *, constants: Any = None) -> Any:
-        del constants
-        return base.call(self, sequences, initial_state=initial_state, mask=mask)
-
-    section = "\n\n    Note on passing external constants:\n"
-    return type(base.__name__, (base,), {"call": call, "__doc__": base.__doc__ + section})
-
-
-def taking_cells_without_state_size(base: Any) -> type:
-    """An RNN that makes up a missing state_size."""
-
-    def init(self: Any, cell: Any, **arguments: Any) -> None:
-        if not hasattr(cell, "state_size"):
-            cell.state_size = 2
-        base.__init__(self, cell, **arguments)
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def ignoring_output_size(base: Any) -> type:
-    """An RNN that always says the size of its first state."""
-
-    def compute_output_shape(self: Any, sequences_shape: Any, initial_state_shape: Any = None) -> Any:  # noqa: ARG001  # as Keras'
-        return (sequences_shape[0], self.state_size[0])
-
-    return type(base.__name__, (base,), {"compute_output_shape": compute_output_shape})
-
-
-def passing_inputs(base: Any) -> type:
-    """An RNN that passes inputs to the cell's get_initial_state."""
-
-    def get_initial_state(self: Any, batch_size: Any = None) -> Any:
-        return self.cell.get_initial_state(inputs=None, batch_size=batch_size)
-
-    return type(base.__name__, (base,), {"get_initial_state": get_initial_state})
-
-
-def initial_state_of_inputs(_: Any) -> Any:
-    """A cell's get_initial_state that takes inputs."""
-
-    def get_initial_state(self: Any, inputs: Any = None, batch_size: Any = None) -> Any:  # noqa: ARG001  # taken, not used
-        return [import_keras().ops.zeros((batch_size, self.units))] * 2
-
-    return get_initial_state
-
-
-def keeping_layers(base: Any) -> type:
-    """A Bidirectional whose forward half is the layer that it is given."""
-
-    def init(self: Any, layer: Any, **arguments: Any) -> None:
-        base.__init__(self, layer, **arguments)
-        self.forward_layer = layer
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def generating_forward(base: Any) -> type:
-    """A Bidirectional whose halves have the same direction."""
-
-    def init(self: Any, layer: Any, **arguments: Any) -> None:
-        base.__init__(self, layer, **arguments)
-        self.backward_layer.go_backwards = False
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def without_criteria(base: Any) -> type:
-    """A Bidirectional that asks for no `stateful`."""
-
-    def init(self: Any, layer: Any, **arguments: Any) -> None:
-        if not hasattr(layer, "stateful"):
-            type(layer).stateful = False
-        base.__init__(self, layer, **arguments)
-
-    return type(base.__name__, (base,), {"__init__": init})
-
-
-def reading_the_last_cell(_: Any) -> Any:
-    """A stack whose call is that of its last cell's state and the inputs of the first."""
-
-    def call(self: Any, inputs: Any, states: Any, training: Any = False) -> Any:
-        new_states = []
-        for cell, state in zip(self.cells, states, strict=True):
-            output, new = cell(inputs, list(state), training=training)
-            new_states.append(new)
-            inputs = output * 0.5
-        return inputs, new_states
-
-    return call
-
-
-def of_time_distributed(change: Callable[..., Any]) -> Derive:
-    """A TimeDistributed whose call is `change(call, inputs, training, mask)`."""
-
-    def derive(base: Any) -> type:
-        def call(self: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-            return change(self, lambda *positional, **named: base.call(self, *positional, **named), inputs, training, mask)
-
-        return type(base.__name__, (base,), {"call": call})
-
-    return derive
-
-
-def of_nested(base: Any) -> type:
-    """A TimeDistributed that takes lists."""
-
-    def build(self: Any, _: Any) -> None:
-        self.built = True
-
-    def call(self: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        if isinstance(inputs, list):
-            return self.layer(inputs)
-        self.layer.build((inputs.shape[0], *inputs.shape[2:]))
-        return base.call(self, inputs, training=training, mask=mask)
-
-    def compute_output_shape(self: Any, shape: Any) -> Any:
-        return shape[0] if isinstance(shape, list) else base.compute_output_shape(self, shape)
-
-    return type(base.__name__, (base,), {"build": build, "call": call, "compute_output_shape": compute_output_shape})
-
-
-def with_a_weight_of_its_own(base: Any) -> type:
-    """A TimeDistributed with a weight for each timestep."""
-
-    def build(self: Any, shape: Any) -> None:
-        base.build(self, shape)
-        self.extra = self.add_weight(shape=(shape[1],), name="extra")
-
-    return type(base.__name__, (base,), {"build": build})
-
-
-def masking_nothing(base: Any) -> type:
-    """A Masking that masks nothing."""
-
-    def call(self: Any, inputs: Any) -> Any:  # noqa: ARG001  # a method
-        return import_keras().ops.convert_to_tensor(inputs)
-
-    def compute_mask(self: Any, inputs: Any, mask: Any = None) -> Any:  # noqa: ARG001  # as Keras'
-        return import_keras().ops.ones(inputs.shape[:-1], "bool")
-
-    return type(base.__name__, (base,), {"call": call, "compute_mask": compute_mask})
-
-
-def refusing_masks(base: Any) -> type:
-    """A layer that raises an exception when it gets a mask."""
-
-    def call(self: Any, inputs: Any) -> Any:
-        if import_keras().src.backend.get_keras_mask(inputs) is not None:
-            raise ValueError("no masks")
-        return base.call(self, inputs)
-
-    return type(base.__name__, (base,), {"call": call})
-
-
 LSTM, RNN, TD, BI = "LSTM", "RNN", "TimeDistributed", "Bidirectional"
 TANH = {"activation": "tanh"}
 
 # Name of an experiment → the classes that are replaced, and what replaces them; ids of claims that it settles come from the list.
-DOUBLES: Mapping[str, Mapping[str, Derive]] = {
-    "output_size": {LSTM: one_unit_more},
-    "activation_is_called": {LSTM: overruling(activation="tanh", recurrent_activation="sigmoid")},
-    "none_is_linear": {LSTM: overruling(activation="tanh", recurrent_activation="sigmoid")},
-    "bias_is_used": {LSTM: overruling(use_bias=True)},
-    "initializer_of_bias": {LSTM: overruling(bias_initializer="zeros")},
-    "one_is_added_to_the_forget_bias": {LSTM: overruling(unit_forget_bias=False)},
-    "unit_forget_bias_forces_zeros": dict.fromkeys((LSTM, "LSTMCell"), overruling(bias_initializer="zeros")),
-    "activity_of_the_output": {LSTM: overruling(activity_regularizer=None)},
-    "rate_is_between_0_and_1": {LSTM: overruling(dropout=0.75, recurrent_dropout=0.75)},
-    "returned_sequence": {LSTM: overruling(return_sequences=False)},
-    "returned_state": {LSTM: overruling(return_state=False)},
-    "backwards": {LSTM: overruling(go_backwards=False)},
-    "unrolled": {LSTM: overruling(unroll=True)},
-    "stateful_layer_continues": {LSTM: overruling(stateful=False)},
-    "zeros_for_masked_outputs": {RNN: overruling(zero_output_for_mask=False)},
-    "zeros_need_sequences_and_mask": {RNN: calling(lambda layer, call, _: _zeroing_only_sequences(layer, call))},
-    "kernel_is_chosen": {LSTM: overruling(use_cudnn=False)},
+DOUBLES: Mapping[str, Mapping[str, wrong.Derive]] = {
+    "output_size": {LSTM: wrong.one_unit_more},
+    "activation_is_called": {LSTM: wrong.overruling(activation="tanh", recurrent_activation="sigmoid")},
+    "none_is_linear": {LSTM: wrong.overruling(activation="tanh", recurrent_activation="sigmoid")},
+    "bias_is_used": {LSTM: wrong.overruling(use_bias=True)},
+    "initializer_of_bias": {LSTM: wrong.overruling(bias_initializer="zeros")},
+    "one_is_added_to_the_forget_bias": {LSTM: wrong.overruling(unit_forget_bias=False)},
+    "unit_forget_bias_forces_zeros": dict.fromkeys((LSTM, "LSTMCell"), wrong.overruling(bias_initializer="zeros")),
+    "activity_of_the_output": {LSTM: wrong.overruling(activity_regularizer=None)},
+    "rate_is_between_0_and_1": {LSTM: wrong.overruling(dropout=0.75, recurrent_dropout=0.75)},
+    "returned_sequence": {LSTM: wrong.overruling(return_sequences=False)},
+    "returned_state": {LSTM: wrong.overruling(return_state=False)},
+    "backwards": {LSTM: wrong.overruling(go_backwards=False)},
+    "unrolled": {LSTM: wrong.overruling(unroll=True)},
+    "stateful_layer_continues": {LSTM: wrong.overruling(stateful=False)},
+    "zeros_for_masked_outputs": {RNN: wrong.overruling(zero_output_for_mask=False)},
+    "zeros_need_sequences_and_mask": {RNN: wrong.calling(lambda layer, call, _: _zeroing_only_sequences(layer, call))},
+    "kernel_is_chosen": {LSTM: wrong.overruling(use_cudnn=False)},
     "kernel_needs": {
-        LSTM: overruling(
+        LSTM: wrong.overruling(
             activation="tanh", recurrent_activation="sigmoid", recurrent_dropout=0.0, unroll=False, use_bias=True, use_cudnn="auto"
         )
     },
-    "kernel_needs_right_padding": {LSTM: calling(without("mask"))},
-    "kernel_needs_eager_execution": {LSTM: calling(eager_only)},
-    "use_cudnn": {LSTM: overruling(use_cudnn="auto")},
-    "inputs_of_three_dimensions": {LSTM: with_inputs_by_name, RNN: with_inputs_by_name},
-    "mask_is_binary": {LSTM: calling(without("mask"))},
-    "true_says_used": {LSTM: calling(inverted_mask)},
-    "training_reaches_the_cell": {LSTM: calling(without("training"))},
-    "training_matters_with_dropout_only": {LSTM: calling(without("training"))},
-    "initial_state_reaches_the_cell": {RNN: calling(without("initial_state"))},
-    "no_initial_state_is_zeros": dict.fromkeys((LSTM, RNN), overruling(stateful=False)),
-    "cell_processes_one_step": {LSTM: calling(shifted)},
-    "cell_inputs": {"LSTMCell": one_unit_more},
-    "cell_states": {"LSTMCell": single_state},
-    "embedding_introduces_masks": {"Embedding": overruling(mask_zero=False)},
-    "state_is_given_symbolically": {RNN: calling(without("initial_state"))},
-    "cell_or_list_of_cells": {RNN: always_rnn_of_the_first},
-    "cell_has_call": {RNN: calling(shifted)},
-    "cell_takes_constants": {RNN: taking_constants},
-    "cell_has_state_size": {RNN: taking_cells_without_state_size},
-    "state_size_is_an_integer": {RNN: calling(narrow_states)},
-    "state_size_is_several_integers": {RNN: calling(narrow_states)},
-    "cell_has_output_size": {RNN: ignoring_output_size},
-    "cell_makes_initial_state": {RNN: with_member("get_initial_state", initial_ones)},
-    "initial_state_has_shape": {RNN: with_member("get_initial_state", initial_ones)},
+    "kernel_needs_right_padding": {LSTM: wrong.calling(wrong.without("mask"))},
+    "kernel_needs_eager_execution": {LSTM: wrong.calling(wrong.eager_only)},
+    "use_cudnn": {LSTM: wrong.overruling(use_cudnn="auto")},
+    "inputs_of_three_dimensions": {LSTM: wrong.with_inputs_by_name, RNN: wrong.with_inputs_by_name},
+    "mask_is_binary": {LSTM: wrong.calling(wrong.without("mask"))},
+    "true_says_used": {LSTM: wrong.calling(wrong.inverted_mask)},
+    "training_reaches_the_cell": {LSTM: wrong.calling(wrong.without("training"))},
+    "training_matters_with_dropout_only": {LSTM: wrong.calling(wrong.without("training"))},
+    "initial_state_reaches_the_cell": {RNN: wrong.calling(wrong.without("initial_state"))},
+    "no_initial_state_is_zeros": dict.fromkeys((LSTM, RNN), wrong.overruling(stateful=False)),
+    "cell_processes_one_step": {LSTM: wrong.calling(wrong.shifted)},
+    "cell_inputs": {"LSTMCell": wrong.one_unit_more},
+    "cell_states": {"LSTMCell": wrong.single_state},
+    "embedding_introduces_masks": {"Embedding": wrong.overruling(mask_zero=False)},
+    "state_is_given_symbolically": {RNN: wrong.calling(wrong.without("initial_state"))},
+    "cell_or_list_of_cells": {RNN: wrong.always_rnn_of_the_first},
+    "cell_has_call": {RNN: wrong.calling(wrong.shifted)},
+    "cell_takes_constants": {RNN: wrong.taking_constants},
+    "cell_has_state_size": {RNN: wrong.taking_cells_without_state_size},
+    "state_size_is_an_integer": {RNN: wrong.calling(wrong.narrow_states)},
+    "state_size_is_several_integers": {RNN: wrong.calling(wrong.narrow_states)},
+    "cell_has_output_size": {RNN: wrong.ignoring_output_size},
+    "cell_makes_initial_state": {RNN: wrong.with_member("get_initial_state", wrong.initial_ones)},
+    "initial_state_has_shape": {RNN: wrong.with_member("get_initial_state", wrong.initial_ones)},
     "get_initial_state_takes_inputs": {
-        RNN: passing_inputs,
-        "LSTMCell": with_member("get_initial_state", initial_state_of_inputs),
+        RNN: wrong.passing_inputs,
+        "LSTMCell": wrong.with_member("get_initial_state", wrong.initial_state_of_inputs),
     },
-    "initial_state_defaults_to_zeros": {RNN: with_member("get_initial_state", initial_ones)},
-    "state_is_returned_as_a_list": {RNN: calling(as_list)},
-    "output_is_returned_first": {RNN: calling(reversed_results)},
-    "states_are_returned_last": {RNN: calling(narrow_states)},
-    "sequences_are_returned": {RNN: overruling(return_sequences=False)},
-    "initial_state_is_a_tensor_or_a_list": {RNN: calling(without("initial_state"))},
-    "layers_of_a_bidirectional": {BI: accepting_anything},
-    "criteria_of_a_layer": {BI: without_criteria},
-    "bidirectional_needs": {BI: accepting_anything},
-    "bidirectional_zeroes_masked_outputs": {BI: calling(without("mask"))},
-    "merge_modes": {BI: accepting_anything},
-    "outputs_that_are_not_merged": {BI: calling(as_list)},
-    "backward_layer_is_used": {BI: accepting_anything},
-    "backward_layer_is_generated": {BI: generating_forward},
-    "backward_layer_matches": {BI: accepting_anything},
-    "backward_layer_has_the_other_direction": {BI: accepting_anything},
-    "backward_layer_is_refused": {BI: accepting_anything},
-    "bidirectional_call_arguments": {BI: accepting_anything},
-    "bidirectional_has_new_weights": {BI: keeping_layers},
-    "stack_behaves_as_a_cell": {"StackedRNNCells": with_member("call", reading_the_last_cell)},
-    "stack_takes_cells": {"StackedRNNCells": accepting_anything},
-    "layer_is_applied_to_slices": {TD: of_time_distributed(lambda _, call, inputs, *__: call(inputs)[:, ::-1])},
-    "inputs_of_time_distributed": {TD: accepting_anything},
-    "slices_share_weights": {TD: with_a_weight_of_its_own},
-    "layer_of_time_distributed": {TD: accepting_anything},
-    "nested_inputs_of_time_distributed": {TD: of_nested},
-    "time_distributed_passes": {TD: of_time_distributed(lambda _, call, inputs, *__: call(inputs))},
-    "mask_of_time_distributed": {TD: of_time_distributed(lambda _, call, inputs, *__: call(inputs))},
-    "masking_skips_timesteps": {"Masking": masking_nothing},
-    "masking_needs_all_values": {"Masking": masking_nothing},
-    "masking_before_a_layer_without_masks": dict.fromkeys(("Conv1D", "Flatten", "Reshape"), refusing_masks),
-    "masked_example_is_skipped": {"Masking": masking_nothing},
-    "masks_of_masking": {"Masking": masking_nothing},
+    "initial_state_defaults_to_zeros": {RNN: wrong.with_member("get_initial_state", wrong.initial_ones)},
+    "state_is_returned_as_a_list": {RNN: wrong.calling(wrong.as_list)},
+    "output_is_returned_first": {RNN: wrong.calling(wrong.reversed_results)},
+    "states_are_returned_last": {RNN: wrong.calling(wrong.narrow_states)},
+    "sequences_are_returned": {RNN: wrong.overruling(return_sequences=False)},
+    "initial_state_is_a_tensor_or_a_list": {RNN: wrong.calling(wrong.without("initial_state"))},
+    "layers_of_a_bidirectional": {BI: wrong.accepting_anything},
+    "criteria_of_a_layer": {BI: wrong.without_criteria},
+    "bidirectional_needs": {BI: wrong.accepting_anything},
+    "bidirectional_zeroes_masked_outputs": {BI: wrong.calling(wrong.without("mask"))},
+    "merge_modes": {BI: wrong.accepting_anything},
+    "outputs_that_are_not_merged": {BI: wrong.calling(wrong.as_list)},
+    "backward_layer_is_used": {BI: wrong.accepting_anything},
+    "backward_layer_is_generated": {BI: wrong.generating_forward},
+    "backward_layer_matches": {BI: wrong.accepting_anything},
+    "backward_layer_has_the_other_direction": {BI: wrong.accepting_anything},
+    "backward_layer_is_refused": {BI: wrong.accepting_anything},
+    "bidirectional_call_arguments": {BI: wrong.accepting_anything},
+    "bidirectional_has_new_weights": {BI: wrong.keeping_layers},
+    "stack_behaves_as_a_cell": {"StackedRNNCells": wrong.with_member("call", wrong.reading_the_last_cell)},
+    "stack_takes_cells": {"StackedRNNCells": wrong.accepting_anything},
+    "layer_is_applied_to_slices": {TD: wrong.of_time_distributed(lambda _, call, inputs, *__: call(inputs)[:, ::-1])},
+    "inputs_of_time_distributed": {TD: wrong.accepting_anything},
+    "slices_share_weights": {TD: wrong.with_a_weight_of_its_own},
+    "layer_of_time_distributed": {TD: wrong.accepting_anything},
+    "nested_inputs_of_time_distributed": {TD: wrong.of_nested},
+    "time_distributed_passes": {TD: wrong.of_time_distributed(lambda _, call, inputs, *__: call(inputs))},
+    "mask_of_time_distributed": {TD: wrong.of_time_distributed(lambda _, call, inputs, *__: call(inputs))},
+    "masking_skips_timesteps": {"Masking": wrong.masking_nothing},
+    "masking_needs_all_values": {"Masking": wrong.masking_nothing},
+    "masking_before_a_layer_without_masks": dict.fromkeys(("Conv1D", "Flatten", "Reshape"), wrong.refusing_masks),
+    "masked_example_is_skipped": {"Masking": wrong.masking_nothing},
+    "masks_of_masking": {"Masking": wrong.masking_nothing},
 }
 
 # Claims whose experiment needs another class for one of its parameters, or that defaults settle.
-OF_CLAIM: Mapping[str, Mapping[str, Derive]] = {
-    "dropout-fraction": {LSTM: with_cell_dropping_units, "LSTMCell": dropping_units},
-    "recurrent-dropout-fraction": {LSTM: overruling(recurrent_dropout=0.75)},
-    "lstm-training-default": {LSTM: training_by_default_none},
-    "activation-default": {LSTM: defaulting(activation="relu")},
-    "merge-mode-default": {BI: defaulting(merge_mode="sum")},
-    "seed-argument": {LSTM: overruling(seed=1)},
+OF_CLAIM: Mapping[str, Mapping[str, wrong.Derive]] = {
+    "dropout-fraction": {LSTM: wrong.with_cell_dropping_units, "LSTMCell": wrong.dropping_units},
+    "recurrent-dropout-fraction": {LSTM: wrong.overruling(recurrent_dropout=0.75)},
+    "lstm-training-default": {LSTM: wrong.training_by_default_none},
+    "activation-default": {LSTM: wrong.defaulting(activation="relu")},
+    "merge-mode-default": {BI: wrong.defaulting(merge_mode="sum")},
+    "seed-argument": {LSTM: wrong.overruling(seed=1)},
 }
 
 
@@ -463,7 +128,7 @@ def _zeroing_only_sequences(layer: Any, call: Any) -> Any:
 
 
 @contextmanager
-def _replaced(doubles: Mapping[str, Derive], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _replaced(doubles: Mapping[str, wrong.Derive], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     layers = import_keras().layers
     with monkeypatch.context() as patch:
         for name, derive in doubles.items():
@@ -479,7 +144,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("identifier", "doubles"), CASES, ids=[identifier for identifier, _ in CASES])
-def test_a_wrong_class_changes_the_verdict(identifier: str, doubles: Mapping[str, Derive], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_class_changes_the_verdict(
+    identifier: str, doubles: Mapping[str, wrong.Derive], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a class with that fault, or without the one that the docstring has, the sentence settles otherwise."""
     with _replaced(doubles, monkeypatch):
         (result,) = run_claims([claim for claim in DOCSTRING_CLAIMS if claim.id == identifier])

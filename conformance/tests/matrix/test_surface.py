@@ -21,7 +21,8 @@ from conformance.matrix import LEVELS, CaseOrProbe, allowed, select, surface
 from conformance.matrix.coverage import Combination, coverage
 from conformance.matrix.covering import FACTORS, pairs
 from conformance.matrix.exclusions import EXCLUSIONS, Exclusion, exclusion_of
-from conformance.matrix.grids import BASE, GRIDS, Grid, single_features, with_required_features
+from conformance.matrix.grid import BASE, Grid, with_required_features
+from conformance.matrix.grids import GRIDS, single_features
 from conformance.matrix.random_cases import random_cases
 from conformance.probes import PROBES, Probe
 from conformance.reference.oracle import Oracle

@@ -14,7 +14,8 @@ from conformance.cases.case import PREDICTABLE_STEPS, Case
 from conformance.cases.stimulus import Stimulus, draw
 from conformance.judging.verdict import Verdict
 from conformance.matrix.exclusions import exclusion_of
-from conformance.matrix.grids import BASE, GRIDS
+from conformance.matrix.grid import BASE
+from conformance.matrix.grids import GRIDS
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.reference.run import ExpectedCalls, expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT
