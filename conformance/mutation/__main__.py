@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from conformance.mutation.cover import Cover
 from conformance.mutation.measure import ENOUGH, Baseline
 from conformance.mutation.page import PAGE, lines_of
 from conformance.mutation.study import Row, Sample, read_study, study
+from conformance.running.journal import identify
+from conformance.system.sources import source_digests
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -45,10 +49,11 @@ def main() -> None:
 def run(*, level: str, patterns: tuple[str, ...], least: float, file: Path, **settings: Any) -> None:
     """Run the cases and probes of a level on a sample of mutants."""
     journal = file.with_suffix(".jsonl")
-    lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
-    finished = {row.id: row for row in (Row(**json.loads(line)) for line in lines)}
     sample = Sample(**{name: settings.pop(name) for name in ("most", "share", "seed")})
     planned = sorted(matrix.select(matrix.surface(level), patterns), key=_order)
+    plan = {"level": level, "case_ids": [item.id for item in planned], "enough": settings["enough"]}
+    installed = {"backend": settings["backend"], "keras": metadata.version("keras")}
+    finished = _finished(journal, identify(installed, plan, source_digests(None)))
     for result in study(level=level, planned=planned, sample=sample, finished=finished, **settings):
         if isinstance(result, Row):
             with journal.open("a", encoding="utf-8") as rows:
@@ -106,6 +111,16 @@ def choose(*, studies: tuple[Path, ...], reports: tuple[Path, ...], times: int, 
     matrix.levels.QUICK.write_text("".join(f"{name}\n" for name in chosen), "utf-8")
     seconds = sum(cover.seconds[name] for name in chosen)
     click.echo(f"{len(chosen)} of {len(surface)} cases and probes cover {len(cover.rows)} rows; alone they take {seconds:.0f} s")
+
+
+def _finished(journal: Path, identity: Mapping[str, Any]) -> dict[str, Row]:
+    """The rows that a study has written, by their mutants; its file is begun if there is none."""
+    if not journal.exists():
+        journal.write_text(json.dumps(identity) + "\n", "utf-8")
+    first, *lines = journal.read_text("utf-8").splitlines()
+    if json.loads(first) != identity:
+        raise click.ClickException(f"{journal} is of another study, or of other files: delete it, or name another file with --json")
+    return {row.id: row for row in (Row(**json.loads(line)) for line in lines)}
 
 
 def _order(item: CaseOrProbe) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import importlib
 import multiprocessing
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -22,6 +24,7 @@ from conformance.mutation.mutants import Mutant, mutated, reporting
 from conformance.mutation.sources import Source, imported_from
 from conformance.probes import run_probe
 from conformance.running.runner import run
+from lstm_ref import LSTMError
 
 # What a process imports before it makes one process for each mutant, beside the framework: Keras imports it too.
 PRELOADED = ("h5py", "ml_dtypes", "namex", "optree", "scipy.signal")
@@ -30,6 +33,12 @@ _REPORT = "_report_statement_of_keras"
 ENOUGH = 6
 # A run also ends when so many in a row accept a mutant that something has rejected.
 PATIENCE = 60
+# Seconds of its own processor time that a case may take. Time on a clock would be that of whatever else the machine does.
+CPU_SECONDS = 30.0
+# Seconds on a clock without a message, after which nothing is known of a mutant.
+SILENCE = 900.0
+# An UNRESOLVED result says nothing about the mutant.
+REJECTING = (Verdict.FAIL, Verdict.ERROR, Verdict.FIXED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +76,11 @@ class Rejections:
 
 
 def observe_baseline(backend: str, planned: Sequence[CaseOrProbe], sources: Sequence[Source]) -> Baseline:
-    """Run the unchanged Keras, every case with a new adapter, and note the statements that each executes."""
+    """Run the unchanged Keras, every case with a new adapter, and note the statements that each executes.
+
+    Raises:
+        LSTMError: it cannot be run.
+    """
     lines: set[tuple[str, int]] = set()
 
     def observed(send: Callable[[Any], None]) -> None:
@@ -86,8 +99,9 @@ def observe_baseline(backend: str, planned: Sequence[CaseOrProbe], sources: Sequ
                 result = _judge(item, fresh, environment)
                 send((item.id, result.verdict, time.perf_counter() - started, frozenset(lines)))
 
-    messages = list(_messages(observed, time_limit=600.0))
-    environment, *rows = (message for message in messages if not isinstance(message, _Ended))
+    environment, *rows = messages = list(_messages(observed))
+    if isinstance(messages[-1], _Ended):
+        raise LSTMError(f"Keras as it is cannot be run: {messages[-1].reason}")
     return Baseline(
         environment=environment,
         results={name: verdict for name, verdict, _, _ in rows},
@@ -96,34 +110,41 @@ def observe_baseline(backend: str, planned: Sequence[CaseOrProbe], sources: Sequ
     )
 
 
-def reject(
-    backend: str, source: Source, mutant: Mutant, planned: Sequence[CaseOrProbe], *, enough: int = ENOUGH, time_limit: float = 30.0
-) -> Rejections:
-    """Run cases and probes, in their order, on one mutant until enough reject it. A crash or a hang is a rejection."""
+def reject(backend: str, source: Source, mutant: Mutant, planned: Sequence[CaseOrProbe], *, enough: int = ENOUGH) -> Rejections:
+    """Run cases and probes, in their order, on one mutant until enough reject it. A crash or an endless loop is a rejection."""
 
     def observed(send: Callable[[Any], None]) -> None:
+        _limit_cpu()
         with imported_from(mutated(source, mutant)):
             adapter = KerasLayerAdapter(backend)
             environment = dict(adapter.start())
             for item in planned:
+                _limit_cpu()
                 send((item.id, None))
                 send((item.id, _judge(item, adapter, environment).verdict))
 
     asked, current, rejected, accepted = 0, "import", list[str](), 0
-    for message in _messages(observed, time_limit=time_limit):
+    for message in _messages(observed):
         if isinstance(message, _Ended):
-            return Rejections(mutant=mutant, asked=asked, rejected_by=(*rejected, current), ended=message.reason)
+            by = tuple(rejected) if message.is_silent else (*rejected, current)
+            return Rejections(mutant=mutant, asked=asked, rejected_by=by, ended=message.reason)
         current, verdict = message
         asked += verdict is None
         if verdict is None:
             continue
         accepted += 1
-        if not verdict.is_expected:
+        if verdict in REJECTING:
             rejected.append(current)
             accepted = 0
         if len(rejected) == enough or (rejected and accepted == PATIENCE):
             return Rejections(mutant=mutant, asked=asked, rejected_by=tuple(rejected), ended="enough is known")
     return Rejections(mutant=mutant, asked=asked, rejected_by=tuple(rejected))
+
+
+def _limit_cpu() -> None:
+    """From now on, let this process use CPU_SECONDS at most: then a signal ends it."""
+    if sys.platform != "win32":  # which cannot fork either
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
 
 
 def _judge(item: CaseOrProbe, adapter: KerasLayerAdapter, environment: Mapping[str, str]) -> Result:
@@ -136,13 +157,14 @@ def _judge(item: CaseOrProbe, adapter: KerasLayerAdapter, environment: Mapping[s
 
 @dataclass(frozen=True)
 class _Ended:
-    """Why a process ended before its function returned."""
+    """Why a process ended before its function returned, and whether it was ended because nothing was heard of it."""
 
     reason: str
+    is_silent: bool = False
 
 
-def _messages(function: Callable[[Callable[[Any], None]], None], time_limit: float) -> Iterator[Any]:
-    """What a function sends from a forked process; an _Ended if it dies, raises, or is silent for longer than the time limit."""
+def _messages(function: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
+    """What a function sends from a forked process; an _Ended if it dies, raises, or sends nothing for too long."""
     context: Any = multiprocessing.get_context("fork")  # Windows has none, and its type no Process
     receiver, sender = context.Pipe(duplex=False)
 
@@ -157,17 +179,17 @@ def _messages(function: Callable[[Callable[[Any], None]], None], time_limit: flo
     process.start()
     sender.close()
     try:
-        yield from _received(receiver, time_limit)
+        yield from _received(receiver)
     finally:
         process.kill()
         process.join()
         receiver.close()
 
 
-def _received(receiver: Connection, time_limit: float) -> Iterator[Any]:
+def _received(receiver: Connection) -> Iterator[Any]:
     while True:
-        if not receiver.poll(time_limit):
-            yield _Ended(f"silent for {time_limit:g} s")
+        if not receiver.poll(SILENCE):
+            yield _Ended(f"no message for {SILENCE:g} s", is_silent=True)
             return
         try:
             message = receiver.recv()
@@ -182,7 +204,8 @@ def _received(receiver: Connection, time_limit: float) -> Iterator[Any]:
 
 def preload(backend: str) -> None:
     """Import what every mutant's process needs, except Keras."""
-    for name in (BACKENDS[backend].package, *PRELOADED):
+    package = BACKENDS[backend].package
+    for name in PRELOADED if package == "tensorflow" else (package, *PRELOADED):  # TensorFlow imports Keras itself
         with suppress(ImportError):
             importlib.import_module(name)
     known_differences()

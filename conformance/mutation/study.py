@@ -103,7 +103,9 @@ class Sample:
         drawn = listed(sources, backend)
         for mutants, most in ((plain, self.most), (situated, self.most // 2)):
             drawn += sorted(random.sample(mutants, min(most, len(mutants))), key=lambda mutant: mutant.id)
-        return random.sample(drawn, round(self.share * len(drawn))) if self.share < 1 else drawn
+        if self.share == 1:
+            return drawn
+        return Random(self.seed).sample(drawn, round(self.share * len(drawn)))  # noqa: S311  # a sample of its own: it depends on nothing else
 
 
 def study(
