@@ -160,10 +160,10 @@ def _is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-def _line(node: ast.AST, statements: Sequence[ast.stmt]) -> int:
+def _line(node: ast.expr | ast.stmt, statements: Sequence[ast.stmt]) -> int:
     """The line of the innermost statement that holds a node."""
-    holders = [statement for statement in statements if statement.lineno <= node.lineno <= (statement.end_lineno or 0)]  # type: ignore[attr-defined]
-    return max((statement.lineno for statement in holders), default=node.lineno)  # type: ignore[attr-defined]
+    holders = [statement for statement in statements if statement.lineno <= node.lineno <= (statement.end_lineno or 0)]
+    return max((statement.lineno for statement in holders), default=node.lineno)
 
 
 def _situations(function: ast.FunctionDef, attributes: set[str]) -> Iterator[str]:
