@@ -44,6 +44,9 @@ _MOST_NAMES = 3
 # A function that gets a line about the current step.
 Progress = Callable[[str], None]
 
+# Characters of a folder's name that say what it is for. A requirement may be a URL of any length, and names have 255 bytes at most.
+_READABLE = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
@@ -67,7 +70,7 @@ class Folder:
     def path(self) -> Path:
         """Its path: readable, and unique for its requirements."""
         made_from = json.dumps([_FORMAT, self.requirements, self.python])
-        name = re.sub(r"[^\w.]+", "-", self.requirements[0])
+        name = re.sub(r"[^\w.]+", "-", self.requirements[0])[:_READABLE]
         return cache() / self.kind / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
     def provide(self, progress: Progress) -> Path:

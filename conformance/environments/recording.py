@@ -29,6 +29,8 @@ from lstm_ref.arrays import Array
 
 FOLDER = Path(__file__).with_name("recordings")
 _INDEX = "index"
+# Characters of a specification in the name of its file.
+_LONGEST_NAME = 150
 
 
 class RecordingError(LSTMError):
@@ -204,8 +206,11 @@ def _how_to_record(path: Path) -> str:
 
 
 def recording_path(spec: str, folder: Path = FOLDER) -> Path:
-    """Return the path of an environment's recording, which may not exist."""
-    return folder / f"{re.sub('[^A-Za-z0-9.]+', '-', spec)}.npz"
+    """Return the path of an environment's recording, which may not exist. Names of files have 255 bytes at most."""
+    name = re.sub("[^A-Za-z0-9.]+", "-", spec)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(spec.encode()).hexdigest()[:8]}"
+    return folder / f"{name}.npz"
 
 
 def _cut(numbers: Array, start: int, shape: list[int]) -> Array:

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,9 @@ from lstm_ref import LSTMError
 from lstm_ref.arrays import Array
 
 ENVIRONMENT = "environment.json"
+_SUFFIX = ".npz"
+# Characters of an id in one name: file systems allow 255 bytes, and ids can be longer.
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,10 @@ class ObservationFolder:
         """Write one file per case. Dropout is left out, since each implementation draws masks of its own."""
         if observed.dropout:
             return
-        self.path.mkdir(parents=True, exist_ok=True)
+        path = arrays_path(self.path, case.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
-        with atomic_write(self.path / f"{case.id}.npz") as temporary, temporary.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 
     def describe(self, environment: Mapping[str, str]) -> None:
@@ -122,12 +127,27 @@ class _Observations:
         command = f"lstm-conformance verify --keep {shlex.quote(str(folder))}"
         environment = read(folder / ENVIRONMENT, "observations", made_by=command)["environment"]
         name = f"{environment['implementation']} on {environment.get('backend', 'no backend')}"
-        files = {file.stem: file for file in sorted(folder.glob("*.npz"))}
+        files = {
+            case_id: file
+            for file in sorted(folder.rglob(f"*{_SUFFIX}"))
+            if arrays_path(folder, case_id := _case_id(folder, file)) == file
+        }
         return cls(name=name, environment=environment, conventions=conventions_of(environment), files=files)
 
     def known_differences(self, case_id: str) -> list[str]:
         """Ids of the known differences, other than crashes, that a case may show."""
         return [entry.id for entry in covering_entries(case_id, self.environment) if entry.checks]
+
+
+def arrays_path(folder: Path, case_id: str) -> Path:
+    """Where a folder of observations has the arrays of a case. A long id goes on in a folder that is called by its beginning."""
+    *beginnings, name = textwrap.wrap(case_id, _LONGEST_NAME, break_on_hyphens=False)
+    return folder.joinpath(*beginnings, f"{name}{_SUFFIX}")
+
+
+def _case_id(folder: Path, file: Path) -> str:
+    """The id of the case that a file of a folder of observations belongs to."""
+    return "".join(file.relative_to(folder).parts).removesuffix(_SUFFIX)
 
 
 def conventions_of(environment: Mapping[str, str]) -> Conventions:

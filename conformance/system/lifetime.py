@@ -24,6 +24,8 @@ PREFIX = "lstm-conformance-run-"
 _LOCK = "in-use.lock"
 # Suffix of a file that is still being written. The id of the writing process stands before it.
 _UNFINISHED = ".unfinished"
+# Characters of a file's name that the name of its unfinished file begins with: file systems allow 255 bytes.
+_BEGINNING = 40
 
 # Attempts to remove a folder, a tenth of a second apart. Processes that are ending stop writing within this time.
 _ENDING = 30
@@ -96,11 +98,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Unfinished files of killed processes are removed.
     """
-    for unfinished in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
+    name = path.name[:_BEGINNING]
+    for unfinished in path.parent.glob(f".{escape(name)}.*{_UNFINISHED}"):
         process = unfinished.name.removesuffix(_UNFINISHED).rpartition(".")[2]
         if process.isdecimal() and not _is_running(int(process)):
             unfinished.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+    temporary = path.with_name(f".{name}.{os.getpid()}{_UNFINISHED}")
     try:
         yield temporary
         temporary.replace(path)

@@ -11,7 +11,7 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
-from conformance.running.agreement import ObservationFolder, conventions_of, read_arrays
+from conformance.running.agreement import ObservationFolder, arrays_path, conventions_of, read_arrays
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
 from conformance.running.session import make_diagnose
@@ -141,7 +141,7 @@ class Side:
 
     def arrays(self, case_id: str) -> dict[str, Array] | None:
         """The arrays that a case returned; None where they are not kept."""
-        path = self.folder / f"{case_id}.npz"
+        path = arrays_path(self.folder, case_id)
         return read_arrays(path) if path.exists() else None
 
     def stop(self) -> None:

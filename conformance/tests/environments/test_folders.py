@@ -58,6 +58,13 @@ def test_other_requirements_have_another_folder() -> None:
     assert [path.name.rpartition("-")[0] for path in paths] == ["a-1", "a-1", "a-2"]
 
 
+def test_a_requirement_may_be_longer_than_the_name_of_a_folder() -> None:
+    """File systems allow names of 255 bytes; a URL may have more."""
+    longer = _folder(f"a @ https://example.org/{'é' * 300}.whl").path.name
+    assert len(longer.encode()) < 255
+    assert longer.startswith("a-https-example.org-")
+
+
 def _marker_missing(folder: Path) -> None:
     (folder / MARKER).unlink()
 

@@ -178,6 +178,14 @@ def test_an_environment_without_a_recording_is_refused_however_it_is_asked(tmp_p
     assert "--recorded" not in str(refused.value)
 
 
+def test_a_specification_may_be_longer_than_the_name_of_a_file() -> None:
+    """File systems allow names of 255 bytes. Two that differ at their ends have two recordings."""
+    first, second = (recording_path(f"keras @ https://example.org/{'a' * 300}/{name}.whl") for name in ("one", "two"))
+    assert first != second
+    assert len(first.name) < 255
+    assert not first.exists()
+
+
 def test_a_recordings_own_file_is_its_source(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named as a file, or in place of an environment; another recording is another program."""
     named, instead = EnvironmentAdapter(str(recorded)), EnvironmentAdapter(f"{tmp_path}/no/python", recorded=True)

@@ -17,10 +17,11 @@ from conformance.adapters.keras.backends import CONVENTIONS
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.cli import main
+from conformance.matrix import surface
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, TWO_RUNS
-from conformance.running.agreement import ENVIRONMENT, ObservationFolder, agree
+from conformance.running.agreement import ENVIRONMENT, ObservationFolder, _Observations, agree
 from conformance.running.runner import run
 from conformance.tests.support.doubles import Scaling
 from lstm_ref import LSTMError
@@ -71,6 +72,20 @@ def test_what_dropout_drew_is_not_kept(tmp_path: Path) -> None:
         tmp_path, ReferenceAdapter(), [Case.from_id("u3-d2-t6-b4-drop_both-s0"), Case.from_id("u3-d2-t6-b4-drop_inference-s0")]
     )
     assert [path.stem for path in tmp_path.glob("*.npz")] == ["u3-d2-t6-b4-drop_inference-s0"]
+
+
+def test_an_id_may_be_longer_than_the_name_of_a_file(tmp_path: Path) -> None:
+    """File systems allow names of 255 bytes. A folder of observations inside another one is no part of it."""
+    longest = max((case for case in surface("deep") if isinstance(case, Case)), key=lambda case: len(case.id))
+    longer = Case.from_id(longest.id.replace("-ract_", "-act_hard_sigmoid-ract_"))
+    cases = [longest, longer]
+    assert len(longest.id) > 230
+    assert len(longer.id) > 255
+    folder = observations_of(tmp_path / "new", ReferenceAdapter(), cases)
+    observations_of(folder / "inside", ReferenceAdapter())
+    assert {case.id for case in cases} == set(_Observations.read(folder).files)
+    (comparison,) = agree([folder, folder])
+    assert comparison.cases == 2
 
 
 def test_folder_is_made_when_something_is_kept(tmp_path: Path) -> None:

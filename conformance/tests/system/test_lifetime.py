@@ -323,3 +323,10 @@ def test_a_file_that_a_killed_process_had_begun_goes_when_it_is_written(alive: b
     (tmp_path / f".page.html.{writing}.unfinished").touch()
     write_text("all of it", tmp_path / "page.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == [name.format(writing) for name in left]
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    """255 bytes on most: the name of the unfinished file is no longer."""
+    path = tmp_path / ("x" * 250 + ".html")
+    write_text("all of it", path)
+    assert path.read_text() == "all of it"
