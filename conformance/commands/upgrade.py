@@ -85,9 +85,7 @@ def _check_targets(specs: Sequence[str], *, recorded: bool) -> None:
 _level = click.option(
     "--level",
     type=click.Choice(list(matrix.LEVELS)),
-    default="features",
-    show_default=True,
-    help="Cases of the surface that are asked.",
+    help="Cases of the surface that are asked.  [default: quick; with --recorded features, which recordings have]",
 )
 
 
@@ -118,7 +116,7 @@ def upgrade(
     *,
     before: str,
     after: str,
-    level: str,
+    level: str | None,
     patterns: tuple[str, ...],
     seed: int,
     baseline: Path | None,
@@ -141,6 +139,7 @@ def upgrade(
     if records and baseline is None:
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
+    level = level or ("features" if recorded else "quick")
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
     report = Upgrade(
         before=implementation(before, verbosity, recorded=recorded),
@@ -200,7 +199,7 @@ def history(
     *,
     versions: str,
     backends: tuple[str, ...],
-    level: str,
+    level: str | None,
     patterns: tuple[str, ...],
     seed: int,
     outputs: Outputs,
@@ -218,6 +217,7 @@ def history(
         raise LSTMError(f"{duplicates[0]} is given twice: name each version once")
     specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
     _check_targets([spec for by_version in specs.values() for spec in by_version.values()], recorded=recorded)
+    level = level or ("features" if recorded else "quick")
     cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
     implementations = {
         backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in by_version.items()]

@@ -43,7 +43,7 @@ class Upgrade:
     after: Implementation
     cases: Sequence[Case]
     not_asked: Sequence[SkippedCases] = ()
-    level: str = "features"
+    level: str = "quick"
     seed: int = 0
     time_limit: float = 60.0
     keep: Path | None = None
