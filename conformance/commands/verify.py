@@ -95,8 +95,8 @@ def verify(
     """Run the documents' matrix, or a level of the surface, on the installed Keras and judge every case.
 
     Levels: quick (cases and probes that together reject what standard rejects; a minute), features (every value of every feature,
-    alone), standard (both, grids where features interact, a pairwise covering array, random draws; ten minutes), deep (all of these,
-    every pair alone, many draws; hours).
+    alone), standard (both, grids where features interact, a pairwise covering array, random draws; ten minutes), deep (all of
+    these, every pair alone, many draws; hours).
 
     Exit codes: 0 every case is as expected, 1 some differ, or did not run, 2 wrong usage, or the implementation cannot run here.
     It exits with 3 where nothing differs, but the suite or the machine could not settle some cases (UNRESOLVED): run it again.
