@@ -18,6 +18,7 @@ from conformance.cases.case import Case
 from conformance.matrix import CaseOrProbe
 from conformance.mutation.cover import Cover
 from conformance.mutation.measure import ENOUGH, Baseline
+from conformance.mutation.mutants import MISTAKES, load_mistakes
 from conformance.mutation.page import PAGE, lines_of
 from conformance.mutation.study import Row, Sample, read_study, study
 from conformance.running.journal import identify
@@ -40,6 +41,7 @@ def main() -> None:
 )
 @click.option("--share", default=1.0, show_default=True, help="The part of the mutants that runs.")
 @click.option("--seed", default=0, show_default=True, help="Of the draws.")
+@click.option("--mistakes", type=_FILE, default=MISTAKES, help="Another list of mistakes than the project's.")
 @click.option("--workers", default=2, show_default=True)
 @click.option("--enough", default=ENOUGH, show_default=True, help="Rejections that end a mutant's run.")
 @click.option(
@@ -49,9 +51,14 @@ def main() -> None:
 def run(*, level: str, patterns: tuple[str, ...], least: float, file: Path, **settings: Any) -> None:
     """Run the cases and probes of a level on a sample of mutants."""
     journal = file.with_suffix(".jsonl")
-    sample = Sample(**{name: settings.pop(name) for name in ("most", "share", "seed")})
+    sample = Sample(**{name: settings.pop(name) for name in ("most", "share", "seed", "mistakes")})
     planned = sorted(matrix.select(matrix.surface(level), patterns), key=_order)
-    plan = {"level": level, "case_ids": [item.id for item in planned], "enough": settings["enough"]}
+    plan = {
+        "level": level,
+        "case_ids": [item.id for item in planned],
+        "enough": settings["enough"],
+        "mistakes": [asdict(mistake) for mistake in load_mistakes(sample.mistakes)],
+    }
     installed = {"backend": settings["backend"], "keras": metadata.version("keras")}
     finished = _finished(journal, identify(installed, plan, source_digests(None)))
     for result in study(level=level, planned=planned, sample=sample, finished=finished, **settings):

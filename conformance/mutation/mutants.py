@@ -26,14 +26,15 @@ class Mutant:
 
     Attributes:
         source: name of the file, as `Source` has it.
-        function: qualified name of the function; "" for a mistake of the list.
+        function: qualified name of the function; "" for a listed mistake.
         line: of the changed statement, in the installed file.
         lines: first and last line of what a case must execute for the change to concern it: of the statement, or, for a listed
             mistake, of the function.
-        operator: kind of the edit, or the sentence of the list.
+        operator: kind of the edit, or the id of the listed mistake.
         index: position of the edit in the file, or of the mistake in the list.
         before, after: the edit in one line.
         situation: the condition under which the edit has an effect; "" for always.
+        mistake: of the list; None for an edit.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Mutant:
     before: str = ""
     after: str = ""
     situation: str = ""
+    mistake: Mistake | None = None
 
     @property
     def id(self) -> str:
@@ -95,8 +97,8 @@ def in_situations(source: Source, mutants: Sequence[Mutant], random: Random) -> 
 
 def mutated(source: Source, mutant: Mutant) -> Source:
     """Return the file with a mutant's change."""
-    if not mutant.function:
-        return _with_mistake(source, load_mistakes()[mutant.index])
+    if mutant.mistake is not None:
+        return _with_mistake(source, mutant.mistake)
     tree, sites = _sites(source)
     edit = sites[mutant.index].edit
     edit.replace(_only_if(mutant.situation, edit) if mutant.situation else edit.replacement)
@@ -209,24 +211,40 @@ class Mistake:
     new: str
 
 
-@lru_cache(maxsize=1)
-def load_mistakes() -> tuple[Mistake, ...]:
-    """Return the list."""
-    return tuple(Mistake(**entry) for entry in tomllib.loads(MISTAKES.read_text("utf-8"))["mistake"])
+def load_mistakes(file: Path = MISTAKES) -> tuple[Mistake, ...]:
+    """Return a list of mistakes: that of the project, or of another file.
+
+    Raises:
+        LSTMError: the file is no such list.
+    """
+    try:
+        return tuple(Mistake(**entry) for entry in tomllib.loads(file.read_text("utf-8"))["mistake"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LSTMError(f"{file} is no list of mistakes; expected [[mistake]] with id, file, old and new: {error!r}") from error
 
 
-def listed(sources: Sequence[Source], backend: str) -> list[Mutant]:
-    """Return a mutant for each mistake of the list that a backend can have."""
+def listed(sources: Sequence[Source], backend: str, mistakes: Sequence[Mistake]) -> list[Mutant]:
+    """Return a mutant for each mistake of a list that a backend can have."""
     by_name = {source.name: source for source in sources}
     found = []
-    for index, mistake in enumerate(load_mistakes()):
+    for index, mistake in enumerate(mistakes):
         source = by_name.get(mistake.file.format(backend=backend))
         if source is not None and ("{backend}" not in mistake.file or mistake.old in source.text):
             _with_mistake(source, mistake)
             line = source.text.count("\n", 0, source.text.find(mistake.old)) + 1
             spans = ((node.lineno, node.end_lineno or line) for node, _, _ in _functions(ast.parse(source.text)))
             lines = next((span for span in spans if span[0] <= line <= span[1]), (line, line))
-            found.append(Mutant(source=source.name, function="", line=line, lines=lines, operator=mistake.id, index=index))
+            found.append(
+                Mutant(
+                    source=source.name,
+                    function="",
+                    line=line,
+                    lines=lines,
+                    operator=mistake.id,
+                    index=index,
+                    mistake=mistake,
+                )
+            )
     return found
 
 

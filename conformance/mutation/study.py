@@ -13,7 +13,7 @@ from random import Random
 
 from conformance.matrix import CaseOrProbe
 from conformance.mutation.measure import ENOUGH, Baseline, Rejections, observe_baseline, preload, reject
-from conformance.mutation.mutants import Mutant, edited, in_situations, listed
+from conformance.mutation.mutants import MISTAKES, Mutant, edited, in_situations, listed, load_mistakes
 from conformance.mutation.sources import Source, recurrent_sources
 
 # Cases that take more seconds run last.
@@ -88,11 +88,13 @@ class Sample:
         most: number of drawn edits; half as many in situations, and the listed mistakes, are added.
         share: of all these, the part that runs.
         seed: of the draws.
+        mistakes: the list of mistakes.
     """
 
     most: int = 400
     share: float = 1.0
     seed: int = 0
+    mistakes: Path = MISTAKES
 
     def draw(self, backend: str, sources: Sequence[Source], executed: set[tuple[str, int]]) -> list[Mutant]:
         """Return mutants of statements that are executed: the listed mistakes, edits, and edits in situations."""
@@ -100,7 +102,7 @@ class Sample:
         by_source = {source: [mutant for mutant in edited(source) if (source.name, mutant.line) in executed] for source in sources}
         plain = [mutant for mutants in by_source.values() for mutant in mutants]
         situated = [mutant for source, mutants in by_source.items() for mutant in in_situations(source, mutants, random)]
-        drawn = listed(sources, backend)
+        drawn = listed(sources, backend, load_mistakes(self.mistakes))
         for mutants, most in ((plain, self.most), (situated, self.most // 2)):
             drawn += sorted(random.sample(mutants, min(most, len(mutants))), key=lambda mutant: mutant.id)
         if self.share == 1:

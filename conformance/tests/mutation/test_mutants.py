@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.mutation.mutants import edited, in_situations, listed, load_mistakes, mutated, reporting
 from conformance.mutation.sources import Source, recurrent_sources
+from conformance.mutation.study import Sample
 from lstm_ref import LSTMError
 
 RANDOM = Random(0)  # noqa: S311  # a sample
@@ -47,7 +49,7 @@ def test_mutants_compile_and_differ(source: Source) -> None:
 def test_ids_are_unique() -> None:
     """Over all files and kinds."""
     mutants = [mutant for source in SOURCES for mutant in (*edited(source), *in_situations(source, edited(source), RANDOM))]
-    ids = [mutant.id for mutant in (*mutants, *listed(SOURCES, "tensorflow"))]
+    ids = [mutant.id for mutant in (*mutants, *listed(SOURCES, "tensorflow", load_mistakes()))]
     assert len(ids) == len(set(ids))
 
 
@@ -56,21 +58,44 @@ def test_listed_mistakes_fit_the_installed_keras(backend: str) -> None:
     """Each occurs once in a file of some backend, and compiles."""
     sources = recurrent_sources(backend)
     by_name = {source.name: source for source in sources}
-    for mutant in listed(sources, backend):
+    for mutant in listed(sources, backend, load_mistakes()):
         compile(mutated(by_name[mutant.source], mutant).text, mutant.id, "exec")
 
 
 def test_no_listed_mistake_is_without_a_backend() -> None:
     """One that fits none would be counted nowhere."""
-    fitting = {mutant.operator for backend in BACKENDS for mutant in listed(recurrent_sources(backend), backend)}
+    fitting = {mutant.operator for backend in BACKENDS for mutant in listed(recurrent_sources(backend), backend, load_mistakes())}
     assert [mistake.id for mistake in load_mistakes() if mistake.id not in fitting] == []
 
 
 def test_a_mistake_that_does_not_fit_says_so() -> None:
     """Another version of Keras has other lines."""
-    (mutant, *_) = listed(SOURCES, "tensorflow")
+    (mutant, *_) = listed(SOURCES, "tensorflow", load_mistakes())
     with pytest.raises(LSTMError, match=f"{mutant.operator}: expected its old text once in cell, found it 0 times"):
         mutated(CELL, mutant)
+
+
+def test_another_list_takes_the_place_of_the_projects(tmp_path: Path) -> None:
+    """Somebody else's mistakes measure a level independently."""
+    file = tmp_path / "other.toml"
+    file.write_text(
+        '[[mistake]]\nid = "no-masking"\nfile = "layers.core.masking"\nold = "axis=-1, keepdims"\nnew = "axis=0, keepdims"\n'
+    )
+    sample = Sample(most=0, mistakes=file)
+    (mutant,) = sample.draw("numpy", recurrent_sources("numpy"), set())
+    assert (mutant.source, mutant.operator) == ("layers.core.masking", "no-masking")
+    (masking,) = (source for source in SOURCES if source.name == mutant.source)
+    assert "axis=0, keepdims" in mutated(masking, mutant).text
+
+
+@pytest.mark.parametrize("text", ["[[mistake]]\nid = 'a'\n", "[[mutant]]\n", "=", None])
+def test_a_file_that_is_no_list_says_so(text: str | None, tmp_path: Path) -> None:
+    """A field too few, another table, no TOML, no file."""
+    file = tmp_path / "list.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(LSTMError, match=r"list.toml is no list of mistakes; expected \[\[mistake\]\] with id, file, old and new"):
+        load_mistakes(file)
 
 
 def test_error_messages_and_other_layers_are_left_alone() -> None:
