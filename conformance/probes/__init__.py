@@ -18,6 +18,8 @@ from conformance.judging.attribution import verdict_of_exception
 from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.probes.composites import composite_probes
 from conformance.probes.configuration import configuration_probes
+from conformance.probes.custom_cells import custom_cell_probes
+from conformance.probes.defaults import default_probes
 from conformance.probes.downstream import downstream_probes
 from conformance.probes.dropout import dropout_probes
 from conformance.probes.initialisers import initialiser_probes
@@ -56,6 +58,8 @@ PROBES: list[Probe] = [
     *weight_list_probes(),
     *saving_probes(),
     *wrapper_probes(),
+    *custom_cell_probes(),
+    *default_probes(),
     *masking_probes(),
 ]
 

@@ -97,27 +97,30 @@ _MODULES = {
 }
 
 
-def _given(subject: Subject, name: str) -> Any:
-    """What a layer with the argument must have."""
-    argument, module = ARGUMENTS[name], _MODULES.get(name.rpartition("_")[2])
-    return argument.compared(subject, getattr(subject.keras, module).get(argument.value) if module else argument.value)
+def value_of(subject: Subject, name: str, value: Any) -> Any:
+    """What a layer must have that is given an argument, in a form that can be compared."""
+    module = _MODULES.get(name.rpartition("_")[2])
+    return ARGUMENTS[name].compared(subject, getattr(subject.keras, module).get(value) if module else value)
 
 
-def _attribute(subject: Subject, layer: Any, name: str) -> Any:
+def attribute_of(subject: Subject, layer: Any, name: str, *, is_cell: bool = False) -> Any:
+    """What a layer, or a cell, has of an argument, in the same form."""
     argument = ARGUMENTS[name]
-    return argument.compared(subject, getattr(getattr(layer, argument.holder) if argument.holder else layer, name))
+    holder = getattr(layer, argument.holder) if argument.holder and not is_cell else layer
+    return argument.compared(subject, getattr(holder, name))
 
 
 def _argument(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     layer = subject.lstm(**{"units": UNITS, name: ARGUMENTS[name].value})
     config = layer.get_config()
     rebuilt = subject.layer_class.from_config(config)
+    given = value_of(subject, name, ARGUMENTS[name].value)
     return (
         check_message(
             "config", "" if name in config else f"{name}: got a config without it, expected every constructor argument in it"
         ),
-        check_equal("stored", f"{name} of the layer", _attribute(subject, layer, name), _given(subject, name)),
-        check_equal("rebuilt", f"{name} of the layer from the config", _attribute(subject, rebuilt, name), _given(subject, name)),
+        check_equal("stored", f"{name} of the layer", attribute_of(subject, layer, name), given),
+        check_equal("rebuilt", f"{name} of the layer from the config", attribute_of(subject, rebuilt, name), given),
     )
 
 
@@ -149,11 +152,19 @@ def _trainable(subject: Subject, *, trainable: bool, way: str) -> tuple[CheckRes
 
 
 def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
+    """Judge a layer that is given every argument: an entry may depend on another."""
     layer = subject.lstm(**{name: argument.value for name, argument in ARGUMENTS.items()})
     config = layer.get_config()
-    rebuilt = subject.layer_class.from_config(config).get_config()
+    copy = subject.layer_class.from_config(config)
+    rebuilt = copy.get_config()
     differing = sorted(key for key in config.keys() | rebuilt.keys() if config.get(key) != rebuilt.get(key))
-    return (check_equal("config", "what differs in the config of the layer from the config", differing, []),)
+    changed = [
+        name for name in ARGUMENTS if name in config and attribute_of(subject, copy, name) != attribute_of(subject, layer, name)
+    ]
+    return (
+        check_equal("config", "what differs in the config of the layer from the config", differing, []),
+        check_equal("stored", "the arguments in which the layer from the config differs", changed, []),
+    )
 
 
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:

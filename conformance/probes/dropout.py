@@ -45,6 +45,8 @@ READERS: dict[str, tuple[Reader, int]] = {
     "input-and-recurrent": (Reader(kind="input", arguments={"recurrent_dropout": 0.5}), 4),
     "recurrent": (Reader(kind="recurrent", arguments={}), 4),
     "recurrent-native": (Reader(kind="recurrent", arguments={}, activations="native"), 4),
+    "recurrent-rate25": (Reader(kind="recurrent", rate=0.25, arguments={}), 4),
+    "recurrent-rate75": (Reader(kind="recurrent", rate=0.75, arguments={}), 4),
     "recurrent-unroll": (Reader(kind="recurrent", arguments={"unroll": True}), 4),
     "recurrent-stateful": (Reader(kind="recurrent", arguments={"stateful": True}), 4),
     "recurrent-rnn": (Reader(kind="recurrent", arguments={}, wrapped=True), 4),
@@ -145,11 +147,15 @@ def _first_outputs(subject: Subject, reader: Reader, seed: int | None) -> Array:
 def _seeds(subject: Subject, *, kind: str, other: int | None) -> tuple[CheckResult, ...]:
     """Compare new layers: the same seed draws the same first masks, and another seed, or none, draws others."""
     reader = READERS[kind][0]
-    first, again, others = (_first_outputs(subject, reader, seed) for seed in (1, 1, other))
-    return (
+    first, again, others, last = (_first_outputs(subject, reader, seed) for seed in (1, 1, other, other))
+    results = (
         check_close("same", "outputs of a second layer with the same seed", again, first),
         check_equal("different", f"whether seeds 1 and {other} draw the same masks", np.array_equal(others, first), False),
     )
+    if other is not None:
+        return results
+    alike = np.array_equal(others, last)
+    return *results, check_equal("different", "whether two layers without a seed draw the same masks", alike, False)
 
 
 def _training_steps(subject: Subject, *, kind: str) -> tuple[CheckResult, ...]:

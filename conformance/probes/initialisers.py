@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,25 @@ from lstm_ref import GATE_ORDER, LSTMWeights
 
 UNITS, INPUT_DIM = 3, 5
 FALSE_ALARM = 1e-9
+# Word of the id → arguments that have to do with the bias, or with the way of computing, but not with its initial values.
+BESIDE_FORGET_BIAS: dict[str, dict[str, Any]] = {
+    "regularized": {"bias_regularizer": "l2"},
+    "constrained": {"bias_constraint": "non_neg"},
+    "impl1": {"implementation": 1},
+    "recurrent-dropout": {"recurrent_dropout": 0.5},
+    "not-trainable": {"trainable": False},
+    "mixed-float16": {"dtype": "mixed_float16"},
+    "go-backwards": {"go_backwards": True},
+    "activations": {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
+}
 BIAS_INITIALIZERS = {"default": None, "constant": 0.5}
 
 
-def _bias(subject: Subject, *, unit_forget_bias: bool | None, value: float | None) -> tuple[CheckResult, ...]:
+def _bias(
+    subject: Subject, *, unit_forget_bias: bool | None, value: float | None, further: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[CheckResult, ...]:
     """Judge the initial bias. `unit_forget_bias` is not given if it is None, and its default is True."""
-    arguments: dict[str, Any] = {} if unit_forget_bias is None else {"unit_forget_bias": unit_forget_bias}
+    arguments: dict[str, Any] = dict(further) if unit_forget_bias is None else {"unit_forget_bias": unit_forget_bias, **further}
     if value is not None:
         arguments["bias_initializer"] = subject.keras.initializers.Constant(value)
     layer = subject.lstm(UNITS, **arguments)
@@ -142,6 +156,14 @@ def initialiser_probes() -> Iterator[Probe]:
             asserts="unit_forget_bias puts ones in the forget gate's bias; all else follows bias_initializer",
             parameters={"unit_forget_bias": unit_forget_bias, "value": value},
             label=f"{given_as}-{word}",
+        )
+    for label, further in BESIDE_FORGET_BIAS.items():
+        yield Probe(
+            trait="unit-forget-bias",
+            judge=_bias,
+            asserts="unit_forget_bias puts ones in the forget gate's bias, whatever else is given",
+            parameters={"unit_forget_bias": True, "value": 0.5, "further": further},
+            label=f"on-constant-{label}",
         )
     for policy, units in itertools.product(POLICIES, (1, 3, 16)):
         yield Probe(

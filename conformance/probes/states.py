@@ -31,7 +31,9 @@ def _other_batch(subject: Subject, *, after_reset: bool) -> tuple[CheckResult, .
     if after_reset:
         layer.reset_state()
     what = f"a batch of {OTHER_BATCH} given to a stateful layer that has read one of {BATCH}"
-    return (check_raises("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=(str(BATCH), str(OTHER_BATCH))),)
+    return (
+        check_raises("refused", what, lambda: layer(_inputs(OTHER_BATCH)), naming=("batch size", str(BATCH), str(OTHER_BATCH))),
+    )
 
 
 def _dynamic_batch(subject: Subject) -> tuple[CheckResult, ...]:
@@ -53,10 +55,10 @@ def _reset_unbuilt(subject: Subject) -> tuple[CheckResult, ...]:
     return (check_close("outputs", "outputs after a reset before the layer was built", *outputs),)
 
 
-def _reset_first_call(subject: Subject, layer: Any) -> tuple[CheckResult, ...]:
+def _reset_first_call(subject: Subject, layer: Any, method: str = "reset_state") -> tuple[CheckResult, ...]:
     """Judge that the state is zero after the reset, and that the next call returns what the first returned, unlike the second."""
     first, second = (subject.read(layer(_inputs(BATCH))) for _ in range(2))
-    layer.reset_state()
+    getattr(layer, method)()
     states = np.concatenate([subject.read(state).ravel() for state in subject.keras.tree.flatten(layer.states)])
     return (
         check_equal("carried", "whether the second call gave what the first gave", np.array_equal(first, second), False),
@@ -73,6 +75,14 @@ def _reset(subject: Subject, *, cells: int) -> tuple[CheckResult, ...]:
         layer = subject.keras.layers.RNN(stack, stateful=True)
         layer.build((BATCH, TIMESTEPS, INPUT_DIM))
     return _reset_first_call(subject, layer)
+
+
+def _reset_by_alias(subject: Subject, *, bidirectional: bool) -> tuple[CheckResult, ...]:
+    layer = subject.lstm(UNITS, stateful=True)
+    if bidirectional:
+        layer = subject.keras.layers.Bidirectional(layer)
+    layer.build((BATCH, TIMESTEPS, INPUT_DIM))
+    return _reset_first_call(subject, layer, "reset_states")
 
 
 def _reset_model(subject: Subject) -> tuple[CheckResult, ...]:
@@ -124,6 +134,14 @@ def state_probes() -> Iterator[Probe]:
             judge=_reset,
             asserts="after reset_state() a stateful layer answers as at its first call",
             parameters={"cells": cells},
+            label=label,
+        )
+    for label, bidirectional in {"lstm": False, "bidi": True}.items():
+        yield Probe(
+            trait="reset-states",
+            judge=_reset_by_alias,
+            asserts="reset_states() is reset_state() by its earlier name",
+            parameters={"bidirectional": bidirectional},
             label=label,
         )
     yield Probe(

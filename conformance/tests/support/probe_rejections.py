@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from conformance.probes import Probe
+from conformance.tests.support import probe_default_doubles as of_defaults
 from conformance.tests.support import probe_doubles as doubles
 from conformance.tests.support import probe_part_doubles as parts
 from conformance.tests.support import probe_repairs as repairs
@@ -133,7 +134,17 @@ DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
     },
     "activation-namesake": {parts.BuiltInsByName: ("outputs",)},
     "variables-unchanged": {parts.CallMovesBias: ("variables",), parts.ConfigMovesBias: ("variables",)},
-    "config-round-trip": {doubles.NeverTheSameConfig: ("config",)},
+    "reset-states": {
+        doubles.NeverReset: ("zeros", "outputs"),
+        doubles.ResetLeavesTrace: ("outputs",),
+        doubles.NeverCarried: ("carried",),
+    },
+    "argument-defaults": {of_defaults.OtherDefaults: ("default_layer",), of_defaults.OtherDefaultsOfCell: ("default_cell",)},
+    "activation-none": {of_defaults.NoneIsDefault: ("outputs",)},
+    "initial-states": {of_defaults.StartsFromIntegers: ("dtypes", "zeros")},
+    "state-variables": {of_defaults.TrainsStates: ("dtypes", "trainable")},
+    "custom-cell": {of_defaults.StartsFromOnes: ("outputs", "rebuilt"), of_defaults.NameLost: ("name",)},
+    "config-round-trip": {doubles.NeverTheSameConfig: ("config", "stored"), of_defaults.ConfigDependent: ("stored",)},
     "activation-accepted": {
         doubles.OtherActivations: ("activation", "recurrent_activation"),
         doubles.NotANumber: ("activation_outputs", "recurrent_activation_outputs"),

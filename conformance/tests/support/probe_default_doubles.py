@@ -1,0 +1,83 @@
+"""Layers, cells and stacks that are wrong on purpose in what nobody gave them, one sentence each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from conformance.tests.support.probe_doubles import Double, LayerDouble
+
+OTHER_DEFAULTS = {"recurrent_activation": "hard_sigmoid", "dropout": 0.25}
+
+
+class OtherDefaults(Double):
+    """The defaults of a layer are others."""
+
+    def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return OTHER_DEFAULTS | arguments
+
+
+class OtherDefaultsOfCell(Double):
+    """The defaults of a cell are others."""
+
+    def double_cell(self, cell: Any) -> None:
+        kind = type(cell)
+
+        class OtherCell(kind):  # type: ignore[misc, valid-type]  # Keras is Any
+            def __init__(self, units: int, **arguments: Any) -> None:
+                super().__init__(units, **(OTHER_DEFAULTS | arguments))
+
+        cell.__class__ = OtherCell
+
+
+class NoneIsDefault(Double):
+    """An activation that is None is one that is not given."""
+
+    def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in arguments.items() if "activation" not in name or value is not None}
+
+
+class StartsFromIntegers(Double):
+    """A cell's initial states are ones, and integers."""
+
+    def double_cell(self, cell: Any) -> None:
+        cell.get_initial_state = lambda batch_size=None: [np.ones((batch_size, size), np.int32) for size in cell.state_size]
+
+
+class TrainsStates(Double):
+    """State variables are trained, and are of another dtype than any policy's."""
+
+    def build(self, *given: Any, **named: Any) -> None:
+        """Build, and replace the states."""
+        super().build(*given, **named)  # type: ignore[misc]  # Keras' layer comes next
+        self.states = [self.double_keras.Variable(np.zeros((1, 1)), dtype="uint8", trainable=True) for _ in range(2)]
+
+
+class StartsFromOnes(LayerDouble):
+    """An RNN whose cell has no initial state of its own starts from ones."""
+
+    double_of = "RNN"
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """Ones."""
+        return self.double_keras.tree.map_structure(lambda state: state + 1, super().get_initial_state(batch_size))  # type: ignore[misc, no-any-return]  # Keras' layer comes next
+
+
+class NameLost(LayerDouble):
+    """An RNN from a config has another name."""
+
+    double_of = "RNN"
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The layer, by a name of its own."""
+        return super().from_config(config | {"name": "other"}, custom_objects=custom_objects)  # type: ignore[misc]  # Keras' layer comes next
+
+
+class ConfigDependent(Double):
+    """A layer that goes backwards says in its config that it is not stateful."""
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_config()  # type: ignore[misc]  # Keras' layer comes next
+        return config | {"stateful": config["stateful"] and not config["go_backwards"]}
