@@ -83,6 +83,24 @@ def _use_cudnn_of_halves(subject: Subject, *, use_cudnn: bool | str) -> tuple[Ch
     return (check_equal("use_cudnn", "use_cudnn of both halves", found, [use_cudnn] * 2),)
 
 
+def _halves(subject: Subject) -> tuple[CheckResult, ...]:
+    """Judge a Bidirectional that is not built: the names of its halves, and of a built one: the order of its states."""
+    bidirectional = subject.keras.layers.Bidirectional
+    lstm = subject.lstm(UNITS, stateful=True, name="read")
+    layer = bidirectional(lstm)
+    config = layer.get_config()
+    before = repr(config)
+    bidirectional.from_config(config)
+    layer.build(BIDIRECTIONAL.input_shape)
+    halves = (layer.forward_layer, layer.backward_layer)
+    expected = [id(state) for half in halves for state in half.states]
+    return (
+        check_equal("names", "the names of both halves", [half.name for half in halves], ["forward_read", "backward_read"]),
+        check_equal("states", "whether states is the forward half's, then the other's", [id(s) for s in layer.states], expected),
+        check_equal("config", "whether from_config leaves the config as it was", repr(config) == before, True),
+    )
+
+
 def _bidirectional_reset(subject: Subject, *, which: tuple[str, ...]) -> tuple[CheckResult, ...]:
     """Judge the outputs of two calls, and of one after a reset of some halves; "layer" resets the whole."""
     layer = BIDIRECTIONAL.loaded(subject, stateful=True)
@@ -217,6 +235,11 @@ def composite_probes() -> Iterator[Probe]:
             parameters={"use_cudnn": use_cudnn},
             label=str(use_cudnn).lower(),
         )
+    yield Probe(
+        trait="bidirectional-halves",
+        judge=_halves,
+        asserts="the halves of a Bidirectional are named by their direction, and the forward one's states come first",
+    )
     for which in (("forward",), ("backward",), ("forward", "backward"), ("layer",)):
         yield Probe(
             trait="bidirectional-reset",
@@ -229,6 +252,7 @@ def composite_probes() -> Iterator[Probe]:
     stacks: dict[str, dict[str, Any]] = {
         "same": {"widths": same},
         "growing": {"widths": growing},
+        "three": {"widths": (*growing, 5)},
         "last": {"widths": same, "return_sequences": False},
         "masked": {"widths": growing, "masked": True},
         "back": {"widths": growing, "go_backwards": True},

@@ -63,6 +63,15 @@ def _outputs(subject: Subject, *, given: str, returned: str) -> tuple[CheckResul
     )
 
 
+def _stack(subject: Subject) -> tuple[CheckResult, ...]:
+    """Judge a stack that is rebuilt by itself, not as a part of an RNN."""
+    cell = _summing_cell(subject.keras, RETURNED["states"])
+    stack = subject.keras.layers.StackedRNNCells([cell(), cell()])
+    rebuilt = type(stack).from_config(stack.get_config(), custom_objects={"SummingCell": cell})
+    got = [type(each) is cell for each in rebuilt.cells]
+    return (check_equal("cells", "whether the cells of the stack from the config are of the given class", got, [True] * 2),)
+
+
 def custom_cell_probes() -> Iterator[Probe]:
     """Yield all probes of cells that a user wrote."""
     for given in GIVEN:
@@ -74,3 +83,6 @@ def custom_cell_probes() -> Iterator[Probe]:
                 parameters={"given": given, "returned": returned},
                 label=f"{given}-{returned}",
             )
+    yield Probe(
+        trait="custom-cell-stack", judge=_stack, asserts="StackedRNNCells.from_config finds a cell's class in custom_objects"
+    )

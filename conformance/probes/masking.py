@@ -68,6 +68,17 @@ def _masking(subject: Subject, *, mask_value: float) -> tuple[CheckResult, ...]:
     )
 
 
+def _near(subject: Subject, *, mask_value: float) -> tuple[CheckResult, ...]:
+    """Judge numbers that are as near to the mask value as 2^-12 of it, or of 1: none of them is that value."""
+    steps = np.array([-1, 1, -2, 2, 256, -256, 1024, -1024]).reshape(2, 2, 2) * 2.0**-12
+    inputs = (mask_value + max(1.0, abs(mask_value)) * steps).astype(np.float32)
+    masking = subject.keras.layers.Masking(mask_value=mask_value)
+    return (
+        check_close("outputs", "outputs of Masking", subject.read(masking(inputs)), inputs.astype(np.float64)),
+        check_equal("mask", "compute_mask", bool(subject.read(masking.compute_mask(inputs)).all()), True),
+    )
+
+
 # Word of the id → makes the mask of that type.
 TYPES: Mapping[str, Callable[[Subject], Any]] = {
     "bool": lambda subject: subject.keras.ops.convert_to_tensor(MASK),
@@ -115,6 +126,14 @@ def masking_probes() -> Iterator[Probe]:
             trait="masking-value",
             judge=_masking,
             asserts="Masking masks a timestep if all its features are the mask value, and only then, and makes them zeros",
+            parameters={"mask_value": mask_value},
+            label=label,
+        )
+    for label, mask_value in {"0": 0.0, "minus-1": -1.0, "1000": 1000.0}.items():
+        yield Probe(
+            trait="masking-near-value",
+            judge=_near,
+            asserts="Masking does not mask what is only near its mask value",
             parameters={"mask_value": mask_value},
             label=label,
         )

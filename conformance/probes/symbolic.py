@@ -108,10 +108,10 @@ def _all(shapes: list[Shape], dtype: str) -> list[tuple[Shape, str]]:
     return [(shape, dtype) for shape in shapes]
 
 
-def _masks(subject: Subject, *, architecture: str, **flags: bool) -> tuple[CheckResult, ...]:
+def _masks(subject: Subject, *, architecture: str, merge_mode: str | None = "concat", **flags: bool) -> tuple[CheckResult, ...]:
     """Judge the masks that compute_mask says, and which of the returned tensors have one: a sequence, and nothing else."""
     keras, kind = subject.keras, ARCHITECTURES[architecture]
-    layer = kind.loaded(subject, **flags)
+    layer = _make(subject, architecture, merge_mode, **flags)
     masked = keras.layers.Masking()(keras.Input(batch_shape=kind.input_shape))
     returned = layer(masked)
     tensors = list(returned) if isinstance(returned, list | tuple) else [returned]
@@ -122,10 +122,12 @@ def _masks(subject: Subject, *, architecture: str, **flags: bool) -> tuple[Check
         for each in (said if isinstance(said, list | tuple) else [said])
     ]
     has_mask = [getattr(tensor, "_keras_mask", None) is not None for tensor in keras.tree.flatten(tensors)]
-    sequence, others = flags["return_sequences"], len(tensors) - 1
+    sequence, outputs = flags["return_sequences"], 1 if merge_mode else 2
+    expected = [MASK.tolist() if sequence else None] * outputs + [None] * (len(tensors) - outputs)
+    carried = [sequence] * outputs + [False] * (len(has_mask) - outputs)
     return (
-        check_equal("compute_mask", "compute_mask", masks, [MASK.tolist() if sequence else None, *[None] * others]),
-        check_equal("carried", "which returned tensors have a mask", has_mask, [sequence, *[False] * (len(has_mask) - 1)]),
+        check_equal("compute_mask", "compute_mask", masks, expected),
+        check_equal("carried", "which returned tensors have a mask", has_mask, carried),
     )
 
 
@@ -172,3 +174,11 @@ def symbolic_probes() -> Iterator[Probe]:
                 parameters={"architecture": name, **flags},
                 label=f"{name}-{label}",
             )
+    for label in ("last", "seq"):
+        yield Probe(
+            trait="says-masks",
+            judge=_masks,
+            asserts="compute_mask has one mask for each returned tensor, and only that of a sequence is not None",
+            parameters={"architecture": "bidi", "merge_mode": None, **FLAGS[label]},
+            label=f"bidi-none-{label}",
+        )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
-from conformance.probes.architectures import BATCH, INPUT_DIM, MASK, TIMESTEPS, integer_inputs
+from conformance.probes.architectures import BATCH, INPUT_DIM, MASK, TIMESTEPS, integer_inputs, integer_states
 from conformance.probes.checks import check_close, check_raises
 from conformance.probes.model import Probe, Subject
 from lstm_ref.arrays import Array
@@ -87,7 +87,15 @@ def _model(subject: Subject, layer: Any, shape: tuple[int | None, ...], *, maski
     return keras.Model(inputs, layer(keras.layers.Masking()(inputs) if masking else inputs))
 
 
-def _passed(subject: Subject, *, wrapper: str, training: str, route: str, masked: bool) -> tuple[CheckResult, ...]:
+def _started(wrapper: str) -> tuple[dict[str, Any], Array]:
+    """Initial states for a wrapper, and what they add to its outputs."""
+    states = integer_states(4 if wrapper == "bidi" else 2, INPUT_DIM)
+    return {"initial_state": states}, np.concatenate(states[::2], axis=-1)[:, None]
+
+
+def _passed(
+    subject: Subject, *, wrapper: str, training: str, route: str, masked: bool, with_states: bool = False
+) -> tuple[CheckResult, ...]:
     """Judge the outputs of a call of the layer, or of a model of it."""
     make, expected_of = WRAPPERS[wrapper]
     used = np.stack([np.roll(MASK, block, axis=0) for block in range(BLOCKS)], axis=1) if wrapper == "td" else MASK
@@ -100,8 +108,9 @@ def _passed(subject: Subject, *, wrapper: str, training: str, route: str, masked
     called, masks = layer, {"mask": mask} if masked else {}
     if route == "model":
         called, masks = _model(subject, layer, shape, masking=masked), {}
-    got = subject.read(called(inputs.astype(np.float32), **masks, **TRAINING[training]))
-    expected = expected_of(inputs, mask, training == "on").astype(np.float64)
+    states, added = _started(wrapper) if with_states else ({}, 0)
+    got = subject.read(called(inputs.astype(np.float32), **masks, **states, **TRAINING[training]))
+    expected = expected_of(inputs, mask, training == "on").astype(np.float64) + added
     return (check_close("outputs", "outputs of cells that show training and mask", got, expected),)
 
 
@@ -163,13 +172,15 @@ def wrapper_probes() -> Iterator[Probe]:
     """Yield all probes of what wrappers pass on."""
     ways = {f"{training}-{route}": (training, route, False) for training in TRAINING for route in ("call", "model")}
     ways |= {f"{training}-{route}-masked": (training, route, True) for training in ("on", "off") for route in ("call", "model")}
+    started = {f"{training}-call-states": (training, "call", False, True) for training in TRAINING}
     for wrapper in WRAPPERS:
-        for label, values in ways.items():
+        for label, values in (ways | started if wrapper in ("rnn", "bidi") else ways).items():
+            names = ("training", "route", "masked", "with_states")
             yield Probe(
                 trait="passed-on",
                 judge=_passed,
                 asserts="training and mask reach every cell within a wrapper, and each cell reads the outputs of the one before",
-                parameters={"wrapper": wrapper, **dict(zip(("training", "route", "masked"), values, strict=True))},
+                parameters={"wrapper": wrapper, **dict(zip(names, values, strict=False))},
                 label=f"{wrapper}-{label}",
             )
     for timesteps in (1, 2, 17, 33, 65):

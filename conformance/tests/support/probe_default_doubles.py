@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from conformance.tests.support.probe_doubles import Double, LayerDouble
+from conformance.tests.support.probe_wrapper_doubles import MaskingDouble
 
 OTHER_DEFAULTS = {"recurrent_activation": "hard_sigmoid", "dropout": 0.25}
 
@@ -81,3 +82,53 @@ class ConfigDependent(Double):
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]  # Keras' layer comes next
         return config | {"stateful": config["stateful"] and not config["go_backwards"]}
+
+
+class CellsLost(LayerDouble):
+    """A stack from a config has other cells."""
+
+    double_of = "StackedRNNCells"
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:  # noqa: ARG003  # Keras' signature
+        """A stack of LSTM cells."""
+        return cls([cls.double_keras.layers.LSTMCell(1) for _ in config["cells"]])
+
+
+class HalvesExchanged(LayerDouble):
+    """The halves of a Bidirectional are each named as the other, states come in that order, and from_config empties the config."""
+
+    double_of = "Bidirectional"
+    forward_layer: Any
+    backward_layer: Any
+
+    def __init__(self, layer: Any, **arguments: Any) -> None:
+        super().__init__(layer, **arguments)
+        names = [half.name for half in (self.forward_layer, self.backward_layer)]
+        self.backward_layer.name, self.forward_layer.name = names
+
+    @property
+    def states(self) -> Any:
+        """The backward half's first."""
+        return (*self.backward_layer.states, *self.forward_layer.states)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The layer, and no config."""
+        layer = super().from_config(config, custom_objects=custom_objects)  # type: ignore[misc]  # Keras' layer comes next
+        config.clear()
+        return layer
+
+
+class MasksNear(MaskingDouble):
+    """What is within 1/100 of the mask value is taken for it."""
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ARG002  # Keras' signature
+        """The mask."""
+        ops = self.double_keras.ops
+        return ops.any(ops.abs(inputs - self.mask_value) > 0.01 * max(1.0, abs(self.mask_value)), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, and the mask that Keras adds."""
+        ops = self.double_keras.ops
+        return ops.where(ops.expand_dims(self.compute_mask(inputs), -1), inputs, 0)

@@ -144,6 +144,9 @@ DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
     "initial-states": {of_defaults.StartsFromIntegers: ("dtypes", "zeros")},
     "state-variables": {of_defaults.TrainsStates: ("dtypes", "trainable")},
     "custom-cell": {of_defaults.StartsFromOnes: ("outputs", "rebuilt"), of_defaults.NameLost: ("name",)},
+    "custom-cell-stack": {of_defaults.CellsLost: ("cells",)},
+    "bidirectional-halves": {of_defaults.HalvesExchanged: ("names", "states", "config")},
+    "masking-near-value": {of_defaults.MasksNear: ("outputs", "mask")},
     "config-round-trip": {doubles.NeverTheSameConfig: ("config", "stored"), of_defaults.ConfigDependent: ("stored",)},
     "activation-accepted": {
         doubles.OtherActivations: ("activation", "recurrent_activation"),
