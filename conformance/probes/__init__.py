@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.judging.attribution import verdict_of_exception
 from conformance.judging.verdict import Result, Verdict, worst_verdict
+from conformance.probes.composite_refusals import composite_refusal_probes
 from conformance.probes.composites import composite_probes
 from conformance.probes.configuration import configuration_probes
 from conformance.probes.custom_cells import custom_cell_probes
@@ -53,6 +54,7 @@ PROBES: list[Probe] = [
     *namesake_probes(),
     *unchanged_probes(),
     *refusal_probes(),
+    *composite_refusal_probes(),
     *shape_probes(),
     *symbolic_probes(),
     *weight_list_probes(),

@@ -138,6 +138,10 @@ class Architecture:
         """Inputs of whole numbers, none of them 0."""
         return integer_inputs(*self.input_shape)
 
+    def built(self, subject: Subject, **arguments: Any) -> Any:
+        """Make a new layer, built for the inputs; its weights are zeros, and its activations those that fused kernels have."""
+        return load(self.make(subject, **dict.fromkeys(INITIALIZERS, "zeros"), **arguments), self.input_shape)
+
     def loaded(self, subject: Subject, **arguments: Any) -> Any:
         """Make a new layer with the weights."""
         layer = self.make(subject, **{**dict.fromkeys(INITIALIZERS, "zeros"), **ACTIVATIONS, **arguments})

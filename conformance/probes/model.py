@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -42,6 +43,16 @@ class Subject:
         layer.build((None, None, weights.input_dim))
         layer.set_weights(list(weights.arrays.values()))
         return layer
+
+    @contextmanager
+    def policy(self, name: str) -> Iterator[None]:
+        """Make every new layer of a dtype policy."""
+        before = self.keras.config.dtype_policy()
+        self.keras.config.set_dtype_policy(name)
+        try:
+            yield
+        finally:
+            self.keras.config.set_dtype_policy(before)
 
     def read(self, tensor: Any) -> Array:
         """Return the values of a tensor or variable, in float64."""

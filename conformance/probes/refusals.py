@@ -1,84 +1,198 @@
-"""Probes of invalid arguments: the layer must raise an exception."""
+"""Probes of arguments without a meaning, and of inputs, states and masks that do not fit: an exception must be raised."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from conformance.judging.verdict import CheckResult
+from conformance.probes.architectures import ARCHITECTURES, BATCH, INPUT_DIM, TIMESTEPS, UNITS
 from conformance.probes.checks import check_raises
-from conformance.probes.model import Probe, Subject
+from conformance.probes.model import INITIALIZERS, Probe, Subject
 from lstm_ref.arrays import Array
 
-UNITS, INPUT_DIM, BATCH, TIMESTEPS = 3, 5, 4, 6
+FITS = (BATCH, TIMESTEPS, INPUT_DIM)
 
 
-def _ones(*shape: int) -> Array:
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that a layer must refuse.
+
+    Attributes:
+        what: the fault, in words.
+        act: does it.
+        of: the class of Keras that refuses it.
+        naming: words that the message of the exception must have.
+    """
+
+    what: str
+    act: Callable[[Subject], object]
+    of: str = "LSTM"
+    naming: tuple[str, ...] = ()
+
+    def judge(self, subject: Subject) -> tuple[CheckResult, ...]:
+        """Judge that it raises an exception."""
+        return (check_raises("refused", f"{self.of} with {self.what}", lambda: self.act(subject), naming=self.naming),)
+
+
+def ones(*shape: int) -> Array:
+    """Ones, in float32."""
     return np.ones(shape, np.float32)
 
 
-def _call_with(*shape: int, **keywords: Any) -> Callable[[Any], object]:
-    """Return a call of a layer that was built for (batch, timesteps, input_dim)."""
-    return lambda layer: layer(_ones(*shape), **keywords)
+def answer(subject: Subject, layer: Any, *inputs: Any, **keywords: Any) -> object:
+    """Call a layer, and read the values of all that it returns, because a backend may delay the computation."""
+    return [subject.read(tensor) for tensor in subject.keras.tree.flatten(layer(*inputs, **keywords))]
 
 
-FITS = (BATCH, TIMESTEPS, INPUT_DIM)
-STATE = _ones(BATCH, UNITS)
+def _argument(*naming: str, **arguments: Any) -> Fault:
+    """Arguments of the constructor, or of a call in training if the constructor takes them."""
 
-# Word of the id → the fault, and the call.
-CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "rank2": ("inputs of rank 2", _call_with(BATCH, INPUT_DIM)),
-    "rank4": ("inputs of rank 4", _call_with(BATCH, TIMESTEPS, INPUT_DIM, 1)),
-    "fewer-features": ("inputs of one feature less", _call_with(BATCH, TIMESTEPS, INPUT_DIM - 1)),
-    "more-features": ("inputs of one feature more", _call_with(BATCH, TIMESTEPS, INPUT_DIM + 1)),
-    "one-state": ("one initial state", _call_with(*FITS, initial_state=[STATE])),
-    "three-states": ("three initial states", _call_with(*FITS, initial_state=[STATE] * 3)),
-    "state-of-fewer-units": ("initial states of one unit less", _call_with(*FITS, initial_state=[_ones(BATCH, UNITS - 1)] * 2)),
-    "state-of-one-unit": ("initial states of one unit, not broadcast", _call_with(*FITS, initial_state=[_ones(BATCH, 1)] * 2)),
-    "state-of-one-row": ("initial states of one row, not broadcast", _call_with(*FITS, initial_state=[_ones(1, UNITS)] * 2)),
-    "mask-too-long": ("a mask of one timestep more", _call_with(*FITS, mask=np.ones((BATCH, TIMESTEPS + 1), bool))),
-    "mask-too-short": ("a mask of one timestep less", _call_with(*FITS, mask=np.ones((BATCH, TIMESTEPS - 1), bool))),
+    def act(subject: Subject) -> object:
+        layer = subject.lstm(**{"units": UNITS, **dict.fromkeys(INITIALIZERS, "zeros"), **arguments})
+        return answer(subject, layer, ones(*FITS), training=True)
+
+    return Fault(what=", ".join(f"{name}={value!r}" for name, value in arguments.items()), act=act, naming=naming)
+
+
+# What is given by its name → the arguments that take one.
+NAMED: Mapping[str, tuple[str, ...]] = {
+    "activation": ("activation", "recurrent_activation"),
+    "initializer": INITIALIZERS,
+    "regularizer": ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer"),
+    "constraint": ("kernel_constraint", "recurrent_constraint", "bias_constraint"),
+}
+ARGUMENTS: Mapping[str, Fault] = {
+    "no-units": _argument("units", units=0),
+    "negative-units": _argument("units", units=-1),
+    "units-fraction": _argument(units=2.5),
+    "units-float": _argument(units=3.0),
+    "units-none": _argument(units=None),
+    "units-text": _argument(units="3"),
+    "units-true": _argument(units=True),
+    **{
+        f"unknown-{name}".replace("_", "-"): _argument(f"no_such_{kind}", **{name: f"no_such_{kind}"})
+        for kind, names in NAMED.items()
+        for name in names
+    },
+    "activation-number": _argument("activation", activation=3),
+    "unknown-dtype": _argument("float31", dtype="float31"),
+    "unknown-argument": _argument("no_such_argument", no_such_argument=1),
+    "unknown-use-cudnn": _argument("use_cudnn", use_cudnn="perhaps"),
+    "use-cudnn-with-recurrent-dropout": _argument("use_cudnn", use_cudnn=True, recurrent_dropout=0.5),
+    **{
+        f"{name}-{label}".replace("_", "-"): _argument(**{name: value})
+        for name in ("dropout", "recurrent_dropout")
+        for label, value in {"negative": -0.5, "above-one": 1.5, "text": "half"}.items()
+    },
+    **{f"implementation-{value}": _argument(implementation=value) for value in (0, 3)},
+    "seed-fraction": _argument("seed", dropout=0.5, seed=0.5),
+    "seed-text": _argument("seed", dropout=0.5, seed="0"),
 }
 
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "no-units": {"units": 0},
-    "negative-units": {"units": -1},
-    "unknown-activation": {"activation": "no_such_activation"},
-    "unknown-argument": {"no_such_argument": 1},
-    "unknown-use-cudnn": {"use_cudnn": "perhaps"},
+
+def _states(*shape: int, number: int | None = None) -> Callable[[str], Mapping[str, Any]]:
+    """Return initial states of a shape for an architecture: as many as it takes, or another number of them."""
+
+    def keywords(architecture: str) -> Mapping[str, Any]:
+        state: Any = ones(*shape)
+        states = {"bidi": [state] * 4, "cells2": [[state, state]] * 2}.get(architecture, [state] * 2)
+        return {"initial_state": states if number is None else [states[0]] * number}
+
+    return keywords
+
+
+def _mask(*shape: int) -> Callable[[str], Mapping[str, Any]]:
+    return lambda _: {"mask": np.ones(shape, bool)}
+
+
+def _nothing(_: str) -> Mapping[str, Any]:
+    return {}
+
+
+# Word of the id → the fault, the shape of the inputs, and the other arguments of the call, for an architecture.
+CALLS: Mapping[str, tuple[str, tuple[int, ...], Callable[[str], Mapping[str, Any]]]] = {
+    "rank2": ("inputs of rank 2", (BATCH, INPUT_DIM), _nothing),
+    "rank4": ("inputs of rank 4", (*FITS, 1), _nothing),
+    "fewer-features": ("inputs of one feature less", (BATCH, TIMESTEPS, INPUT_DIM - 1), _nothing),
+    "more-features": ("inputs of one feature more", (BATCH, TIMESTEPS, INPUT_DIM + 1), _nothing),
+    "no-states": ("a list of no initial states", FITS, _states(BATCH, UNITS, number=0)),
+    "one-state": ("one initial state", FITS, _states(BATCH, UNITS, number=1)),
+    "three-states": ("three initial states", FITS, _states(BATCH, UNITS, number=3)),
+    "six-states": ("six initial states", FITS, _states(BATCH, UNITS, number=6)),
+    "state-of-fewer-units": ("initial states of one unit less", FITS, _states(BATCH, UNITS - 1)),
+    "state-of-more-units": ("initial states of one unit more", FITS, _states(BATCH, UNITS + 1)),
+    "state-of-one-unit": ("initial states of one unit, not broadcast", FITS, _states(BATCH, 1)),
+    "state-of-one-row": ("initial states of one row, not broadcast", FITS, _states(1, UNITS)),
+    "state-of-more-rows": ("initial states of one row more", FITS, _states(BATCH + 1, UNITS)),
+    "state-of-rank1": ("initial states of rank 1, not broadcast", FITS, _states(UNITS)),
+    "state-of-rank3": ("initial states of rank 3", FITS, _states(BATCH, 1, UNITS)),
+    "mask-too-long": ("a mask of one timestep more", FITS, _mask(BATCH, TIMESTEPS + 1)),
+    "mask-too-short": ("a mask of one timestep less", FITS, _mask(BATCH, TIMESTEPS - 1)),
+    "mask-of-more-rows": ("a mask of one row more", FITS, _mask(BATCH + 1, TIMESTEPS)),
+    "mask-of-one-row": ("a mask of one row, not broadcast", FITS, _mask(1, TIMESTEPS)),
+    "mask-of-rank1": ("a mask of rank 1", FITS, _mask(BATCH)),
+    "mask-of-rank3": ("a mask for each feature", FITS, _mask(*FITS)),
+    "unknown-keyword": ("an unknown keyword", FITS, lambda _: {"no_such_keyword": 1}),
+}
+# Word of the id → the class, architecture and arguments of the layer that is called, and the faults which it may treat otherwise.
+CALLED: Mapping[str, tuple[str, str, Mapping[str, Any], tuple[str, ...]]] = {
+    "": ("LSTM", "lstm", {}, tuple(name for name in CALLS if name != "six-states")),
+    "unroll": ("LSTM", "lstm", {"unroll": True}, ("three-states", "mask-too-long", "mask-too-short", "mask-of-rank3")),
+    "rnn": ("RNN", "rnn", {}, ("rank2", "rank4", "fewer-features", "three-states", "mask-too-long", "mask-too-short")),
+    "cells2": ("RNN", "cells2", {}, ("rank2", "no-states", "one-state", "three-states", "mask-too-long", "mask-too-short")),
+    "bidi": (
+        "Bidirectional",
+        "bidi",
+        {},
+        (
+            "rank2",
+            "rank4",
+            "fewer-features",
+            "one-state",
+            "three-states",
+            "six-states",
+            "state-of-fewer-units",
+            "mask-too-long",
+            "mask-too-short",
+            "unknown-keyword",
+        ),
+    ),
 }
 
 
-def _call(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
-    what, call = CALLS[label]
-    layer = subject.lstm(UNITS)
-    layer(_ones(*FITS))
-    # The values are read, because a backend may delay the computation.
-    return (check_raises("refused", what, lambda: subject.read(call(layer))),)
+def _call(call: str, called: str) -> Fault:
+    what, shape, keywords_of = CALLS[call]
+    name, architecture, arguments, _ = CALLED[called]
+
+    def act(subject: Subject) -> object:
+        return answer(subject, ARCHITECTURES[architecture].built(subject, **arguments), ones(*shape), **keywords_of(architecture))
+
+    return Fault(what=what, act=act, of=name)
 
 
-def _argument(subject: Subject, *, label: str) -> tuple[CheckResult, ...]:
-    given = ", ".join(f"{name}={value!r}" for name, value in ARGUMENTS[label].items())
-    return (check_raises("refused", f"LSTM({given})", lambda: subject.lstm(**({"units": UNITS} | ARGUMENTS[label]))),)
+FAULTS: Mapping[str, Mapping[str, Fault]] = {
+    "refused-argument": ARGUMENTS,
+    "refused-call": {
+        "-".join(filter(None, (call, called))): _call(call, called) for called, (*_, calls) in CALLED.items() for call in calls
+    },
+}
+
+
+def _judge(subject: Subject, *, trait: str, label: str) -> tuple[CheckResult, ...]:
+    return FAULTS[trait][label].judge(subject)
 
 
 def refusal_probes() -> Iterator[Probe]:
-    """Yield all probes of invalid calls and arguments."""
-    for label in CALLS:
-        yield Probe(
-            trait="refused-call",
-            judge=_call,
-            asserts="inputs, states and masks that do not fit raise an exception",
-            parameters={"label": label},
-            label=label,
-        )
-    for label in ARGUMENTS:
-        yield Probe(
-            trait="refused-argument",
-            judge=_argument,
-            asserts="a constructor argument without a meaning raises an exception",
-            parameters={"label": label},
-            label=label,
-        )
+    """Yield all probes of invalid arguments and calls."""
+    asserts = {
+        "refused-argument": "a constructor argument without a meaning raises an exception",
+        "refused-call": "inputs, states and masks that do not fit raise an exception",
+    }
+    for trait, faults in FAULTS.items():
+        for label in faults:
+            parameters = {"trait": trait, "label": label}
+            yield Probe(trait=trait, judge=_judge, asserts=asserts[trait], parameters=parameters, label=label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,16 +46,6 @@ def _described(subject: Subject, returned: Any) -> list[tuple[Shape, str]]:
     return [(tuple(tensor.shape), subject.keras.backend.standardize_dtype(tensor.dtype)) for tensor in flat]
 
 
-@contextmanager
-def _global_policy(keras: Any, policy: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def _make(subject: Subject, architecture: str, merge_mode: str | None, **arguments: Any) -> Any:
     """Make a new layer, built."""
     kind = ARCHITECTURES[architecture]
@@ -75,7 +64,7 @@ def _says(
     shapes = [tuple(array.shape) for array in _returned_arrays(architecture, merge_mode, **flags)]
     open_shapes = [_opened(shape, architecture) for shape in shapes]
     open_shape = _opened(kind.input_shape, architecture)
-    with _global_policy(keras, policy):
+    with subject.policy(policy):
         layer = _make(subject, architecture, merge_mode, **flags)
         fixed, opened = (layer(keras.Input(batch_shape=shape)) for shape in (kind.input_shape, open_shape))
         called = layer(kind.inputs)

@@ -11,6 +11,7 @@ from conformance.probes.checks import check_equal
 from conformance.probes.model import Probe, Subject
 
 NAMES = ("kernel", "recurrent_kernel", "bias")
+POLICIES = ("float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
 def _listed(subject: Subject, *, architecture: str, use_bias: bool) -> tuple[CheckResult, ...]:
@@ -37,6 +38,17 @@ def _listed(subject: Subject, *, architecture: str, use_bias: bool) -> tuple[Che
             "values", "the shapes of get_weights", [array.shape for array in layer.get_weights()], [s for _, s in expected]
         ),
     )
+
+
+def _dtypes(subject: Subject, *, architecture: str, policy: str) -> tuple[CheckResult, ...]:
+    """Judge the dtypes of the weights, and of the states of a stateful layer."""
+    is_stateful = architecture != "td"  # each call of what it wraps is a part of the batch
+    with subject.policy(policy):
+        layer = ARCHITECTURES[architecture].built(subject, stateful=is_stateful)
+    variables = [*layer.weights, *(subject.keras.tree.flatten(layer.states) if is_stateful else ())]
+    dtypes = [subject.keras.backend.standardize_dtype(variable.dtype) for variable in variables]
+    expected = "float32" if policy.startswith("mixed") else policy
+    return (check_equal("dtypes", f"the dtypes of weights and states under {policy}", dtypes, [expected] * len(variables)),)
 
 
 def _part(layer: Any) -> Any:
@@ -101,6 +113,14 @@ def weight_list_probes() -> Iterator[Probe]:
                 asserts="a layer lists kernel, recurrent_kernel and bias of each part, in this order, by these names and its own",
                 parameters={"architecture": architecture, "use_bias": use_bias},
                 label=architecture + ("" if use_bias else "-nobias"),
+            )
+        for policy in POLICIES:
+            yield Probe(
+                trait="weights-dtype",
+                judge=_dtypes,
+                asserts="weights and stored states have the dtype that the policy has for variables",
+                parameters={"architecture": architecture, "policy": policy},
+                label=f"{architecture}-{policy.replace('_', '-')}",
             )
         for frozen in FREEZING:
             yield Probe(

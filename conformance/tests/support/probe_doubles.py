@@ -323,32 +323,6 @@ class AlwaysSeeded(Double):
 # --- states and refusals -------------------------------------------------------------------------------------------------------
 
 
-class Forgiving(Double):
-    """Whatever does not fit is answered by zeros, or built with three units."""
-
-    def __init__(self, units: int, **arguments: Any) -> None:
-        try:
-            super().__init__(units, **arguments)
-        except Exception:  # noqa: BLE001  # this is what it forgives
-            super().__init__(3)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        try:
-            return super().__call__(*arguments, **keywords)  # type: ignore[misc]  # Keras' layer comes next
-        except Exception:  # noqa: BLE001  # this is what it forgives
-            return np.zeros(1)
-
-
-class Unspecific(Double):
-    """Refusals do not say why."""
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        try:
-            return super().__call__(*arguments, **keywords)  # type: ignore[misc]  # Keras' layer comes next
-        except Exception:  # noqa: BLE001  # the message is what is wrong
-            raise ValueError("no") from None
-
-
 class NeverReset(Double):
     """reset_state() does nothing."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from conformance.probes import Probe
+from conformance.probes.composite_refusals import COMPOSITE_FAULTS
+from conformance.probes.refusals import FAULTS, Fault
 from conformance.tests.support import probe_default_doubles as of_defaults
 from conformance.tests.support import probe_doubles as doubles
 from conformance.tests.support import probe_part_doubles as parts
+from conformance.tests.support import probe_refusal_doubles as refusals
 from conformance.tests.support import probe_repairs as repairs
 from conformance.tests.support import probe_weight_doubles as of_weights
 from conformance.tests.support import probe_wrapper_doubles as wrappers
@@ -54,7 +57,7 @@ KNOWN: dict[str, tuple[str, type[doubles.LayerDouble] | None]] = {
         for timesteps in (1, 17, 33, 65)
     },
     "probe-says-masks-bidi-seq-state-s0": ("a Bidirectional says one mask for all that it returns", None),
-    "probe-refused-call-state-of-one-row-s0": ("an initial state of one row is broadcast", repairs.StatesChecked),
+    **refusals.KNOWN_REFUSALS,
 }
 
 # Trait → layers that are wrong, and the checks that reject them.
@@ -102,8 +105,8 @@ DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
     "dropout-seed": {doubles.Unseeded: ("same",), doubles.AlwaysSeeded: ("different",)},
     "dropout-seed-in-config": {doubles.forgetting("seed"): ("config", "outputs")},
     "dropout-rate-zero": {doubles.AtLeastHalf: ("outputs",)},
-    "stateful-other-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
-    "stateful-dynamic-batch": {doubles.Forgiving: ("refused",), doubles.Unspecific: ("refused",)},
+    "stateful-other-batch": {refusals.Forgiving: ("refused",), refusals.Unspecific: ("refused",)},
+    "stateful-dynamic-batch": {refusals.Forgiving: ("refused",), refusals.Unspecific: ("refused",)},
     "reset-before-build": {doubles.ResetLeavesTrace: ("outputs",)},
     "reset-state": {
         doubles.NeverReset: ("zeros", "outputs"),
@@ -152,8 +155,6 @@ DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
         doubles.OtherActivations: ("activation", "recurrent_activation"),
         doubles.NotANumber: ("activation_outputs", "recurrent_activation_outputs"),
     },
-    "refused-call": {doubles.Forgiving: ("refused",)},
-    "refused-argument": {doubles.Forgiving: ("refused",)},
 }
 
 
@@ -191,6 +192,21 @@ def _trains_otherwise(base: str, frozen: bool, probe: Probe) -> bool:
 def _has_other_cells(base: str, probe: Probe) -> bool:
     """Whether the cells of a probe are made by another class: by RNN, or by an LSTM."""
     return (base == "RNN") is not _is_of_rnn(probe)
+
+
+def _is_refused_otherwise(base: str, is_named: bool, probe: Probe) -> bool:
+    """Whether another class than this has to refuse the fault, or no words are asked of the message."""
+    fault = REFUSED[probe.trait][probe.parameters["label"]]
+    return fault.of != base or (is_named and not fault.naming)
+
+
+def _is_mixed(probe: Probe) -> bool:
+    return bool(probe.parameters["policy"].startswith("mixed"))
+
+
+def _is_stored_otherwise(base: str, probe: Probe) -> bool:
+    """Whether another class than this stores states, or none does, or they are in float32 anyway."""
+    return _is_mixed(probe) or probe.parameters["architecture"] == "td" or _has_other_cells(base, probe)
 
 
 def _is_native(probe: Probe) -> bool:
@@ -240,6 +256,20 @@ _LISTING, _TRAINED, _UNTRAINED, _FREEZING, _HIDING = (
 _LOADING, _SAVING = (
     {doubles.of(base, double): base for base in ("LSTM", "RNN")} for double in (of_weights.LoadsNothing, of_weights.SavesMore)
 )
+REFUSED: dict[str, Mapping[str, Fault]] = {**FAULTS, **COMPOSITE_FAULTS}
+_REFUSING = sorted({fault.of for faults in REFUSED.values() for fault in faults.values()})
+_FORGIVING, _UNSPECIFIC = (
+    {doubles.of(base, double): base for base in _REFUSING} for double in (refusals.Forgiving, refusals.Unspecific)
+)
+DOUBLES |= dict.fromkeys(REFUSED, dict.fromkeys([*_FORGIVING, *_UNSPECIFIC], ("refused",)))
+DOUBLES["weights-dtype"] = dict.fromkeys(
+    [
+        of_weights.KernelInFloat32,
+        of_weights.KernelInComputeDtype,
+        *(_STATES := {doubles.of(base, of_weights.StatesInFloat32): base for base in ("LSTM", "RNN")}),
+    ],
+    ("dtypes",),
+)
 DOUBLES["weights-listed"] = dict.fromkeys(_LISTING, ("weights", "paths", "different", "values"))
 DOUBLES["weights-trained"] = dict.fromkeys([*_TRAINED, *_UNTRAINED], ("trainable", "variables", "fixed"))
 DOUBLES["saved-variables"] = {
@@ -260,7 +290,7 @@ DOUBLES["passed-on"] = dict.fromkeys([*_NEVER_TRAINING, *_ALWAYS_TRAINING, *_UNM
 DOUBLES["time-distributed-slices"] = dict.fromkeys(
     [wrappers.LastSliceLost, wrappers.FirstMaskForAll, doubles.of("TimeDistributed", wrappers.MaskDropped), *_SLICES], ("slices",)
 )
-DOUBLES["time-distributed-mask-refused"] = {doubles.of("TimeDistributed", doubles.Forgiving): ("refused",)}
+DOUBLES["time-distributed-mask-refused"] = {doubles.of("TimeDistributed", refusals.Forgiving): ("refused",)}
 DOUBLES["masking-value"] = {
     wrappers.MasksZeros: ("outputs", "mask", "behind", "rebuilt", "cloned"),
     wrappers.MasksAnyFeature: ("outputs", "mask", "behind", "rebuilt", "cloned"),
@@ -325,6 +355,11 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     **{double: partial(_trains_otherwise, base, True) for double, base in _TRAINED.items()},
     **{double: partial(_trains_otherwise, base, False) for double, base in _UNTRAINED.items()},
     **{double: partial(_has_other_cells, base) for double, base in (_LOADING | _SAVING).items()},
+    **{double: partial(_is_refused_otherwise, base, False) for double, base in _FORGIVING.items()},
+    **{double: partial(_is_refused_otherwise, base, True) for double, base in _UNSPECIFIC.items()},
+    **{double: partial(_is_stored_otherwise, base) for double, base in _STATES.items()},
+    of_weights.KernelInFloat32: _is_mixed,
+    of_weights.KernelInComputeDtype: lambda probe: not _is_mixed(probe),
     **{double: partial(_passes_otherwise, base, "on") for double, base in _NEVER_TRAINING.items()},
     **{double: partial(_passes_otherwise, base, "off") for double, base in _ALWAYS_TRAINING.items()},
     **{double: partial(_passes_otherwise, base, "masked") for double, base in _UNMASKED.items()},

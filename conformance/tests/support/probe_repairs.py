@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from conformance.tests.support.probe_doubles import Double
 
 
@@ -65,12 +63,3 @@ class CompleteConfig(Double):
         """Keras' config and the rest."""
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]  # Keras' layer comes next
         return config | {"use_cudnn": self.use_cudnn, "implementation": self.cell.implementation}
-
-
-class StatesChecked(Double):
-    """Initial states have as many rows as the inputs."""
-
-    def __call__(self, sequences: Any, initial_state: Any = None, **keywords: Any) -> Any:
-        if initial_state is not None and np.shape(initial_state[0])[0] != np.shape(sequences)[0]:
-            raise ValueError("the initial state has another batch size than the inputs")
-        return super().__call__(sequences, initial_state=initial_state, **keywords)  # type: ignore[misc]  # Keras' layer comes next

@@ -85,6 +85,30 @@ class SavesMore(CellDouble):
         cell.load_own_variables = lambda store: load({name: store[name] for name in set(store.keys()) - {"more"}})
 
 
+class KernelInFloat32(CellDouble):
+    """The kernel is in float32, whatever the policy."""
+
+    def double_each(self, cell: Any) -> None:
+        add = cell.add_weight
+        cell.add_weight = lambda **given: add(**given, **({"dtype": "float32"} if given["name"] == "kernel" else {}))
+
+
+class KernelInComputeDtype(CellDouble):
+    """The kernel is in the dtype in which the policy computes."""
+
+    def double_each(self, cell: Any) -> None:
+        add = cell.add_weight
+        cell.add_weight = lambda **given: add(**given, **({"dtype": cell.compute_dtype} if given["name"] == "kernel" else {}))
+
+
+class StatesInFloat32(LayerDouble):
+    """Stored states are in float32, whatever the policy."""
+
+    @property
+    def variable_dtype(self) -> str:
+        return "float32"
+
+
 class HidesVariable(LayerDouble):
     """One of the variables is not listed."""
 
