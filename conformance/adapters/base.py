@@ -69,6 +69,14 @@ class SupportsSource(Protocol):
 
 
 @runtime_checkable
+class SupportsProbes(Protocol):
+    """An adapter whose Keras lies in another process, which runs the probes there."""
+
+    def probe(self, probe_id: str) -> Mapping[str, Any]:
+        """Return the result of a probe, as the fields of JSON. It raises what `observe` raises."""
+
+
+@runtime_checkable
 class SupportsDescription(Protocol):
     """An adapter that can describe the API of its implementation."""
 

@@ -82,6 +82,16 @@ def _check_targets(specs: Sequence[str], *, recorded: bool) -> None:
         raise click.UsageError("--recorded lets the recording of an environment answer, and none is named: leave it out")
 
 
+def _selected(
+    specs: Sequence[str], level: str, seed: int, patterns: Sequence[str]
+) -> tuple[list[matrix.CaseOrProbe], tuple[matrix.SkippedCases, ...]]:
+    """What is asked, and what is not: the reference is no Keras that a probe could look into."""
+    selected = matrix.select(matrix.surface(level, seed), patterns)
+    if not any(is_reference for _, is_reference in map(parse_target, specs)):
+        return selected, ()
+    return matrix.without_probes(selected, patterns)
+
+
 _level = click.option(
     "--level",
     type=click.Choice(list(matrix.LEVELS)),
@@ -140,7 +150,7 @@ def upgrade(
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
     level = level or ("features" if recorded else "quick")
-    cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
+    cases, not_asked = _selected([before, after], level, seed, patterns)
     report = Upgrade(
         before=implementation(before, verbosity, recorded=recorded),
         after=implementation(after, verbosity, recorded=recorded),
@@ -218,7 +228,7 @@ def history(
     specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
     _check_targets([spec for by_version in specs.values() for spec in by_version.values()], recorded=recorded)
     level = level or ("features" if recorded else "quick")
-    cases, not_asked = matrix.without_probes(matrix.select(matrix.surface(level, seed), patterns), patterns)
+    cases, not_asked = _selected([spec for by_version in specs.values() for spec in by_version.values()], level, seed, patterns)
     implementations = {
         backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in by_version.items()]
         for backend, by_version in specs.items()

@@ -105,16 +105,14 @@ def verify(
     planned = options.selected_cases(level, seed, patterns, compiled=not eager)
     not_asked: tuple[matrix.SkippedCases, ...] = ()
     make_adapter: Callable[[], Adapter] = partial(KerasLayerAdapter, backend)
-    if deviation or fused or spec:
-        cases, not_asked = matrix.without_probes(planned, patterns)
+    if deviation or fused:
+        planned, not_asked = matrix.without_probes(planned, patterns)
         make_adapter = partial(ReferenceAdapter, deviation) if deviation else FusedAdapter
-        if spec:
-            make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
-            cases, lost = matrix.supported_cases(cases, [_describe(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
-            not_asked += lost
-        if not cases:
-            raise LSTMError(f"no case is left to run; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
-        planned = [*cases]
+    elif spec:
+        make_adapter = partial(EnvironmentAdapter, spec, time_limit, recorded)
+        planned, not_asked = matrix.supported_cases(planned, [_describe(EnvironmentAdapter(spec, recorded=recorded), verbosity)])
+    if not planned:
+        raise LSTMError(f"no case is left to run; {'; '.join(map(str, not_asked))}: name other cases, as `list` prints them")
     session = Session(
         planned=planned,
         selection=patterns,

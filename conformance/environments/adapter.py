@@ -12,8 +12,11 @@ from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.backends.backend import Backend
 from conformance.adapters.observation import Observation
+from conformance.adapters.packing import unpacked
 from conformance.adapters.protocol import Answer, AnswerError, observation_of, question_of
+from conformance.adapters.worker.routes import ROUTES
 from conformance.cases.case import Case
+from conformance.cases.features import AT_INFERENCE
 from conformance.cases.stimulus import Stimulus
 from conformance.environments import DESCRIBED_BY
 from conformance.environments.build import Environment, UnavailableError, provide
@@ -103,19 +106,37 @@ class EnvironmentAdapter:
             raise UnsupportedError(costs)
         question, arrays = question_of(case, stimulus)
         try:
+            if not _asks_suite(case):
+                return observation_of(case, self._answer("lstm", arrays, **question))
+            answer = self._answer("case", arrays, case=case.id)
+            return unpacked(answer.fields, answer.arrays)
+        except (AnswerError, KeyError, TypeError, ValueError) as error:
+            raise UnresolvedError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
+
+    def probe(self, probe_id: str) -> Mapping[str, Any]:
+        """Send a probe to the worker, and return its result as the fields of JSON. It raises what `observe` raises."""
+        answer = self._answer("probe", probe=probe_id)
+        result: Mapping[str, Any] = answer.fields["result"]
+        return result
+
+    def _answer(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
+        """Ask the worker, twice if it dies, and raise the adapter's errors."""
+        try:
             try:
-                answer = self._active_handler.request("lstm", arrays, **question)
+                answer = self._active_handler.request(kind, arrays, **question)
             except WorkerDiedError:
-                answer = self._active_handler.request("lstm", arrays, **question)
-            return observation_of(case, answer)
+                answer = self._active_handler.request(kind, arrays, **question)
         except UnsupportedQuestionError as error:
             raise UnsupportedError(str(error)) from error
         except QuestionError as error:
             raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
         except WorkerDiedError as error:
             raise (UnresolvedError if is_external_signal(error.exit_code) else CrashedError)(f"{error}, twice") from error
-        except (AnswerError, NotRecordedError, WorkerError) as error:
+        except (NotRecordedError, WorkerError) as error:
             raise UnresolvedError(str(error)) from error
+        if "verdict" in answer.fields:
+            raise _BY_VERDICT[answer.fields["verdict"]](str(answer.fields["reason"]))
+        return answer
 
     def describe(self) -> Mapping[str, Any]:
         """Return the layer's interface: arguments, config, not_serialised, methods, weights, initial_bias, activations, summary."""
@@ -212,6 +233,19 @@ class EnvironmentAdapter:
         )
         _check_version(spec, worker.hello())
         return worker
+
+
+# What the suite's own code, in the worker, said of an exception.
+_BY_VERDICT: Mapping[str, type[RuntimeError]] = {
+    "UNSUPPORTED": UnsupportedError,
+    "ERROR": RaisedError,
+    "UNRESOLVED": UnresolvedError,
+}
+
+
+def _asks_suite(case: Case) -> bool:
+    """Whether only the suite's own code can run a case: the protocol does not read the masks of dropout, and has fewer routes."""
+    return case.dropout not in ("none", *AT_INFERENCE) or case.execution.route not in ROUTES
 
 
 def _check_version(spec: Spec, hello: Mapping[str, str]) -> None:

@@ -95,25 +95,26 @@ def surface(level: str, seed: int = 0) -> list[CaseOrProbe]:
 
 
 def supported_cases(
-    cases: Sequence[Case], descriptions: Sequence[Mapping[str, Any]]
-) -> tuple[list[Case], tuple[SkippedCases, ...]]:
-    """Return the cases that all implementations support. A layer without return_state runs cases without states, each once.
+    planned: Sequence[CaseOrProbe], descriptions: Sequence[Mapping[str, Any]]
+) -> tuple[list[CaseOrProbe], tuple[SkippedCases, ...]]:
+    """Return what all implementations support. A layer without return_state runs cases without states, each once.
 
     Args:
-        cases: the selected cases.
+        planned: the selected cases and probes.
         descriptions: the interface of each implementation. An empty description stands for an interface with return_state.
 
     Returns:
-        The supported cases, and those that are skipped or changed.
+        The supported cases, then the probes; and the cases that are skipped or changed.
     """
     if all(_has_return_state(description) for description in descriptions):
-        return list(cases), ()
+        return list(planned), ()
+    cases, probes = [item for item in planned if isinstance(item, Case)], [item for item in planned if not isinstance(item, Case)]
     outputs_only = {case: case.replace(return_state=False) for case in cases}
     supported = [case for case in dict.fromkeys(outputs_only.values()) if allowed(case)]
     skipped = tuple(case.id for case, changed in outputs_only.items() if case != changed and not allowed(changed))
     replaced = tuple(case.id for case, changed in outputs_only.items() if case != changed and allowed(changed))
     reasons = {"they need return_state, which is no argument there": skipped, _OUTPUTS_ONLY: replaced}
-    return supported, tuple(SkippedCases(reason=reason, case_ids=ids) for reason, ids in reasons.items() if ids)
+    return [*supported, *probes], tuple(SkippedCases(reason=reason, case_ids=ids) for reason, ids in reasons.items() if ids)
 
 
 _OUTPUTS_ONLY = "return_state is no argument there, so the same cases are asked for outputs only"
@@ -125,4 +126,4 @@ def _has_return_state(description: Mapping[str, Any]) -> bool:
 
 def cases_for(description: Mapping[str, Any], planned: Iterable[CaseOrProbe]) -> list[Case]:
     """Return the planned cases that an implementation in another process supports, without probes."""
-    return supported_cases([item for item in planned if isinstance(item, Case)], [description])[0]
+    return [item for item in supported_cases(list(planned), [description])[0] if isinstance(item, Case)]

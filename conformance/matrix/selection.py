@@ -64,8 +64,8 @@ class SkippedCases:
         return f"not asked: {len(self.case_ids):,} of what was chosen: {self.reason}"
 
 
-def without_probes(selected: Iterable[CaseOrProbe], patterns: Sequence[str]) -> tuple[list[Case], tuple[SkippedCases, ...]]:
-    """Split a selection into cases and probes. Probes run only on the Keras of this interpreter.
+def without_probes(selected: Iterable[CaseOrProbe], patterns: Sequence[str]) -> tuple[list[CaseOrProbe], tuple[SkippedCases, ...]]:
+    """Split a selection into cases and probes, for an implementation that is no Keras.
 
     Args:
         selected: by the patterns.
@@ -75,12 +75,12 @@ def without_probes(selected: Iterable[CaseOrProbe], patterns: Sequence[str]) -> 
         LSTMError: a pattern selects probes only.
     """
     selected = list(selected)
-    cases = [item for item in selected if isinstance(item, Case)]
+    cases: list[CaseOrProbe] = [item for item in selected if isinstance(item, Case)]
     probes = tuple(item.id for item in selected if not isinstance(item, Case))
     for pattern in patterns:
         if not fnmatch.filter([case.id for case in cases], pattern):
             raise _probes_only_error(pattern, fnmatch.filter(probes, pattern))
-    reason = "probes look into the Keras of this interpreter; `verify --level standard` asks them"
+    reason = "probes look into a Keras, and the reference is none"
     return cases, (SkippedCases(reason=reason, case_ids=probes),) if probes else ()
 
 
@@ -88,8 +88,8 @@ def _probes_only_error(pattern: str, probes: Sequence[str]) -> LSTMError:
     few = ", ".join(probes[:2]) + ", …" * (len(probes) > 2)
     matching = f"{len(probes):,} probe{'s' * (len(probes) > 1)} ({few})"
     return LSTMError(
-        f"{pattern!r} matches {matching} and no case: probes are asked of the Keras of this interpreter only, "
-        f"by: lstm-conformance verify --level standard --case {pattern!r}"
+        f"{pattern!r} matches {matching} and no case: probes look into a Keras, and the reference is none; "
+        f"ask them by: lstm-conformance verify --level standard --case {pattern!r}"
     )
 
 

@@ -22,13 +22,15 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from conformance.adapters.base import Adapter, AdapterStartError, SupportsDescription, SupportsSource
+from conformance.adapters.base import Adapter, AdapterStartError, SupportsDescription, SupportsProbes, SupportsSource
 from conformance.cases.case import Case
 from conformance.cases.forms import form_of
+from conformance.judging.attribution import verdict_of_exception
 from conformance.judging.verdict import Result, Verdict, exception_line
 from conformance.matrix import CaseOrProbe
-from conformance.probes import run_probe
+from conformance.probes import Probe, run_probe
 from conformance.report.speed import Work
+from conformance.running.journal import from_dict
 from conformance.running.runner import Diagnose, Keep, error_result, families, run, unresolved_result
 from conformance.system.infrastructure import exit_code_text, is_external_signal
 from conformance.system.lifetime import exit_with_parent
@@ -334,5 +336,18 @@ def _source() -> Path | None:
 def _run_chunk(planned: list[CaseOrProbe], keep: Keep | None) -> _ChunkResults:
     worker = _this_worker()
     results = list(run([item for item in planned if isinstance(item, Case)], worker.adapter, worker.diagnose, keep, samples=True))
-    results += [run_probe(item, worker.adapter.keras) for item in planned if not isinstance(item, Case)]
+    results += [_probed(item, worker.adapter) for item in planned if not isinstance(item, Case)]
     return _ChunkResults(results=results, worker=os.getpid(), loading=worker.loading)
+
+
+def _probed(probe: Probe, adapter: Adapter) -> Result:
+    """The result of a probe, in this process or in that of the environment."""
+    if not isinstance(adapter, SupportsProbes):
+        return run_probe(probe, adapter.keras)
+    started = time.perf_counter()
+    try:
+        return from_dict(adapter.probe(probe.id))
+    except Exception as error:  # noqa: BLE001  # an exception of the implementation is its result
+        verdict, reason = verdict_of_exception(error)
+        seconds = time.perf_counter() - started
+        return Result(case_id=probe.id, group=probe.group, verdict=verdict, reason=reason, seconds=seconds)

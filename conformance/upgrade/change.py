@@ -8,7 +8,9 @@ from typing import Any
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.judging.verdict import Result
+from conformance.matrix import CaseOrProbe
 from conformance.matrix.grid import BASE
+from conformance.probes import probe_of
 from conformance.upgrade.errors import MeasuredErrors
 
 
@@ -102,8 +104,13 @@ class Change:
 
     @property
     def behaviour(self) -> str:
-        """The features of the case that are not the usual ones."""
-        return behaviour_of(Case.from_id(self.case_id))
+        """The features of the case that are not the usual ones; what a probe asserts."""
+        return behaviour_of(item_of(self.case_id))
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is that of a probe, which has no arrays and no smaller form."""
+        return not isinstance(item_of(self.case_id), Case)
 
     @property
     def explained_by(self) -> str:
@@ -133,8 +140,15 @@ def worst_first(changes: Iterable[Change]) -> list[Change]:
     return sorted((change for change in changes if change.kind.is_change), key=lambda change: order.index(change.kind))
 
 
-def behaviour_of(case: Case) -> str:
-    """The features in which a case differs from the base case of the levels: `mask=left, route=fit`."""
+def item_of(case_id: str) -> CaseOrProbe:
+    """The case or probe of an id."""
+    return probe_of(case_id) if case_id.startswith("probe-") else Case.from_id(case_id)
+
+
+def behaviour_of(case: CaseOrProbe) -> str:
+    """The features in which a case differs from the base case of the levels: `mask=left, route=fit`; what a probe asserts."""
+    if not isinstance(case, Case):
+        return case.asserts
     usual = Case.from_id(BASE).non_default_features
     differing = {name: value for name, value in case.non_default_features.items() if usual.get(name) != value}
     differing |= {

@@ -24,7 +24,7 @@ def with_details(changes: Sequence[Change], before: Side, after: Side) -> list[C
     """The changes; the first of each signature has details, and the others have its id in `like`."""
     deadline = time.perf_counter() + REDUCTION_SECONDS
     first: dict[object, Change] = {}
-    for change in worst_first(changes):
+    for change in (change for change in worst_first(changes) if not change.is_probe):
         first.setdefault(change.signature, change)
     examined = {
         signature: _Examination(change, before, after, lambda: time.perf_counter() < deadline).run()
@@ -32,7 +32,7 @@ def with_details(changes: Sequence[Change], before: Side, after: Side) -> list[C
     }
     result = []
     for change in changes:
-        detailed = examined.get(change.signature)
+        detailed = None if change.is_probe else examined.get(change.signature)
         if detailed is None:
             result.append(change)
         else:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.adapters.base import AdapterStartError
-from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
-from conformance.matrix import SkippedCases, supported_cases
+from conformance.matrix import CaseOrProbe, SkippedCases, supported_cases
 from conformance.report.model import recorded_notes
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
@@ -139,7 +138,7 @@ class History:
     """
 
     versions: Sequence[Implementation]
-    cases: Sequence[Case]
+    cases: Sequence[CaseOrProbe]
     not_asked: Sequence[SkippedCases] = ()
     time_limit: float = 60.0
     verbosity: Verbosity = Verbosity.NORMAL
@@ -185,7 +184,7 @@ class History:
             yield from interleave([side.run(self._cases_for(side, self.cases)) for side in running])
 
     @staticmethod
-    def _cases_for(side: Side, cases: Sequence[Case]) -> list[Case]:
+    def _cases_for(side: Side, cases: Sequence[CaseOrProbe]) -> list[CaseOrProbe]:
         """The cases in the form that the version supports."""
         return supported_cases(cases, [side.facts])[0]
 
@@ -206,7 +205,7 @@ class History:
         self._sides[name] = side
         return True
 
-    def _row(self, case: Case) -> Row:
+    def _row(self, case: CaseOrProbe) -> Row:
         """The row of a behaviour; a version that has no return_state runs the case without it."""
         cells: list[Cell] = []
         upstream: list[str] = []
@@ -238,7 +237,7 @@ class History:
                 yield row
 
 
-def _result(side: Side, case: Case, supported: Sequence[Case]) -> Result | None:
+def _result(side: Side, case: CaseOrProbe, supported: Sequence[CaseOrProbe]) -> Result | None:
     """The result of a case on a version: UNSUPPORTED where the version has no form of it, None where it did not run."""
     if not supported:
         return Result(case_id=case.id, group=case.group, verdict=Verdict.UNSUPPORTED, reason="return_state is no argument")

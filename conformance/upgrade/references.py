@@ -13,7 +13,7 @@ from conformance.cases.case import Case
 from conformance.cases.features import FEATURES
 from conformance.judging.verdict import Result
 from conformance.known.known_differences import EARLIER_FILE, KnownDifference, covering_entries, known_differences
-from conformance.upgrade.change import Change
+from conformance.upgrade.change import Change, item_of
 
 
 def _read(name: str) -> Mapping[str, Any]:
@@ -88,10 +88,11 @@ def known_summary(known: str) -> str:
 
 def upstream_of(change: Change, before: Mapping[str, str], after: Mapping[str, str]) -> Change:
     """The change with its addresses in Keras' repository: of known differences, and of changes between the two versions."""
-    case = Case.from_id(change.case_id)
     known = [*known_of(change.before, before), *known_of(change.after, after)]
     addresses = [entry.upstream for entry in known if entry.upstream]
-    addresses += [entry.address for entry in UPSTREAM if entry.lies_between(before, after) and entry.affects(case)]
+    case = item_of(change.case_id)
+    between = [entry for entry in UPSTREAM if isinstance(case, Case) and entry.lies_between(before, after) and entry.affects(case)]
+    addresses += [entry.address for entry in between]
     return replace(change, upstream=tuple(dict.fromkeys(addresses)))
 
 

@@ -11,6 +11,7 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
 from conformance.judging.verdict import Result, Verdict
+from conformance.matrix import CaseOrProbe
 from conformance.running.agreement import ObservationFolder, arrays_path, conventions_of, read_arrays
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
@@ -101,7 +102,7 @@ class Side:
         """The conventions of its backend."""
         return conventions_of(self.environment)
 
-    def run(self, cases: Sequence[Case], journal: Mapping[str, Any] | None = None) -> Iterator[Result]:
+    def run(self, cases: Sequence[CaseOrProbe], journal: Mapping[str, Any] | None = None) -> Iterator[Result]:
         """Run the cases; each result is also kept in `results` or `unresolved`.
 
         Args:
@@ -129,7 +130,7 @@ class Side:
         known = known_of(result, self.environment) if result.verdict in (Verdict.FAIL, Verdict.ERROR) else []
         return replace(result, known=known[0].id) if known else result
 
-    def failures(self, cases: Iterable[Case]) -> list[UnresolvedCase]:
+    def failures(self, cases: Iterable[CaseOrProbe]) -> list[UnresolvedCase]:
         """The unresolved ones of these cases."""
         results = [self.unresolved[case.id] for case in cases if case.id in self.unresolved]
         return [UnresolvedCase(case_id=result.case_id, on=self.implementation.name, reason=result.reason) for result in results]

@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conformance.cases.case import Case
 from conformance.judging.verdict import limit_pictures
-from conformance.matrix import SkippedCases, supported_cases
+from conformance.matrix import CaseOrProbe, SkippedCases, supported_cases
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
 from conformance.running.session import INTERRUPTED, MOST_PICTURES
@@ -41,7 +40,7 @@ class Upgrade:
 
     before: Implementation
     after: Implementation
-    cases: Sequence[Case]
+    cases: Sequence[CaseOrProbe]
     not_asked: Sequence[SkippedCases] = ()
     level: str = "quick"
     seed: int = 0
@@ -107,7 +106,7 @@ def _limit_pictures(changes: Sequence[Change]) -> list[Change]:
     return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 
-def changes_between(before: Side, after: Side, cases: Sequence[Case]) -> list[Change]:
+def changes_between(before: Side, after: Side, cases: Sequence[CaseOrProbe]) -> list[Change]:
     """The change of every case that ran on both sides."""
     both = before.results.keys() & after.results.keys()
     return [change_of(before, after, before.results[case.id], after.results[case.id]) for case in cases if case.id in both]

@@ -9,6 +9,7 @@ from .keras import Keras
 from .loops import watched_loops
 from .model_file import LoadedModel
 from .routes import Subject
+from .suite import ask_suite
 
 
 class KerasAnswers:
@@ -21,6 +22,7 @@ class KerasAnswers:
     def answer(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """Answer one question."""
         by_kind = {"lstm": self.lstm, "describe": self.describe, "model": self.model_file, "source": self.source}
+        by_kind.update(dict.fromkeys(("probe", "case"), self.suite))
         if question["ask"] not in by_kind:
             raise Unsupported("no such question: " + question["ask"])
         return by_kind[question["ask"]](question, arrays)
@@ -44,6 +46,10 @@ class KerasAnswers:
             return {"not_loaded": exception_line(error)}, {}
         inputs = [arrays["input.%d" % number] for number in range(len(arrays))]
         return loaded.answer(inputs, question)
+
+    def suite(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
+        """Ask the suite's own code."""
+        return ask_suite(self.keras, question, arrays)
 
     def lstm(self, question: Dict[str, Any], arrays: Arrays) -> Answer:
         """Run the calls of one case."""

@@ -11,6 +11,8 @@ from .layer import RATES_AT_INFERENCE, Builder, call_layers, has_mask_argument, 
 from .models import DRIVEN, LOSSES, REMADE, drive, remade
 
 Run = Callable[[Sequence[Any]], List[Any]]
+# Those that a question can ask for.
+ROUTES = ("call", "training", "gradient", "functional", *DRIVEN, *REMADE)
 
 
 class Subject:
@@ -53,7 +55,7 @@ class Subject:
             return self.called(training=route == "training" or self.question["dropout"] not in ("none", *RATES_AT_INFERENCE))
         if route == "gradient":
             return self.differentiated()
-        if route not in ("functional", *DRIVEN, *REMADE):
+        if route not in ROUTES:
             raise Unsupported("the route %s is no part of this protocol" % route)
         model = self.model()
         if route in REMADE:
