@@ -84,13 +84,13 @@ def test_another_keras_is_not_asked(keras: Any) -> None:
 def test_an_older_python_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite's own code does not compile there."""
     monkeypatch.setattr(suite, "PYTHON", (sys.version_info[0], sys.version_info[1] + 1))
-    with pytest.raises(Unsupported, match="this is keras 3.15.1 on Python"):
+    with pytest.raises(Unsupported, match=r"this is keras 3\.15\.1 on Python"):
         ask_suite(KERAS, {"ask": "probe", "probe": "probe-unit-forget-bias-on-default-s0"}, {})
 
 
 def test_a_worker_away_from_the_suite_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The worker's folder may lie anywhere."""
-    monkeypatch.setattr(suite, "_PACKAGES", {"a_package_of_nobody": str(tmp_path)})
+    monkeypatch.setattr(suite, "SUITE", str(tmp_path / "a_package_of_nobody"))
     with pytest.raises(Unsupported, match="the suite's own code is not beside the worker"):
         ask_suite(KERAS, {"ask": "probe", "probe": "probe-unit-forget-bias-on-default-s0"}, {})
 
@@ -98,8 +98,8 @@ def test_a_worker_away_from_the_suite_says_so(monkeypatch: pytest.MonkeyPatch, t
 def test_verify_asks_probes_of_an_environment(tmp_path: Path) -> None:
     """From the command line: the same verdict as in this process, and nothing left out."""
     file = tmp_path / "r.json"
-    arguments = ["verify", "--environment", "installed", "--case", "probe-unit-forget-bias-*", "--workers", "1", "--json", str(file)]
-    result = CliRunner().invoke(main, [*arguments, "--level", "standard"], catch_exceptions=False)
+    asked = ["verify", "--environment", "installed", "--level", "standard", "--case", "probe-unit-forget-bias-*"]
+    result = CliRunner().invoke(main, [*asked, "--workers", "1", "--json", str(file)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     report = json.loads(file.read_text())
     assert {each["verdict"] for each in report["results"]} == {"PASS"}
