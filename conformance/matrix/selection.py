@@ -39,7 +39,7 @@ def select(cases: Sequence[CaseOrProbeType], patterns: Sequence[str]) -> list[Ca
             ids[pattern] = case_named
             matching = [pattern]
         if not matching and (probes := fnmatch.filter([probe.id for probe in PROBES], pattern)):
-            raise _probes_only_error(pattern, probes)
+            raise _probes_only_error(pattern, probes, "they are probes of other levels")
         if not matching:
             near = ", ".join(difflib.get_close_matches(pattern, ids, n=3)) or next(iter(ids))
             raise LSTMError(f"no case matches {pattern!r}; ids look like: {near}. {HOW_TO_LIST}")
@@ -79,16 +79,18 @@ def without_probes(selected: Iterable[CaseOrProbe], patterns: Sequence[str]) -> 
     probes = tuple(item.id for item in selected if not isinstance(item, Case))
     for pattern in patterns:
         if not fnmatch.filter([case.id for case in cases], pattern):
-            raise _probes_only_error(pattern, fnmatch.filter(probes, pattern))
-    reason = "probes look into a Keras, and the reference is none"
-    return cases, (SkippedCases(reason=reason, case_ids=probes),) if probes else ()
+            raise _probes_only_error(pattern, fnmatch.filter(probes, pattern), _NO_KERAS)
+    return cases, (SkippedCases(reason=_NO_KERAS, case_ids=probes),) if probes else ()
 
 
-def _probes_only_error(pattern: str, probes: Sequence[str]) -> LSTMError:
+_NO_KERAS = "probes look into a Keras, and the reference is none"
+
+
+def _probes_only_error(pattern: str, probes: Sequence[str], reason: str) -> LSTMError:
     few = ", ".join(probes[:2]) + ", …" * (len(probes) > 2)
     matching = f"{len(probes):,} probe{'s' * (len(probes) > 1)} ({few})"
     return LSTMError(
-        f"{pattern!r} matches {matching} and no case: probes look into a Keras, and the reference is none; "
+        f"{pattern!r} matches {matching} and no case: {reason}; "
         f"ask them by: lstm-conformance verify --level standard --case {pattern!r}"
     )
 

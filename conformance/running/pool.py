@@ -336,11 +336,11 @@ def _source() -> Path | None:
 def _run_chunk(planned: list[CaseOrProbe], keep: Keep | None) -> _ChunkResults:
     worker = _this_worker()
     results = list(run([item for item in planned if isinstance(item, Case)], worker.adapter, worker.diagnose, keep, samples=True))
-    results += [_probed(item, worker.adapter) for item in planned if not isinstance(item, Case)]
+    results += [result_of_probe(item, worker.adapter) for item in planned if not isinstance(item, Case)]
     return _ChunkResults(results=results, worker=os.getpid(), loading=worker.loading)
 
 
-def _probed(probe: Probe, adapter: Adapter) -> Result:
+def result_of_probe(probe: Probe, adapter: Adapter) -> Result:
     """The result of a probe, in this process or in that of the environment."""
     if not isinstance(adapter, SupportsProbes):
         return run_probe(probe, adapter.keras)

@@ -172,7 +172,7 @@ def test_probes_that_are_not_asked_are_named_first() -> None:
     """Of what is no Keras, and of what runs in a process of its own."""
     result = invoke("verify", "--fused", "--level", "standard", "--case", "*units*", "--workers", "1")
     assert result.exit_code == 0
-    assert result.stdout.startswith("not asked: 5 of what was chosen: probes look into the Keras of this interpreter")
+    assert result.stdout.startswith("not asked: 5 of what was chosen: probes look into a Keras, and the reference is none")
 
 
 def test_flag_may_say_the_same_twice() -> None:

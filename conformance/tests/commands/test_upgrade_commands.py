@@ -50,7 +50,7 @@ def written(folder: Path, *arguments: str) -> tuple[Result, dict[str, Any], str,
 
 def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     """Probes that a pattern chooses beside cases, before anything is said of the cases."""
-    message = "not asked: 5 of what was chosen: probes look into the Keras of this interpreter"
+    message = "not asked: 5 of what was chosen: probes look into a Keras, and the reference is none"
     arguments = ("upgrade", "reference", "reference", "--level", "standard", "--case", "*units*")
     result, report, markdown, page = written(tmp_path, *arguments)
     assert (result.exit_code, len(report["plan"]["cases"])) == (0, 6)
@@ -58,7 +58,7 @@ def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[2].startswith(message)
     assert report["summary"]["caveats"][0].startswith(message)
     assert message in markdown.partition("|")[0]
-    assert page.index("probes look into the Keras") < page.index("unchanged bit for bit")
+    assert page.index("probes look into a Keras") < page.index("unchanged bit for bit")
 
 
 def test_recording_that_answers_is_named_first_in_every_format(tmp_path: Path) -> None:
@@ -165,7 +165,10 @@ def test_report_is_written(tmp_path: Path) -> None:
         (("reference", "reference", "--case", "nothing"), "no case matches 'nothing'"),
         (("reference", "reference", *MASKED, "--case", "nothing"), "no case matches 'nothing'"),
         (("reference", "reference", "--case", "probe-*"), f"'probe-*' matches {QUICK_PROBES} probes (probe-"),
-        (("reference", "reference", "--level", "standard", *MASKED, "--case", "probe-*"), "probes are asked of the Keras of this"),
+        (
+            ("reference", "reference", "--level", "standard", *MASKED, "--case", "probe-*"),
+            "probes look into a Keras, and the reference is none",
+        ),
         (("reference", "keras==1.2.2"), "To install it: pyenv install 3.7.17"),
         (("reference", "keras==1.2.2"), ". Or let its recording of 2026-11-21 answer"),
         (("reference", "reference", "--write-baseline"), "records the file that --baseline names"),

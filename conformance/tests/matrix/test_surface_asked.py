@@ -50,5 +50,5 @@ def test_pattern_that_chooses_probes_only_is_refused_where_none_is_asked(pattern
     patterns = ["*-mask_left-s0", pattern]
     with pytest.raises(LSTMError, match=r"matches \d+ probes? .* and no case: .* verify --level standard --case 'probe-"):
         without_probes(select(STANDARD, patterns), patterns)
-    with pytest.raises(LSTMError, match="and no case: probes are asked of the Keras of this interpreter only"):
+    with pytest.raises(LSTMError, match="and no case: they are probes of other levels; ask them by"):
         select(surface("features"), [pattern])

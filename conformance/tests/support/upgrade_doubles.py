@@ -17,7 +17,11 @@ from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.judging.verdict import Result
+from conformance.matrix import CaseOrProbe
+from conformance.probes.checks import check_equal
 from conformance.reference.adapter import ReferenceAdapter
+from conformance.running.journal import as_dict
+from conformance.running.pool import result_of_probe
 from conformance.running.runner import Keep, run
 from conformance.upgrade.side import Implementation
 
@@ -41,9 +45,11 @@ class InThisProcess:
         """Where its files are, if it says."""
         return self._adapter.source() if isinstance(self._adapter, SupportsSource) else None
 
-    def run(self, cases: Sequence[Case]) -> Iterator[Result]:
+    def run(self, planned: Sequence[CaseOrProbe]) -> Iterator[Result]:
         """One after the other."""
-        return run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
+        cases = [item for item in planned if isinstance(item, Case)]
+        yield from run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
+        yield from (result_of_probe(item, self._adapter) for item in planned if not isinstance(item, Case))
 
     def stop(self) -> None:
         """Nothing to end."""
@@ -81,6 +87,21 @@ class Version:
     def source(self) -> Path | None:
         """Where it was told that its files are."""
         return self.files
+
+    def probe(self, probe_id: str) -> Mapping[str, Any]:
+        """What it was told: a wrong count, or the right one.
+
+        Raises:
+            UnsupportedError: the probe is absent.
+            ValueError, TypeError: as was asked.
+        """
+        does = self.does.get(probe_id, self.otherwise)
+        if does == "absent":
+            raise UnsupportedError("there is no such thing")
+        if does in _ERRORS:
+            raise _ERRORS[does]("it does not go")
+        check = check_equal("count", "the count", 3 if does else 4, 4)
+        return as_dict(Result(case_id=probe_id, group="probes", verdict=check.verdict, checks=(check,)))
 
     def observe(self, case: Case, stimulus: Stimulus) -> Observation:
         """The reference's observation, changed.

@@ -11,7 +11,8 @@ import pytest
 
 from conformance.adapters.base import AdapterStartError
 from conformance.cases.case import Case
-from conformance.matrix import supported_cases
+from conformance.matrix import CaseOrProbe, supported_cases
+from conformance.probes import PROBES
 from conformance.report.document import Lines, Rows
 from conformance.running.journal import JournalError
 from conformance.running.pool import Pool
@@ -59,7 +60,7 @@ CHANGES: Mapping[str, tuple[str, str, str, Kind]] = {
 CASES = {name: Case.from_id(pattern.format(seed)) for seed, (name, (pattern, *_)) in enumerate(CHANGES.items())}
 
 
-def upgraded(before: Implementation, after: Implementation, *cases: str | Case, **given: Any) -> UpgradeReport:
+def upgraded(before: Implementation, after: Implementation, *cases: str | CaseOrProbe, **given: Any) -> UpgradeReport:
     """The report on some cases."""
     asked = [Case.from_id(case) if isinstance(case, str) else case for case in cases]
     return Upgrade(before=before, after=after, cases=asked, **given).run()
@@ -98,6 +99,30 @@ def test_change_says_how_far_apart_both_are(all_changes: Mapping[str, Change]) -
 
 
 @pytest.mark.xdist_group("upgrade")
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("", "", Kind.WITHIN_ROUNDING),
+        ("", "wrong", Kind.NOW_WRONG),
+        ("wrong", "", Kind.NOW_RIGHT),
+        ("wrong", "wrong", Kind.WITHIN_ROUNDING),
+        ("", "ValueError", Kind.CRASHES),
+        ("absent", "", Kind.NEW_API),
+        ("absent", "absent", Kind.IN_NEITHER),
+    ],
+)
+def test_probe_changes_as_a_case_does(before: str, after: str, kind: Kind) -> None:
+    """It is named by what it asserts, and there is no smaller form of it to look for, nor a script."""
+    probe = PROBES[0]
+    report = upgraded(version({probe.id: before}), version({probe.id: after}), probe, PLAIN.format(0))
+    change, case = report.changes
+    assert case.kind is Kind.SAME_BITS
+    assert (change.kind, change.behaviour, change.minimal, change.script) == (kind, probe.asserts, "", "")
+    comparison = judge(report, None)
+    assert len(comparison.unexpected) == kind.is_change
+    assert (probe.asserts in str(page(report, comparison))) == kind.is_change
+
+
 def test_change_names_its_behaviour(all_changes: Mapping[str, Change]) -> None:
     """The features that its case departs in, and not those of every case."""
     assert [all_changes[name].behaviour for name in ("the same", "broken", "another first masked output")] == [
