@@ -62,7 +62,7 @@ def _defaults(subject: Subject) -> tuple[CheckResult, ...]:
 
 def _none(subject: Subject, *, name: str, implementation: int) -> tuple[CheckResult, ...]:
     """Compare with the reference whose activation is linear, bit for bit: two timesteps of whole numbers."""
-    linear = dict.fromkeys(("activation", "recurrent_activation"), "linear")
+    linear: dict[str, Any] = dict.fromkeys(("activation", "recurrent_activation"), "linear")
     weights, inputs = integer_weights(UNITS, INPUT_DIM), integer_inputs(BATCH, TIMESTEPS, INPUT_DIM)
     layer = subject.build_loaded(weights, **{**linear, name: None}, return_sequences=True, implementation=implementation)
     expected = LSTM(LSTMConfig(UNITS, **linear, return_sequences=True), weights)(inputs)

@@ -1,6 +1,7 @@
 """An observation that another process has packed is the same observation."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ CASES = [
 
 def arrays_of(observed: Observation) -> dict[str, Array]:
     """Every array of an observation, by its place."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for number, call in enumerate(observed.calls):
         arrays |= {f"{number} {name}": getattr(call, name) for name in ARRAYS}
         arrays |= {f"{number} gradient of {name}": array for name, array in call.gradients.items()}

@@ -13,11 +13,13 @@ from click.testing import CliRunner, Result
 from conformance.cli import main
 from conformance.environments.folders import VARIABLE
 from conformance.matrix import surface
+from conformance.probes import PROBES
 from conformance.running.progress import Progress
 from conformance.tests.support.upgrade_doubles import InThisProcess, interrupting
 
 MASKED = ("--case", "u3-d2-t5-b4-seq-mask_left-s0", "--case", "u3-d2-t5-b4-seq-s0")
 WRONG = "reference:mask_ignored"
+UNITS_PROBES = sum("units" in probe.id for probe in PROBES)
 QUICK_PROBES = sum(item.id.startswith("probe-") for item in surface("quick"))
 
 
@@ -50,11 +52,11 @@ def written(folder: Path, *arguments: str) -> tuple[Result, dict[str, Any], str,
 
 def test_what_was_not_asked_comes_first_in_every_format(tmp_path: Path) -> None:
     """Probes that a pattern chooses beside cases, before anything is said of the cases."""
-    message = "not asked: 5 of what was chosen: probes look into a Keras, and the reference is none"
+    message = f"not asked: {UNITS_PROBES} of what was chosen: probes look into a Keras, and the reference is none"
     arguments = ("upgrade", "reference", "reference", "--level", "standard", "--case", "*units*")
     result, report, markdown, page = written(tmp_path, *arguments)
     assert (result.exit_code, len(report["plan"]["cases"])) == (0, 6)
-    assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [5]
+    assert [len(each["case_ids"]) for each in report["plan"]["not_asked"]] == [UNITS_PROBES]
     assert result.stdout.splitlines()[2].startswith(message)
     assert report["summary"]["caveats"][0].startswith(message)
     assert message in markdown.partition("|")[0]

@@ -25,7 +25,7 @@ from conformance.running.runner import run
 
 pytestmark = pytest.mark.xdist_group("installed")
 
-KERAS = SimpleNamespace(package="keras", version="3.15.1", generation=3, backend="numpy")
+KERAS: Any = SimpleNamespace(package="keras", version="3.15.1", generation=3, backend="numpy")
 
 
 @pytest.fixture(scope="module")
