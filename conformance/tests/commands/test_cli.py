@@ -20,6 +20,7 @@ import conformance
 from conformance.adapters.keras.backends import BACKENDS
 from conformance.adapters.keras.backends.backend import Backend
 from conformance.cli import LazyCommand, main
+from conformance.probes import PROBES
 from conformance.running.pool import Pool
 from conformance.running.session import default_workers
 from conformance.system.lifetime import _interrupt
