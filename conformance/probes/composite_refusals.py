@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.judging.verdict import CheckResult
 from conformance.probes.architectures import ARCHITECTURES, BATCH, BLOCKS, INPUT_DIM, TIMESTEPS, UNITS
-from conformance.probes.checks import check_close
+from conformance.probes.checks import check_close, check_raises
 from conformance.probes.model import Probe, Subject
 from conformance.probes.refusals import FITS, Fault, answer, ones
 
@@ -89,6 +89,12 @@ def _no_cells(subject: Subject) -> object:
     return answer(subject, subject.keras.layers.RNN([]), ones(*FITS))
 
 
+def _unsized(subject: Subject) -> object:
+    """Call an RNN over a cell that does not say as a number how many units it returns."""
+    cell = SimpleNamespace(call=_stepping, state_size=UNITS, output_size="3")
+    return subject.keras.layers.RNN(cell)(subject.keras.Input(batch_shape=FITS))
+
+
 def _called_cell(what: str, *states: tuple[int, ...], features: int = INPUT_DIM) -> Fault:
     """A cell that is called with states of these shapes."""
 
@@ -107,6 +113,7 @@ CELLS: Mapping[str, Fault] = {
     **{f"stacked-second-{label}": _cell("StackedRNNCells", label) for label in NOT_CELLS},
     "rnn-class": _made("RNN", lambda subject: subject.keras.layers.LSTMCell, "the class of a cell"),
     "rnn-state-size-text": _made("RNN", lambda _: SimpleNamespace(call=_stepping, state_size="3"), "state_size='3'", "state_size"),
+    "rnn-output-size-text": Fault(what="output_size='3'", act=_unsized, of="RNN", naming=("output_size",)),
     "rnn-none": Fault(what="an empty list of cells", act=_no_cells, of="RNN"),
     "no-units": _made("LSTMCell", lambda _: 0, "units=0", "units"),
     "one-state": _called_cell("one state", STATE),
@@ -268,6 +275,14 @@ def _kept(subject: Subject) -> tuple[CheckResult, ...]:
     return WEIGHTS["lstm-one-row"].judge(subject)
 
 
+def _traced(subject: Subject) -> tuple[CheckResult, ...]:
+    """Judge `call` with a tensor whose timesteps are open, as a backend's tracing gives it."""
+    layer = ARCHITECTURES["lstm"].built(subject, unroll=True)
+    tensor = subject.keras.KerasTensor((BATCH, None, INPUT_DIM))
+    what = "an unrolled LSTM that is traced with an open number of timesteps"
+    return (check_raises("refused", what, lambda: layer.call(tensor), naming=("unroll", "time dimension")),)
+
+
 def composite_refusal_probes() -> Iterator[Probe]:
     """Yield all probes of what composites must refuse, and of lists of weights and configurations."""
     asserts = {
@@ -281,4 +296,7 @@ def composite_refusal_probes() -> Iterator[Probe]:
         for label in faults:
             parameters = {"trait": trait, "label": label}
             yield Probe(trait=trait, judge=_judge, asserts=asserts[trait], parameters=parameters, label=label)
+    yield Probe(
+        trait="unroll-traced-open", judge=_traced, asserts="an unrolled layer refuses to be traced with an open number of timesteps"
+    )
     yield Probe(trait="weights-kept", judge=_kept, asserts="a refusal of new weights leaves all weights as they were")

@@ -262,6 +262,7 @@ _FORGIVING, _UNSPECIFIC = (
     {doubles.of(base, double): base for base in _REFUSING} for double in (refusals.Forgiving, refusals.Unspecific)
 )
 DOUBLES |= dict.fromkeys(REFUSED, dict.fromkeys([*_FORGIVING, *_UNSPECIFIC], ("refused",)))
+DOUBLES["unroll-traced-open"] = {refusals.TracesAnything: ("refused",)}
 DOUBLES["weights-dtype"] = dict.fromkeys(
     [
         of_weights.KernelInFloat32,
