@@ -167,6 +167,20 @@ def _round_trip(subject: Subject) -> tuple[CheckResult, ...]:
     )
 
 
+def _rate(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
+    """Judge rates beyond 0 and 1. They may be refused."""
+    results = []
+    for given, expected in ((-0.5, 0.0), (1.5, 1.0)):
+        try:
+            layer = subject.lstm(UNITS, **{name: given})
+        except ValueError:
+            results.append(check_message("stored", ""))
+            continue
+        rates = [getattr(layer, name), layer.get_config()[name]]
+        results.append(check_equal("stored", f"{name} of LSTM({name}={given}), and in its config", rates, [expected] * 2))
+    return tuple(results)
+
+
 def _activation(subject: Subject, *, name: str) -> tuple[CheckResult, ...]:
     """A layer accepts the name, stores the named activation, and computes with it."""
     results = []
@@ -202,6 +216,14 @@ def configuration_probes() -> Iterator[Probe]:
             trait="config-argument-of-cell",
             judge=_argument_of_cell,
             asserts="an argument of a cell is in its config and survives the round trip",
+            parameters={"name": name},
+            label=name.replace("_", "-"),
+        )
+    for name in ("dropout", "recurrent_dropout"):
+        yield Probe(
+            trait="rate-beyond",
+            judge=_rate,
+            asserts="a rate of dropout beyond 0 or 1 is that number, or is refused",
             parameters={"name": name},
             label=name.replace("_", "-"),
         )

@@ -115,6 +115,7 @@ def _masks(subject: Subject, *, architecture: str, merge_mode: str | None = "con
     expected = [MASK.tolist() if sequence else None] * outputs + [None] * (len(tensors) - outputs)
     carried = [sequence] * outputs + [False] * (len(has_mask) - outputs)
     return (
+        check_equal("supports_masking", "supports_masking", layer.supports_masking, True),
         check_equal("compute_mask", "compute_mask", masks, expected),
         check_equal("carried", "which returned tensors have a mask", has_mask, carried),
     )

@@ -39,6 +39,13 @@ class NoneIsDefault(Double):
         return {name: value for name, value in arguments.items() if "activation" not in name or value is not None}
 
 
+class AlwaysHalf(Double):
+    """Whatever the rates, they are one half."""
+
+    def double_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return arguments | {"dropout": 0.5, "recurrent_dropout": 0.5}
+
+
 class StartsFromIntegers(Double):
     """A cell's initial states are ones, and integers."""
 
@@ -132,3 +139,11 @@ class MasksNear(MaskingDouble):
         """The inputs, and the mask that Keras adds."""
         ops = self.double_keras.ops
         return ops.where(ops.expand_dims(self.compute_mask(inputs), -1), inputs, 0)
+
+
+class MasksUnsupported(LayerDouble):
+    """A layer says that it supports no mask."""
+
+    def __init__(self, *first: Any, **arguments: Any) -> None:
+        super().__init__(*first, **arguments)
+        self.supports_masking = False

@@ -147,6 +147,7 @@ DOUBLES: dict[str, dict[type[doubles.LayerDouble], tuple[str, ...]]] = {
     "initial-states": {of_defaults.StartsFromIntegers: ("dtypes", "zeros")},
     "state-variables": {of_defaults.TrainsStates: ("dtypes", "trainable")},
     "custom-cell": {of_defaults.StartsFromOnes: ("outputs", "rebuilt"), of_defaults.NameLost: ("name",)},
+    "rate-beyond": {of_defaults.AlwaysHalf: ("stored",)},
     "custom-cell-stack": {of_defaults.CellsLost: ("cells",)},
     "bidirectional-halves": {of_defaults.HalvesExchanged: ("names", "states", "config")},
     "masking-near-value": {of_defaults.MasksNear: ("outputs", "mask")},
@@ -241,7 +242,11 @@ DOUBLES["says-shapes"] = {
     **dict.fromkeys(_SAYING, ("symbolic", "open", "shape", "open_shape")),
     **dict.fromkeys(_RETURNING, ("call",)),
 }
-DOUBLES["says-masks"] = dict.fromkeys([*_KEEPING, *_SENDING_ON], ("compute_mask", "carried"))
+_UNSUPPORTING = {doubles.of(base, of_defaults.MasksUnsupported): base for base in sorted({*CLASS_OF.values()})}
+DOUBLES["says-masks"] = {
+    **dict.fromkeys([*_KEEPING, *_SENDING_ON], ("compute_mask", "carried")),
+    **dict.fromkeys(_UNSUPPORTING, ("supports_masking",)),
+}
 
 _LISTING, _TRAINED, _UNTRAINED, _FREEZING, _HIDING = (
     {doubles.of(base, double): base for base in sorted({*CLASS_OF.values()})}
@@ -349,7 +354,7 @@ BLIND: dict[type[doubles.LayerDouble], Callable[[Probe], bool]] = {
     parts.MaskSentOn: lambda probe: probe.parameters["chain"][-1] != "last",
     **{double: partial(_sends_otherwise, base) for double, base in _LOSING.items()},
     **{double: partial(_reads_otherwise, base) for double, base in _IGNORING.items()},
-    **{double: partial(_is_of_another, base) for double, base in (_SAYING | _RETURNING).items()},
+    **{double: partial(_is_of_another, base) for double, base in (_SAYING | _RETURNING | _UNSUPPORTING).items()},
     **{double: partial(_keeps_otherwise, base, True) for double, base in _KEEPING.items()},
     **{double: partial(_keeps_otherwise, base, False) for double, base in _SENDING_ON.items()},
     **{double: partial(_is_of_another, base) for double, base in (_LISTING | _FREEZING | _HIDING).items()},
