@@ -102,7 +102,7 @@ CROSSINGS: tuple[Grid, ...] = (
             "initial_state": (False, True),
             ("return_sequences", "go_backwards"): ((True, False), (False, False), (True, True)),
             "unroll": (False, True),
-            "route": ("call", "training", "predict_twice"),
+            "route": ("call", "training"),
         },
     ),
     Grid(
