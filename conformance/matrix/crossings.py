@@ -142,6 +142,10 @@ CROSSINGS: tuple[Grid, ...] = (
         Grid(name=f"borders of {size}", axes={size: BORDERS, ("mask", "initial_state"): (("none", True), ("left", False))})
         for size in ("units", "input_dim", "batch")
     ),
+    # Of this mask, no row's hidden timesteps are all hidden in another row: rows cannot be taken for each other.
+    Grid(
+        name="borders of masked batches", axes={"batch": BORDERS, "mask": ("interior",), "go_backwards": (False, True)}, strength=1
+    ),
     Grid(
         name="borders of timesteps",
         strength=2,

@@ -15,6 +15,7 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.cases.features import FEATURES, Feature
+from conformance.cases.masks import mask_of
 from conformance.cases.stimulus import draw
 from conformance.known.known_differences import condition_values
 from conformance.matrix import LEVELS, CaseOrProbe, allowed, select, surface
@@ -218,6 +219,27 @@ def test_each_grid_yields_cases_of_its_own(grid: Grid) -> None:
     cases = list(grid.cases(BASE_CASE))
     assert cases
     assert len(ids(cases)) == len(set(ids(cases)))
+
+
+@pytest.mark.parametrize("border", [16, 32, 64, 128])
+def test_large_batches_show_if_rows_are_masked_as_the_first_is_too(border: int) -> None:
+    """A mask that hides in each row what it hides in the first shows nothing of that."""
+    masks = (
+        mask_of(case.mask, case.batch, case.timesteps)
+        for case in planned("standard")
+        if isinstance(case, Case) and case.batch > border and case.architecture == "lstm"
+    )
+    assert any((mask & ~mask[:1]).any() for mask in masks)
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_stateful_layers_are_called_under_a_mask_in_training_too(unroll: bool) -> None:
+    """A state that is carried at inference alone shows there."""
+    assert any(
+        case.config.stateful and case.execution.unroll is unroll and case.execution.route == "training" and case.mask in ("left", "row", "right")
+        for case in planned("standard")
+        if isinstance(case, Case) and case.architecture == "lstm"
+    )
 
 
 def test_grids_have_names_of_their_own() -> None:
