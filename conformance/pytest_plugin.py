@@ -82,6 +82,7 @@ class FamilyResults:
             self._families.setdefault(case.family, []).append(case)
         self._adapter: Any = None
         self._environment: Mapping[str, str] = {}
+        self._evidence: dict[str, Any] = {}
         self._results: Mapping[str, Result] = {}
 
     def of(self, case: Case) -> Result:
@@ -90,6 +91,7 @@ class FamilyResults:
         from conformance.adapters.keras.layer import KerasLayerAdapter
         from conformance.diagnosis.diagnosticians import diagnostician
         from conformance.known.known_differences import classify
+        from conformance.running.explanation import Explainer
         from conformance.running.runner import run
         from conformance.system.lifetime import scratch_folder
 
@@ -103,9 +105,15 @@ class FamilyResults:
                 except AdapterStartError as error:
                     pytest.fail(str(error), pytrace=False)
                 self._adapter, self._diagnose = adapter, diagnostician(self._environment).explain
-            results = run(self._families[case.family], self._adapter, self._diagnose)
-            self._results = {result.case_id: classify(result, self._environment) for result in results}
+                self._explainer = Explainer(evidence=self._evidence)
+            self._evidence.clear()
+            results = run(self._families[case.family], self._adapter, self._diagnose, keep_evidence=self._keep)
+            judged = [classify(result, self._environment) for result in results]
+            self._results = {result.case_id: result for result in self._explainer.explain(judged, pictures=0)}
         return self._results[case.id]
+
+    def _keep(self, evidence: Any) -> None:
+        self._evidence[evidence.case.id] = evidence
 
 
 def _selected(config: pytest.Config) -> list[Case]:

@@ -74,7 +74,7 @@ class _RunningEnvironment:
 
     def __post_init__(self) -> None:
         self.environment = self.adapter.start()
-        self.diagnose = diagnostician(self.environment, searches=0).explain
+        self.diagnose = diagnostician(self.environment).explain
 
     def result(self) -> SystemResult:
         """All results, judged by the description of the environment."""

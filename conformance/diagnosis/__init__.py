@@ -1,4 +1,4 @@
-"""Explains why a case fails: the deviation that explains it, the smallest failing case, and a picture of the difference.
+"""Explains why cases fail: groups of similar ones, the deviation that explains a case, its smallest case, and its picture.
 
 It imports `known`, `judging`, `reference` and the layers below.
 """

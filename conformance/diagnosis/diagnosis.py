@@ -2,67 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.adapters.conventions import DEFAULT_CONVENTIONS, Conventions
 from conformance.adapters.observation import ARRAYS, CallObservation, Observation
 from conformance.cases.case import Case
-from conformance.cases.stimulus import Stimulus
+from conformance.judging.checks import Evidence
 from conformance.reference.adapter import ReferenceAdapter
-from conformance.reference.run import expected_calls
 from conformance.reference.tolerance import ELEMENT_LIMIT, UNIT_ROUNDOFF
 from lstm_ref.arrays import Array
-from lstm_ref.deviations import DEVIATIONS, Deviation, Need, combine
+from lstm_ref.deviations import Deviation, Need, combine
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Diagnostician:
-    """Searches the registry for deviations that explain a failing case.
-
-    A full search runs the reference once per deviation. So only the first failing cases get a full search. For the other cases only
-    deviations are tried that have explained a case before.
+    """Names the expected deviations that explain a failing case: those of its description and of known differences.
 
     Attributes:
         description: deviations that describe the implementation, joined by +. They are tried first, on every case.
         expected_deviations: case id → deviations that explain known differences of the case. They are tried next, with the
             conventions and the dropout masks of the implementation.
         sigma_factor: case id → the factor by which known differences of precision enlarge σ.
-        conventions: of the implementation.
-        searches_left: number of full searches that may still be made.
-        explaining: deviations that have explained a case.
     """
 
     description: str = ""
     expected_deviations: Callable[[str], Sequence[str]] = lambda case_id: ()  # noqa: ARG005  # no known differences
     sigma_factor: Callable[[str], float] = lambda case_id: 1.0  # noqa: ARG005  # no known differences
-    conventions: Conventions = DEFAULT_CONVENTIONS
-    searches_left: int = 8
-    explaining: list[Deviation] = field(default_factory=list)
 
-    def explain(self, case: Case, stimulus: Stimulus, observed: Observation) -> tuple[str, ...]:
-        """Return the names of the deviations that leave no difference, the closest first; empty if no deviation does."""
-        if can_show(self.description, case) and _remaining_difference(self.description, case, stimulus, observed) <= ELEMENT_LIMIT:
+    def explain(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return the names of the expected deviations that leave no difference, the closest first; empty if none does."""
+        if can_show(self.description, evidence.case) and _remaining_difference(self.description, evidence) <= ELEMENT_LIMIT:
             return (self.description,)
-        differences = {
-            name: self._expected_difference(name, case, stimulus, observed) for name in self.expected_deviations(case.id)
-        }
-        expected = sorted((name for name, left in differences.items() if left <= ELEMENT_LIMIT), key=differences.__getitem__)
-        if expected:
-            return tuple(expected)
-        found = list(_explanations(self.explaining, case, stimulus, observed))
-        if not found and self.searches_left > 0:
-            self.searches_left -= 1
-            found = list(_explanations(DEVIATIONS.values(), case, stimulus, observed))
-            self.explaining += [deviation for _, deviation in found]
-        return tuple(deviation.name for _, deviation in sorted(found, key=lambda pair: pair[0]))
+        return _explaining((name, self._expected_difference(name, evidence)) for name in self.expected_deviations(evidence.case.id))
 
-    def _expected_difference(self, name: str, case: Case, stimulus: Stimulus, observed: Observation) -> float:
-        predicted = ReferenceAdapter(name, self.conventions, observed.dropout).observe(case, stimulus)
-        left = _largest_difference(case, stimulus, observed, predicted, self.conventions, dtypes=False)
-        return left / self.sigma_factor(case.id)
+    def _expected_difference(self, name: str, evidence: Evidence) -> float:
+        adapter = ReferenceAdapter(name, evidence.conventions, evidence.observed.dropout)
+        predicted = adapter.observe(evidence.case, evidence.stimulus)
+        return _largest_difference(evidence, predicted, dtypes=False) / self.sigma_factor(evidence.case.id)
 
 
 def can_show(description: str, case: Case) -> bool:
@@ -70,44 +48,40 @@ def can_show(description: str, case: Case) -> bool:
     return any(combine([name]).needs <= case.fulfilled_needs for name in description.split("+") if name)
 
 
-def _explanations(
-    deviations: Iterable[Deviation], case: Case, stimulus: Stimulus, observed: Observation
-) -> Iterator[tuple[float, Deviation]]:
-    for deviation in deviations:
+def search(candidates: Iterable[Deviation], evidence: Evidence) -> tuple[str, ...]:
+    """Return the names of the candidates that leave no difference, the closest first. The reference runs once for each."""
+    return _explaining(
+        (deviation.name, _remaining_difference(deviation.name, evidence, gradients=Need.GRADIENTS in deviation.needs))
+        for deviation in candidates
         # A deviation that may hide is close to the reference, and would explain a correct result.
-        if deviation.needs <= case.fulfilled_needs and not deviation.hides:
-            left = _remaining_difference(deviation.name, case, stimulus, observed, gradients=Need.GRADIENTS in deviation.needs)
-            if left <= ELEMENT_LIMIT:
-                yield left, deviation
+        if deviation.needs <= evidence.case.fulfilled_needs and not deviation.hides
+    )
 
 
-def _remaining_difference(name: str, case: Case, stimulus: Stimulus, observed: Observation, *, gradients: bool = False) -> float:
-    predicted = ReferenceAdapter(name).observe(case, stimulus)
-    return _largest_difference(case, stimulus, observed, predicted, gradients=gradients)
+def _explaining(differences: Iterable[tuple[str, float]]) -> tuple[str, ...]:
+    """The names with a difference within the limit, the closest first."""
+    within = [(left, name) for name, left in differences if left <= ELEMENT_LIMIT]
+    return tuple(name for _, name in sorted(within, key=lambda pair: pair[0]))
 
 
-def _largest_difference(
-    case: Case,
-    stimulus: Stimulus,
-    observed: Observation,
-    predicted: Observation,
-    conventions: Conventions = DEFAULT_CONVENTIONS,
-    *,
-    gradients: bool = False,
-    dtypes: bool = True,
-) -> float:
+def _remaining_difference(name: str, evidence: Evidence, *, gradients: bool = False) -> float:
+    predicted = ReferenceAdapter(name).observe(evidence.case, evidence.stimulus)
+    return _largest_difference(evidence, predicted, gradients=gradients)
+
+
+def _largest_difference(evidence: Evidence, predicted: Observation, *, gradients: bool = False, dtypes: bool = True) -> float:
     """Largest |observed - predicted| of any array in units of its largest σ; infinite if a shape, a count or a dtype differs.
 
     The σ of a deviation is not derived. The largest σ of the reference's array is used in its place, or one rounding of the largest
     predicted number if that is larger, for example if the reference's array is exact. Gradients are compared only for deviations of
     the gradients.
     """
+    observed = evidence.observed
     facts = [(run.parameter_count, run.weight_shapes) for run in (observed, predicted)]
     if facts[0] != facts[1]:
         return np.inf
-    sigma = expected_calls(case, stimulus, conventions, observed.dropout).sigma
-    rounding = UNIT_ROUNDOFF[conventions.compute_dtype(case.precision)]
-    calls = zip(observed.calls, predicted.calls, sigma, strict=True)
+    rounding = UNIT_ROUNDOFF[evidence.conventions.compute_dtype(evidence.case.precision)]
+    calls = zip(observed.calls, predicted.calls, evidence.expected.sigma, strict=True)
     return max(
         _call_difference(got, expected, sigma, rounding, gradients=gradients, dtypes=dtypes) for got, expected, sigma in calls
     )

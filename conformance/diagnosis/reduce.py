@@ -37,7 +37,7 @@ def reduce_case(case: Case, still_differs: Judge, is_valid: Judge = lambda case:
     results = [
         _shrink_sizes(_reset_features(case, order, search), search) for order in ((*execution, *semantic), (*semantic, *execution))
     ]
-    return min(results, key=_size)
+    return min(results, key=simplicity)
 
 
 @dataclass
@@ -111,6 +111,6 @@ def _valid(case: Case, **changes: object) -> Iterator[Case]:
         return
 
 
-def _size(case: Case) -> tuple[int, int, str]:
-    """The sort key: fewest features, then smallest sizes, then the id."""
+def simplicity(case: Case) -> tuple[int, int, str]:
+    """The sort key of the simplest case: fewest features, then smallest sizes, then the id."""
     return len(case.non_default_features), case.timesteps + case.batch + case.config.units + case.input_dim, case.id

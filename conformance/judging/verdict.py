@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from conformance.system.streams import printable
 
@@ -152,8 +150,8 @@ class Result:
         known: id of the known difference.
         minimal: id of the smallest case that differs in the same way; "" if none was searched.
         sample: the contribution to the pooled tests; None if the case is not pooled.
-        picture: of a difference; None if there is none, or if enough pictures are kept.
-        not_explained: the error that prevented diagnosis, picture, sample or smallest case; "" for none.
+        picture: of the difference; few results of a run have one.
+        not_explained: what prevented diagnosis, picture, sample or smallest case; "" for none.
     """
 
     case_id: str
@@ -185,24 +183,6 @@ class Result:
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a case from the verdicts of its checks; UNRESOLVED if there is no check."""
     return min(verdicts, key=_SEVERITY.index, default=Verdict.UNRESOLVED)
-
-
-def limit_pictures(results: Sequence[Result], most: int, alike: int = 3) -> list[Result]:
-    """Keep the pictures of some results, unexpected results first.
-
-    Args:
-        results: of a run.
-        most: number of pictures to keep.
-        alike: number of pictures to keep of results that differ in the same way.
-    """
-    seen = Counter[tuple[Any, ...]]()
-    kept: set[str] = set()
-    for result in sorted(results, key=lambda result: result.verdict.is_expected):
-        manner = (result.known, result.explained_by[:1], *(check.check for check in result.checks if check.message))
-        if result.picture is not None and len(kept) < most and seen[manner] < alike:
-            kept.add(result.case_id)
-            seen[manner] += 1
-    return [result if result.case_id in kept else replace(result, picture=None) for result in results]
 
 
 def exception_line(error: BaseException) -> str:

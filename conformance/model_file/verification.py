@@ -14,16 +14,21 @@ from conformance.adapters.observation import Observation
 from conformance.cases.case import Case, Execution
 from conformance.cases.features import POLICIES
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.diagnosis.diagnosis import Diagnostician
+from conformance.diagnosis.diagnosticians import diagnostician
+from conformance.judging.checks import Evidence
 from conformance.judging.verdict import Result, Verdict, worst_verdict
 from conformance.known.known_differences import EARLIER_FILE, KnownDifference, classify, known_differences
 from conformance.model_file.layers import ModelLSTM
 from conformance.model_file.ownership import arguments_of
+from conformance.report.parts import causes_of
+from conformance.running.explanation import Explainer
 from conformance.running.runner import run_case
 from lstm_ref import LSTMWeights
 from lstm_ref.arrays import representable
 
 TIMESTEPS, ROWS = 9, 3
+# Number of full searches for the deviations that explain an LSTM: one for each of two causes.
+SEARCHES = 2
 
 # The layer as it is configured; then with all its outputs and states, with masks, and with an initial state.
 _VARIANTS: tuple[dict[str, Any], ...] = (
@@ -48,7 +53,7 @@ class Verification:
         results: of its cases; empty where it was not run.
         faults: of its weights.
         reason: why it was not run.
-        explained_by: the deviations, or a text, that explain the difference.
+        explained_by: the deviations, or a text, that explain the difference; first the fewest that explain all cases.
     """
 
     path: str
@@ -89,11 +94,17 @@ def verify(lstm: ModelLSTM, number: int, adapter: Adapter, versions: Mapping[str
     if lstm.faults or lstm.layer.reason or lstm.weights is None:
         return Verification(path=lstm.path, faults=lstm.faults, reason=lstm.layer.reason)
     as_written = FileNamesAdapter(adapter)
-    diagnose = Diagnostician(searches_left=1).explain
-    asked = (run_case(case, stimulus, as_written, diagnose, pictures=True) for case, stimulus in questions_of(lstm, number))
-    results = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
-    explained = dict.fromkeys(name for result in results for name in result.explained_by)
-    words = list(explained)
+    evidence: dict[str, Evidence] = {}
+
+    def keep(failing: Evidence) -> None:
+        evidence[failing.case.id] = failing
+
+    diagnose = diagnostician(versions).explain
+    asked = [run_case(case, stimulus, as_written, diagnose, keep_evidence=keep) for case, stimulus in questions_of(lstm, number)]
+    judged = [result if result.verdict.is_expected else classify(result, versions) for result in asked]
+    results = Explainer(evidence=evidence, searches=SEARCHES).explain(judged, pictures=1)
+    causes = [name for name, _ in causes_of(results)]
+    words = list(dict.fromkeys([*causes, *(name for result in results for name in result.explained_by)]))
     if any(result.verdict is Verdict.FAIL for result in results) and (other := _other_hard_sigmoid(lstm)) is not None:
         again = [run_case(case, stimulus, as_written) for case, stimulus in questions_of(other, number)]
         if all(result.verdict.is_expected for result in again):

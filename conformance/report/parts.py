@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.text import Text
 
 from conformance.cases.case import Case
+from conformance.diagnosis.groups import differing_groups
 from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Rows
 from conformance.report.html.results import in_words
@@ -33,6 +34,26 @@ def lines_of(result: Result) -> Iterator[str]:
         yield "the implementation was not judged: run it again"
     elif result.minimal:
         yield f"smallest case that still differs: {result.minimal}"
+
+
+def unexpected_by_group(report: Report) -> list[Result]:
+    """The results that make a run red: first the simplest case of each group of similar ones, then what has no group, as probes."""
+    groups = [group for group in differing_groups(report.results) if not group[0].verdict.is_expected]
+    order = {result.case_id: place for place, (result, *_) in enumerate(groups)}
+    others = {result.case_id for _, *similar in groups for result in similar}
+    return sorted(report.unexpected, key=lambda result: (result.case_id in others, order.get(result.case_id, len(groups))))
+
+
+def causes_of(results: Sequence[Result]) -> list[tuple[str, int]]:
+    """The fewest deviations that explain all explained results, and the number of results that each explains."""
+    counts = collections.Counter(name for result in results for name in result.explained_by)
+    causes: list[str] = []
+    left = [result.explained_by for result in results if result.explained_by]
+    while left:
+        explained = collections.Counter(name for names in left for name in names)
+        causes.append(max(explained, key=lambda name: (explained[name], counts[name])))
+        left = [names for names in left if causes[-1] not in names]
+    return [(name, counts[name]) for name in causes]
 
 
 def limits_of(report: Report) -> str:

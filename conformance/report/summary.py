@@ -1,6 +1,5 @@
 """The report of `verify` for the summary of a CI run: counts, the grid, and a collapsed part for each unexpected difference."""
 
-import collections
 from collections.abc import Iterator, Mapping
 
 from conformance.judging.pooled import describe_indistinguishable, indistinguishable_operations
@@ -8,7 +7,16 @@ from conformance.judging.verdict import Result, Verdict
 from conformance.report.document import Block, Collapsible, Heading, Lines, Rows, ScriptOf
 from conformance.report.html.results import in_words
 from conformance.report.model import Report
-from conformance.report.parts import check_table, counted_reasons, feature_table, limits_of, lines_of, size_table
+from conformance.report.parts import (
+    causes_of,
+    check_table,
+    counted_reasons,
+    feature_table,
+    limits_of,
+    lines_of,
+    size_table,
+    unexpected_by_group,
+)
 
 # Number of differences with details, and of further ones with an id only.
 MOST_DETAILS, MOST_IDS = 100, 1_000
@@ -65,12 +73,11 @@ def _pooled_tests(report: Report) -> Iterator[Block]:
 
 
 def _differences(report: Report, script_of: ScriptOf) -> Iterator[Block]:
-    differing = report.unexpected
+    differing = unexpected_by_group(report)
     if not differing:
         return
     yield Heading(f"{len(differing):,} results are not as expected", level=3)
-    causes = collections.Counter(name for result in differing for name in result.explained_by)
-    yield Lines([f"{count:,} match {in_words(name)}" for name, count in causes.most_common(3)])
+    yield Lines([f"{count:,} match {in_words(name)}" for name, count in causes_of(differing)])
     yield from (_difference(result, report.environment, script_of) for result in differing[:MOST_DETAILS])
     if more := differing[MOST_DETAILS:]:
         rest = [f"… and {len(more) - MOST_IDS:,} more; --json FILE holds them all"] if len(more) > MOST_IDS else []

@@ -14,7 +14,16 @@ from conformance.report.document import Block, Lines, Rows, ScriptOf
 from conformance.report.document import show as show_blocks
 from conformance.report.html.results import in_words, rerun_command
 from conformance.report.model import Report
-from conformance.report.parts import check_table, counted_reasons, feature_table, limits_of, lines_of, size_table
+from conformance.report.parts import (
+    causes_of,
+    check_table,
+    counted_reasons,
+    feature_table,
+    limits_of,
+    lines_of,
+    size_table,
+    unexpected_by_group,
+)
 from conformance.report.style import STYLE
 from conformance.report.verbosity import Verbosity
 
@@ -37,7 +46,7 @@ def _blocks(report: Report, verbosity: Verbosity, script_of: ScriptOf) -> Iterat
     if verbosity is not Verbosity.QUIET:
         yield from _environment(report, verbosity)
         yield from _tables(report)
-    unexpected = report.unexpected
+    unexpected = unexpected_by_group(report)
     for result in unexpected[:MOST_DETAILS]:
         yield Lines([Text.assemble((f"{result.verdict} ", STYLE[result.verdict]), result.case_id)])
         next_step = [] if result.verdict is Verdict.UNRESOLVED else [_next_step(result, report.environment, script_of)]
@@ -45,8 +54,8 @@ def _blocks(report: Report, verbosity: Verbosity, script_of: ScriptOf) -> Iterat
     if len(unexpected) > MOST_DETAILS:
         yield Lines([f"… and {len(unexpected) - MOST_DETAILS} more; --json FILE holds them all"])
     if len(unexpected) > 1:
-        causes = collections.Counter(name for result in unexpected for name in result.explained_by).most_common(3)
-        yield Lines([f"{count:,} of {len(unexpected):,} cases match {in_words(name)}" for name, count in causes], "bold")
+        causes = [f"{count:,} of {len(unexpected):,} cases match {in_words(name)}" for name, count in causes_of(unexpected)]
+        yield Lines(causes, "bold")
     if report.work and report.work.cases >= MIN_CASES_FOR_RATE and verbosity is not Verbosity.QUIET:
         yield Lines([_speed(report)])
     yield from _summary(report)

@@ -54,7 +54,7 @@ class ObservationFolder:
         """Write one file per case. Dropout is left out, since each implementation draws masks of its own."""
         if observed.dropout:
             return
-        path = arrays_path(self.path, case.id)
+        path = path_of_case(self.path, case.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {f"{number}_{name}": array for number, call in enumerate(observed.calls) for name, array in call.computed.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as file:
@@ -130,7 +130,7 @@ class _Observations:
         files = {
             case_id: file
             for file in sorted(folder.rglob(f"*{_SUFFIX}"))
-            if arrays_path(folder, case_id := _case_id(folder, file)) == file
+            if path_of_case(folder, case_id := _case_id(folder, file)) == file
         }
         return cls(name=name, environment=environment, conventions=conventions_of(environment), files=files)
 
@@ -139,10 +139,10 @@ class _Observations:
         return [entry.id for entry in covering_entries(case_id, self.environment) if entry.checks]
 
 
-def arrays_path(folder: Path, case_id: str) -> Path:
-    """Where a folder of observations has the arrays of a case. A long id goes on in a folder that is called by its beginning."""
+def path_of_case(folder: Path, case_id: str, suffix: str = _SUFFIX) -> Path:
+    """Where a folder has the file of a case. A long id goes on in a folder that is called by its beginning."""
     *beginnings, name = textwrap.wrap(case_id, _LONGEST_NAME, break_on_hyphens=False)
-    return folder.joinpath(*beginnings, f"{name}{_SUFFIX}")
+    return folder.joinpath(*beginnings, f"{name}{suffix}")
 
 
 def _case_id(folder: Path, file: Path) -> str:

@@ -31,7 +31,7 @@ from conformance.matrix import CaseOrProbe
 from conformance.probes import Probe, run_probe
 from conformance.report.speed import Work
 from conformance.running.journal import from_dict
-from conformance.running.runner import Diagnose, Keep, error_result, families, run, unresolved_result
+from conformance.running.runner import Diagnose, Keep, KeepEvidence, error_result, families, run, unresolved_result
 from conformance.system.infrastructure import exit_code_text, is_external_signal
 from conformance.system.lifetime import exit_with_parent
 
@@ -82,6 +82,7 @@ class Pool:
         chunk: largest number of cases that a worker receives at once.
         start_limit: seconds that a worker may take to load the implementation.
         keep: receives each observation, in the workers; picklable.
+        keep_evidence: receives the evidence of each failing case, in the workers; picklable.
 
     Attributes:
         work: of the processes so far.
@@ -94,6 +95,7 @@ class Pool:
     chunk: int = 64
     start_limit: float = 600.0
     keep: Keep | None = None
+    keep_evidence: KeepEvidence | None = None
     work: Work = field(init=False)
 
     def __post_init__(self) -> None:
@@ -205,7 +207,7 @@ class Pool:
     def _send(self, members: list[CaseOrProbe]) -> Future[_ChunkResults]:
         """The future results of a chunk. They are an exception if the pool is broken already."""
         try:
-            return self._processes.schedule(_run_chunk, (members, self.keep), timeout=self._limit(members))
+            return self._processes.schedule(_run_chunk, (members, self.keep, self.keep_evidence), timeout=self._limit(members))
         except RuntimeError as error:
             future: Future[_ChunkResults] = Future()
             future.set_exception(BrokenExecutor(str(error)))
@@ -333,9 +335,10 @@ def _source() -> Path | None:
     return adapter.source() if isinstance(adapter, SupportsSource) else None
 
 
-def _run_chunk(planned: list[CaseOrProbe], keep: Keep | None) -> _ChunkResults:
+def _run_chunk(planned: list[CaseOrProbe], keep: Keep | None, keep_evidence: KeepEvidence | None) -> _ChunkResults:
     worker = _this_worker()
-    results = list(run([item for item in planned if isinstance(item, Case)], worker.adapter, worker.diagnose, keep, samples=True))
+    cases = [item for item in planned if isinstance(item, Case)]
+    results = list(run(cases, worker.adapter, worker.diagnose, keep, keep_evidence=keep_evidence, samples=True))
     results += [result_of_probe(item, worker.adapter) for item in planned if not isinstance(item, Case)]
     return _ChunkResults(results=results, worker=os.getpid(), loading=worker.loading)
 

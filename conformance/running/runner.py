@@ -12,15 +12,15 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.observation import CallObservation, Observation
 from conformance.cases.case import Case, Family
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.diagnosis.picture import picture_of
 from conformance.judging.attribution import suite_error_message, verdict_of_exception
 from conformance.judging.checks import Evidence, judge
 from conformance.judging.relations import observe_relation
 from conformance.judging.sampling import sample_of
 from conformance.judging.verdict import CheckResult, Result, Verdict, worst_verdict
 
-Diagnose = Callable[[Case, Stimulus, Observation], tuple[str, ...]]
+Diagnose = Callable[[Evidence], tuple[str, ...]]
 Keep = Callable[[Case, Observation], None]
+KeepEvidence = Callable[[Evidence], None]
 Clock = Callable[[], float]
 Explanation = TypeVar("Explanation")
 
@@ -40,20 +40,20 @@ def run(
     diagnose: Diagnose | None = None,
     keep: Keep | None = None,
     *,
+    keep_evidence: KeepEvidence | None = None,
     samples: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Iterator[Result]:
     """Observe and judge every case in this process with a started adapter. An exception of the implementation is an ERROR.
 
-    `keep` receives each observation before it is judged. With `samples`, a case that passes has a sample for the pooled tests, and
-    the first failing case of a family has a picture. The first case of a family that needs a shared value carries its time.
+    `keep` receives each observation before it is judged, `keep_evidence` the evidence of each case that fails. With `samples`, a
+    case that passes has a sample for the pooled tests. The first case of a family that needs a shared value carries its time.
     """
     for members in families(cases):
-        started, has_picture = clock(), not samples
+        started = clock()
         stimulus = draw(members)
         for case in members:
-            result = run_case(case, stimulus, adapter, diagnose, keep, samples=samples, pictures=not has_picture, clock=clock)
-            has_picture = has_picture or result.picture is not None
+            result = run_case(case, stimulus, adapter, diagnose, keep, keep_evidence=keep_evidence, samples=samples, clock=clock)
             yield replace(result, suite_seconds=clock() - started - result.seconds)
             started = clock()
 
@@ -65,8 +65,8 @@ def run_case(
     diagnose: Diagnose | None = None,
     keep: Keep | None = None,
     *,
+    keep_evidence: KeepEvidence | None = None,
     samples: bool = False,
-    pictures: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Result:
     """Run one case, with the stimulus of its family."""
@@ -96,7 +96,7 @@ def run_case(
         )
     except Exception as error:  # noqa: BLE001  # the disk is full, or the adapter returned an invalid observation
         return _without_checks(case, Verdict.UNRESOLVED, suite_error_message(error), seconds)
-    return _with_explanation(_result_of_checks(evidence, seconds), evidence, diagnose, samples=samples, pictures=pictures)
+    return _with_explanation(_result_of_checks(evidence, seconds), evidence, diagnose, keep_evidence, samples=samples)
 
 
 def _result_of_checks(evidence: Evidence, seconds: float) -> Result:
@@ -122,8 +122,10 @@ def _reason(checks: Sequence[CheckResult], verdict: Verdict) -> str:
     return next((check.message for check in checks if check.verdict is verdict), "no check judged this case")
 
 
-def _with_explanation(result: Result, evidence: Evidence, diagnose: Diagnose | None, *, samples: bool, pictures: bool) -> Result:
-    """The result with its explanation. An exception while explaining is noted, and does not change the verdict."""
+def _with_explanation(
+    result: Result, evidence: Evidence, diagnose: Diagnose | None, keep_evidence: KeepEvidence | None, *, samples: bool
+) -> Result:
+    """The result with its expected explanation, or with its sample. An exception here is noted, and does not change the verdict."""
     failures: list[str] = []
 
     def attempt(step: str, explain: Callable[[], Explanation], default: Explanation) -> Explanation:
@@ -140,10 +142,10 @@ def _with_explanation(result: Result, evidence: Evidence, diagnose: Diagnose | N
         return result
     explained_by: tuple[str, ...] = ()
     if diagnose is not None:
-        explain = partial(diagnose, evidence.case, evidence.stimulus, evidence.observed)
-        explained_by = attempt("no diagnosis", explain, ())
-    picture = attempt("no picture", lambda: picture_of(evidence, explained_by), None) if pictures else None
-    return replace(result, explained_by=explained_by, picture=picture, not_explained="; ".join(failures))
+        explained_by = attempt("no diagnosis", partial(diagnose, evidence), ())
+    if keep_evidence is not None:
+        attempt("no diagnosis and no picture", partial(keep_evidence, evidence), None)
+    return replace(result, explained_by=explained_by, not_explained="; ".join(failures))
 
 
 class Identified(Protocol):

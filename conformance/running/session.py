@@ -15,12 +15,13 @@ from typing import Any
 
 from conformance.adapters.base import Adapter
 from conformance.cases.case import Case
-from conformance.diagnosis.diagnosticians import diagnostician
+from conformance.diagnosis.diagnosticians import make_diagnose
+from conformance.diagnosis.groups import differing_groups
 from conformance.diagnosis.reduce import reduce_case
 from conformance.judging.attribution import suite_error_message
 from conformance.judging.checks import CHECKS
 from conformance.judging.pooled import pooled_tests
-from conformance.judging.verdict import Result, Verdict, limit_pictures
+from conformance.judging.verdict import Result, Verdict
 from conformance.known.description import classify_by_description
 from conformance.known.known_differences import classify, mark_fixed
 from conformance.matrix import CaseOrProbe, SkippedCases, allowed, cell_count
@@ -29,10 +30,11 @@ from conformance.reference.tolerance import ELEMENT_LIMIT, RMS_LIMIT
 from conformance.report.model import Plan, Report
 from conformance.report.verbosity import Verbosity
 from conformance.running.agreement import ObservationFolder
+from conformance.running.evidence import EvidenceFolder
+from conformance.running.explanation import Explainer
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool, chunks
 from conformance.running.progress import Progress
-from conformance.running.runner import Diagnose
 from conformance.system.lifetime import scratch_folder, sigterm_as_keyboard_interrupt
 from conformance.system.sources import source_digests
 
@@ -44,10 +46,8 @@ JAX_CACHE_SETTINGS = {
 }
 # The reason in the report of a run that the user has interrupted.
 INTERRUPTED = "interrupted"
-# Number of differences that are reduced to a minimal case. Each needs some tens of runs.
+# Number of groups of differences of which the simplest case is reduced to a minimal case. Each needs some tens of runs.
 MOST_REDUCTIONS = 3
-# Largest number of pictures in a report.
-MOST_PICTURES = 24
 # Seconds after which a reduction stops with the smallest case so far: a case that hangs takes the whole time limit at each try.
 REDUCTION_SECONDS = 300.0
 
@@ -68,7 +68,7 @@ class Session:
         journal: file of the finished results, from which an interrupted run resumes; None for none.
         keep: folder for the observations; None for none.
         fail_fast: stop at the first result that is not as expected.
-        reduces: look for the minimal case of the first differences.
+        reduces: look for the minimal case of a few groups of differences.
         verbosity: of the progress.
     """
 
@@ -109,15 +109,15 @@ class Session:
         """Run the cases, and return the report, also of an interrupted run."""
         # One thread per worker: threads of a linear algebra library would compete with the workers for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        with scratch_folder(), shared_compilation_cache():
-            return self._run()
+        with scratch_folder(), shared_compilation_cache(), tempfile.TemporaryDirectory(prefix="evidence-") as folder:
+            return self._run(EvidenceFolder(Path(folder)))
 
-    def _run(self) -> Report:
+    def _run(self, evidence: EvidenceFolder) -> Report:
         results: list[Result] = []
         stopped, environment = "", {"implementation": "interrupted before it had started"}
         folder = None if self.keep is None else ObservationFolder(self.keep)
         workers = max(1, min(self.workers, len(chunks(self.planned, most=64))))
-        pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder)
+        pool = Pool(self.make_adapter, workers, make_diagnose, time_limit=self.time_limit, keep=folder, keep_evidence=evidence)
         started = time.perf_counter()
         try:
             with Progress.of_cases(self.planned, self.verbosity) as progress, sigterm_as_keyboard_interrupt():
@@ -133,7 +133,10 @@ class Session:
                         stopped = "stopped at the first difference, as --fail-fast asks"
                         break
                 else:
-                    results = self._reduced(mark_fixed(results, environment), pool, environment)
+                    results = mark_fixed(results, environment)
+                results = Explainer(evidence=evidence, run_again=pool.run).explain(results)
+                if not stopped:
+                    results = self._reduced(results, pool, environment)
         except KeyboardInterrupt:
             stopped = INTERRUPTED
         finally:
@@ -148,11 +151,11 @@ class Session:
         return (classify_by_description(classify(result, environment), environment) for result in results)
 
     def _reduced(self, results: list[Result], pool: Pool, environment: Mapping[str, str]) -> list[Result]:
-        """The results. The first unexpected differences have their minimal cases."""
+        """The results. The simplest cases of the largest groups of differences have their minimal cases."""
         if not self.reduces or not self.level:
             return results
         cases = {case.id: case for case in self.planned if isinstance(case, Case)}
-        differing = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.ERROR) and result.case_id in cases]
+        differing = [group[0] for group in differing_groups(results) if group[0].verdict is not Verdict.KNOWN_DIFFERENCE]
         reduced, deadline = dict[str, Result](), time.perf_counter() + REDUCTION_SECONDS
         for result in differing[:MOST_REDUCTIONS]:
 
@@ -177,7 +180,7 @@ class Session:
             pooled = pooled_tests(results)
         except Exception as error:  # noqa: BLE001  # the result of a case does not depend on the pooled tests
             pooled, ended["stopped"] = (), ended["stopped"] or f"the tests that pool the cases failed: {suite_error_message(error)}"
-        report = Report(
+        return Report(
             environment=environment,
             plan=self.plan,
             results=tuple(results),
@@ -185,7 +188,6 @@ class Session:
             coverage=tuple(coverage(cases, strength) for strength in (2, 3)) if self.level else (),
             pooled=pooled,
         )
-        return replace(report, results=tuple(limit_pictures(report.results, MOST_PICTURES)))
 
 
 def suite_version() -> str:
@@ -199,11 +201,6 @@ def suite_version() -> str:
 def default_workers() -> int:
     """One process per available core, at most 4, since each holds a copy of the framework."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
-
-
-def make_diagnose(environment: Mapping[str, str]) -> Diagnose:
-    """The function that explains failing cases of an implementation, one per worker."""
-    return diagnostician(environment).explain
 
 
 @contextmanager

@@ -182,6 +182,8 @@ class History:
                 ends.callback(sides[-1].stop)
             running = [side for side in sides if self._starts(side)]
             yield from interleave([side.run(self._cases_for(side, self.cases)) for side in running])
+            for side in running:
+                side.explain()
 
     @staticmethod
     def _cases_for(side: Side, cases: Sequence[CaseOrProbe]) -> list[CaseOrProbe]:

@@ -1,6 +1,7 @@
 """One of the two implementations that are compared: its worker process, its results, and the folder of its arrays."""
 
 import itertools
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,15 +11,18 @@ from typing import Any, TypeVar
 from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import Conventions
 from conformance.cases.case import Case
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import CaseOrProbe
-from conformance.running.agreement import ObservationFolder, arrays_path, conventions_of, read_arrays
+from conformance.running.agreement import ObservationFolder, conventions_of, path_of_case, read_arrays
+from conformance.running.evidence import EvidenceFolder
+from conformance.running.explanation import Explainer
 from conformance.running.journal import identify, resume
 from conformance.running.pool import Pool
-from conformance.running.session import make_diagnose
 from conformance.system.sources import source_digests
-from conformance.upgrade.references import known_of
+from conformance.upgrade.references import CONVENTIONS, known_of
 from lstm_ref.arrays import Array
+from lstm_ref.deviations import DEVIATIONS
 
 AnyItem = TypeVar("AnyItem")
 
@@ -86,8 +90,18 @@ class Side:
     facts: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        keep = ObservationFolder(self.folder)
-        self._pool = Pool(self.implementation.make_adapter, 1, make_diagnose, time_limit=self.time_limit, keep=keep)
+        self._folder_of_evidence = tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True)
+        evidence = EvidenceFolder(Path(self._folder_of_evidence.name))
+        self._pool = Pool(
+            self.implementation.make_adapter,
+            1,
+            make_diagnose,
+            time_limit=self.time_limit,
+            keep=ObservationFolder(self.folder),
+            keep_evidence=evidence,
+        )
+        conventions = [DEVIATIONS[name] for name in CONVENTIONS]  # they decide what kind a change is
+        self._explainer = Explainer(evidence=evidence, run_again=self._pool.run, found=conventions)
 
     def start(self) -> None:
         """Wait until the worker has started, and keep its environment and facts.
@@ -121,14 +135,21 @@ class Side:
                 self._pool.run,
                 f"name another folder, or delete {self.folder.parent} to start anew",
             )
-        for result in map(self._with_known_difference, results):
+        for result in map(self._with_cause, results):
             (self.unresolved if result.verdict is Verdict.UNRESOLVED else self.results)[result.case_id] = result
             yield result
 
-    def _with_known_difference(self, result: Result) -> Result:
-        """The result with its known difference, if any; the verdict stays, since both sides are judged against the oracle."""
+    def explain(self) -> None:
+        """Explain the results that failed, once all cases have run."""
+        self.results = {result.case_id: result for result in self._explainer.explain(list(self.results.values()))}
+
+    def _with_cause(self, result: Result) -> Result:
+        """The result with its known difference, or with what has explained other cases; the verdict stays.
+
+        Both sides are judged against the oracle.
+        """
         known = known_of(result, self.environment) if result.verdict in (Verdict.FAIL, Verdict.ERROR) else []
-        return replace(result, known=known[0].id) if known else result
+        return replace(result, known=known[0].id) if known else self._explainer.with_found(result)
 
     def failures(self, cases: Iterable[CaseOrProbe]) -> list[UnresolvedCase]:
         """The unresolved ones of these cases."""
@@ -138,13 +159,14 @@ class Side:
     def run_case(self, case: Case) -> Result:
         """The result of one case, which may have run before."""
         (result,) = self._pool.run([case])
-        return self._with_known_difference(result)
+        return self._with_cause(result)
 
     def arrays(self, case_id: str) -> dict[str, Array] | None:
         """The arrays that a case returned; None where they are not kept."""
-        path = arrays_path(self.folder, case_id)
+        path = path_of_case(self.folder, case_id)
         return read_arrays(path) if path.exists() else None
 
     def stop(self) -> None:
         """End the worker."""
         self._pool.stop()
+        self._folder_of_evidence.cleanup()

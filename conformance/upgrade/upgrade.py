@@ -5,14 +5,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.judging.verdict import limit_pictures
 from conformance.matrix import CaseOrProbe, SkippedCases, supported_cases
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
-from conformance.running.session import INTERRUPTED, MOST_PICTURES
+from conformance.running.session import INTERRUPTED
 from conformance.system.lifetime import sigterm_as_keyboard_interrupt
 from conformance.upgrade.change import Change
 from conformance.upgrade.classify import change_of
@@ -79,6 +78,8 @@ class Upgrade:
                 journal = None if self.keep is None else {"case_ids": [case.id for case in cases]}
                 for result in interleave([side.run(cases, journal) for side in (before, after)]):
                     progress.finished(result)
+                before.explain()
+                after.explain()
                 changes = changes_between(before, after, cases)
                 if self.reduces:
                     changes = with_details(changes, before, after)
@@ -92,18 +93,12 @@ class Upgrade:
             planned=tuple(case.id for case in cases),
             not_asked=(*self.not_asked, *unsupported),
             unresolved=(*before.failures(cases), *after.failures(cases)),
-            changes=tuple(_limit_pictures(changes or changes_between(before, after, cases))),
+            changes=tuple(changes or changes_between(before, after, cases)),
             facts=tuple(changed_facts(before.facts, after.facts, (before.environment, after.environment))),
             knows_facts=bool(before.facts and after.facts),
             seconds=time.perf_counter() - started,
             stopped=stopped,
         )
-
-
-def _limit_pictures(changes: Sequence[Change]) -> list[Change]:
-    """The changes with at most MOST_PICTURES pictures on each side."""
-    sides = [limit_pictures([getattr(change, side) for change in changes], MOST_PICTURES) for side in ("before", "after")]
-    return [replace(change, before=was, after=now) for change, was, now in zip(changes, *sides, strict=True)]
 
 
 def changes_between(before: Side, after: Side, cases: Sequence[CaseOrProbe]) -> list[Change]:

@@ -27,6 +27,7 @@ from conformance.model_file.verification import Verification, known_cause, quest
 from conformance.report.document import show
 from conformance.report.verbosity import Verbosity
 from conformance.running.progress import Progress
+from conformance.tests.support.doubles import Mistaken
 from conformance.tests.support.model_files import (
     LoadsOneLSTM,
     Node,
@@ -98,6 +99,16 @@ def test_an_environment_that_differs_is_explained(tmp_path: Path) -> None:
     assert wrong.prediction is not None
     assert wrong.prediction.calls[0].check.verdict is Verdict.FAIL
     assert "explained: it matches the reference if" in printed_report(report)
+
+
+def test_two_mistakes_of_one_lstm_are_both_explained(tmp_path: Path) -> None:
+    """One in the cases with a mask on the right, one in that with an initial state; one picture is drawn."""
+    (lstm,) = read(one_lstm(tmp_path / "model.keras"))
+    adapter = Mistaken((("mask", "right", "output_tanh_missing"), ("initial_state", True, "all_gates_ifoc")))
+    verified = verify(lstm, 0, adapter, {"implementation": "mistaken"})
+    assert set(verified.explained_by[:2]) == {"output_tanh_missing", "all_gates_ifoc"}
+    assert [result.verdict for result in verified.results] == [Verdict.PASS, Verdict.PASS, Verdict.FAIL, Verdict.FAIL]
+    assert sum(result.picture is not None for result in verified.results) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from conformance.adapters.conventions import DEFAULT_CONVENTIONS
 from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus, draw
-from conformance.diagnosis.picture import BEFORE, LINES, PLACES
-from conformance.judging.verdict import CheckResult, Picture, Result, Verdict, limit_pictures
+from conformance.diagnosis.picture import BEFORE, LINES, PLACES, picture_of
+from conformance.judging.checks import Evidence
+from conformance.judging.verdict import Picture, Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.reference.run import expected_calls
 from conformance.running.journal import as_dict
@@ -54,11 +55,12 @@ class Late:
 def result_of(case: Case, adapter: Adapter) -> Result:
     """Judged and pictured; a deviation is known to be one."""
     named = (adapter.deviation,) if isinstance(adapter, ReferenceAdapter) and adapter.deviation else ()
-    (result,) = run([case], adapter, lambda *_: named, samples=True)
-    return result
+    kept: list[Evidence] = []
+    (result,) = run([case], adapter, keep_evidence=kept.append)
+    return replace(result, picture=picture_of(kept[0], named) if kept else None)
 
 
-def picture_of(case: Case, adapter: Adapter) -> Picture:
+def drawn_picture(case: Case, adapter: Adapter) -> Picture:
     """The picture that there is."""
     picture = result_of(case, adapter).picture
     assert picture is not None
@@ -74,7 +76,7 @@ def drawn(picture: Picture, what: str) -> Array:
 def test_outputs_are_drawn_over_timesteps(case: Case) -> None:
     """What was observed, what was expected, and their distance in σ."""
     adapter, stimulus = ReferenceAdapter("output_tanh_missing"), draw([case])
-    picture = picture_of(case, adapter)
+    picture = drawn_picture(case, adapter)
     number = int(picture.of.partition("call ")[2].partition(",")[0] or 1) - 1
     row = int(picture.of.rpartition("row ")[2])
     units = [int(line.name.removeprefix("unit ")) for line in picture.lines]
@@ -99,14 +101,14 @@ def test_outputs_are_drawn_over_timesteps(case: Case) -> None:
 )
 def test_arrays_are_drawn_as_they_lie(case: str, deviation: str, of: str, across: str, shape: tuple[int, int]) -> None:
     """The units of one row, the timesteps of the inputs' gradient, the columns of weights."""
-    picture = picture_of(Case.from_id(case), ReferenceAdapter(deviation))
+    picture = drawn_picture(Case.from_id(case), ReferenceAdapter(deviation))
     assert picture.of.startswith(of)
     assert (picture.across, drawn(picture, "got").shape) == (across, shape)
 
 
 def test_gates_are_those_of_the_reference_and_of_the_deviation() -> None:
     """Of the unit that is furthest off, in every timestep that is drawn."""
-    picture, stimulus = picture_of(SEQUENCE, ReferenceAdapter("kernel_gates_ifoc")), draw([SEQUENCE])
+    picture, stimulus = drawn_picture(SEQUENCE, ReferenceAdapter("kernel_gates_ifoc")), draw([SEQUENCE])
     at = (int(picture.of.rpartition("row ")[2]), int(picture.worst.removeprefix("unit ")))
     inputs = stimulus.inputs_of(SEQUENCE, SEQUENCE.calls[0]).astype("float32").astype("float64")
     right = LSTM(SEQUENCE.config, stimulus.weights)
@@ -122,14 +124,14 @@ def test_gates_are_those_of_the_reference_and_of_the_deviation() -> None:
 
 def test_nothing_is_said_of_gates_that_no_deviation_explains() -> None:
     """An implementation does not show its gates."""
-    picture = picture_of(SEQUENCE, Late(2))
+    picture = drawn_picture(SEQUENCE, Late(2))
     assert (picture.gates_of, picture.gates) == ("", ())
 
 
 def test_a_picture_is_small_whatever_the_case() -> None:
     """The lines that are furthest off, from a little before the first difference on."""
     case = Case.from_id("u32-d5-t100-b2-seq-s0")
-    picture = picture_of(case, Late(60))
+    picture = drawn_picture(case, Late(60))
     assert [line.name for line in picture.lines] == [f"unit {unit}" for unit in range(32 - LINES, 32)]
     assert picture.places == tuple(range(60 - BEFORE, 60 - BEFORE + PLACES))
     assert picture.worst == max(picture.lines, key=lambda line: max(line.errors)).name
@@ -139,7 +141,7 @@ def test_a_picture_is_small_whatever_the_case() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_finite_is_drawn_too(value: float) -> None:
     """And is the worst there is."""
-    picture = picture_of(SEQUENCE, Late(3, value))
+    picture = drawn_picture(SEQUENCE, Late(3, value))
     assert not np.isfinite(drawn(picture, "got")[:, 3:]).any()
     assert np.isfinite(drawn(picture, "errors")[:, :3]).all()
 
@@ -157,28 +159,3 @@ def test_what_cannot_be_drawn_has_no_picture(case: str, deviation: str) -> None:
     result = result_of(Case.from_id(case), ReferenceAdapter(deviation))
     assert result.verdict is Verdict.FAIL
     assert result.picture is None
-
-
-def test_the_first_of_a_family_that_fails_is_pictured() -> None:
-    """Those after it differ alike; and none is where nobody asked for more than verdicts."""
-    cases = [Case.from_id(f"u3-d2-t5-b4{seq}-s0") for seq in ("", "-seq")]
-    results = list(run(cases, ReferenceAdapter("output_tanh_missing"), samples=True))
-    assert [result.picture is not None for result in results] == [True, False]
-    assert [result.picture for result in run(cases, ReferenceAdapter("output_tanh_missing"))] == [None, None]
-
-
-def test_a_report_keeps_few_pictures_of_what_differs_alike() -> None:
-    """The first of each way to differ, what is unexpected before what is known, and no more in all than it is told."""
-    picture = picture_of(SEQUENCE, Late(2))
-    ways = ("known", "outputs", "outputs", "outputs", "outputs", "cell_state")
-    results = [
-        Result(
-            case_id=str(number),
-            group="",
-            verdict=Verdict.KNOWN_DIFFERENCE if way == "known" else Verdict.FAIL,
-            checks=(CheckResult(check=way, verdict=Verdict.FAIL, message="off"),),
-            picture=picture,
-        )
-        for number, way in enumerate(ways)
-    ]
-    assert [each.picture is not None for each in limit_pictures(results, most=4)] == [False, True, True, True, False, True]

@@ -8,12 +8,12 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.diagnosis.diagnosis import can_show
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.environments import DESCRIBED_BY
 from conformance.judging.verdict import Result, Verdict
 from conformance.known.description import classify_by_description
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import run
-from conformance.running.session import make_diagnose
 
 SLOPE = "hard_sigmoid_slope"
 CELL = "all_gates_icfo+forget_bias_doubled+states_exchanged"

@@ -18,7 +18,7 @@ from conformance.adapters.worker.keras import Keras
 from conformance.cases.case import Case
 from conformance.cases.masks import gradient_needs
 from conformance.cases.stimulus import draw
-from conformance.diagnosis.diagnosis import Diagnostician
+from conformance.diagnosis.diagnosis import search
 from conformance.judging.checks import Evidence, judge
 from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.matrix import allowed
@@ -218,7 +218,7 @@ def test_mistake_is_named(name: str) -> None:
     """One of the gradients by the gradients; one of what is computed forwards by that, whatever its gradients are."""
     stimulus = draw([PLAIN])
     observed = ReferenceAdapter(name).observe(PLAIN, stimulus)
-    assert name in Diagnostician().explain(PLAIN, stimulus, observed)
+    assert name in search(DEVIATIONS.values(), Evidence(case=PLAIN, stimulus=stimulus, observed=observed))
 
 
 def test_gradients_that_no_deviation_gives_stay_unexplained() -> None:
@@ -227,7 +227,7 @@ def test_gradients_that_no_deviation_gives_stay_unexplained() -> None:
     observed: Observation = ReferenceAdapter().observe(PLAIN, stimulus)
     wrong = {name: 1.5 * array for name, array in observed.calls[0].gradients.items()}
     observed = replace(observed, calls=(replace(observed.calls[0], gradients=wrong),))
-    assert Diagnostician().explain(PLAIN, stimulus, observed) == ()
+    assert search(DEVIATIONS.values(), Evidence(case=PLAIN, stimulus=stimulus, observed=observed)) == ()
 
 
 # --- what a mask offers --------------------------------------------------------------------------------------------------------

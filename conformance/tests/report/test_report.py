@@ -16,10 +16,11 @@ from typing import IO, Any
 import pytest
 from rich.console import Console
 
-from conformance.judging.verdict import CheckResult, Verdict
+from conformance.judging.verdict import CheckResult, Result, Verdict
 from conformance.report import files, text
 from conformance.report.console import stdout
 from conformance.report.model import Report
+from conformance.report.parts import causes_of, unexpected_by_group
 from conformance.report.verbosity import Verbosity
 from conformance.tests.support.reports import (
     BIASED,
@@ -332,6 +333,25 @@ def test_report_of_nothing_says_zero_passed() -> None:
     output = printed(report(stopped="interrupted"))
     assert "checks, with limits" not in output
     assert "0 PASS of 4 cases" in output
+
+
+ONE, OTHER = ("hard_sigmoid", "two_biases", "bias_dropped"), ("mask_ignored",)
+
+
+def test_causes_are_the_fewest_deviations_that_explain_what_is_explained() -> None:
+    """Deviations that a case cannot tell apart hide no other cause; a count is that of all cases that match."""
+    explained = [result(number, Verdict.FAIL, explained_by=names) for number, names in enumerate((ONE, ONE[1:], ONE, OTHER))]
+    assert causes_of([*explained, RED.results[2]]) == [("two_biases", 3), ("mask_ignored", 1)]
+    assert causes_of(GREEN.results) == []
+
+
+def test_details_start_with_the_simplest_case_of_each_group() -> None:
+    """Then what has no group, as a probe; then the cases that are similar to an earlier one."""
+    probe, one, other = Result(case_id="probe-x", group="probes", verdict=Verdict.FAIL), (1, 0, 2), 3
+    results = [probe, *(result(number, Verdict.FAIL, explained_by=ONE) for number in one), result(other, Verdict.FAIL)]
+    plan = replace(GREEN.plan, cases=5, case_ids=tuple(each.case_id for each in results))
+    ordered = unexpected_by_group(replace(GREEN, plan=plan, results=tuple(results)))
+    assert [each.case_id for each in ordered] == [IDS[0], IDS[3], "probe-x", IDS[1], IDS[2]]
 
 
 def test_many_differences_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,15 @@ import pytest
 from conformance.adapters.base import Adapter, AdapterStartError
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.cases.case import Case
+from conformance.diagnosis.diagnosticians import make_diagnose
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import documents_matrix, select
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.agreement import ObservationFolder
+from conformance.running.evidence import EvidenceFolder
+from conformance.running.explanation import Explainer
 from conformance.running.pool import ATTEMPTS, Pool, _environment, _run_chunk, _start_worker, _this_worker, _Worker, chunks
 from conformance.running.runner import run
-from conformance.running.session import make_diagnose
 from conformance.tests.support.doubles import Broken, Counting, Dying, Exiting, Fading, Hanging, NotInstalled, Starved
 
 CASES = select(list(documents_matrix()), ["u1-d1-t6-b3-*", "u2-d1-t6-b3-*", "u2-d2-t6-b3-*"])
@@ -31,8 +33,8 @@ FAULTY = SIX[1].id
 
 
 def timeless(results: Sequence[Result]) -> list[Result]:
-    """The results without what differs from run to run: times, and which case of its chunk is pictured."""
-    plain = (replace(result, seconds=0.0, suite_seconds=0.0, picture=None) for result in results)
+    """The results without what differs from run to run: times."""
+    plain = (replace(result, seconds=0.0, suite_seconds=0.0) for result in results)
     return sorted(plain, key=lambda result: result.case_id)
 
 
@@ -61,23 +63,25 @@ def make_pool() -> Iterator[Callable[..., Pool]]:
 # --- workers that do their work -------------------------------------------------------------------------------------------------
 
 
-def test_pool_gives_the_results_of_a_run_in_this_process(make_pool: Callable[..., Pool]) -> None:
-    """Verdicts, checks, numbers and explanations, from two workers."""
+def test_pool_gives_the_results_of_a_run_in_this_process(make_pool: Callable[..., Pool], tmp_path: Path) -> None:
+    """Verdicts, checks and numbers, from two workers, and the evidence of what failed."""
     pool = make_pool(partial(ReferenceAdapter, "states_exchanged"))
+    pool.keep_evidence = EvidenceFolder(tmp_path)
     assert pool.environment()["implementation"] == "lstm_ref with states_exchanged"
     results = list(pool.run(CASES))
     assert timeless(results) == timeless(list(run(CASES, ReferenceAdapter("states_exchanged"), make_diagnose({}))))
-    assert {result.explained_by for result in results} == {("states_exchanged",)}
+    explained = Explainer(evidence=EvidenceFolder(tmp_path)).explain(results)
+    assert {result.explained_by for result in explained} == {("states_exchanged",)}
 
 
 def test_a_worker_keeps_its_adapter_and_its_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are made once: loading a framework takes seconds, and what explained one chunk is tried first on the next."""
+    """Both are made once: loading a framework takes seconds."""
     started: list[_Worker | AdapterStartError] = []
     monkeypatch.setattr("conformance.running.pool._started", started)
     make_adapter = partial(ReferenceAdapter, "states_exchanged")
     _start_worker(make_adapter, make_diagnose)
     assert _environment()["implementation"] == "lstm_ref with states_exchanged"
-    results = [result for members in chunks(CASES, 3) for result in _run_chunk(members, None).results]
+    results = [result for members in chunks(CASES, 3) for result in _run_chunk(members, None, None).results]
     assert timeless(results) == timeless(list(run(CASES, make_adapter(), make_diagnose({}))))
     assert started == [_this_worker()]
 

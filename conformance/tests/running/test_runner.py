@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from conformance.adapters.base import Adapter, UnsupportedError
 from conformance.cases.case import Case
-from conformance.diagnosis.diagnosis import Diagnostician
-from conformance.judging.checks import CHECKS
+from conformance.diagnosis.diagnosis import search
+from conformance.judging.checks import CHECKS, Evidence
 from conformance.judging.verdict import Result, Verdict
 from conformance.matrix import documents_matrix, select
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.runner import error_result, families, run, unresolved_result
 from conformance.tests.support.doubles import Counting, Incomplete, OnceOnly, Raising, Scaling
 from lstm_ref import LSTMError
+from lstm_ref.deviations import DEVIATIONS
 
 MATRIX = list(documents_matrix())
 CASES = select(MATRIX, ["u1-d1-t6-b3-*", "u2-d1-t6-b3-*", "u2-d2-t6-b3-*"])
@@ -107,7 +109,7 @@ def _raise(*_: object) -> Any:
     ("step", "adapter", "note"),
     [
         ("diagnose", Scaling(2.0), "no diagnosis: "),
-        ("conformance.running.runner.picture_of", Scaling(2.0), "no picture: "),
+        ("keep_evidence", Scaling(2.0), "no diagnosis and no picture: "),
         ("conformance.running.runner.sample_of", ReferenceAdapter(), "no sample for the pooled tests: "),
     ],
 )
@@ -120,9 +122,10 @@ def test_a_verdict_stands_whatever_explaining_it_raises(
         raise error
 
     (usual,) = run(CASES[:1], adapter, samples=True)
-    if step != "diagnose":
-        monkeypatch.setattr(step, explain)
-    (result,) = run(CASES[:1], adapter, explain if step == "diagnose" else None, samples=True)
+    given: dict[str, Any] = {step: explain}
+    if step.endswith("sample_of"):
+        monkeypatch.setattr(step, given.pop(step))
+    (result,) = run(CASES[:1], adapter, samples=True, **given)
     assert (result.verdict, result.checks, result.reason) == (usual.verdict, usual.checks, "")
     assert result.verdict is (Verdict.PASS if step.endswith("sample_of") else Verdict.FAIL)
     assert result.not_explained.startswith(note)
@@ -157,7 +160,7 @@ def test_a_relation_that_raises_is_one_check_among_others(error: Exception, verd
 def test_the_diagnosis_of_a_masked_loss_raises_nowhere(words: str, deviation: str) -> None:
     """All deviations are tried on it, those too that return no timesteps to be masked."""
     case = Case.from_id(f"u3-d2-t5-b4-seq-nostate-{words}-s0")
-    (result,) = run([case], ReferenceAdapter(deviation), Diagnostician().explain)
+    (result,) = run([case], ReferenceAdapter(deviation), partial(search, DEVIATIONS.values()))
     assert (result.verdict, result.not_explained) == (Verdict.FAIL, "")
     assert deviation in result.explained_by
 
@@ -189,8 +192,8 @@ def test_failing_cases_are_explained_and_others_are_not() -> None:
     """The diagnosis is asked where a check failed, with what was observed."""
     asked: list[str] = []
 
-    def diagnose(case: Case, *_: object) -> tuple[str, ...]:
-        asked.append(case.id)
+    def diagnose(evidence: Evidence) -> tuple[str, ...]:
+        asked.append(evidence.case.id)
         return ("a_reason",)
 
     wrong = list(run(CASES[:2], Scaling(2.0), diagnose))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from conformance.adapters.base import Adapter
 from conformance.adapters.conventions import DEFAULT_CONVENTIONS
@@ -17,11 +19,14 @@ from conformance.adapters.observation import Observation
 from conformance.cases.case import Case
 from conformance.cases.stimulus import Stimulus
 from conformance.judging.verdict import Verdict
+from conformance.matrix import surface
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.model import Report
+from conformance.report.text import show
 from conformance.running.agreement import agree
-from conformance.running.session import JAX_CACHE_SETTINGS, MOST_REDUCTIONS, Session, shared_compilation_cache
-from conformance.tests.support.doubles import Raising, Starved
+from conformance.running.runner import run
+from conformance.running.session import JAX_CACHE_SETTINGS, Session, shared_compilation_cache
+from conformance.tests.support.doubles import Mistaken, Raising, Starved
 
 RIGHT = Case.from_id("u3-d2-t6-b4-bidi-s0")
 MASKED = Case.from_id("u3-d2-t6-b4-seq-zeromask-mask_left-init-eager-s0")
@@ -102,11 +107,54 @@ def test_difference_stays_as_it_is(given: dict[str, Any]) -> None:
     assert [(result.verdict, result.minimal) for result in report.results] == [(Verdict.FAIL, "")]
 
 
-def test_first_differences_only_are_reduced() -> None:
-    """Each takes some tens of runs, and many have one cause."""
-    cases = [MASKED.replace(timesteps=3, batch=batch) for batch in range(1, MOST_REDUCTIONS + 2)]
-    minimal = [bool(result.minimal) for result in ran(cases, WrongIfMasked).results]
-    assert minimal == [True] * MOST_REDUCTIONS + [False]
+def test_simplest_case_of_each_group_is_reduced() -> None:
+    """Each takes some tens of runs, and the cases of a group have one cause."""
+    larger = [MASKED.replace(timesteps=3, batch=batch) for batch in (2, 1)]
+    other = Case.from_id("u3-d2-t6-b4-seq-back-s0")
+    mistakes = (("mask", "left", "output_tanh_missing"), ("go_backwards", True, "all_gates_ifoc"))
+    minimal = minimal_of(ran([*larger, other, RIGHT], partial(Mistaken, mistakes)))
+    assert [bool(minimal[case.id]) for case in (*larger, other, RIGHT)] == [False, True, True, False]
+
+
+# The pool runs longer sequences first.
+NINE_ALIKE = [MASKED.replace(batch=batch) for batch in range(1, 10)]
+LAST = Case.from_id("u3-d2-t3-b4-seq-back-eager-s0")
+PLAIN = Case.from_id("u3-d2-t6-b4-seq-s0")
+
+
+@pytest.mark.parametrize("first", ["output_tanh_missing", ""], ids=["explained", "unexplained"])
+def test_a_different_cause_after_nine_failures_that_are_alike_is_explained(first: str) -> None:
+    """Also if nothing explains the nine. The report of the terminal names every cause that was found."""
+    mistakes = (("mask", "left", first), ("go_backwards", True, "all_gates_ifoc"))
+    report = ran([*NINE_ALIKE, LAST, PLAIN], partial(Mistaken, mistakes), reduces=False)
+    expected = [(first,) if first else ()] * len(NINE_ALIKE) + [("all_gates_ifoc",), ()]
+    assert [result.explained_by[:1] for result in report.results] == expected
+    printed = printed_report(report)
+    assert [f"({name})" in printed for name in ("all_gates_ifoc", first or "all_gates_ifoc")] == [True, True]
+    assert f"FAIL {LAST.id}" in printed
+
+
+def test_two_mistakes_in_different_features_are_both_named() -> None:
+    """At a level with dozens of failing cases. Verdicts and margins are those of a run without explanations."""
+    mistakes = (("mask", "left", "output_tanh_missing"), ("go_backwards", True, "all_gates_ifoc"))
+    cases = [case for case in surface("features") if isinstance(case, Case) and case.is_plain]
+    crossed = [PLAIN.replace(**changes) for changes in ({"mask": "left"}, {"go_backwards": True})]
+    many = [case.replace(batch=batch) for case in crossed for batch in range(5, 25)]
+    planned = list(dict.fromkeys([*cases, *many]))
+    report = ran(planned, partial(Mistaken, mistakes), reduces=False)
+    causes = {result.explained_by[0] for result in report.results if result.verdict is Verdict.FAIL}
+    assert causes == {"output_tanh_missing", "all_gates_ifoc"}
+    unexplained = run(planned, Mistaken(mistakes))
+    margins = {result.case_id: (result.verdict, result.checks) for result in unexplained}
+    assert {result.case_id: (result.verdict, result.checks) for result in report.results} == margins
+
+
+def printed_report(report: Report) -> str:
+    """What the terminal shows."""
+    console = Console(width=200, file=io.StringIO())
+    show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
 
 
 def test_reduction_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +225,7 @@ def test_fail_fast_stops_at_the_first_difference() -> None:
     report = ran(cases, WrongIfMasked, fail_fast=True)
     assert report.stopped == "stopped at the first difference, as --fail-fast asks"
     assert [(result.verdict, result.minimal) for result in report.results] == [(Verdict.FAIL, "")]
+    assert report.results[0].explained_by == ("output_tanh_missing",)
     assert not report.as_expected
 
 
@@ -192,6 +241,15 @@ def test_journal_is_gone_on_from(tmp_path: Path) -> None:
     first = ran([RIGHT], ReferenceAdapter, journal=journal)
     again = ran([RIGHT], ReferenceAdapter, journal=journal)
     assert [result.seconds for result in again.results] == [result.seconds for result in first.results]
+
+
+def test_what_an_earlier_run_saw_fail_is_explained_too(tmp_path: Path) -> None:
+    """Its outputs are gone, so the case runs once more for its explanation; its result stays."""
+    journal = tmp_path / "journal"
+    first, again = (ran([MASKED, RIGHT], WrongIfMasked, journal=journal, reduces=False).results[0] for _ in range(2))
+    assert first.explained_by == again.explained_by == ("output_tanh_missing",)
+    assert (first.seconds, again.verdict) == (again.seconds, Verdict.FAIL)
+    assert again.picture == first.picture is not None
 
 
 def test_report_counts_the_work_of_this_run(tmp_path: Path) -> None:

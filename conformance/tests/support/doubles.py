@@ -38,6 +38,26 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Mistaken:
+    """The reference, which is wrong where a feature has a value: feature, value and deviation; "" scales the outputs instead."""
+
+    keras = None
+    conventions = DEFAULT_CONVENTIONS
+
+    mistakes: tuple[tuple[str, object, str], ...]
+
+    def start(self) -> Mapping[str, str]:
+        """Nothing to load."""
+        return {"implementation": "mistaken"}
+
+    def observe(self, case: Case, stimulus: Stimulus) -> Observation:
+        """The observation with the first mistake that concerns the case."""
+        features = case.non_default_features
+        deviation = next((deviation for name, value, deviation in self.mistakes if features.get(name) == value), None)
+        return (Scaling(1.01) if deviation == "" else ReferenceAdapter(deviation)).observe(case, stimulus)
+
+
+@dataclass(frozen=True)
 class Raising:
     """The reference, which raises at one case."""
 

@@ -13,10 +13,12 @@ from conformance.cases.case import Case
 from conformance.claims.model import Claim, ClaimResult, ClaimVerdict, Evidence, Finding
 from conformance.claims.text import as_json, system_as_json
 from conformance.claims.verification import SystemResult
+from conformance.judging import checks
 from conformance.judging.verdict import Result, Verdict
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.report.documents import as_document
 from conformance.report.model import Plan, Report
+from conformance.running.explanation import Explainer
 from conformance.running.runner import run
 from conformance.upgrade.baseline import judge
 from conformance.upgrade.change import Change, FirstDifference, Kind
@@ -43,7 +45,10 @@ ENVIRONMENT = {"implementation": "keras.layers.LSTM", "keras": "3.15.1", "backen
 def failing() -> tuple[Result, ...]:
     """Two cases of an implementation whose gates are in another order, with pictures."""
     cases = [Case.from_id(case_id) for case_id in IDS[:2]]
-    return tuple(run(cases, ReferenceAdapter("kernel_gates_ifoc"), lambda *_: ("kernel_gates_ifoc",), samples=True))
+    evidence: dict[str, checks.Evidence] = {}
+    results = run(cases, ReferenceAdapter("kernel_gates_ifoc"), keep_evidence=lambda each: evidence.update({each.case.id: each}))
+    explainer = Explainer(evidence=evidence)
+    return tuple(explained for result in list(results) for explained in explainer.explain([result]))
 
 
 @cache

@@ -22,15 +22,25 @@ from conformance.probes.checks import check_equal
 from conformance.reference.adapter import ReferenceAdapter
 from conformance.running.journal import as_dict
 from conformance.running.pool import result_of_probe
-from conformance.running.runner import Keep, run
+from conformance.running.runner import Keep, KeepEvidence, run
 from conformance.upgrade.side import Implementation
 
 
 class InThisProcess:
     """A pool without processes, which cost more than the cases of a test; what a worker does is done when it is asked for."""
 
-    def __init__(self, make_adapter: Callable[[], Adapter], _: int, make_diagnose: Any, *, time_limit: float, keep: Keep) -> None:
-        self._adapter, self._keep, self.time_limit = make_adapter(), keep, time_limit
+    def __init__(
+        self,
+        make_adapter: Callable[[], Adapter],
+        _: int,
+        make_diagnose: Any,
+        *,
+        time_limit: float,
+        keep: Keep,
+        keep_evidence: KeepEvidence,
+    ) -> None:
+        self._adapter, self._keep, self._keep_evidence = make_adapter(), keep, keep_evidence
+        self.time_limit = time_limit
         self._make_diagnose = make_diagnose
 
     def environment(self) -> Mapping[str, str]:
@@ -48,7 +58,8 @@ class InThisProcess:
     def run(self, planned: Sequence[CaseOrProbe]) -> Iterator[Result]:
         """One after the other."""
         cases = [item for item in planned if isinstance(item, Case)]
-        yield from run(cases, self._adapter, self._make_diagnose(self._adapter.start()), self._keep)
+        diagnose = self._make_diagnose(self._adapter.start())
+        yield from run(cases, self._adapter, diagnose, self._keep, keep_evidence=self._keep_evidence)
         yield from (result_of_probe(item, self._adapter) for item in planned if not isinstance(item, Case))
 
     def stop(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from conformance.adapters.keras.layer import KerasLayerAdapter
 from conformance.cases.case import Case
-from conformance.diagnosis.diagnosis import Diagnostician
+from conformance.diagnosis.diagnosis import search
 from conformance.judging.verdict import Verdict
 from conformance.running.runner import run
+from lstm_ref.deviations import DEVIATIONS
 
 PLAIN, STATEFUL = Case.from_id("u2-d2-t6-b3-seq-s0"), Case.from_id("u2-d2-t6-b3-stateful-s0")
 
@@ -64,7 +66,7 @@ def verdict_on(case: Case) -> tuple[Verdict, tuple[str, ...]]:
     """What the suite says of Keras as it stands, with layers built afresh."""
     adapter = KerasLayerAdapter()
     adapter.start()
-    (result,) = run([case], adapter, Diagnostician().explain)
+    (result,) = run([case], adapter, partial(search, DEVIATIONS.values()))
     return result.verdict, result.explained_by
 
 

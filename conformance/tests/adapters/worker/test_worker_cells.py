@@ -14,6 +14,7 @@ from conformance.adapters.worker.common import Unsupported
 from conformance.cases.case import Case
 from conformance.cases.stimulus import draw
 from conformance.diagnosis.diagnosis import Diagnostician
+from conformance.judging.checks import Evidence
 from lstm_ref.layouts import LAYOUTS
 
 
@@ -67,7 +68,8 @@ def observed(case: Case) -> Observation:
 def test_a_cell_is_explained_by_its_description(case_id: str) -> None:
     """Weights left as they are, states in the order of the system: all that departs from Keras is in the description."""
     case, described = Case.from_id(case_id), LAYOUTS["basic-lstm-cell"].description().name
-    explained = Diagnostician(description=described).explain(case, draw([case]), observed(case))
+    evidence = Evidence(case=case, stimulus=draw([case]), observed=observed(case))
+    explained = Diagnostician(description=described).explain(evidence)
     assert explained == (described,)
 
 
