@@ -132,7 +132,9 @@ class EnvironmentAdapter:
             raise (UnresolvedError if error.of_worker else RaisedError)(str(error)) from error
         except WorkerDiedError as error:
             raise (UnresolvedError if is_external_signal(error.exit_code) else CrashedError)(f"{error}, twice") from error
-        except (NotRecordedError, WorkerError) as error:
+        except NotRecordedError as error:
+            raise (UnresolvedError if kind == "lstm" else UnsupportedError)(str(error)) from error
+        except WorkerError as error:
             raise UnresolvedError(str(error)) from error
         if "verdict" in answer.fields:
             raise _BY_VERDICT[answer.fields["verdict"]](str(answer.fields["reason"]))

@@ -68,6 +68,15 @@ def test_a_case_is_asked_with_its_own_numbers_only(installed: EnvironmentAdapter
         installed.observe(case, others)
 
 
+def test_an_earlier_recording_lacks_what_it_was_not_asked() -> None:
+    """That is no fault of the suite or the machine: a recording answers what it has."""
+    adapter = EnvironmentAdapter("keras==3.15.1 --backend numpy", recorded=True)
+    adapter.start()
+    case = Case.from_id("u3-d2-t5-b4-seq-drop_both-eager-s0")
+    with pytest.raises(UnsupportedError, match="not among what was recorded"):
+        adapter.observe(case, draw([case]))
+
+
 @pytest.mark.parametrize(
     "keras",
     [
