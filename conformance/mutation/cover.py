@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import heapq
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ CHANGED_TOGETHER: Mapping[str, Callable[[Case], bool]] = {
 # Seconds that any case costs beside what was measured: its stimulus, the reference, the judgement.
 LEAST_SECONDS = 0.02
 _MUTANT = "mutant "
+# Where the words of an exception end that are the same in every case: at the first number, name or collection.
+_VARYING = re.compile(r"[\d'\"(\[{]")
 
 
 @dataclass
@@ -95,12 +98,17 @@ class Cover:
                 self.add(f"{entry.id} on {backend}", covered)
 
     def add_report(self, report: Mapping[str, Any]) -> None:
-        """Add a row for each known difference, and for each kind of other difference, of a report of `verify --json`."""
-        where = report["environment"].get("environment") or report["environment"]["implementation"]
+        """Add a row for each known difference, and for each kind of other difference, of a report of `verify --json`.
+
+        A version has what the next one does not have, or the reverse: the rows are what changes from version to version.
+        """
+        environment = report["environment"]
+        where = f"{environment['implementation']} {environment.get('keras', '')} on {environment.get('backend', '')}"
         for result in report["results"]:
             if result["verdict"] not in ("PASS", "UNSUPPORTED"):
                 checks = ", ".join(check["check"] for check in result["checks"] if check["verdict"] != "PASS")
-                kind = result["known"] or f"{result['explained_by'] or result['verdict']} {checks}"
+                exception = _VARYING.split(result["reason"])[0]
+                kind = result["known"] or f"{result['explained_by'] or result['verdict']} {checks or exception}"
                 self.add(f"{where}: {kind}", [result["case_id"]])
 
     def choose(self, times: int, given: Iterable[str] = ()) -> list[str]:

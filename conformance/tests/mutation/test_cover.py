@@ -54,9 +54,25 @@ def test_report_adds_known_differences_and_other_failures() -> None:
         {"case_id": "a", "verdict": "PASS", "known": "", "explained_by": [], "checks": []},
         {"case_id": "b", "verdict": "KNOWN_DIFFERENCE", "known": "mask-lost", "explained_by": [], "checks": checks},
         {"case_id": "d", "verdict": "FAIL", "known": "", "explained_by": ["mask_ignored"], "checks": checks},
+        *(
+            {
+                "case_id": name,
+                "verdict": "ERROR",
+                "known": "",
+                "explained_by": [],
+                "checks": [],
+                "reason": f"ValueError: rank {rank}",
+            }
+            for name, rank in (("a", 2), ("b", 4))
+        ),
     ]
-    chosen_from.add_report({"environment": {"implementation": "Keras"}, "results": results})
-    assert chosen_from.rows == {"Keras: mask-lost": {"b"}, "Keras: ['mask_ignored'] outputs": {"d"}}
+    environment = {"implementation": "LSTM", "keras": "3.0.5", "backend": "jax"}
+    chosen_from.add_report({"environment": environment, "results": [{"reason": "", **result} for result in results]})
+    assert chosen_from.rows == {
+        "LSTM 3.0.5 on jax: mask-lost": {"b"},
+        "LSTM 3.0.5 on jax: ['mask_ignored'] outputs": {"d"},
+        "LSTM 3.0.5 on jax: ERROR ValueError: rank ": {"a", "b"},
+    }
 
 
 def test_quick_shows_every_deviation() -> None:
