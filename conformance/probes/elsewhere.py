@@ -35,7 +35,7 @@ def answer(backend: str, question: dict[str, Any], arrays: Arrays) -> Answer:
     case = Case.from_id(question["case"])
     stimulus = draw([case])
     _, own = question_of(case, stimulus)
-    if own.keys() != arrays.keys() or not all(np.allclose(own[name], arrays[name], equal_nan=True) for name in own):
+    if own.keys() != arrays.keys() or not all(np.array_equal(own[name], arrays[name], equal_nan=True) for name in own):
         return _unsupported("of this case only the numbers that belong to it can be asked, and a relation asks others"), {}
     try:
         observed = adapter.observe(case, stimulus)
