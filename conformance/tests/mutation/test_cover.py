@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.cases.case import Case
@@ -50,7 +52,7 @@ def test_report_adds_known_differences_and_other_failures() -> None:
     """By environment; what passes is no row."""
     chosen_from = cover()
     checks = [{"check": "outputs", "verdict": "FAIL"}, {"check": "shapes", "verdict": "PASS"}]
-    results = [
+    results: list[dict[str, Any]] = [
         {"case_id": "a", "verdict": "PASS", "known": "", "explained_by": [], "checks": []},
         {"case_id": "b", "verdict": "KNOWN_DIFFERENCE", "known": "mask-lost", "explained_by": [], "checks": checks},
         {"case_id": "d", "verdict": "FAIL", "known": "", "explained_by": ["mask_ignored"], "checks": checks},
