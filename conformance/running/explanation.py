@@ -29,7 +29,7 @@ MOST_SEARCHES = 24
 EXPLANATION_SECONDS = 120.0
 # Number of deviations of one search that are tried on other cases. A case with large uncertainty may match nearly all.
 MOST_CANDIDATES = 8
-# Largest number of pictures in a report, and of cases of a group that are tried until one can be drawn.
+# Largest number of pictures in a report, and of cases that are tried for each until one can be drawn.
 MOST_PICTURES, PICTURE_TRIES = 24, 3
 
 NOT_KEPT = "no diagnosis: the outputs of the failing run are not kept"
@@ -64,14 +64,14 @@ class Explainer:
 
         Args:
             results: all results of the run.
-            pictures: largest number of pictures, one of the simplest case of a group each.
+            pictures: largest number of pictures: of the simplest case of each group, then of the next ones in turn.
         """
         unexplained = (list(filter(_is_unexplained, group)) for group in differing_groups(results))
         unknown_first = sorted(filter(None, unexplained), key=lambda group: bool(group[0].known))
         explanation = _Explanation(self, unknown_first, deadline=self.clock() + self.seconds)
         explanation.run()
         explained = [explanation.applied_to(result) for result in results]
-        drawn = dict(itertools.islice(self._pictures(explained), pictures))
+        drawn = dict(itertools.islice(self._pictures(explained, PICTURE_TRIES * pictures), pictures))
         return [replace(result, picture=drawn.get(result.case_id)) for result in explained]
 
     def with_found(self, result: Result) -> Result:
@@ -82,12 +82,14 @@ class Explainer:
         explanation.try_all(self.found)
         return explanation.applied_to(result)
 
-    def _pictures(self, results: Sequence[Result]) -> Iterator[tuple[str, Picture]]:
-        """Yield a picture of each group that has one, and the id of its case: first of the groups that are not as expected."""
+    def _pictures(self, results: Sequence[Result], tries: int) -> Iterator[tuple[str, Picture]]:
+        """Yield pictures and the ids of their cases, the groups in turn: first of the groups that are not as expected."""
         groups = [group for group in differing_groups(results) if group[0].verdict is not Verdict.ERROR]
-        for group in sorted(groups, key=lambda group: group[0].verdict.is_expected):
-            pictures = ((result.case_id, self._picture(result)) for result in group[:PICTURE_TRIES])
-            yield from itertools.islice(((case_id, picture) for case_id, picture in pictures if picture is not None), 1)
+        groups.sort(key=lambda group: group[0].verdict.is_expected)
+        in_turn = filter(None, itertools.chain.from_iterable(itertools.zip_longest(*groups)))
+        for result in itertools.islice(in_turn, tries):
+            if (picture := self._picture(result)) is not None:
+                yield result.case_id, picture
 
     def _picture(self, result: Result) -> Picture | None:
         """The picture of a difference; None if there is no evidence, or if it cannot be drawn."""

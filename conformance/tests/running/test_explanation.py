@@ -169,12 +169,18 @@ def test_failures_with_a_known_difference_are_searched_last(searches: int, expla
     assert explained[BACKWARDS[0].id].explained_by == ("all_gates_ifoc",)
 
 
-def test_the_simplest_case_of_each_group_is_drawn() -> None:
-    """And no other; not more than the report takes."""
-    cases = [*MASKED, *BACKWARDS, *RIGHT]
-    drawn = {case_id for case_id, result in explained(cases, EXPLICABLE, pictures=9).items() if result.picture}
-    assert drawn == {MASKED[-1].id, BACKWARDS[0].id}
-    assert sum(result.picture is not None for result in explained(cases, EXPLICABLE, pictures=1).values()) == 1
+def drawn(pictures: int) -> set[str]:
+    """The ids of the cases that have a picture."""
+    results = explained([*MASKED, *BACKWARDS, *RIGHT], EXPLICABLE, pictures=pictures)
+    return {case_id for case_id, result in results.items() if result.picture}
+
+
+def test_the_simplest_case_of_each_group_is_drawn_first() -> None:
+    """Then the others; not more than the report takes."""
+    assert drawn(2) == {MASKED[-1].id, BACKWARDS[0].id}
+    assert len(drawn(1)) == 1
+    assert len(drawn(len(MASKED))) == len(MASKED)
+    assert drawn(99) == {case.id for case in (*MASKED, *BACKWARDS)}
 
 
 def test_a_group_that_cannot_be_drawn_takes_no_picture_from_another() -> None:
