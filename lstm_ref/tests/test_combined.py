@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights
+from lstm_ref import LSTM, LSTMConfig, LSTMError, LSTMWeights, Stacked
 from lstm_ref.deviations import DEVIATIONS, Need, combine, summary_of
 from lstm_ref.deviations.cells import with_cell_clip
 from lstm_ref.gradients import Backpropagation
@@ -94,6 +94,35 @@ def test_a_layer_that_its_place_changes_keeps_its_other_changes(name: str, make_
     whole = combined.stacked([combined.build(config, make_weights(3, input_dim)) for input_dim in (2, 3)])
     inputs = inputs_of(2, 5, 2)
     np.testing.assert_array_equal(whole.forward(inputs)[0], whole.forward(inputs)[0])
+
+
+def test_layers_that_two_deviations_change_have_both_changes(make_weights: Make) -> None:
+    """The second one composes what the first one has changed."""
+    names = ("second_layer_reads_cell", "second_layer_unmasked")
+    weights, inputs = [make_weights(3, input_dim) for input_dim in (2, 3)], inputs_of(2, 5, 2)
+    mask = np.array([[True, True, True, False, False], [False, True, True, True, True]])
+
+    def outputs(*named: str) -> Any:
+        combined = combine(list(named))
+        return combined.stacked([combined.build(CONFIG, each) for each in weights]).forward(inputs, mask=mask)[0]
+
+    both = outputs(*names)
+    for name in names:
+        assert np.abs(both - outputs(name)).max() > 1e-3
+    np.testing.assert_array_equal(both, outputs(*names[::-1]))
+
+
+def test_layers_that_two_deviations_call_in_their_own_way_are_refused(make_weights: Make) -> None:
+    """One call cannot be both."""
+
+    class Called(Stacked):
+        """Calls its layers in a way of its own."""
+
+    calling = [replace(DEVIATIONS["second_layer_unmasked"], name=name, stacked=Called) for name in ("first", "second")]
+    combined = combine(calling)
+    layers = [combined.build(CONFIG, make_weights(3, input_dim)) for input_dim in (2, 3)]
+    with pytest.raises(LSTMError, match="first cannot be combined with second: each calls the layers in its own way"):
+        combined.stacked(layers)
 
 
 @pytest.mark.parametrize("name", ["backward_half_unmasked", "backward_half_has_forward_weights"])

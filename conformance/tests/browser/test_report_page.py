@@ -135,7 +135,7 @@ def test_each_difference_opens_though_many_are_alike(open_report: Open) -> None:
     """Those after the first lie in a group, where a link and a search find them."""
     page = open_report(ALIKE)
     entry = page.locator(f"details.group > .inside > [id='{ALIKE}']")
-    expect(entry.locator("summary")).to_be_focused()
+    expect(entry.locator("> summary")).to_be_focused()
     expect(entry).to_contain_text("matches the reference if every timestep is used, whatever the mask says (mask_ignored)")
     expect(entry.locator("code")).to_have_text(f"lstm-conformance verify --case {ALIKE} --deviation mask_ignored")
     page.get_by_role("searchbox").fill(ALIKE)
