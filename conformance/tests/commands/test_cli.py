@@ -250,7 +250,8 @@ def test_verify_rejects_a_mistake_and_names_it(tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("4", "4")
     page = paths[2].read_text(encoding="utf-8")
     assert page.count('<details class="entry"') == 4
-    assert page.count("<svg") == sum(len(one["picture"]["lines"]) for one in read["results"])
+    pictures = [one["picture"] for one in read["results"]]
+    assert page.count("<svg") == sum(len(picture["lines"]) + len(picture["gates"]) for picture in pictures)
     assert "lstm-conformance verify --case u2-d2-t6-b3-s0 --deviation hard_sigmoid" in page
 
 
