@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.adapters.observation import ARRAYS, CallObservation, Observation
-from lstm_ref import DropoutMasks
+from conformance.adapters.protocol import AnswerError
+from lstm_ref import DropoutMasks, LSTMError
 from lstm_ref.arrays import Array
 
 _MASKS = ("inputs", "hidden")
@@ -30,8 +31,15 @@ def unpacked(fields: Mapping[str, Any], arrays: Mapping[str, Array]) -> Observat
     """The inverse of `packed`.
 
     Raises:
-        KeyError, TypeError, ValueError: they are of no observation.
+        AnswerError: they are of no observation.
     """
+    try:
+        return _observation(fields, arrays)
+    except (LSTMError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AnswerError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
+
+
+def _observation(fields: Mapping[str, Any], arrays: Mapping[str, Array]) -> Observation:
     calls = tuple(
         CallObservation(
             **{name: arrays.get(f"{number}.{name}") for name in ARRAYS},

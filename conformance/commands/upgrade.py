@@ -92,6 +92,11 @@ def _selected(
     return matrix.without_probes(selected, patterns)
 
 
+def _usual_level(*, recorded: bool) -> str:
+    """Recordings have the level of single features."""
+    return "features" if recorded else "quick"
+
+
 _level = click.option(
     "--level",
     type=click.Choice(list(matrix.LEVELS)),
@@ -149,7 +154,7 @@ def upgrade(
     if records and baseline is None:
         raise LSTMError("--write-baseline records the file that --baseline names: give both")
     expected = None if baseline is None or records else read_baseline(baseline)
-    level = level or ("features" if recorded else "quick")
+    level = level or _usual_level(recorded=recorded)
     cases, not_asked = _selected([before, after], level, seed, patterns)
     report = Upgrade(
         before=implementation(before, verbosity, recorded=recorded),
@@ -227,7 +232,7 @@ def history(
         raise LSTMError(f"{duplicates[0]} is given twice: name each version once")
     specs = {backend: {name: _spec_of(name, backend) for name in names} for backend in backends}
     _check_targets([spec for by_version in specs.values() for spec in by_version.values()], recorded=recorded)
-    level = level or ("features" if recorded else "quick")
+    level = level or _usual_level(recorded=recorded)
     cases, not_asked = _selected([spec for by_version in specs.values() for spec in by_version.values()], level, seed, patterns)
     implementations = {
         backend: [replace(implementation(spec, verbosity, recorded=recorded), name=name) for name, spec in by_version.items()]

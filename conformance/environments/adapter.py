@@ -105,18 +105,18 @@ class EnvironmentAdapter:
         if self._backend and (costs := self._backend.too_costly(case)):
             raise UnsupportedError(costs)
         question, arrays = question_of(case, stimulus)
+        asks_suite = _asks_suite(case)
+        answer = self._answer("case", arrays, case=case.id) if asks_suite else self._answer("lstm", arrays, **question)
         try:
-            if not _asks_suite(case):
-                return observation_of(case, self._answer("lstm", arrays, **question))
-            answer = self._answer("case", arrays, case=case.id)
-            return unpacked(answer.fields, answer.arrays)
-        except (AnswerError, KeyError, TypeError, ValueError) as error:
-            raise UnresolvedError(f"the answer does not follow the protocol: {type(error).__name__}: {error}") from error
+            return unpacked(answer.fields, answer.arrays) if asks_suite else observation_of(case, answer)
+        except AnswerError as error:
+            raise UnresolvedError(str(error)) from error
 
     def probe(self, probe_id: str) -> Mapping[str, Any]:
         """Send a probe to the worker, and return its result as the fields of JSON. It raises what `observe` raises."""
-        answer = self._answer("probe", probe=probe_id)
-        result: Mapping[str, Any] = answer.fields["result"]
+        result = self._answer("probe", probe=probe_id).fields.get("result")
+        if not isinstance(result, Mapping):
+            raise UnresolvedError(f"the answer does not follow the protocol: the result of {probe_id} is {result!r}")
         return result
 
     def _answer(self, kind: str, arrays: Mapping[str, Array] | None = None, **question: Any) -> Answer:
@@ -136,8 +136,8 @@ class EnvironmentAdapter:
             raise (UnresolvedError if kind == "lstm" else UnsupportedError)(str(error)) from error
         except WorkerError as error:
             raise UnresolvedError(str(error)) from error
-        if "verdict" in answer.fields:
-            raise _BY_VERDICT[answer.fields["verdict"]](str(answer.fields["reason"]))
+        if kind != "lstm" and "verdict" in answer.fields:
+            raise _BY_VERDICT.get(str(answer.fields["verdict"]), UnresolvedError)(str(answer.fields.get("reason", "")))
         return answer
 
     def describe(self) -> Mapping[str, Any]:
@@ -237,11 +237,10 @@ class EnvironmentAdapter:
         return worker
 
 
-# What the suite's own code, in the worker, said of an exception.
+# What the suite's own code, in the worker, said of an exception. Anything else is UNRESOLVED.
 _BY_VERDICT: Mapping[str, type[RuntimeError]] = {
     "UNSUPPORTED": UnsupportedError,
     "ERROR": RaisedError,
-    "UNRESOLVED": UnresolvedError,
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.adapters.base import UnsupportedError
+from conformance.adapters.base import UnresolvedError, UnsupportedError
+from conformance.adapters.protocol import Answer
 from conformance.adapters.worker import suite
 from conformance.adapters.worker.common import Unsupported
 from conformance.adapters.worker.suite import ask_suite
@@ -66,6 +67,44 @@ def test_a_case_is_asked_with_its_own_numbers_only(installed: EnvironmentAdapter
     others = draw([replace(case, seed=1)])
     with pytest.raises(UnsupportedError, match="only the numbers that belong to it"):
         installed.observe(case, others)
+
+
+@dataclass
+class Answering:
+    """Answers every question by the same fields."""
+
+    fields: dict[str, Any]
+
+    def hello(self) -> dict[str, str]:
+        """Of no version."""
+        return {"implementation": "a program"}
+
+    def request(self, kind: str, arrays: Any = None, **question: Any) -> Answer:
+        """The answer."""
+        del kind, arrays, question
+        return Answer(fields=self.fields, arrays={})
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "the answer does not follow the protocol: KeyError: 'calls'"),
+        ({"calls": [3]}, "the answer does not follow the protocol: TypeError"),
+        ({"verdict": "PASS"}, ""),
+    ],
+)
+def test_an_answer_that_does_not_follow_the_protocol_is_unresolved(fields: dict[str, Any], message: str) -> None:
+    """It says nothing of the implementation; nor is it a pass because it says so."""
+    adapter = EnvironmentAdapter("installed")
+    adapter._handler = Answering(fields)
+    case = Case.from_id("u3-d2-t5-b4-seq-drop_both-eager-s0")
+    with pytest.raises(UnresolvedError, match=f"^{message}"):
+        adapter.observe(case, draw([case]))
+    with pytest.raises(UnresolvedError):
+        adapter.probe("probe-unit-forget-bias-on-default-s0")
 
 
 def test_an_earlier_recording_lacks_what_it_was_not_asked() -> None:

@@ -29,7 +29,7 @@ TWO_CAUSES = Mistaken((("mask", "left", ""), ("go_backwards", True, "all_gates_i
 EXPLICABLE = Mistaken((("mask", "left", "output_tanh_missing"), ("go_backwards", True, "all_gates_ifoc")))
 
 
-class Asked(dict[str, Evidence]):
+class ReadEvidence(dict[str, Evidence]):
     """Evidence, and the ids of the cases whose evidence was read, in order."""
 
     def __init__(self) -> None:
@@ -47,10 +47,10 @@ class Asked(dict[str, Evidence]):
 
 
 def explained(
-    cases: Sequence[Case], adapter: Adapter, evidence: Asked | None = None, pictures: int = 0, **limits: Any
+    cases: Sequence[Case], adapter: Adapter, evidence: ReadEvidence | None = None, pictures: int = 0, **limits: Any
 ) -> dict[str, Result]:
     """The results of a run by case id."""
-    evidence = Asked() if evidence is None else evidence
+    evidence = ReadEvidence() if evidence is None else evidence
     results = list(run(cases, adapter, keep_evidence=evidence.keep))
     return {each.case_id: each for each in Explainer(evidence=evidence, **limits).explain(results, pictures=pictures)}
 
@@ -80,7 +80,7 @@ def test_what_one_group_has_shown_is_tried_on_the_others() -> None:
 
 def test_the_simplest_case_of_each_group_is_searched_first() -> None:
     """Fewest features, then smallest, whatever the order of the run; then the next simplest, the groups in turn."""
-    asked = Asked()
+    asked = ReadEvidence()
     explained([*MASKED, *BACKWARDS, *RIGHT], Mistaken((("mask", "left", ""), ("go_backwards", True, ""))), asked, searches=4)
     plain = sorted((case for case in MASKED if not case.initial_state), key=lambda case: case.batch)
     assert asked.ids == [plain[0].id, BACKWARDS[0].id, plain[1].id, plain[2].id]
@@ -110,7 +110,7 @@ def test_a_search_ends_in_time_too() -> None:
 
 def test_the_next_run_of_an_explainer_uses_what_the_last_has_found() -> None:
     """And the searches that are left."""
-    evidence = Asked()
+    evidence = ReadEvidence()
     explainer = Explainer(evidence=evidence, searches=1)
     runs = [explainer.explain(list(run([case], EXPLICABLE, keep_evidence=evidence.keep))) for case in MASKED[:2]]
     assert [results[0].explained_by[0] for results in runs] == ["output_tanh_missing"] * 2
@@ -119,7 +119,7 @@ def test_the_next_run_of_an_explainer_uses_what_the_last_has_found() -> None:
 
 def test_a_further_case_is_explained_by_what_was_found_only() -> None:
     """It costs no search."""
-    evidence = Asked()
+    evidence = ReadEvidence()
     explainer = Explainer(evidence=evidence, found=[DEVIATIONS["output_tanh_missing"]])
     results = run([MASKED[0], *BACKWARDS, RIGHT[0]], EXPLICABLE, keep_evidence=evidence.keep)
     explanations = {result.case_id: explainer.with_found(result).explained_by for result in results}
@@ -143,7 +143,7 @@ def test_what_explains_more_cases_comes_first(monkeypatch: pytest.MonkeyPatch) -
 def test_a_case_that_matches_everything_has_few_candidates_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise all other cases would have a full search each."""
     monkeypatch.setattr("conformance.running.explanation.search", lambda candidates, _: tuple(each.name for each in candidates))
-    evidence = Asked()
+    evidence = ReadEvidence()
     explainer = Explainer(evidence=evidence, searches=1)
     (result,) = explainer.explain(list(run(BACKWARDS, EXPLICABLE, keep_evidence=evidence.keep)), pictures=0)
     assert (len(explainer.found), len(result.explained_by)) == (MOST_CANDIDATES, len(DEVIATIONS))
@@ -151,7 +151,7 @@ def test_a_case_that_matches_everything_has_few_candidates_for_others(monkeypatc
 
 def test_known_differences_are_not_searched() -> None:
     """Their cause is known."""
-    asked = Asked()
+    asked = ReadEvidence()
     (result,) = run(MASKED[:1], EXPLICABLE, lambda *_: ("mask_ignored",), keep_evidence=asked.keep)
     (same,) = Explainer(evidence=asked).explain([result], pictures=0)
     assert (same.explained_by, asked.ids) == (("mask_ignored",), [])
@@ -160,7 +160,7 @@ def test_known_differences_are_not_searched() -> None:
 @pytest.mark.parametrize(("searches", "explained_by"), [(1, ()), (2, ("output_tanh_missing",))])
 def test_failures_with_a_known_difference_are_searched_last(searches: int, explained_by: tuple[str, ...]) -> None:
     """As `upgrade` and `history` have them: its entry may not say which deviation explains it."""
-    asked = Asked()
+    asked = ReadEvidence()
     failing = list(run([*MASKED, *BACKWARDS], EXPLICABLE, keep_evidence=asked.keep))
     known = {case.id for case in MASKED}
     results = [replace(result, known="entry") if result.case_id in known else result for result in failing]
@@ -195,7 +195,7 @@ def test_a_group_that_cannot_be_drawn_takes_no_picture_from_another() -> None:
 
 def test_evidence_in_files_gives_the_same_explanations(tmp_path: Path) -> None:
     """Observations are kept as they are."""
-    folder, asked = EvidenceFolder(tmp_path), Asked()
+    folder, asked = EvidenceFolder(tmp_path), ReadEvidence()
     from_files = Explainer(evidence=folder).explain(list(run([*MASKED, *RIGHT], EXPLICABLE, keep_evidence=folder)))
     from_memory = Explainer(evidence=asked).explain(list(run([*MASKED, *RIGHT], EXPLICABLE, keep_evidence=asked.keep)))
     assert [(each.explained_by, each.picture) for each in from_files] == [(each.explained_by, each.picture) for each in from_memory]
@@ -217,7 +217,7 @@ def test_lost_evidence_leaves_the_verdict() -> None:
     results = list(run([MASKED[0]], EXPLICABLE))
     (lost,) = Explainer(evidence={}).explain(results)
     assert (lost.verdict, lost.explained_by, lost.not_explained) == (Verdict.FAIL, (), NOT_KEPT)
-    evidence = Asked()
+    evidence = ReadEvidence()
 
     def run_again(cases: Sequence[Case]) -> Iterator[Result]:
         return run(cases, EXPLICABLE, keep_evidence=evidence.keep)
